@@ -1,0 +1,11 @@
+/* analyzer.h - read before every source by clang-tidy alone: what it cannot see, because it looks
+ * at one source at a time. A function that reports a failure returns that failure. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "base/status.h"
+#include "tape/tape.h"
+
+#define ur_fail(err, status, ...) (ur_fail((err), (status), __VA_ARGS__), (status))
+#define ur_no_memory(err, bytes) (ur_no_memory((err), (bytes)), UR_NO_MEMORY)
+#define ur_tape_fail(...) (ur_tape_fail(__VA_ARGS__), (void *)0)

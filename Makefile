@@ -1,0 +1,48 @@
+# A short front for CMake: everything is built in build/release.
+#
+#   make            build the library and the tool       make bench      measure (bench/run)
+#   make demo       train the date translator            make install    PREFIX and DESTDIR honoured
+#   make test       build and run all tests              make format     lay out the sources
+#   make clean      remove build/                        make help       this text
+
+PREFIX ?= /usr/local
+JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+BUILD = build/release
+CONFIGURE = cmake --preset release $(if $(CI),-DUNROLL_WERROR=ON) $(CMAKE_ARGS) >$(BUILD)/configure.log 2>&1 \
+	|| { cat $(BUILD)/configure.log; exit 1; }
+
+all: build
+
+help:
+	@sed -n 's/^#   /  /p' Makefile
+
+bootstrap:
+	@tools/bootstrap
+
+build:
+	@mkdir -p $(BUILD)
+	@$(CONFIGURE)
+	@env -u MAKEFLAGS -u MAKELEVEL cmake --build $(BUILD) -j$(JOBS)
+
+demo: bootstrap
+	@$(MAKE) --no-print-directory build
+	@tools/demo
+
+test: bootstrap
+	@$(MAKE) --no-print-directory build
+	@ctest --test-dir $(BUILD) --output-on-failure -j2
+
+bench: build
+	@env -u MAKEFLAGS -u MAKELEVEL cmake --build $(BUILD) -j$(JOBS) --target bench
+	@if [ -f bench/run ]; then bench/run; else echo "nothing to measure yet: no bench/run"; fi
+
+install: build
+	@cmake --install $(BUILD) --prefix $(PREFIX)
+
+format:
+	@tools/format
+
+clean:
+	rm -rf build
+
+.PHONY: all help bootstrap build demo test bench install format clean

@@ -1,0 +1,158 @@
+# Tests, all run by CTest:
+#   tests/<folder>/test_NAME.c         a cmocka program, <folder>_NAME
+#   tests/double/<folder>/test_NAME.c  the same against the library built with double for float
+#   tests/<folder>/NAME.sh             a shell script (lib*.sh are what scripts share)
+#   examples/NAME.c                    must build against the public headers alone, and exit 0
+# tests/support/*.c is linked into every program. Each test runs in a folder of its own.
+
+pkg_check_modules(CMOCKA IMPORTED_TARGET cmocka)
+if(NOT CMOCKA_FOUND)
+    message(FATAL_ERROR "cmocka not found: run tools/bootstrap, or set -DUNROLL_TESTS=OFF")
+endif()
+
+set(tests "${PROJECT_SOURCE_DIR}/tests")
+set(test_environment
+    "UNROLL_SOURCE_DIR=${PROJECT_SOURCE_DIR}"
+    "UNROLL_BUILD_DIR=${PROJECT_BINARY_DIR}"
+    "UNROLL_SHARED=${UNROLL_SHARED}"
+    "UNROLL_TOOL=${PROJECT_BINARY_DIR}/unroll"
+    "CC=${CMAKE_C_COMPILER}"
+    "ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:strict_string_checks=1"
+    "UBSAN_OPTIONS=print_stacktrace=1"
+    "TSAN_OPTIONS=halt_on_error=1")
+# Those worth running under ThreadSanitizer carry the label `threads`.
+set(threads_pattern "^(base_(threads|pool|team|fpmode)|backend_|models_|train_|cli_.*train)")
+
+# Adds the test NAME (already a command line in ARGN) with its folder as its label.
+function(unroll_add_test name folder)
+    set(work "${PROJECT_BINARY_DIR}/tests/work/${name}")
+    file(MAKE_DIRECTORY "${work}")
+    add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY "${work}")
+    set(labels ${folder})
+    if(name MATCHES "${threads_pattern}")
+        list(APPEND labels threads)
+    endif()
+    set(environment ${test_environment})
+    if(UNROLL_SANITIZE)
+        list(APPEND environment "UNROLL_SANITIZE=${UNROLL_SANITIZE}")
+    endif()
+    set_tests_properties(${name} PROPERTIES
+        LABELS "${labels}" ENVIRONMENT "${environment}" TIMEOUT 900)
+endfunction()
+
+# NAME and FOLDER of a test's source: tests/nn/test_lstm.c -> nn_lstm, nn.
+function(unroll_test_name source name folder)
+    file(RELATIVE_PATH path "${tests}" "${source}")
+    string(REGEX REPLACE "/.*" "" top "${path}")
+    string(REGEX REPLACE "\\.(c|sh)$" "" id "${path}")
+    string(REGEX REPLACE "(^|/)test_([^/]*)$" "\\1\\2" id "${id}")
+    string(REPLACE "/" "_" id "${id}")
+    set(${name} "${id}" PARENT_SCOPE)
+    set(${folder} "${top}" PARENT_SCOPE)
+endfunction()
+
+# What every test program shares.
+add_library(unroll_test_flags INTERFACE)
+target_include_directories(unroll_test_flags INTERFACE
+    "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/src" "${tests}")
+target_link_libraries(unroll_test_flags INTERFACE
+    unroll_flags unroll_warnings unroll_dependencies PkgConfig::CMOCKA)
+
+file(GLOB support_sources CONFIGURE_DEPENDS "${tests}/support/*.c")
+if(support_sources)
+    add_library(unroll_test_support STATIC ${support_sources})
+    target_link_libraries(unroll_test_support PRIVATE unroll_test_flags)
+endif()
+
+# ---- the library in double precision --------------------------------------------------------
+
+set(double_sources)
+foreach(folder base backend tensor tape nn)
+    file(GLOB_RECURSE found CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${folder}/*.c")
+    list(APPEND double_sources ${found})
+endforeach()
+list(FILTER double_sources EXCLUDE REGEX "/src/backend/cuda/")
+unroll_plain_kernels(plain_kernels)
+list(APPEND double_sources ${plain_kernels})
+
+add_library(unroll_double_flags INTERFACE)
+target_compile_definitions(unroll_double_flags INTERFACE UR_REAL_IS_DOUBLE)
+target_compile_options(unroll_double_flags INTERFACE
+    "SHELL:-include \"${tests}/double/as_double.h\"")
+target_link_libraries(unroll_double_flags INTERFACE unroll_test_flags)
+
+add_library(unroll_double STATIC EXCLUDE_FROM_ALL ${double_sources})
+target_link_libraries(unroll_double PRIVATE unroll_double_flags)
+if(support_sources)
+    add_library(unroll_test_support_double STATIC EXCLUDE_FROM_ALL ${support_sources})
+    target_compile_definitions(unroll_test_support_double PRIVATE UR_DOUBLE_TEST)
+    target_link_libraries(unroll_test_support_double PRIVATE unroll_double_flags)
+endif()
+
+# ---- test programs --------------------------------------------------------------------------
+
+file(GLOB_RECURSE test_sources CONFIGURE_DEPENDS "${tests}/test_*.c")
+foreach(source IN LISTS test_sources)
+    unroll_test_name("${source}" name folder)
+    add_executable(test_${name} "${source}")
+    if(folder STREQUAL "double")
+        target_compile_definitions(test_${name} PRIVATE UR_DOUBLE_TEST)
+        target_link_libraries(test_${name} PRIVATE
+            $<TARGET_NAME_IF_EXISTS:unroll_test_support_double> unroll_double
+            unroll_double_flags)
+    else()
+        target_link_libraries(test_${name} PRIVATE
+            $<TARGET_NAME_IF_EXISTS:unroll_test_support> unroll_static unroll_test_flags)
+    endif()
+    set_target_properties(test_${name} PROPERTIES
+        RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
+    unroll_add_test(${name} ${folder} test_${name})
+endforeach()
+
+file(GLOB script_sources CONFIGURE_DEPENDS "${tests}/*/*.sh")
+list(FILTER script_sources EXCLUDE REGEX "/(lib|common)[^/]*\\.sh$")
+foreach(source IN LISTS script_sources)
+    unroll_test_name("${source}" name folder)
+    file(STRINGS "${source}" first_line LIMIT_COUNT 1)
+    if(first_line MATCHES "bash")
+        unroll_add_test(${name} ${folder} bash "${source}")
+    else()
+        unroll_add_test(${name} ${folder} sh "${source}")
+    endif()
+endforeach()
+
+file(GLOB example_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/examples/*.c")
+foreach(source IN LISTS example_sources)
+    get_filename_component(name "${source}" NAME_WE)
+    add_executable(example_${name} "${source}")
+    target_link_libraries(example_${name} PRIVATE unroll::unroll unroll_flags unroll_warnings m)
+    set_target_properties(example_${name} PROPERTIES
+        RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/examples")
+    unroll_add_test(example_${name} examples example_${name})
+endforeach()
+
+# The tool again, linked against the shared library: it builds only while it keeps to the public
+# functions.
+if(TARGET unroll_tool)
+    get_target_property(sources unroll_tool SOURCES)
+    add_executable(unroll_tool_shared ${sources})
+    set_target_properties(unroll_tool_shared PROPERTIES
+        RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
+    target_include_directories(unroll_tool_shared PRIVATE src)
+    target_link_libraries(unroll_tool_shared PRIVATE
+        unroll::unroll unroll_flags unroll_warnings m)
+endif()
+
+unroll_add_test(floors tools sh "${PROJECT_SOURCE_DIR}/tools/check_floors")
+if(NOT APPLE)
+    unroll_add_test(public_functions tools sh "${PROJECT_SOURCE_DIR}/tools/exports" check
+                    $<TARGET_FILE:unroll_shared> ${public_headers})
+endif()
+
+# Every float there is, minutes: `cmake --build build/release --target exhaustive`.
+set(exhaustive "${tests}/kernels/exhaustive_math.c")
+if(EXISTS "${exhaustive}")
+    add_executable(exhaustive_math EXCLUDE_FROM_ALL "${exhaustive}")
+    target_link_libraries(exhaustive_math PRIVATE unroll_static unroll_test_flags)
+    add_custom_target(exhaustive COMMAND exhaustive_math USES_TERMINAL)
+endif()

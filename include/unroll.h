@@ -1,0 +1,18 @@
+/* unroll.h - everything public: sequence models trained and run in C.
+ *
+ *   core    errors, memory, tensors, ragged sequences, parameters, the tape
+ *   nn      layers and losses
+ *   text    vocabularies, data sets, batches
+ *   models  whole models, saved and loaded
+ *   train   optimisers and the trainer */
+#ifndef UNROLL_H
+#define UNROLL_H
+
+#include "unroll/core.h"
+#include "unroll/io.h"
+#include "unroll/models.h"
+#include "unroll/nn.h"
+#include "unroll/text.h"
+#include "unroll/train.h"
+
+#endif

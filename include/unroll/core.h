@@ -1,0 +1,246 @@
+/* unroll/core.h - the ground everything stands on: errors, memory, the context that owns threads
+ * and instruction set, tensors, ragged sequences, parameters, the tape and elementary operations.
+ *
+ * Conventions. A function that can fail returns ur_status and takes `ur_err *err` (may be NULL),
+ * which receives one sentence. Objects are made by NAME_new(..., &object, err) and released by
+ * NAME_free(object), which accepts NULL. Nothing here prints, exits or keeps global state. */
+#ifndef UNROLL_CORE_H
+#define UNROLL_CORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define UR_VERSION "0.1.0"
+
+/* ---- errors ------------------------------------------------------------------------------- */
+
+typedef enum ur_status {
+    UR_OK = 0,
+    UR_INVALID,     /* an argument or a shape that does not fit */
+    UR_BAD_FILE,    /* a file that is missing or whose content is not what it should be */
+    UR_IO,          /* reading or writing failed (disk full, permission, device) */
+    UR_NO_MEMORY,   /* an allocation failed */
+    UR_UNSUPPORTED, /* well formed, but not something this build or machine does */
+    UR_DIVERGED,    /* a loss or gradient is not finite */
+    UR_INTERRUPTED  /* the caller asked to stop */
+} ur_status;
+
+/* What went wrong: a status and one sentence saying what, where and what was expected. */
+typedef struct ur_err {
+    ur_status status;
+    char text[504];
+} ur_err;
+
+const char *ur_status_name(ur_status status);
+
+/* ---- memory ------------------------------------------------------------------------------- */
+
+/* Where memory comes from. allocate returns NULL on failure; release accepts NULL. */
+typedef struct ur_allocator {
+    void *(*allocate)(void *user, size_t bytes);
+    void (*release)(void *user, void *memory);
+    void *user;
+} ur_allocator;
+
+/* ---- context ------------------------------------------------------------------------------ */
+
+/* Where and how things are computed: memory hooks, threads, instruction set. Everything that
+ * computes is made from a context, which must outlive it. One context serves one caller at a time;
+ * make one per application thread that wants to compute at the same time as others. */
+typedef struct ur_context ur_context;
+
+typedef struct ur_options {
+    const ur_allocator *allocator; /* NULL: malloc and free */
+    int threads;                   /* 0: as many as the process may run on; results do not depend */
+    const char *isa;               /* plain, avx2, avx512, neon; NULL: $UNROLL_ISA, else the best */
+} ur_options;
+
+/* options may be NULL. UR_UNSUPPORTED when this machine lacks the instruction set asked for. */
+ur_status ur_context_new(const ur_options *options, ur_context **out, ur_err *err);
+void ur_context_free(ur_context *context);
+const char *ur_context_isa(const ur_context *context);
+int ur_context_threads(const ur_context *context);
+const ur_allocator *ur_context_allocator(const ur_context *context);
+
+/* ---- tensors and ragged sequences --------------------------------------------------------- */
+
+#define UR_MAX_DIMS 4
+
+typedef enum ur_dtype { UR_F32, UR_I32 } ur_dtype;
+typedef enum ur_device { UR_CPU } ur_device;
+
+/* A contiguous array of up to 4 dimensions. grad has as many floats as data: backward adds the
+ * gradient there; NULL until it arrives. Memory belongs to whoever made the tensor. */
+typedef struct ur_tensor {
+    ur_dtype dtype;
+    ur_device device;
+    int ndim;
+    size_t dim[UR_MAX_DIMS];
+    void *data;
+    float *grad;
+    bool needs_grad;
+} ur_tensor;
+
+size_t ur_count(const ur_tensor *x);       /* product of the dimensions */
+float *ur_floats(const ur_tensor *x);      /* data as float */
+int32_t *ur_ints(const ur_tensor *x);      /* data as int32_t */
+
+typedef enum ur_order {
+    UR_STEP_MAJOR,    /* step 0 of all sequences, step 1 of those that have one ..., longest first:
+                         what PyTorch's pack_padded_sequence makes */
+    UR_SEQUENCE_MAJOR /* all steps of sequence 0, then of sequence 1 ... */
+} ur_order;
+
+/* Where the rows of a ragged batch lie. Callers know sequences by their index b in [0, batch), in
+ * the order they gave the lengths in; zero lengths are allowed.
+ *   step-major:     row of step t of sequence b = offset[t] + rank[b],  offset has steps+1 entries
+ *   sequence-major: row                         = offset[b] + t,        offset has batch+1 entries */
+typedef struct ur_layout {
+    ur_order order;
+    size_t batch, steps, rows; /* sequences, longest length, sum of the lengths */
+    const size_t *length;      /* (batch) of sequence b */
+    const size_t *rank;        /* (batch) place of sequence b among falling lengths (stable) */
+    const size_t *sequence;    /* (batch) the sequence at each place */
+    const size_t *offset;
+    const uint64_t *id;        /* (batch) a number that names the sequence for drop-out */
+} ur_layout;
+
+size_t ur_row(const ur_layout *layout, size_t b, size_t t);
+/* How many sequences have a step t. */
+size_t ur_alive(const ur_layout *layout, size_t t);
+
+/* A ragged batch: values (rows, features), or (rows) for ids. No padding anywhere. */
+typedef struct ur_seq {
+    ur_tensor *values;
+    const ur_layout *layout;
+} ur_seq;
+
+/* ---- parameters --------------------------------------------------------------------------- */
+
+/* All weights of a model: one float vector and a table of names, shapes and offsets. A gradient is
+ * a second vector of the same length. Names are those of PyTorch's state_dict. */
+typedef struct ur_params ur_params;
+
+enum { UR_TRAINABLE = 1, UR_DECAY = 2 };
+
+typedef struct ur_param {
+    const char *name;
+    int ndim;
+    size_t dim[UR_MAX_DIMS];
+    size_t offset, count; /* in floats; offset is a multiple of 16 */
+    unsigned flags;
+    int alias_of;         /* index of the parameter that this one shares, or -1 */
+} ur_param;
+
+ur_status ur_params_new(ur_context *context, ur_params **out, ur_err *err);
+void ur_params_free(ur_params *params);
+
+/* Adds a parameter and returns its index. Failure is sticky and returns -1; ur_params_seal tells. */
+int ur_params_add(ur_params *params, const char *name, int ndim, const size_t *dim, unsigned flags);
+/* A second name for the weights of `index` (tied weights): saved, stepped and counted once. */
+int ur_params_alias(ur_params *params, const char *name, int index);
+
+/* Allocates the vector (zeros). No parameter can be added afterwards. */
+ur_status ur_params_seal(ur_params *params, ur_err *err);
+
+size_t ur_params_size(const ur_params *params);  /* floats in the vector, alignment included */
+size_t ur_params_count(const ur_params *params); /* entries in the table */
+const ur_param *ur_params_entry(const ur_params *params, size_t index);
+int ur_params_find(const ur_params *params, const char *name); /* -1: none */
+size_t ur_params_weights(const ur_params *params);             /* weights, without alignment */
+float *ur_params_values(ur_params *params);
+float *ur_param_values(ur_params *params, int index);
+
+/* To be called after the values changed: brings the packed copies that the kernels read up to
+ * date. Loading, initialising and the trainer do so themselves. */
+void ur_params_changed(ur_params *params);
+
+/* ---- the tape ----------------------------------------------------------------------------- */
+
+/* Operations compute at once; in training the tape remembers them and ur_backward replays them in
+ * reverse. Errors are sticky: the first failing operation records what it saw, returns NULL (or
+ * members that are NULL), and everything after it does nothing. All results live in the tape until
+ * the next ur_tape_start or ur_tape_rewind. */
+typedef struct ur_tape ur_tape;
+
+typedef enum ur_mode { UR_TRAIN, UR_INFER } ur_mode;
+
+ur_status ur_tape_new(ur_context *context, ur_tape **out, ur_err *err);
+void ur_tape_free(ur_tape *tape);
+
+/* Forgets everything and starts anew over these parameters. gradient: the vector that backward
+ * adds to (ur_params_size floats), NULL in inference. seed and step key the drop-out. */
+void ur_tape_start(ur_tape *tape, ur_mode mode, const ur_params *params, float *gradient,
+                   uint64_t seed, uint64_t step);
+
+/* Gradients of everything that `scalar` (one element) depends on. */
+ur_status ur_backward(ur_tape *tape, ur_tensor *scalar);
+
+ur_status ur_tape_status(const ur_tape *tape);
+const char *ur_error(const ur_tape *tape); /* "" while all is well */
+ur_mode ur_tape_mode(const ur_tape *tape);
+
+/* A place on an inference tape, and back to it: forgets what was made since. */
+typedef struct ur_place {
+    void *chunk;
+    size_t used;
+} ur_place;
+ur_place ur_tape_place(const ur_tape *tape);
+void ur_tape_rewind(ur_tape *tape, ur_place place);
+
+/* Inputs. The tensors live on the tape, uninitialised unless said. */
+ur_tensor *ur_new_floats(ur_tape *tape, int ndim, const size_t *dim, bool needs_grad);
+ur_tensor *ur_new_ints(ur_tape *tape, int ndim, const size_t *dim);
+ur_tensor *ur_copy_floats(ur_tape *tape, int ndim, const size_t *dim, const float *x, bool grad);
+ur_tensor *ur_parameter(ur_tape *tape, int index); /* a view of one entry */
+
+/* The layout for these lengths; id may be NULL (then 0, 1, 2 ...). */
+const ur_layout *ur_new_layout(ur_tape *tape, ur_order order, size_t batch, const size_t *length,
+                               const uint64_t *id);
+/* Sequences from rows given one by one: sequence b has length[b] rows, `data` holds all of
+ * sequence 0, then all of sequence 1 ... (features floats, or one id each). */
+ur_seq *ur_seq_floats(ur_tape *tape, const ur_layout *layout, size_t features, const float *data,
+                      bool needs_grad);
+ur_seq *ur_seq_ints(ur_tape *tape, const ur_layout *layout, const int32_t *data);
+/* The same rows in the other order. */
+ur_seq *ur_reorder(ur_tape *tape, const ur_seq *x, ur_order order);
+
+/* ---- elementary operations ---------------------------------------------------------------- */
+/* On tensors of equal shape, unless said; rows are (N, features). */
+
+ur_tensor *ur_add(ur_tape *tape, ur_tensor *a, ur_tensor *b);
+ur_tensor *ur_sub(ur_tape *tape, ur_tensor *a, ur_tensor *b);
+ur_tensor *ur_mul(ur_tape *tape, ur_tensor *a, ur_tensor *b);
+ur_tensor *ur_scale(ur_tape *tape, ur_tensor *x, float factor);
+ur_tensor *ur_sigmoid(ur_tape *tape, ur_tensor *x);
+ur_tensor *ur_tanh(ur_tape *tape, ur_tensor *x);
+ur_tensor *ur_softmax(ur_tape *tape, ur_tensor *x);            /* over the last dimension */
+ur_tensor *ur_sum(ur_tape *tape, ur_tensor *x);                /* (1) */
+ur_tensor *ur_matmul_t(ur_tape *tape, ur_tensor *x, ur_tensor *w); /* (N,K),(M,K) -> (N,M): x w^T */
+ur_tensor *ur_concat(ur_tape *tape, ur_tensor *a, ur_tensor *b);   /* (N,A),(N,B) -> (N,A+B) */
+ur_tensor *ur_slice(ur_tape *tape, ur_tensor *x, size_t begin, size_t end); /* columns */
+ur_seq *ur_concat_seq(ur_tape *tape, ur_seq *a, ur_seq *b);        /* of one layout */
+/* Every step of sequence b gets row b of x (batch, features): (rows, features). */
+ur_seq *ur_repeat(ur_tape *tape, ur_tensor *x, const ur_layout *layout);
+
+/* ---- gradient check ----------------------------------------------------------------------- */
+
+/* Compares backward with central differences of `loss`, a function that builds a scalar on the
+ * tape from the parameters (and inputs of its own, which it may register as parameters). Returns
+ * the largest |analytic - numeric| / max(1, |analytic|, |numeric|) over up to `samples` entries of
+ * each parameter (0: all). In float an error near 1e-3 is what differences allow; the library's own
+ * tests run this in a double-precision build. */
+ur_status ur_gradient_check(ur_tape *tape, ur_params *params,
+                            ur_tensor *(*loss)(ur_tape *tape, void *user), void *user,
+                            size_t samples, double *worst, ur_err *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,114 @@
+/* unroll/models.h - models: layers put together, each with its configuration. */
+#ifndef UNROLL_MODELS_H
+#define UNROLL_MODELS_H
+
+#include "unroll/core.h"
+#include "unroll/nn.h"
+#include "unroll/text.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- models in general -------------------------------------------------------------------- */
+
+/* What an evaluation adds up over examples. */
+typedef struct ur_measure {
+    double loss;          /* sum over positions of -log probability, natural logarithm */
+    size_t positions;     /* that the loss counts */
+    size_t examples;
+    size_t right;         /* examples that the model gets wholly right on its own */
+    size_t forced_right;  /* ... when every earlier symbol is given (teacher forcing) */
+} ur_measure;
+
+/* Parameters plus what a trainer has to know. Data is whatever the model learns from (ur_pairs
+ * for seq2seq), behind a pointer that only the model looks behind. */
+typedef struct ur_model ur_model;
+
+typedef struct ur_model_class {
+    const char *kind; /* "seq2seq" */
+    void (*free)(ur_model *model);
+    size_t (*examples)(const ur_model *model, const void *data);
+    /* Steps that example i takes: batches are sorted by it, longest first. */
+    size_t (*length)(const ur_model *model, const void *data, size_t i);
+    /* Positions of example i that the loss counts: their sum over a batch is its normaliser. */
+    size_t (*positions)(const ur_model *model, const void *data, size_t i);
+    /* Loss of some examples; id of an example = its index. Records on a training tape. */
+    ur_tensor *(*loss)(ur_tape *tape, const ur_model *model, const void *data, size_t count,
+                       const size_t *which, double normaliser);
+    /* Adds what an evaluation of some examples gives; uses an inference tape. */
+    void (*measure)(ur_tape *tape, const ur_model *model, const void *data, size_t count,
+                    const size_t *which, ur_measure *sum);
+} ur_model_class;
+
+struct ur_model {
+    const ur_model_class *class_of;
+    ur_params *params;
+};
+
+void ur_model_free(ur_model *model); /* accepts NULL */
+
+/* ---- seq2seq: encoder-decoder over characters --------------------------------------------- */
+
+typedef enum ur_attention_kind { UR_ATTENTION_NONE, UR_ATTENTION_DOT } ur_attention_kind;
+
+/* What the decoder starts from: the encoder's last h with c = 0, or both. */
+typedef enum ur_decoder_start { UR_START_H, UR_START_HC } ur_decoder_start;
+
+/* Embedding and LSTM over the question; a second embedding and LSTM over `_` and the answer; a
+ * linear layer over [context; decoder output] (attention dot), the decoder output alone (none), or
+ * [encoder's last h; decoder output] (peeky, whose LSTM reads [encoder's last h; embedding]).
+ * Parameters: encoder.embed.weight encoder.lstm.* decoder.embed.weight decoder.lstm.*
+ * decoder.fc.weight decoder.fc.bias. Drop-out acts on both embeddings' outputs and on the decoder's
+ * output. (Sutskever et al. 2014; Luong et al. 2015; peeky: Cho et al. 2014.) */
+typedef struct ur_seq2seq_config {
+    size_t vocabulary; /* symbols */
+    size_t embed_size, hidden_size;
+    ur_attention_kind attention;
+    bool peeky; /* without attention only */
+    ur_decoder_start decoder_start;
+    float dropout;
+    ur_pair_format format;
+} ur_seq2seq_config;
+
+/* embed 16, hidden 128, attention dot, the rest zero; vocabulary and format are for the caller. */
+ur_seq2seq_config ur_seq2seq_defaults(void);
+
+/* A model with its parameters zero. UR_INVALID: sizes out of range, peeky together with attention. */
+ur_status ur_seq2seq_new(ur_context *context, const ur_seq2seq_config *config, ur_model **out,
+                         ur_err *err);
+/* PyTorch's initialisation: embeddings N(0,1), LSTM U(+-1/sqrt(H)), linear U(+-1/sqrt(in)). */
+void ur_seq2seq_init(ur_model *model, uint64_t seed);
+const ur_seq2seq_config *ur_seq2seq_config_of(const ur_model *model);
+
+/* Logits of the teacher-forced decoder for some pairs, as a sequence over the decoder's steps, and
+ * the ids it should have written. For comparisons with other systems. */
+typedef struct ur_seq2seq_logits {
+    ur_seq *logits, *targets;
+} ur_seq2seq_logits;
+ur_seq2seq_logits ur_seq2seq_forward(ur_tape *tape, const ur_model *model, const ur_pairs *pairs,
+                                     size_t count, const size_t *which);
+
+/* Answers of the free-running, greedy decoder. Everything is in reading order, whatever order the
+ * model reads and writes in, and lives on the tape. */
+typedef struct ur_answer {
+    int32_t *ids;         /* (count) */
+    float *probability;   /* (count) of each symbol when it was chosen */
+    size_t count;
+    double log_probability; /* of the whole answer, its end symbol included */
+    bool complete;        /* false: stopped by the limit before an end symbol came */
+    float *attention;     /* (count, length of the question), NULL for a model without attention;
+                             row i: where the model looked when it wrote symbol i */
+} ur_answer;
+
+/* Answers `count` questions (ids in reading order, as ur_pair_encode gives them). first: the
+ * decoder's first input for each, NULL for the start symbol. The tape must have been started for
+ * inference over the model's parameters. NULL when the tape failed. */
+ur_answer *ur_seq2seq_answer(ur_tape *tape, const ur_model *model, size_t count,
+                             const ur_ids *questions, const int32_t *first);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

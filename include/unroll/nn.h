@@ -1,0 +1,132 @@
+/* unroll/nn.h - layers. A layer is a small struct of sizes and parameter indices, made by
+ * NAME_add(params, prefix, ...) while the parameters are being built; its operation has the field's
+ * name and takes the tape first. Parameter names are PyTorch's under the prefix.
+ *
+ * Shapes: B sequences, rows = sum of their lengths, features last. */
+#ifndef UNROLL_NN_H
+#define UNROLL_NN_H
+
+#include "unroll/core.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- embedding ---------------------------------------------------------------------------- */
+
+/* PREFIX.weight (count, size). torch.nn.Embedding. */
+typedef struct ur_embedding_layer {
+    size_t count, size;
+    int weight;
+} ur_embedding_layer;
+
+ur_embedding_layer ur_embedding_add(ur_params *params, const char *prefix, size_t count,
+                                    size_t size);
+/* N(0, 1). */
+void ur_embedding_init(const ur_embedding_layer *layer, ur_params *params, uint64_t seed);
+
+/* ids (rows) in [0, count) -> (rows, size). */
+ur_seq *ur_embedding(ur_tape *tape, const ur_embedding_layer *layer, const ur_seq *ids);
+
+/* ---- linear ------------------------------------------------------------------------------- */
+
+/* PREFIX.weight (out, in), PREFIX.bias (out) unless without bias. torch.nn.Linear. */
+typedef struct ur_linear_layer {
+    size_t in_features, out_features;
+    int weight, bias; /* bias: -1 for none */
+    int pack_forward, pack_backward;
+} ur_linear_layer;
+
+ur_linear_layer ur_linear_add(ur_params *params, const char *prefix, size_t in_features,
+                              size_t out_features, bool bias);
+/* U(-1/sqrt(in), 1/sqrt(in)), weight and bias. */
+void ur_linear_init(const ur_linear_layer *layer, ur_params *params, uint64_t seed);
+
+/* y = x W^T + b: (N, in) -> (N, out). */
+ur_tensor *ur_linear(ur_tape *tape, const ur_linear_layer *layer, ur_tensor *x);
+ur_seq *ur_linear_seq(ur_tape *tape, const ur_linear_layer *layer, const ur_seq *x);
+
+/* ---- drop-out ----------------------------------------------------------------------------- */
+
+/* In training every unit is zeroed with probability p in [0, 1) and the others are divided by 1-p;
+ * in inference x itself. Which units depends on (seed, step, which drop-out of the forward, the
+ * sequence's id, step of the sequence, unit) and on nothing else. torch.nn.Dropout. */
+ur_seq *ur_dropout(ur_tape *tape, ur_seq *x, float p);
+
+/* ---- LSTM --------------------------------------------------------------------------------- */
+
+/* The state of B sequences, (B, hidden) each; NULL means zeros. */
+typedef struct ur_state {
+    ur_tensor *h, *c;
+} ur_state;
+
+/* y: (rows, hidden) in x's layout. h_n, c_n: (B, hidden) after each sequence's own last step; a
+ * sequence of length 0 returns its initial state. */
+typedef struct ur_lstm_out {
+    ur_seq *y;
+    ur_tensor *h_n, *c_n;
+} ur_lstm_out;
+
+/* PREFIX.weight_ih_l0 (4H, I), weight_hh_l0 (4H, H), bias_ih_l0 (4H), bias_hh_l0 (4H), gates in
+ * the order i f g o. torch.nn.LSTM. */
+typedef struct ur_lstm_layer {
+    size_t input_size, hidden_size;
+    int weight_ih, weight_hh, bias_ih, bias_hh;
+    int pack_ih, pack_hh, pack_ih_back, pack_hh_back;
+} ur_lstm_layer;
+
+ur_lstm_layer ur_lstm_add(ur_params *params, const char *prefix, size_t input_size,
+                          size_t hidden_size);
+/* U(-1/sqrt(H), 1/sqrt(H)), all of them. */
+void ur_lstm_init(const ur_lstm_layer *layer, ur_params *params, uint64_t seed);
+
+/* All steps of a ragged batch: x (rows, input) in either order. */
+ur_lstm_out ur_lstm(ur_tape *tape, const ur_lstm_layer *layer, ur_seq *x, ur_state initial);
+
+/* One step of B sequences, x (B, input): the same bits as that step of the whole sequence. */
+ur_state ur_lstm_step(ur_tape *tape, const ur_lstm_layer *layer, ur_tensor *x, ur_state state);
+
+/* ---- attention ---------------------------------------------------------------------------- */
+
+/* Attention weights of a ragged batch: those of sequence b are a (Tq, Tk) matrix at
+ * p + offset[b]. For looking at; no gradient flows into them. */
+typedef struct ur_weights {
+    const ur_layout *queries, *keys;
+    float *p;
+    const size_t *offset; /* (B) */
+} ur_weights;
+
+/* context = softmax(q k^T) v over the keys of the same sequence, not scaled (Luong et al. 2015,
+ * "dot"). q (rows_q, D), k (rows_k, D), v (rows_k, E) -> (rows_q, E) in q's layout. A sequence
+ * without keys gives zeros. weights, if not NULL, receives the attention weights. */
+ur_seq *ur_attention_dot(ur_tape *tape, const ur_seq *q, const ur_seq *k, const ur_seq *v,
+                         ur_weights **weights);
+
+/* Its two halves for one query per sequence: softmax over the keys of query (B, D) against keys
+ * (rows, D): (rows, 1) in the keys' layout ... */
+ur_seq *ur_attention_weights(ur_tape *tape, ur_tensor *query, const ur_seq *keys);
+/* ... and the sum of values (rows, E) weighted by p (rows, 1) of the same layout: (B, E). */
+ur_tensor *ur_weighted_sum(ur_tape *tape, const ur_seq *values, const ur_seq *p);
+
+/* ---- loss --------------------------------------------------------------------------------- */
+
+#define UR_IGNORE (-100) /* PyTorch's ignore_index */
+
+/* sum over positions with target != UR_IGNORE of -log softmax(logits)[target], divided by
+ * `normaliser` (the number of such positions of the whole batch gives the mean).
+ * logits (rows, classes), targets (rows) ids of the same layout -> (1).
+ * torch.nn.functional.cross_entropy. */
+ur_tensor *ur_cross_entropy(ur_tape *tape, const ur_seq *logits, const ur_seq *targets,
+                            double normaliser);
+
+/* ---- initialisation ----------------------------------------------------------------------- */
+
+/* Fills one parameter from its own stream of random numbers under `seed`. */
+void ur_init_uniform(ur_params *params, int index, float bound, uint64_t seed);
+void ur_init_normal(ur_params *params, int index, uint64_t seed);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,212 @@
+/* attention.c - dot-product attention over ragged queries and keys, sequence by sequence.
+ *
+ * Scores and contexts are matrix products (chains over the features, then over the keys). Each
+ * sequence is a little problem of its own, (Tq, D) against (Tk, D), and stays in one core's cache:
+ * members take sequences. Backward recomputes the weights. */
+#include "backend/cpu/attention.h"
+
+#include <string.h>
+
+/* One member's workspace, for the longest sequence. */
+typedef struct workspace {
+    float *q, *k, *v, *dc;           /* gathered rows: (Tq, D) (Tk, D) (Tk, E) (Tq, E) */
+    float *p, *ds;                   /* (Tq, Tk) */
+    float *packed;                   /* panels of any of the products */
+    float *out;                      /* rows of a result before they are added */
+} workspace;
+
+typedef struct job {
+    const ur_cpu *cpu;
+    const ur_cpu_attention *op;
+    const ur_cpu_attention_back *back;
+    workspace *of; /* (members) */
+} job;
+
+static void gather(const ur_layout *layout, size_t b, size_t width, const float *x, float *out)
+{
+    for (size_t t = 0; t < layout->length[b]; t++)
+        memcpy(out + t * width, x + ur_cpu_row(layout, b, t) * width, width * sizeof *out);
+}
+
+static void add_rows(const job *j, const ur_layout *layout, size_t b, size_t width, const float *x,
+                     float *out)
+{
+    for (size_t t = 0; t < layout->length[b]; t++)
+        j->cpu->kernels->add(width, x + t * width, out + ur_cpu_row(layout, b, t) * width);
+}
+
+/* c (m, n) = a (m, k) w^T with w (n, k). */
+static void times_rows(const job *j, workspace *s, size_t m, size_t k, size_t n, const float *a,
+                       const float *w, float *c)
+{
+    const ur_kernels *kernels = j->cpu->kernels;
+    const ur_columns columns = {1, n};
+    const size_t panels = kernels->panels(columns);
+    kernels->pack_rows(columns, k, w, k, s->packed, 0, panels);
+    const ur_product product = {.m = m, .k = k, .a = a, .a_row = k, .a_k = 1, .b = s->packed,
+                                .columns = columns, .c = c, .c_row = n, .start = UR_START_BIAS};
+    kernels->product(&product, 0, panels);
+}
+
+/* c (m, n) = a b with b (k, n); a is (m, k), or (k, m) when transposed. */
+static void times_cols(const job *j, workspace *s, size_t m, size_t k, size_t n, const float *a,
+                       bool transposed, const float *b, float *c)
+{
+    const ur_kernels *kernels = j->cpu->kernels;
+    const ur_columns columns = {1, n};
+    const size_t panels = kernels->panels(columns);
+    kernels->pack_cols(columns, k, b, n, NULL, s->packed, 0, panels);
+    const ur_product product = {.m = m, .k = k, .a = a, .a_row = transposed ? 1 : k,
+                                .a_k = transposed ? m : 1, .b = s->packed, .columns = columns,
+                                .c = c, .c_row = n, .start = UR_START_BIAS};
+    kernels->product(&product, 0, panels);
+}
+
+/* The weights of sequence b: computed into p, or the given ones. Leaves q and k gathered. */
+static const float *weights(const job *j, workspace *s, size_t b)
+{
+    const ur_cpu_attention *op = j->op;
+    const size_t queries = op->q_rows->length[b], keys = op->k_rows->length[b];
+    float *kept = op->p ? op->p + op->p_offset[b] : NULL;
+    if (!op->k)
+        return kept;
+    float *p = kept ? kept : s->p;
+    gather(op->q_rows, b, op->width, op->q, s->q);
+    gather(op->k_rows, b, op->width, op->k, s->k);
+    times_rows(j, s, queries, op->width, keys, s->q, s->k, p);
+    for (size_t t = 0; t < queries; t++) {
+        if (op->scale != 1.0f)
+            j->cpu->kernels->scale(keys, op->scale, p + t * keys, p + t * keys);
+        j->cpu->kernels->softmax(keys, p + t * keys, p + t * keys);
+    }
+    return p;
+}
+
+static void forward_member(void *arg, const ur_member *me)
+{
+    const job *j = arg;
+    const ur_cpu_attention *op = j->op;
+    workspace *s = &j->of[me->index];
+    const ur_range mine = ur_my_range(me, op->q_rows->batch);
+    for (size_t b = mine.begin; b < mine.end; b++) {
+        const size_t queries = op->q_rows->length[b], keys = op->k_rows->length[b];
+        if (queries == 0)
+            continue;
+        const float *p = weights(j, s, b);
+        if (!op->v)
+            continue;
+        gather(op->k_rows, b, op->value_width, op->v, s->v);
+        times_cols(j, s, queries, keys, op->value_width, p, false, s->v, s->out);
+        for (size_t t = 0; t < queries; t++)
+            memcpy(op->context + ur_cpu_row(op->q_rows, b, t) * op->value_width,
+                   s->out + t * op->value_width, op->value_width * sizeof *s->out);
+    }
+}
+
+/* dS of sequence b in s->ds, from the gradients of the context and of the weights. Adds dV. */
+static void scores_back(const job *j, workspace *s, size_t b)
+{
+    const ur_cpu_attention *op = j->op;
+    const ur_cpu_attention_back *back = j->back;
+    const size_t queries = op->q_rows->length[b], keys = op->k_rows->length[b];
+    const size_t width = op->value_width;
+    const float *p = weights(j, s, b);
+    float *dp = s->ds;
+    memset(dp, 0, queries * keys * sizeof *dp);
+    if (back->dcontext) {
+        gather(op->q_rows, b, width, back->dcontext, s->dc);
+        gather(op->k_rows, b, width, op->v, s->v);
+        times_rows(j, s, queries, width, keys, s->dc, s->v, dp);
+        if (back->dv) {
+            times_cols(j, s, keys, queries, width, p, true, s->dc, s->out);
+            add_rows(j, op->k_rows, b, width, s->out, back->dv);
+        }
+    }
+    if (back->dp_in)
+        j->cpu->kernels->add(queries * keys, back->dp_in + op->p_offset[b], dp);
+    if (back->dp)
+        j->cpu->kernels->add(queries * keys, dp, back->dp + op->p_offset[b]);
+    if (!op->k)
+        return;
+    for (size_t t = 0; t < queries; t++) {
+        float *row = dp + t * keys, *out = s->out;
+        memset(out, 0, keys * sizeof *out);
+        j->cpu->kernels->softmax_back(keys, p + t * keys, row, out);
+        j->cpu->kernels->scale(keys, op->scale, out, row);
+    }
+}
+
+static void back_member(void *arg, const ur_member *me)
+{
+    const job *j = arg;
+    const ur_cpu_attention *op = j->op;
+    const ur_cpu_attention_back *back = j->back;
+    workspace *s = &j->of[me->index];
+    const ur_range mine = ur_my_range(me, op->q_rows->batch);
+    for (size_t b = mine.begin; b < mine.end; b++) {
+        const size_t queries = op->q_rows->length[b], keys = op->k_rows->length[b];
+        if (queries == 0 || keys == 0)
+            continue;
+        scores_back(j, s, b);
+        if (back->dq) {
+            times_cols(j, s, queries, keys, op->width, s->ds, false, s->k, s->out);
+            add_rows(j, op->q_rows, b, op->width, s->out, back->dq);
+        }
+        if (back->dk) {
+            times_cols(j, s, keys, queries, op->width, s->ds, true, s->q, s->out);
+            add_rows(j, op->k_rows, b, op->width, s->out, back->dk);
+        }
+    }
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static float *take(const ur_cpu *cpu, size_t rows, size_t width, bool *ok)
+{
+    float *x = *ok ? ur_arena_take(cpu->scratch, rows * width, sizeof *x) : NULL;
+    *ok = x != NULL;
+    return x;
+}
+
+/* Workspaces for as many members as there can be, then the operation. */
+static bool run(const ur_cpu *cpu, job *j, void (*work)(void *arg, const ur_member *me))
+{
+    const ur_cpu_attention *op = j->op;
+    const size_t members = ur_team_size(cpu->team);
+    const size_t queries = op->q_rows->steps, keys = op->k_rows->steps;
+    const size_t width = op->width, value_width = op->value_width;
+    const size_t longest = larger(queries, keys), widest = larger(width, value_width);
+    const size_t n = larger(longest, widest);
+    const ur_mark mark = ur_arena_mark(cpu->scratch);
+    bool ok = (j->of = ur_arena_take(cpu->scratch, members, sizeof *j->of)) != NULL;
+    for (size_t i = 0; ok && i < members; i++) {
+        workspace *s = &j->of[i];
+        s->q = take(cpu, queries, width, &ok);
+        s->k = take(cpu, keys, width, &ok);
+        s->v = take(cpu, keys, value_width, &ok);
+        s->dc = take(cpu, queries, value_width, &ok);
+        s->p = take(cpu, queries, keys, &ok);
+        s->ds = take(cpu, queries, keys, &ok);
+        s->out = take(cpu, longest, n, &ok);
+        s->packed = take(cpu, ur_packed_size(cpu->kernels, (ur_columns){1, n}, 1), n, &ok);
+    }
+    if (ok)
+        ur_team_run(cpu->team, work, j);
+    ur_arena_rewind(cpu->scratch, mark);
+    return ok;
+}
+
+bool ur_cpu_attention_forward(const ur_cpu *cpu, const ur_cpu_attention *op)
+{
+    job j = {.cpu = cpu, .op = op};
+    return run(cpu, &j, forward_member);
+}
+
+bool ur_cpu_attention_backward(const ur_cpu *cpu, const ur_cpu_attention_back *op)
+{
+    job j = {.cpu = cpu, .op = op->forward, .back = op};
+    return run(cpu, &j, back_member);
+}

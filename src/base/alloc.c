@@ -1,0 +1,80 @@
+/* alloc.c - memory through the caller's hooks. */
+#include "base/alloc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void *malloc_hook(void *user, size_t bytes)
+{
+    (void)user;
+    return malloc(bytes);
+}
+
+static void free_hook(void *user, void *memory)
+{
+    (void)user;
+    free(memory);
+}
+
+static const ur_allocator from_malloc = {malloc_hook, free_hook, NULL};
+
+const ur_allocator *ur_default_allocator(void)
+{
+    return &from_malloc;
+}
+
+void *ur_alloc(const ur_allocator *a, size_t count, size_t size)
+{
+    if (!a)
+        a = &from_malloc;
+    if (size != 0 && count > SIZE_MAX / 2 / size)
+        return NULL;
+    size_t bytes = count * size;
+    return a->allocate(a->user, bytes ? bytes : 1);
+}
+
+void *ur_alloc_zero(const ur_allocator *a, size_t count, size_t size)
+{
+    void *memory = ur_alloc(a, count, size);
+    if (memory)
+        memset(memory, 0, count * size);
+    return memory;
+}
+
+char *ur_strdup(const ur_allocator *a, const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+    char *copy = ur_alloc(a, bytes, 1);
+    if (copy)
+        memcpy(copy, text, bytes);
+    return copy;
+}
+
+bool ur_reserve(const ur_allocator *a, void *array, size_t *capacity, size_t used, size_t wanted,
+                size_t size)
+{
+    if (wanted <= *capacity)
+        return true;
+    size_t grown = *capacity < 8 ? 8 : *capacity;
+    while (grown < wanted)
+        grown = grown > SIZE_MAX / 2 ? wanted : grown * 2;
+    void *bigger = ur_alloc(a, grown, size);
+    if (!bigger)
+        return false;
+    void *old;
+    memcpy(&old, array, sizeof old);
+    if (used)
+        memcpy(bigger, old, used * size);
+    ur_free(a, old);
+    memcpy(array, &bigger, sizeof bigger);
+    *capacity = grown;
+    return true;
+}
+
+void ur_free(const ur_allocator *a, void *memory)
+{
+    if (!a)
+        a = &from_malloc;
+    if (memory)
+        a->release(a->user, memory);
+}

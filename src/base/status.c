@@ -1,0 +1,32 @@
+/* status.c - the error object: a status and one sentence. */
+#include "base/status.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+const char *ur_status_name(ur_status status)
+{
+    static const char *const names[] = {
+        "ok",          "invalid argument", "bad file", "I/O error", "out of memory",
+        "unsupported", "diverged",         "interrupted",
+    };
+    size_t i = (size_t)status;
+    return i < sizeof names / sizeof *names ? names[i] : "unknown status";
+}
+
+ur_status ur_fail(ur_err *err, ur_status status, const char *format, ...)
+{
+    if (err) {
+        va_list arguments;
+        va_start(arguments, format);
+        err->status = status;
+        vsnprintf(err->text, sizeof err->text, format, arguments);
+        va_end(arguments);
+    }
+    return status;
+}
+
+ur_status ur_no_memory(ur_err *err, size_t bytes)
+{
+    return ur_fail(err, UR_NO_MEMORY, "out of memory: %zu bytes were refused", bytes);
+}

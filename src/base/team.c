@@ -1,0 +1,103 @@
+/* team.c - operations that several threads share: gathering the members, barriers, ranges. */
+#include "base/pool_state.h"
+
+#define PATIENCE_NS 1500u         /* a team operation waits this long for those who are awake, */
+#define WAKING_PATIENCE_NS 50000u /* and at most this long after waking somebody */
+
+void ur_team_take_part(ur_pool *p, uint64_t gate, int index)
+{
+    int all = p->threads - 1, number = joined_in(gate);
+    for (unsigned rounds = 0; joined_in(gate) < all && !(gate & CLOSED);) {
+        wait_a_little(p, &rounds);
+        gate = atomic_load_explicit(&p->gate, memory_order_acquire);
+    }
+    int joined = joined_in(gate);
+    ur_member me = {joined == all ? index : number, joined + 1, &p->team};
+    p->team_work(p->arg, &me);
+}
+
+/* Waits for everybody, but no longer than `patience`; returns how many joined. */
+static int gather(ur_pool *p, uint64_t patience)
+{
+    int all = p->threads - 1;
+    uint64_t began = 0;
+    for (unsigned rounds = 0;;) {
+        int joined = joined_in(atomic_load_explicit(&p->gate, memory_order_acquire));
+        if (joined == all)
+            return all; /* nobody is left who could join: the gate need not be closed */
+        spin_hint();    /* never yields: the wait is short, and a yield may not be */
+        if (++rounds % SPINS_BETWEEN_CLOCKS)
+            continue;
+        uint64_t now = now_ns();
+        if (!began)
+            began = now;
+        if (now - began > patience)
+            return ur_pool_close_gate(p);
+    }
+}
+
+void ur_team_run(ur_team *team, void (*work)(void *arg, const ur_member *me), void *arg)
+{
+    if (!team || team->pool->threads == 1) {
+        work(arg, &(ur_member){0, 1, NULL});
+        return;
+    }
+    ur_pool *p = team->pool;
+    p->for_work = NULL;
+    p->team_work = work;
+    p->arg = arg;
+    bool woke = ur_pool_announce(p, 0);
+
+    /* Waiting for a core to wake pays only where the operation is much longer than that; the last
+     * one that began like this says so. */
+    uint64_t patience = PATIENCE_NS, began = 0;
+    if (woke) {
+        began = now_ns();
+        if (p->last_waking / 16 > patience)
+            patience = p->last_waking / 16;
+        if (patience > WAKING_PATIENCE_NS)
+            patience = WAKING_PATIENCE_NS;
+    }
+    int joined = gather(p, patience);
+    ur_member me = {0, joined + 1, joined ? team : NULL};
+    work(arg, &me);
+    ur_pool_wait_until_done(p, joined);
+    if (woke)
+        p->last_waking = now_ns() - began;
+}
+
+void ur_barrier(const ur_member *me)
+{
+    if (!me->team)
+        return;
+    ur_pool *p = me->team->pool;
+    /* The upper half counts barriers, the lower one those who arrived at the present one. The last
+     * to arrive is alone in writing until it has opened the next. */
+    uint64_t before = atomic_fetch_add_explicit(&p->barrier, 1, memory_order_acq_rel);
+    uint32_t number = (uint32_t)(before >> 32);
+    if ((uint32_t)before + 1 == (uint32_t)me->count) {
+        atomic_store_explicit(&p->barrier, (uint64_t)(number + 1) << 32, memory_order_release);
+        return;
+    }
+    unsigned rounds = 0;
+    while (atomic_load_explicit(&p->barrier, memory_order_acquire) >> 32 == number)
+        wait_a_little(p, &rounds);
+}
+
+ur_range ur_my_range(const ur_member *me, size_t n)
+{
+    size_t count = (size_t)me->count, index = (size_t)me->index;
+    size_t part = n / count, longer = n % count; /* the first `longer` parts have one item more */
+    size_t begin = part * index + (index < longer ? index : longer);
+    return (ur_range){begin, begin + part + (index < longer)};
+}
+
+ur_team *ur_pool_team(ur_pool *pool)
+{
+    return &pool->team;
+}
+
+size_t ur_team_size(const ur_team *team)
+{
+    return team ? (size_t)team->pool->threads : 1;
+}

@@ -1,0 +1,211 @@
+/* inspect.c - unroll inspect: what is in a run or in a safetensors file. */
+#include "cli.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+static const option options[] = {
+    OPTION_QUIET,
+    OPTION_JSON("Print one object."),
+    OPTION_HELP,
+};
+
+/* One row of the table, from wherever it comes. */
+typedef struct row {
+    const char *name, *dtype;
+    int ndim;
+    const size_t *dim;
+    size_t count, bytes;
+} row;
+
+typedef struct table {
+    bool json;
+    int name_width;
+    size_t rows, count, bytes; /* so far */
+} table;
+
+static void shape_text(const row *r, const char *between, char text[160])
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (int i = 0; i < r->ndim; i++)
+        used += (size_t)snprintf(text + used, 160 - used, "%s%zu", i ? between : "", r->dim[i]);
+}
+
+static void print_heading(const table *t)
+{
+    printf("%-*s  %-5s  %-16s %14s %16s\n", t->name_width, "name", "type", "shape", "elements",
+           "bytes");
+}
+
+static void print_row(table *t, const row *r)
+{
+    char shape[160], framed[168], count[GROUPED], bytes[GROUPED];
+    if (t->json) {
+        fputs(t->rows ? ",{\"name\":" : "{\"name\":", stdout);
+        json_string(stdout, r->name);
+        shape_text(r, ",", shape);
+        printf(",\"dtype\":\"%s\",\"shape\":[%s],\"count\":%zu,\"bytes\":%zu}", r->dtype, shape,
+               r->count, r->bytes);
+    } else {
+        shape_text(r, ", ", shape);
+        snprintf(framed, sizeof framed, "(%s)", shape);
+        printf("%-*s  %-5s  %-16s %14s %16s\n", t->name_width, r->name, r->dtype, framed,
+               grouped(r->count, count), grouped(r->bytes, bytes));
+    }
+    t->rows++;
+    t->count += r->count;
+    t->bytes += r->bytes;
+}
+
+static void print_total(const table *t)
+{
+    char count[GROUPED], bytes[GROUPED];
+    printf("%-*s  %-5s  %-16s %14s %16s\n", t->name_width, "total", "", "",
+           grouped(t->count, count), grouped(t->bytes, bytes));
+}
+
+static void widen(table *t, const char *name)
+{
+    int length = (int)strlen(name);
+    if (length > t->name_width && length <= 60)
+        t->name_width = length;
+}
+
+/* ---- a run -------------------------------------------------------------------------------- */
+
+static void print_run(ur_run *run, const char *path, bool json)
+{
+    const ur_params *params = ur_run_model(run)->params;
+    size_t n = ur_params_count(params);
+    table t = {.json = json, .name_width = 4};
+    for (size_t i = 0; i < n; i++)
+        widen(&t, ur_params_entry(params, i)->name);
+    if (json) {
+        fputs("{\"path\":", stdout);
+        json_string(stdout, path);
+        fputs(",\"tensors\":[", stdout);
+    } else {
+        print_heading(&t);
+    }
+    for (size_t i = 0; i < n; i++) {
+        const ur_param *p = ur_params_entry(params, i);
+        print_row(&t, &(row){p->name, "F32", p->ndim, p->dim, p->count, p->count * sizeof(float)});
+    }
+    if (json) {
+        printf("],\"count\":%zu,\"bytes\":%zu,\"configuration\":", t.count, t.bytes);
+        json_compact(stdout, ur_run_config_text(run));
+        puts("}");
+    } else {
+        print_total(&t);
+        printf("\nconfiguration\n%s\n", ur_run_config_text(run));
+    }
+}
+
+static int inspect_run(ur_context *context, const char *path, bool json)
+{
+    ur_run *run;
+    ur_err err;
+    if (ur_run_open(context, path, &run, &err) != UR_OK)
+        return say_error(&err);
+    print_run(run, path, json);
+    ur_run_free(run);
+    return CODE_OK;
+}
+
+/* ---- any safetensors file ----------------------------------------------------------------- */
+
+static void print_metadata(const ur_st *st, bool json)
+{
+    size_t n = ur_st_metadata_count(st);
+    for (size_t i = 0; i < n; i++) {
+        const char *key, *value;
+        ur_st_metadata_at(st, i, &key, &value);
+        if (!json) {
+            printf("%s%s%s%s\n", i ? "" : "\n", key, strchr(value, '\n') ? ":\n" : ": ", value);
+            continue;
+        }
+        putchar(i ? ',' : '{');
+        json_string(stdout, key);
+        putchar(':');
+        json_string(stdout, value);
+    }
+    if (json)
+        fputs(n ? "}" : "{}", stdout);
+}
+
+static void print_file(const ur_st *st, const char *path, bool json)
+{
+    size_t n = ur_st_count(st);
+    table t = {.json = json, .name_width = 5};
+    for (size_t i = 0; i < n; i++)
+        widen(&t, ur_st_at(st, i)->name);
+    if (json) {
+        fputs("{\"path\":", stdout);
+        json_string(stdout, path);
+        fputs(",\"tensors\":[", stdout);
+    } else {
+        print_heading(&t);
+    }
+    for (size_t i = 0; i < n; i++) {
+        const ur_st_info *info = ur_st_at(st, i);
+        print_row(&t, &(row){info->name, ur_st_dtype_name(info->dtype), info->ndim, info->dims,
+                             info->count, info->count * ur_st_dtype_size(info->dtype)});
+    }
+    if (json)
+        printf("],\"count\":%zu,\"bytes\":%zu,\"metadata\":", t.count, t.bytes);
+    else
+        print_total(&t);
+    print_metadata(st, json);
+    if (json)
+        puts("}");
+}
+
+static int inspect_file(ur_context *context, const char *path, bool json)
+{
+    ur_st *st;
+    ur_err err;
+    if (ur_st_open(ur_context_allocator(context), path, &st, &err) != UR_OK)
+        return say_error(&err);
+    print_file(st, path, json);
+    ur_st_close(st);
+    return CODE_OK;
+}
+
+static int run_inspect(const settings *s)
+{
+    const verb *v = &inspect_verb;
+    if (s->n_arguments == 0)
+        return say_usage(v, "what to inspect is missing: unroll inspect RUN");
+    if (s->n_arguments > 1)
+        return say_usage(v, "'%s' is one argument too many", s->arguments[1]);
+    int code;
+    ur_context *context = open_context(1, &code);
+    if (!context)
+        return code;
+    struct stat info;
+    bool folder = stat(s->arguments[0], &info) == 0 && S_ISDIR(info.st_mode);
+    code = folder ? inspect_run(context, s->arguments[0], s->json)
+                  : inspect_file(context, s->arguments[0], s->json);
+    ur_context_free(context);
+    return code;
+}
+
+static const char *const usage[] = {"inspect RUN [--json]", "inspect FILE.safetensors [--json]",
+                                    NULL};
+
+const verb inspect_verb = {
+    .name = "inspect",
+    .summary = "list a model's weights and configuration",
+    .usage = usage,
+    .purpose = "Lists names, shapes and sizes of a run's weights and prints its configuration. Of "
+               "any safetensors file, whoever wrote it, it lists the tensors and the metadata.",
+    .example = "  $ unroll inspect runs/dates\n"
+               "  name                       type   shape        elements      bytes\n"
+               "  encoder.embed.weight       F32    (59, 16)          944      3,776\n"
+               "  ...\n",
+    .see_also = "unroll help train",
+    .options = options,
+    .n_options = sizeof options / sizeof *options,
+    .run = run_inspect,
+};

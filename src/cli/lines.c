@@ -1,0 +1,90 @@
+/* lines.c - lines from standard input. Reads by itself, as no stream tells whether more is there. */
+#include "lines.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CHUNK = 65536, LONGEST = 1 << 20 };
+
+static bool ready(void)
+{
+    struct pollfd fd = {.fd = STDIN_FILENO, .events = POLLIN};
+    return poll(&fd, 1, 0) != 0;
+}
+
+/* Reads some more bytes behind the unread ones. */
+static line_result fill(lines *in)
+{
+    if (in->begin > 0) {
+        memmove(in->buffer, in->buffer + in->begin, in->end - in->begin);
+        in->end -= in->begin;
+        in->begin = 0;
+    }
+    if (in->end > LONGEST)
+        return LINE_TOO_LONG;
+    if (in->capacity - in->end < CHUNK) {
+        char *larger = realloc(in->buffer, in->end + 2 * CHUNK);
+        if (!larger)
+            return LINE_NO_MEMORY;
+        in->buffer = larger;
+        in->capacity = in->end + 2 * CHUNK;
+    }
+    ssize_t got;
+    do
+        got = read(STDIN_FILENO, in->buffer + in->end, CHUNK);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return LINE_FAILED;
+    in->ended = got == 0;
+    in->end += (size_t)got;
+    return LINE_READ;
+}
+
+static line_result cut(lines *in, size_t size, size_t taken, const char **line, size_t *length)
+{
+    static const char mark[] = "\xef\xbb\xbf"; /* byte order mark */
+    *line = in->buffer + in->begin;
+    in->begin += taken;
+    in->number++;
+    if (size > 0 && (*line)[size - 1] == '\r')
+        size--;
+    if (in->number == 1 && size >= 3 && memcmp(*line, mark, 3) == 0) {
+        *line += 3;
+        size -= 3;
+    }
+    *length = size;
+    return LINE_READ;
+}
+
+line_result next_line(lines *in, bool wait, const char **line, size_t *size)
+{
+    size_t seen = 0;
+    for (;;) {
+        size_t unread = in->end - in->begin;
+        char *feed =
+            unread > seen ? memchr(in->buffer + in->begin + seen, '\n', unread - seen) : NULL;
+        if (feed) {
+            size_t length = (size_t)(feed - (in->buffer + in->begin));
+            return cut(in, length, length + 1, line, size);
+        }
+        if (in->ended)
+            return unread ? cut(in, unread, unread, line, size) : LINE_END;
+        if (!wait && !ready())
+            return LINE_NOT_YET;
+        seen = unread;
+        line_result result = fill(in);
+        if (result == LINE_TOO_LONG || result == LINE_FAILED)
+            in->number++; /* the line that could not be read */
+        if (result != LINE_READ)
+            return result;
+    }
+}
+
+void free_lines(lines *in)
+{
+    free(in->buffer);
+    *in = (lines){0};
+}

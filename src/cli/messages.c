@@ -1,0 +1,101 @@
+/* messages.c - what the tool says on standard error, and the exit code that goes with it. */
+#include "cli.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+void say(const char *format, ...)
+{
+    va_list arguments;
+    fputs("unroll: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+}
+
+int exit_code(ur_status status)
+{
+    switch (status) {
+    case UR_OK:
+        return CODE_OK;
+    case UR_INVALID:
+    case UR_BAD_FILE:
+        return CODE_INPUT;
+    case UR_IO:
+        return CODE_IO;
+    case UR_NO_MEMORY:
+        return CODE_MEMORY;
+    case UR_DIVERGED:
+        return CODE_DIVERGED;
+    case UR_INTERRUPTED:
+        return CODE_INTERRUPTED;
+    case UR_UNSUPPORTED:
+        break;
+    }
+    return CODE_FAILURE;
+}
+
+int say_error(const ur_err *err)
+{
+    say("%s", err->text);
+    return exit_code(err->status);
+}
+
+int say_no_memory(void)
+{
+    say("out of memory");
+    return CODE_MEMORY;
+}
+
+int say_usage(const verb *v, const char *format, ...)
+{
+    va_list arguments;
+    fputs("unroll: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    if (v)
+        fprintf(stderr, "\nTry 'unroll help %s'.\n", v->name);
+    else
+        fputs("\nTry 'unroll --help'.\n", stderr);
+    return CODE_USAGE;
+}
+
+ur_context *open_context(size_t threads, int *code)
+{
+    ur_options options = {.threads = (int)threads};
+    ur_context *context = NULL;
+    ur_err err;
+    *code = CODE_OK;
+    if (ur_context_new(&options, &context, &err) != UR_OK)
+        *code = say_error(&err);
+    return context;
+}
+
+/* Whether nobody reads standard output any more: whoever closes a pipe early knows that it did. */
+static bool reader_left(void)
+{
+    struct pollfd fd = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return errno == EPIPE || (poll(&fd, 1, 0) == 1 && (fd.revents & POLLERR));
+}
+
+int flush_output(void)
+{
+    errno = 0;
+    bool failed = fflush(stdout) != 0;
+    const char *reason = failed && errno ? strerror(errno) : NULL;
+    if (!failed && !ferror(stdout))
+        return CODE_OK;
+    if (!reader_left())
+        say("writing to standard output failed%s%s", reason ? ": " : "", reason ? reason : "");
+    return CODE_IO;
+}
+
+int finish_output(int code)
+{
+    return code == CODE_OK ? flush_output() : code;
+}

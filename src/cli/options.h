@@ -1,0 +1,103 @@
+/* options.h - the command line: verbs, their options as tables, and what was given.
+ *
+ * --name VALUE and --name=VALUE are the same; an argument that may be left out is only taken after
+ * `=`. Of an option given twice the last one counts. `--` ends the options. */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* What the command line said, every verb's options together. */
+typedef struct settings {
+    const char *data, *valid, *out, *question;
+    size_t size, valid_size, hidden, embed, batch, epochs, max_steps, threads;
+    uint64_t seed;
+    double lr, clip, momentum, weight_decay, dropout;
+    int optimizer, attention, decoder_start, answer_order; /* the library's enumerations */
+    bool strip, peeky, reverse_input, resume, quiet, json;
+    bool help;
+    uint64_t given;   /* bit i: option i of the verb's table was given */
+    char **arguments; /* what is not an option */
+    size_t n_arguments;
+} settings;
+
+typedef enum option_kind {
+    OPTION_FLAG,  /* bool */
+    OPTION_TEXT,  /* const char *; at least `least` bytes */
+    OPTION_SIZE,  /* size_t from least to most */
+    OPTION_SEED,  /* uint64_t, all of them */
+    OPTION_REAL,  /* double from least to most, the ends left out as `open` says */
+    OPTION_CHOICE /* int: index into choices */
+} option_kind;
+
+enum { OPEN_LEAST = 1, OPEN_MOST = 2 };
+
+typedef struct option {
+    const char *name;
+    const char *value; /* what help calls the argument; NULL for a flag */
+    option_kind kind;
+    size_t offset; /* of the member of settings */
+    double least, most;
+    int open;
+    const char *const *choices; /* ended by NULL; an entry "" is what the bare option means, and an
+                                   entry that begins with a space cannot be chosen */
+    const char *help;
+    const char *standard; /* the default as help says it; NULL: from the settings; "": none */
+} option;
+
+#define OPTION_AT(member) offsetof(settings, member)
+
+/* Options that verbs share. */
+#define OPTION_THREADS                                                                             \
+    {                                                                                              \
+        "threads", "N", OPTION_SIZE, OPTION_AT(threads), 1, 1024, 0, NULL,                         \
+            "Threads to compute with. Results do not depend on it, to the last bit.",              \
+            "all there are"                                                                        \
+    }
+#define OPTION_QUIET                                                                               \
+    {                                                                                              \
+        "quiet", NULL, OPTION_FLAG, OPTION_AT(quiet), 0, 0, 0, NULL, "Say nothing but errors.", "" \
+    }
+#define OPTION_JSON(text)                                                                          \
+    {                                                                                              \
+        "json", NULL, OPTION_FLAG, OPTION_AT(json), 0, 0, 0, NULL, text, ""                        \
+    }
+#define OPTION_HELP                                                                                \
+    {                                                                                              \
+        "help", NULL, OPTION_FLAG, OPTION_AT(help), 0, 0, 0, NULL, "Print this text.", ""          \
+    }
+
+typedef struct verb {
+    const char *name;
+    const char *summary;      /* for the list of verbs */
+    const char *const *usage; /* lines without the leading "unroll", ended by NULL */
+    const char *purpose;      /* a paragraph */
+    const char *example;      /* as it looks on the terminal */
+    const char *const *notes; /* more paragraphs after the options, ended by NULL */
+    const char *see_also;
+    const option *options;
+    size_t n_options; /* at most 64 */
+    int (*run)(const settings *s);
+} verb;
+
+settings default_settings(void);
+
+/* Reads the arguments after the verb. False after saying what is wrong with them. */
+bool read_options(const verb *v, int argc, char **argv, settings *s);
+bool was_given(const verb *v, const settings *s, const char *name);
+
+/* Strict numbers: the whole text, no spaces, no other bases. */
+bool read_whole(const char *text, uint64_t *number);
+bool read_real(const char *text, double *number);
+
+/* The name that was probably meant: index into names, or -1 when none is near. */
+int nearest_name(const char *text, size_t n, const char *const *names);
+
+/* What a verb does, with its options as the settings have them (help.c). */
+void print_verb_help(FILE *to, const verb *v);
+void print_help(FILE *to);
+
+#endif

@@ -1,0 +1,175 @@
+/* progress.c - what is seen of a training while it runs: on a terminal a line that rewrites itself,
+ * everywhere one line per evaluation, with --json objects on standard output. */
+#include "progress.h"
+#include "signals.h"
+
+#include <string.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+#define DURATION 24
+
+/* 75.2 as 1:15, 3725 as 1:02:05. */
+static const char *duration(double seconds, char text[DURATION])
+{
+    if (!(seconds >= 0 && seconds < 3.6e8)) {
+        snprintf(text, DURATION, "?");
+        return text;
+    }
+    unsigned long all = (unsigned long)(seconds + 0.5);
+    if (all >= 3600)
+        snprintf(text, DURATION, "%lu:%02lu:%02lu", all / 3600, all / 60 % 60, all % 60);
+    else
+        snprintf(text, DURATION, "%lu:%02lu", all / 60, all % 60);
+    return text;
+}
+
+progress progress_start(const settings *s, const ur_run_settings *run)
+{
+    const char *kind = getenv("TERM");
+    bool plain = !kind || strcmp(kind, "dumb") == 0;
+    return (progress){
+        .epochs = run->train.epochs,
+        .quiet = s->quiet,
+        .json = s->json,
+        .terminal = !s->quiet && !plain && isatty(STDERR_FILENO),
+        .drawn = -1,
+    };
+}
+
+void progress_clear(progress *p)
+{
+    if (p->line_open)
+        fputs("\r\033[K", stderr);
+    p->line_open = false;
+}
+
+static size_t terminal_width(void)
+{
+    struct winsize size;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        return size.ws_col;
+    return 80;
+}
+
+/* Adds a piece if the line, which starts over before the last column, has room for it. */
+static void add_piece(char *line, size_t width, const char *piece)
+{
+    size_t used = strlen(line), length = strlen(piece);
+    if (used + length < width)
+        memcpy(line + used, piece, length + 1);
+}
+
+#define BAR 20
+
+static void draw(progress *p, const ur_step *step, double rate, double left)
+{
+    char line[256] = "", piece[64], text[GROUPED], time[DURATION], bar[BAR + 1];
+    size_t width = terminal_width();
+    if (width > sizeof line)
+        width = sizeof line;
+    size_t done = step->batches ? BAR * step->batch / step->batches : 0;
+    for (size_t i = 0; i < BAR; i++)
+        bar[i] = i < done ? '#' : '.';
+    bar[BAR] = '\0';
+    snprintf(piece, sizeof piece, "epoch %zu/%zu", step->epoch, p->epochs);
+    add_piece(line, width, piece);
+    if (width >= 90) {
+        snprintf(piece, sizeof piece, "  %s", bar);
+        add_piece(line, width, piece);
+    }
+    snprintf(piece, sizeof piece, " %3zu %%",
+             step->batches ? 100 * step->batch / step->batches : (size_t)0);
+    add_piece(line, width, piece);
+    snprintf(piece, sizeof piece, "  loss %.4f", step->epoch_loss);
+    add_piece(line, width, piece);
+    snprintf(piece, sizeof piece, "  %s sequences/s", grouped((size_t)rate, text));
+    add_piece(line, width, piece);
+    snprintf(piece, sizeof piece, "  %s left", duration(left, time));
+    add_piece(line, width, piece);
+    fprintf(stderr, "\r%s\033[K", line);
+    fflush(stderr);
+    p->line_open = true;
+}
+
+static void on_step(void *user, const ur_step *step, double rate, double left)
+{
+    progress *p = user;
+    p->step = step->step;
+    if (!p->terminal)
+        return;
+    double time = now();
+    if (p->drawn >= 0 && time - p->drawn < 0.1 && !step->epoch_ended)
+        return;
+    p->drawn = time;
+    draw(p, step, rate >= 0 && rate < 1e15 ? rate : 0, left);
+}
+
+static void write_json(const ur_metrics *m)
+{
+    static const char *const names[] = {
+        "train_loss", "valid_loss",    "valid_accuracy",      "valid_forced_accuracy",
+        "seconds",    "train_seconds", "sequences_per_second"};
+    const double values[] = {
+        m->train_loss, m->valid_loss,    m->valid_accuracy,      m->valid_forced_accuracy,
+        m->seconds,    m->train_seconds, m->sequences_per_second};
+    printf("{\"epoch\":%zu,\"step\":%zu", m->epoch, m->step);
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        printf(",\"%s\":", names[i]);
+        if (i >= 1 && i <= 3 && !m->has_valid)
+            fputs("null", stdout);
+        else
+            json_number(stdout, values[i]);
+    }
+    puts("}");
+    fflush(stdout);
+}
+
+static void on_evaluation(void *user, const ur_metrics *m)
+{
+    progress *p = user;
+    char text[GROUPED];
+    p->metrics = *m;
+    p->evaluated = true;
+    p->step = m->step;
+    progress_clear(p);
+    if (p->json)
+        write_json(m);
+    if (p->quiet)
+        return;
+    fprintf(stderr, "epoch %*zu/%zu  loss %.4f", snprintf(NULL, 0, "%zu", p->epochs), m->epoch,
+            p->epochs, m->train_loss);
+    if (m->has_valid)
+        fprintf(stderr, "  accuracy %6.2f %%", 100 * m->valid_accuracy);
+    double rate = m->sequences_per_second;
+    fprintf(stderr, "  %s sequences/s  %.1f s\n",
+            grouped(rate >= 0 && rate < 1e15 ? (size_t)rate : 0, text), m->seconds);
+}
+
+static bool should_stop(void *user)
+{
+    progress *p = user;
+    if (!stop_asked())
+        return false;
+    if (!p->stop_said && !p->quiet) {
+        progress_clear(p);
+        say("stopping after this step, saving ... (once more stops at once)");
+    }
+    p->stop_said = true;
+    return true;
+}
+
+ur_run_hooks progress_hooks(progress *p)
+{
+    return (ur_run_hooks){
+        .user = p, .on_step = on_step, .on_evaluation = on_evaluation, .should_stop = should_stop};
+}

@@ -1,0 +1,42 @@
+/* signals.c - a first Ctrl-C (or SIGTERM) asks to stop, a second one stops at once: after the first,
+ * both signals have their usual effect again. A signal handler can speak to the rest of a program
+ * through a variable of the file alone. */
+#include "signals.h"
+
+#include <signal.h>
+#include <string.h>
+
+static volatile sig_atomic_t asked = 0;
+
+static void set_handler(int number, void (*handler)(int))
+{
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = handler;
+    action.sa_flags = SA_RESTART;
+    sigemptyset(&action.sa_mask);
+    sigaction(number, &action, NULL);
+}
+
+static void ask(int number)
+{
+    (void)number;
+    asked = 1;
+    set_handler(SIGINT, SIG_DFL);
+    set_handler(SIGTERM, SIG_DFL);
+}
+
+void catch_signals(void)
+{
+    struct sigaction now;
+    /* what a caller had us ignore (nohup, a shell's background job) stays ignored */
+    if (sigaction(SIGINT, NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+        set_handler(SIGINT, ask);
+    if (sigaction(SIGTERM, NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+        set_handler(SIGTERM, ask);
+}
+
+bool stop_asked(void)
+{
+    return asked != 0;
+}

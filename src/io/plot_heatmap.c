@@ -1,0 +1,259 @@
+/* plot_heatmap.c - a matrix as coloured squares; see plot.h.
+ *
+ *            column_title
+ *            labels above           value_title
+ *     labels +-----------+  +-+
+ *     at the |  squares  |  | | ticks
+ *     left   +-----------+  +-+                                                                  */
+#include "io/plot.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "io/characters.h"
+#include "io/svg.h"
+
+#define EDGE 16.0         /* white around everything */
+#define LABEL_LIMIT 160.0 /* longer labels are cut */
+
+/* Where everything stands. */
+typedef struct layout {
+    double width, height; /* of the picture */
+    double left;          /* of what stands at the left edge */
+    double x, y, cell;    /* the first square's corner, a square's side */
+    double matrix_width, matrix_height;
+    double label_size;                /* font */
+    bool mono, upright;               /* labels: one character each; columns wider than a square */
+    double row_labels, column_labels; /* room they take */
+    double bar_x, bar_y, bar_height;
+    double least, most;
+    ur_ticks ticks;
+} layout;
+
+enum { BAR_WIDTH = 14 };
+
+static double widest(const char *const *labels, size_t n, double size)
+{
+    double width = 0;
+    for (size_t i = 0; i < n; i++)
+        width = fmax(width, ur_svg_text_width(labels[i], size));
+    return width;
+}
+
+static bool has(const char *text)
+{
+    return text != NULL && text[0] != '\0';
+}
+
+/* The values that get the lightest and the darkest colour. */
+static void value_range(const ur_heat_map *map, double *least, double *most)
+{
+    *least = map->least;
+    *most = map->most;
+    if (map->least != 0 || map->most != 0)
+        return;
+    *least = INFINITY;
+    *most = -INFINITY;
+    for (size_t i = 0; i < map->rows * map->columns; i++) {
+        if (!isfinite(map->values[i]))
+            continue;
+        *least = fmin(*least, (double)map->values[i]);
+        *most = fmax(*most, (double)map->values[i]);
+    }
+    if (*least > *most) {
+        *least = 0;
+        *most = 1;
+    } else if (!(*most - *least > 1e-9 * fmax(fabs(*least), fabs(*most)))) {
+        *least = fmin(*least, 0); /* all values alike */
+        *most = *most > 0 ? *most : *least + 1;
+    }
+}
+
+static layout arrange(const ur_heat_map *map)
+{
+    layout l = {0};
+    size_t longest = map->columns > map->rows ? map->columns : map->rows;
+    l.cell = fmin(fmax(floor(680.0 / (double)longest), 8), longest <= 8 ? 36 : 24);
+    l.label_size = fmin(fmax(l.cell * 0.6, 6), 13);
+    double column_width = widest(map->column_labels, map->columns, l.label_size);
+    double row_width = widest(map->row_labels, map->rows, l.label_size);
+    l.mono = fmax(column_width, row_width) <= 1.01 * l.label_size;
+    l.upright = column_width > l.cell - 2 && !l.mono;
+    l.row_labels = fmin(fmax(row_width, l.label_size), LABEL_LIMIT) + 8;
+    l.column_labels = (l.upright ? fmin(column_width, LABEL_LIMIT) + 13 : l.label_size + 9);
+    l.matrix_width = l.cell * (double)map->columns;
+    l.matrix_height = l.cell * (double)map->rows;
+
+    double top = EDGE + (has(map->title) ? 30 : 0); /* of everything below the title */
+    l.x = EDGE + (has(map->row_title) ? 22 : 0) + l.row_labels;
+    l.y = top + (has(map->column_title) ? 18 : 0) + l.column_labels;
+    value_range(map, &l.least, &l.most);
+    l.bar_height = fmin(fmax(l.matrix_height, 110), 240);
+    /* A matrix lower than the bar stands in its middle, the bar reaching up beside the labels. */
+    l.y = fmax(l.y, top + (l.bar_height - l.matrix_height) / 2);
+    l.bar_y = l.y + (l.matrix_height - l.bar_height) / 2;
+    l.bar_x = l.x + l.matrix_width + 22;
+    l.ticks = ur_nice_ticks(l.least, l.most, l.bar_height > 150 ? 5 : 4, false, false);
+    double tick_width = 0;
+    for (int i = 0; i < l.ticks.count; i++) {
+        char label[UR_TICK_LABEL];
+        ur_tick_label(&l.ticks, ur_tick(&l.ticks, i), false, label);
+        tick_width = fmax(tick_width, ur_svg_text_width(label, 11));
+    }
+    l.width = l.bar_x + BAR_WIDTH + 8 + tick_width + (has(map->value_title) ? 20 : 0) + EDGE;
+    if (has(map->title)) { /* a small matrix stands in the middle below its title */
+        double wanted = ur_svg_title_width(map->title) + 2 * EDGE;
+        double more = fmax(fmin(wanted, 720) - l.width, 0);
+        l.width += more;
+        l.left = more / 2;
+    }
+    l.x += l.left;
+    l.bar_x += l.left;
+    l.height = fmax(l.y + l.matrix_height, l.bar_y + l.bar_height) + EDGE + 4;
+    return l;
+}
+
+/* A space is an open box, drawn, since not every font has one. */
+static void put_label(ur_buffer *b, double x, double y, const ur_svg_style *style, double width,
+                      const char *text)
+{
+    if (strcmp(text, " ") != 0) {
+        ur_svg_text(b, x, y, style, width, text);
+        return;
+    }
+    double half = 0.27 * style->size, up = 0.2 * style->size;
+    if (strcmp(style->anchor, "end") == 0)
+        x -= 0.3 * style->size;
+    else if (style->upright)
+        y -= 0.3 * style->size;
+    ur_svg_put(b,
+               "<path d=\"M%f %fv%fh%fv%f\" fill=\"none\" stroke=\"#a8b0b9\" "
+               "stroke-width=\"1\"/>\n",
+               x - half, y + 0.12 * style->size, up, 2 * half, -up);
+}
+
+static void put_labels(ur_buffer *b, const ur_heat_map *map, const layout *l)
+{
+    ur_svg_style style = {l->label_size, l->upright ? "start" : "middle", UR_SVG_INK,
+                          .mono = l->mono, .upright = l->upright};
+    for (size_t i = 0; i < map->columns; i++) {
+        double y = l->upright ? l->y - 6 : l->y - 5 - l->label_size / 2;
+        put_label(b, l->x + ((double)i + 0.5) * l->cell, y, &style, LABEL_LIMIT,
+                  map->column_labels[i]);
+    }
+    style.anchor = "end";
+    style.upright = false;
+    for (size_t i = 0; i < map->rows; i++)
+        put_label(b, l->x - 7, l->y + ((double)i + 0.5) * l->cell, &style, LABEL_LIMIT,
+                  map->row_labels[i]);
+}
+
+static void put_titles(ur_buffer *b, const ur_heat_map *map, const layout *l)
+{
+    const ur_svg_style axis = {12, "middle", UR_SVG_FAINT, false, false, false};
+    const ur_svg_style side = {12, "middle", UR_SVG_FAINT, .upright = true};
+    double centre = l->x + l->matrix_width / 2, middle = l->y + l->matrix_height / 2;
+    if (has(map->title))
+        ur_svg_title(b, centre, EDGE + 8, l->width, EDGE, map->title);
+    if (has(map->column_title))
+        ur_svg_text(b, centre, l->y - l->column_labels - 8, &axis, l->width - 2 * EDGE,
+                    map->column_title);
+    if (has(map->row_title))
+        ur_svg_text(b, l->left + EDGE + 6, middle, &side, l->height - 2 * EDGE, map->row_title);
+    if (has(map->value_title))
+        ur_svg_text(b, l->width - l->left - EDGE - 6, middle, &side, l->height - 2 * EDGE,
+                    map->value_title);
+}
+
+static void put_squares(ur_buffer *b, const ur_heat_map *map, const layout *l)
+{
+    ur_svg_put(b, "<g shape-rendering=\"crispEdges\">\n");
+    for (size_t r = 0; r < map->rows; r++) {
+        for (size_t c = 0; c < map->columns; c++) {
+            double value = (double)map->values[r * map->columns + c];
+            char colour[8] = "#d9d9d9";
+            if (isfinite(value))
+                ur_scale_colour((value - l->least) / (l->most - l->least), colour);
+            ur_svg_put(b, "<rect x=\"%f\" y=\"%f\" width=\"%f\" height=\"%f\" fill=\"%s\"><title>",
+                       l->x + (double)c * l->cell, l->y + (double)r * l->cell, l->cell, l->cell,
+                       colour);
+            ur_svg_put(b, "%t / %t: ", map->row_labels[r], map->column_labels[c]);
+            if (isfinite(value))
+                ur_buffer_fixed(b, value, 4, true);
+            else
+                ur_svg_put(b, "none");
+            ur_svg_put(b, "</title></rect>\n");
+        }
+    }
+    ur_svg_put(b, "</g>\n");
+}
+
+/* Thin lines that lead from a square to its labels, and the frame. */
+static void put_grid(ur_buffer *b, const ur_heat_map *map, const layout *l)
+{
+    if (l->cell >= 12) {
+        ur_svg_put(b, "<path d=\"");
+        for (size_t c = 1; c < map->columns; c++)
+            ur_svg_put(b, "M%f %fv%f", l->x + (double)c * l->cell, l->y, l->matrix_height);
+        for (size_t r = 1; r < map->rows; r++)
+            ur_svg_put(b, "M%f %fh%f", l->x, l->y + (double)r * l->cell, l->matrix_width);
+        ur_svg_put(b, "\" fill=\"none\" stroke=\"#c9d1d9\" stroke-width=\"0.5\" "
+                      "stroke-opacity=\"0.7\" pointer-events=\"none\"/>\n");
+    }
+    ur_svg_put(b,
+               "<rect x=\"%f\" y=\"%f\" width=\"%f\" height=\"%f\" fill=\"none\" "
+               "stroke=\"%s\" stroke-width=\"0.8\" pointer-events=\"none\"/>\n",
+               l->x, l->y, l->matrix_width, l->matrix_height, UR_SVG_FAINT);
+}
+
+static void put_bar(ur_buffer *b, const layout *l)
+{
+    enum { STOPS = 32 };
+    ur_svg_put(b, "<defs><linearGradient id=\"unroll-scale\" x1=\"0\" y1=\"1\" x2=\"0\" y2=\"0\">");
+    for (int i = 0; i <= STOPS; i++) {
+        char colour[8];
+        ur_scale_colour((double)i / STOPS, colour);
+        ur_svg_put(b, "<stop offset=\"%f%%\" stop-color=\"%s\"/>", 100.0 * i / STOPS, colour);
+    }
+    ur_svg_put(b, "</linearGradient></defs>\n");
+    ur_svg_put(b,
+               "<rect x=\"%f\" y=\"%f\" width=\"%d\" height=\"%f\" fill=\"url(#unroll-scale)\" "
+               "stroke=\"%s\" stroke-width=\"0.8\"/>\n",
+               l->bar_x, l->bar_y, BAR_WIDTH, l->bar_height, UR_SVG_FAINT);
+    const ur_svg_style style = {11, "start", UR_SVG_FAINT, false, false, false};
+    for (int i = 0; i < l->ticks.count; i++) {
+        char label[UR_TICK_LABEL];
+        double value = ur_tick(&l->ticks, i);
+        double y = l->bar_y + l->bar_height * (l->most - value) / (l->most - l->least);
+        ur_tick_label(&l->ticks, value, false, label);
+        ur_svg_put(b, "<path d=\"M%f %fh4\" stroke=\"%s\" stroke-width=\"0.8\"/>\n",
+                   l->bar_x + BAR_WIDTH, y, UR_SVG_FAINT);
+        ur_svg_text(b, l->bar_x + BAR_WIDTH + 7, y, &style, 100, label);
+    }
+}
+
+ur_status ur_plot_heat_map(const ur_allocator *a, const ur_heat_map *map, const char *path,
+                           ur_err *err)
+{
+    if (map->rows < 1 || map->rows > 1000 || map->columns < 1 || map->columns > 1000)
+        return ur_fail(err, UR_INVALID,
+                       "heat map: %zu rows and %zu columns, expected 1 to 1000 of each", map->rows,
+                       map->columns);
+    bool given = map->least != 0 || map->most != 0;
+    if (given && !(map->least < map->most && isfinite(map->most - map->least)))
+        return ur_fail(err, UR_INVALID, "heat map: values from %g to %g, expected a range",
+                       map->least, map->most);
+    layout l = arrange(map);
+    ur_buffer b = ur_buffer_start(a);
+    ur_svg_begin(&b, ceil(l.width), ceil(l.height), map->title);
+    put_titles(&b, map, &l);
+    put_labels(&b, map, &l);
+    put_squares(&b, map, &l);
+    put_grid(&b, map, &l);
+    put_bar(&b, &l);
+    ur_svg_end(&b);
+    ur_status status = ur_buffer_save(&b, path, err);
+    ur_buffer_free(&b);
+    return status;
+}

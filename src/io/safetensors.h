@@ -1,0 +1,116 @@
+/* safetensors.h - weights in files that PyTorch and others open: the safetensors format.
+ *
+ * A file is: the header's length (8 bytes, little-endian), the header (a JSON object, padded with
+ * spaces), the data (little-endian, tensors end to end in any order, nothing between or behind).
+ *     {"__metadata__": {"format": "pt"}, "fc.weight": {"dtype": "F32", "shape": [10, 4],
+ *      "data_offsets": [0, 160]}}
+ * Offsets count from the first byte of data. See https://github.com/huggingface/safetensors.
+ *
+ * Opening checks the whole header against itself and the file's size; after that only the device
+ * can fail. Everything that does not fit is UR_BAD_FILE with the file, the tensor and what was
+ * expected. */
+#ifndef UR_IO_SAFETENSORS_H
+#define UR_IO_SAFETENSORS_H
+
+#include "unroll/core.h"
+
+typedef enum ur_st_dtype {
+    UR_ST_F64,
+    UR_ST_F32,
+    UR_ST_F16,
+    UR_ST_BF16,
+    UR_ST_I64,
+    UR_ST_I32,
+    UR_ST_I16,
+    UR_ST_I8,
+    UR_ST_U64,
+    UR_ST_U32,
+    UR_ST_U16,
+    UR_ST_U8,
+    UR_ST_BOOL,
+    UR_ST_DTYPES /* how many there are */
+} ur_st_dtype;
+
+enum { UR_ST_MAX_DIMS = 8 };
+
+const char *ur_st_dtype_name(ur_st_dtype dtype); /* "F32" */
+size_t ur_st_dtype_size(ur_st_dtype dtype);      /* bytes an element takes */
+
+/* ---- reading ------------------------------------------------------------------------------ */
+
+/* An open file. */
+typedef struct ur_st ur_st;
+
+/* One tensor of an open file. The name lives as long as the file is open. */
+typedef struct ur_st_info {
+    const char *name;
+    ur_st_dtype dtype;
+    int ndim; /* 0 to UR_ST_MAX_DIMS; 0 is a scalar, of one element */
+    size_t dims[UR_ST_MAX_DIMS];
+    size_t count;    /* elements */
+    uint64_t offset; /* of the first byte, counted from the start of the file */
+} ur_st_info;
+
+/* Opens and checks the file at `path`; tensors are read from it when asked for, so it must not
+ * change meanwhile. A file that is not there is UR_BAD_FILE, one that cannot be read UR_IO. */
+ur_status ur_st_open(const ur_allocator *a, const char *path, ur_st **out, ur_err *err);
+
+/* The same for a file that lies in memory, which the caller keeps until ur_st_close; `name` is what
+ * messages call it. */
+ur_status ur_st_open_bytes(const ur_allocator *a, const char *name, const void *bytes, size_t size,
+                           ur_st **out, ur_err *err);
+
+void ur_st_close(ur_st *st); /* accepts NULL */
+
+/* Tensors in the order in which the header names them. `index` must be below the count. */
+size_t ur_st_count(const ur_st *st);
+const ur_st_info *ur_st_at(const ur_st *st, size_t index);
+
+/* The tensor of that name, or NULL; its index by ur_st_index (the count where there is none). */
+const ur_st_info *ur_st_find(const ur_st *st, const char *name);
+size_t ur_st_index(const ur_st *st, const char *name);
+
+/* What __metadata__ says under `key`, or NULL. The entries by number, in the header's order. */
+const char *ur_st_metadata(const ur_st *st, const char *key);
+size_t ur_st_metadata_count(const ur_st *st);
+void ur_st_metadata_at(const ur_st *st, size_t index, const char **key, const char **value);
+
+/* All elements of a tensor of dtype F32, F16, BF16 or F64 (rounded to nearest) as float. */
+ur_status ur_st_read_floats(ur_st *st, size_t index, float *out /* (count) */, ur_err *err);
+
+/* All elements of a tensor of dtype I64, I32, I16, I8, U32, U16, U8 or BOOL. */
+ur_status ur_st_read_i64(ur_st *st, size_t index, int64_t *out /* (count) */, ur_err *err);
+
+/* All elements of a tensor of dtype U64. */
+ur_status ur_st_read_u64(ur_st *st, size_t index, uint64_t *out /* (count) */, ur_err *err);
+
+/* Finds the tensor `name`, insists on its shape and reads it as ur_st_read_floats does: what a
+ * model does with each of its parameters. A tensor that is missing or of another shape is
+ * UR_BAD_FILE. */
+ur_status ur_st_load_floats(ur_st *st, const char *name, int ndim, const size_t *dims, float *out,
+                            ur_err *err);
+
+/* ---- writing ------------------------------------------------------------------------------ */
+
+/* One tensor to write: dtype F32 (const float *), I64 (const int64_t *) or U64 (const uint64_t *),
+ * in the machine's own byte order. */
+typedef struct ur_st_tensor {
+    const char *name;
+    ur_st_dtype dtype;
+    int ndim;
+    const size_t *dims;
+    const void *data;
+} ur_st_tensor;
+
+/* One entry of __metadata__. */
+typedef struct ur_st_pair {
+    const char *key, *value;
+} ur_st_pair;
+
+/* Replaces the file at `path` (atomically: ur_replace) by one with these tensors and this metadata,
+ * named in this order. Names and values are UTF-8; names differ. The bytes depend on the arguments
+ * alone. In the data, tensors of 8-byte elements come first, so that every element is aligned. */
+ur_status ur_st_write(const ur_allocator *a, const char *path, const ur_st_tensor *tensors,
+                      size_t n_tensors, const ur_st_pair *metadata, size_t n_metadata, ur_err *err);
+
+#endif

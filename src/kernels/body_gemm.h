@@ -1,0 +1,264 @@
+/* body_gemm.h - the packed matrix product, once per instruction set.
+ *
+ * B is packed in panels of 4 vectors of columns; a tile holds R rows x V vectors of C in registers
+ * while k runs. R is what the registers allow: R*V accumulators, one vector of B at a time and one
+ * broadcast element of A. The chain of an element is the same whatever the tile (kernels.h). */
+
+#define NR (UR_PANEL_VECTORS * VW)
+
+#if defined(UR_FEW_REGISTERS) /* 16 vector registers */
+enum { ROWS_1 = 8, ROWS_2 = 6, ROWS_3 = 4, ROWS_4 = 3 };
+#else /* 32 vector registers */
+enum { ROWS_1 = 12, ROWS_2 = 12, ROWS_3 = 8, ROWS_4 = 6 };
+#endif
+
+/* How a tile's chains start. */
+enum { FROM_C, FROM_BIAS, ADD_TO_C };
+
+/* Where a tile stands. All its vectors are whole: ragged edges go through scratch. */
+typedef struct tile {
+    size_t k;
+    const float *a; /* row r, element i at a[r*a_row + i*a_k] */
+    size_t a_row, a_k;
+    const float *b; /* (k, NR) */
+    float *c;       /* vector v of row r at c + r*c_row + v*c_vec */
+    size_t c_row, c_vec;
+    const float *bias; /* vector v at bias + v*c_vec, or NULL */
+    int mode;
+} tile;
+
+/* R rows x V vectors. Either A's elements (unit_k) or its rows are neighbours in memory. */
+static inline __attribute__((always_inline)) void tile_body(const tile *t, const int R, const int V,
+                                                            const bool unit_k)
+{
+    vf acc[12][UR_PANEL_VECTORS];
+    const size_t a_row = unit_k ? t->a_row : 1, a_k = unit_k ? 1 : t->a_k;
+    const size_t c_row = t->c_row, c_vec = t->c_vec;
+
+#define EACH_ROW _Pragma("GCC unroll 12") for (int r = 0; r < R; r++)
+#define EACH_VECTOR _Pragma("GCC unroll 4") for (int v = 0; v < V; v++)
+    if (t->mode == FROM_C) {
+        EACH_ROW EACH_VECTOR acc[r][v] = v_load(t->c + (size_t)r * c_row + (size_t)v * c_vec);
+    } else if (t->mode == FROM_BIAS && t->bias) {
+        EACH_ROW EACH_VECTOR acc[r][v] = v_load(t->bias + (size_t)v * c_vec);
+    } else {
+        EACH_ROW EACH_VECTOR acc[r][v] = v_zero();
+    }
+
+    const float *a = t->a, *b = t->b;
+    for (size_t i = t->k; i; i--) {
+        vf x[UR_PANEL_VECTORS];
+        EACH_VECTOR x[v] = v_load(b + v * VW);
+        EACH_ROW
+        {
+            const vf s = v_broadcast(a + (size_t)r * a_row);
+            EACH_VECTOR acc[r][v] = v_fma(s, x[v], acc[r][v]);
+        }
+        a += a_k;
+        b += NR;
+    }
+
+    if (t->mode == ADD_TO_C) {
+        EACH_ROW EACH_VECTOR acc[r][v] =
+            v_add(v_load(t->c + (size_t)r * c_row + (size_t)v * c_vec), acc[r][v]);
+    }
+    EACH_ROW EACH_VECTOR v_store(t->c + (size_t)r * c_row + (size_t)v * c_vec, acc[r][v]);
+#undef EACH_ROW
+#undef EACH_VECTOR
+}
+
+#define TILE(R, V)                                                                                 \
+    static void tile_k_##R##_##V(const tile *t)                                                    \
+    {                                                                                              \
+        tile_body(t, R, V, true);                                                                  \
+    }                                                                                              \
+    static void tile_m_##R##_##V(const tile *t)                                                    \
+    {                                                                                              \
+        tile_body(t, R, V, false);                                                                 \
+    }
+#define TILES(V) TILE(1, V) TILE(2, V) TILE(3, V)
+#define TILES_TO_6(V) TILES(V) TILE(4, V) TILE(5, V) TILE(6, V)
+#define TILES_TO_8(V) TILES_TO_6(V) TILE(7, V) TILE(8, V)
+#define TILES_TO_12(V) TILES_TO_8(V) TILE(9, V) TILE(10, V) TILE(11, V) TILE(12, V)
+
+#define NAMES_3(w, V) tile_##w##_1_##V, tile_##w##_2_##V, tile_##w##_3_##V
+#define NAMES_4(w, V) NAMES_3(w, V), tile_##w##_4_##V
+#define NAMES_6(w, V) NAMES_4(w, V), tile_##w##_5_##V, tile_##w##_6_##V
+#define NAMES_8(w, V) NAMES_6(w, V), tile_##w##_7_##V, tile_##w##_8_##V
+#define NAMES_12(w, V)                                                                             \
+    NAMES_8(w, V), tile_##w##_9_##V, tile_##w##_10_##V, tile_##w##_11_##V, tile_##w##_12_##V
+
+typedef void (*tile_fn)(const tile *);
+
+#if defined(UR_FEW_REGISTERS)
+TILES_TO_8(1)
+TILES_TO_6(2)
+TILES(3)
+TILE(4, 3)
+TILES(4) static const tile_fn tiles[2][UR_PANEL_VECTORS][12] = {
+    {{NAMES_8(k, 1)}, {NAMES_6(k, 2)}, {NAMES_4(k, 3)}, {NAMES_3(k, 4)}},
+    {{NAMES_8(m, 1)}, {NAMES_6(m, 2)}, {NAMES_4(m, 3)}, {NAMES_3(m, 4)}},
+};
+#else
+TILES_TO_12(1)
+TILES_TO_12(2)
+TILES_TO_8(3)
+TILES_TO_6(4)
+static const tile_fn tiles[2][UR_PANEL_VECTORS][12] = {
+    {{NAMES_12(k, 1)}, {NAMES_12(k, 2)}, {NAMES_8(k, 3)}, {NAMES_6(k, 4)}},
+    {{NAMES_12(m, 1)}, {NAMES_12(m, 2)}, {NAMES_8(m, 3)}, {NAMES_6(m, 4)}},
+};
+#endif
+
+static size_t panels(ur_columns columns)
+{
+    const size_t wide = columns.gates == 1 ? NR : VW;
+    return (columns.units + wide - 1) / wide;
+}
+
+static size_t at_most(size_t n, size_t limit)
+{
+    return n < limit ? n : limit;
+}
+
+/* One panel of columns: where its vectors stand in a row of C, and how many lanes they have. */
+typedef struct panel {
+    size_t first, step; /* column of vector 0, distance to the next vector */
+    int vectors;        /* that have a lane at all */
+    bool full;
+    size_t valid[UR_PANEL_VECTORS];
+} panel;
+
+static panel panel_at(ur_columns columns, size_t p)
+{
+    panel at = {.full = true};
+    const bool gated = columns.gates > 1;
+    const size_t wide = gated ? VW : NR, left = columns.units - p * wide;
+    at.first = p * wide;
+    at.step = gated ? columns.units : VW;
+    for (int v = 0; v < UR_PANEL_VECTORS; v++) {
+        const size_t before = (size_t)v * VW;
+        size_t lanes = gated ? ((size_t)v < columns.gates ? at_most(left, VW) : 0)
+                             : (left > before ? at_most(left - before, VW) : 0);
+        at.valid[v] = lanes;
+        if (lanes) {
+            at.vectors = v + 1;
+            at.full = at.full && lanes == VW;
+        }
+    }
+    return at;
+}
+
+/* Copies `rows` rows of a panel between C and whole vectors in scratch (rows, NR). */
+static void panel_out(const panel *at, size_t rows, const float *scratch, float *c, size_t c_row)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t v = 0; v < (size_t)at->vectors; v++)
+            v_store_n(c + r * c_row + v * at->step, v_load(scratch + r * NR + v * VW),
+                      at->valid[v]);
+}
+
+static void panel_in(const panel *at, size_t rows, float *scratch, const float *c, size_t c_row)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t v = 0; v < (size_t)at->vectors; v++)
+            v_store(scratch + r * NR + v * VW,
+                    v_load_n(c + r * c_row + v * at->step, at->valid[v]));
+}
+
+/* A tile at the edge of the columns: computed in scratch, its valid lanes copied. */
+static void edge_tile(tile t, const panel *at, size_t rows, tile_fn compute)
+{
+    float scratch[12 * NR], bias[NR];
+    float *c = t.c;
+    if (t.mode != FROM_BIAS)
+        panel_in(at, rows, scratch, c, t.c_row);
+    if (t.bias) {
+        panel_in(at, 1, bias, t.bias, 0);
+        t.bias = bias;
+    }
+    const size_t c_row = t.c_row;
+    t.c = scratch;
+    t.c_row = NR;
+    t.c_vec = VW;
+    compute(&t);
+    panel_out(at, rows, scratch, c, c_row);
+}
+
+static void product_panel(const ur_product *p, size_t index)
+{
+    static const size_t most_rows[] = {ROWS_1, ROWS_2, ROWS_3, ROWS_4};
+    const panel at = panel_at(p->columns, index);
+    const size_t most = most_rows[at.vectors - 1];
+    const size_t tile_count = (p->m + most - 1) / most;
+    const tile_fn *fit = tiles[p->a_k == 1 ? 0 : 1][at.vectors - 1];
+    tile t = {.a_row = p->a_row, .a_k = p->a_k, .c_row = p->c_row, .c_vec = at.step};
+    t.bias = p->bias ? p->bias + at.first : NULL;
+
+    size_t k0 = 0;
+    do { /* also once for k == 0: C = start */
+        t.k = at_most(p->k - k0, UR_CHAIN);
+        t.b = p->b + (index * p->k + k0) * NR;
+        t.mode = k0 ? ADD_TO_C : p->start == UR_START_C ? FROM_C : FROM_BIAS;
+        size_t r0 = 0;
+        for (size_t i = 0; i < tile_count; i++) { /* rows spread evenly over the tiles */
+            const size_t r1 = p->m * (i + 1) / tile_count;
+            t.a = p->a + r0 * p->a_row + k0 * p->a_k;
+            t.c = p->c + r0 * p->c_row + at.first;
+            if (at.full)
+                fit[r1 - r0 - 1](&t);
+            else
+                edge_tile(t, &at, r1 - r0, fit[r1 - r0 - 1]);
+            r0 = r1;
+        }
+        k0 += t.k;
+    } while (k0 < p->k);
+}
+
+static void product(const ur_product *p, size_t begin, size_t end)
+{
+    if (p->m == 0)
+        return;
+    for (size_t i = begin; i < end; i++)
+        product_panel(p, i);
+}
+
+static void pack_rows(ur_columns columns, size_t k, const float *w, size_t w_row, float *packed,
+                      size_t begin, size_t end)
+{
+    for (size_t p = begin; p < end; p++) {
+        const panel at = panel_at(columns, p);
+        float *out = packed + p * k * NR;
+        for (size_t v = 0; v < UR_PANEL_VECTORS; v++) {
+            const float *first = w + (at.first + v * at.step) * w_row;
+            for (size_t lane = 0; lane < VW; lane++) {
+                float *to = out + v * VW + lane;
+                const float *row = first + lane * w_row;
+                if (lane < at.valid[v])
+                    for (size_t i = 0; i < k; i++)
+                        to[i * NR] = row[i];
+                else
+                    for (size_t i = 0; i < k; i++)
+                        to[i * NR] = 0.0f;
+            }
+        }
+    }
+}
+
+static void pack_cols(ur_columns columns, size_t k, const float *b, size_t b_row,
+                      const size_t *rows, float *packed, size_t begin, size_t end)
+{
+    for (size_t p = begin; p < end; p++) {
+        const panel at = panel_at(columns, p);
+        float *out = packed + p * k * NR;
+        for (size_t i = 0; i < k; i++) {
+            const float *row = b + (rows ? rows[i] : i) * b_row + at.first;
+            for (size_t v = 0; v < UR_PANEL_VECTORS; v++) {
+                const bool whole = at.valid[v] == VW;
+                const float *from = at.valid[v] ? row + v * at.step : row;
+                v_store(out + v * VW, whole ? v_load(from) : v_load_n(from, at.valid[v]));
+            }
+            out += NR;
+        }
+    }
+}

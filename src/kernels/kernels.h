@@ -1,0 +1,189 @@
+/* kernels.h - the inner loops, one table of them per instruction set.
+ *
+ * Nothing here allocates, locks or does I/O. The bodies (body_*.h) are written once over the
+ * small vector layer vec_*.h and compiled once per instruction set by plain.c, avx2.c, avx512.c
+ * and neon.c; every variant computes the same bits:
+ *   - an element of a product is a chain of fused multiply-adds over k = 0, 1, 2 ..., in blocks of
+ *     UR_CHAIN: the first chain starts from the bias or the old value, each later one from zero and
+ *     is added in order;
+ *   - a reduction keeps 16 partial sums, lane i taking elements i, i+16, ... from +0, then adds
+ *     lane i+8 to i, i+4, i+2, i+1;
+ *   - exp, tanh, sigmoid, log, erf are polynomials over fused multiply-adds. */
+#ifndef UR_KERNELS_KERNELS_H
+#define UR_KERNELS_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define UR_CHAIN 512       /* k's per chain of a product */
+#define UR_SUM_BLOCK 4096  /* elements per block of a long reduction */
+#define UR_PANEL_VECTORS 4 /* vectors side by side in a panel of packed weights */
+
+/* ---- packed matrix products (body_gemm.h) ------------------------------------------------- */
+
+/* How the columns of a product lie in panels of 4 vectors of `lanes` columns.
+ *   plain (gates == 1): panel p holds columns p*4*lanes ...; N columns in all.
+ *   gated (gates == 2..4): panel p holds units p*lanes ... of every gate, a vector each; column
+ *   g*units + u is gate g of unit u.
+ * A range of panels is what a team member works on. */
+typedef struct ur_columns {
+    size_t gates; /* 1: plain */
+    size_t units; /* plain: N; gated: units per gate (N = gates*units) */
+} ur_columns;
+
+typedef enum ur_start {
+    UR_START_C,    /* chains start from what stands in C */
+    UR_START_BIAS, /* chains start from bias[column], zero where bias is NULL */
+} ur_start;
+
+/* C = start + A B for panels [begin, end) of B: C(r, j) with r < m, sums over k.
+ * A(r, i) = a[r*a_row + i*a_k]; C(r, j) = c[r*c_row + j]. */
+typedef struct ur_product {
+    size_t m, k;
+    const float *a;
+    size_t a_row, a_k;
+    const float *b; /* packed panels (panels, k, 4*lanes) */
+    ur_columns columns;
+    float *c;
+    size_t c_row;
+    ur_start start;
+    const float *bias; /* (N) */
+} ur_product;
+
+/* ---- elementwise work on rows (body_lstm.h) ----------------------------------------------- */
+
+/* One step of an LSTM for `rows` sequences, units [begin, end), after the products:
+ *   i f g o = sigma(pre_i) sigma(pre_f) tanh(pre_g) sigma(pre_o)
+ *   c = f c_prev + i g,  h = o tanh(c) */
+typedef struct ur_lstm_cell {
+    size_t rows, hidden;
+    float *gates;        /* (rows, gates_row): in pre-activations, out activations, i f g o */
+    size_t gates_row;    /* >= 4*hidden */
+    const float *c_prev; /* (rows, hidden) */
+    float *c;            /* (rows, hidden) */
+    float *h;            /* (rows, hidden) */
+} ur_lstm_cell;
+
+/* Its backward: dh and dc are the gradients of h and c of this step.
+ *   do = dh tanh(c),  dc += dh o (1 - tanh(c)^2)
+ *   di = dc g,  dg = dc i,  df = dc c_prev,  dc_prev = dc f
+ * and each through its activation. gates become the gradients of the pre-activations. */
+typedef struct ur_lstm_cell_back {
+    size_t rows, hidden;
+    float *gates; /* (rows, gates_row): in activations, out gradients */
+    size_t gates_row;
+    const float *c_prev; /* (rows, hidden) */
+    const float *c;      /* (rows, hidden) */
+    const float *dy;     /* (rows, hidden) gradient of the output of this step, or NULL */
+    const float *dh;     /* (rows, hidden) gradient that came back from the next step */
+    float *dc;           /* (rows, hidden) in: of c, out: of c_prev */
+} ur_lstm_cell_back;
+
+/* ---- optimisers (body_optim.h) ------------------------------------------------------------ */
+
+/* Adam (Kingma and Ba 2015, PyTorch's form): g = grad*grad_scale + weight_decay*w
+ *   m = m + (1-beta1)(g - m);  v = beta2 v + (1-beta2) g g
+ *   w -= step_size * m / (sqrt(v)*inv_sqrt_bias2 + eps)
+ * with step_size = lr/(1-beta1^t) and inv_sqrt_bias2 = 1/sqrt(1-beta2^t) given by the caller.
+ * Moments below 2^-100 in magnitude become zero. */
+typedef struct ur_adam {
+    float beta1, beta2, eps, weight_decay, step_size, inv_sqrt_bias2, grad_scale;
+} ur_adam;
+
+/* SGD with momentum, PyTorch's form: g = grad*grad_scale + weight_decay*w; v = momentum*v + g
+ * (v = g at the first step: `first`); w -= lr * (nesterov ? g + momentum*v : v). velocity may be
+ * NULL when momentum is 0. */
+typedef struct ur_sgd {
+    float lr, momentum, weight_decay, grad_scale;
+    bool nesterov, first;
+} ur_sgd;
+
+/* ---- the table ---------------------------------------------------------------------------- */
+
+typedef struct ur_kernels {
+    const char *name; /* plain, avx2, avx512, neon */
+    size_t lanes;     /* columns in a vector of a panel */
+
+    /* How many panels hold these columns, and how many floats one panel of k rows takes. */
+    size_t (*panels)(ur_columns columns);
+    /* Packs W (N, k), row-major with `w_row` floats between rows, so that C = A W^T: panels
+     * [begin, end). */
+    void (*pack_rows)(ur_columns columns, size_t k, const float *w, size_t w_row, float *packed,
+                      size_t begin, size_t end);
+    /* Packs B (k, N), row i at b + (rows ? rows[i] : i)*b_row, so that C = A B: panels
+     * [begin, end). */
+    void (*pack_cols)(ur_columns columns, size_t k, const float *b, size_t b_row,
+                      const size_t *rows, float *packed, size_t begin, size_t end);
+    void (*product)(const ur_product *p, size_t begin, size_t end);
+
+    void (*lstm_cell)(const ur_lstm_cell *s, size_t begin, size_t end);
+    void (*lstm_cell_back)(const ur_lstm_cell_back *s, size_t begin, size_t end);
+
+    /* y[i] = f(x[i]), i < n; x and y may be the same. */
+    void (*exp)(size_t n, const float *x, float *y);
+    void (*log)(size_t n, const float *x, float *y);
+    void (*tanh)(size_t n, const float *x, float *y);
+    void (*sigmoid)(size_t n, const float *x, float *y);
+    void (*erf)(size_t n, const float *x, float *y);
+
+    void (*add)(size_t n, const float *x, float *y);                     /* y += x */
+    void (*mul)(size_t n, const float *a, const float *b, float *y);     /* y = a b */
+    void (*mul_add)(size_t n, const float *a, const float *b, float *y); /* y += a b (fused) */
+    void (*scale)(size_t n, float s, const float *x, float *y);          /* y = s x */
+    void (*axpy)(size_t n, float s, const float *x, float *y);           /* y += s x (fused) */
+    float (*sum)(size_t n, const float *x);                 /* fixed order, see above */
+    float (*dot)(size_t n, const float *a, const float *b); /* lanes by fma */
+    float (*max)(size_t n, const float *x);                 /* -inf where n is 0; NaN if one is */
+
+    /* Rows: y(r, :) += s*x(r, :) column sums: y[j] = y[j] + x(0,j) + x(1,j) + ..., r in order,
+     * columns [begin, end) of rows with x_row floats between them. */
+    void (*column_sums)(size_t rows, const float *x, size_t x_row, float *y, size_t begin,
+                        size_t end);
+    /* out(r, :) = table(ids[r], :), rows [begin, end), `width` floats each. */
+    void (*gather)(const int32_t *ids, const float *table, size_t width, float *out, size_t begin,
+                   size_t end);
+    /* table(ids[r], j) += x(r, j) for all rows in order, columns [begin, end) of `width`. */
+    void (*scatter_add)(size_t rows, const int32_t *ids, const float *x, size_t width, float *table,
+                        size_t begin, size_t end);
+
+    /* p = softmax(x) of one row of n; a row of length 0 stays empty. x and p may be the same.
+     * Entries of -inf get probability 0; a row of nothing but -inf gives zeros. */
+    void (*softmax)(size_t n, const float *x, float *p);
+    /* dx += p (dp - sum(p dp)). */
+    void (*softmax_back)(size_t n, const float *p, const float *dp, float *dx);
+    /* -log softmax(x)[target] of one row (n > target); p, if given, gets softmax(x). */
+    float (*cross_entropy)(size_t n, const float *x, int32_t target, float *p);
+
+    /* Inverted drop-out of `n` units of one row: y[i] = keep(i) ? x[i] * (1/(1-p)) : 0; unit i is
+     * kept when word (i mod 4) of Philox block (low + i/4, high) under `key` is at least
+     * p*2^32 (rounded). */
+    void (*dropout)(size_t n, float p, uint64_t key, uint64_t low, uint64_t high, const float *x,
+                    float *y);
+
+    void (*adam)(const ur_adam *a, size_t n, const float *grad, float *m, float *v, float *w);
+    void (*sgd)(const ur_sgd *s, size_t n, const float *grad, float *velocity, float *w);
+} ur_kernels;
+
+extern const ur_kernels ur_kernels_plain;
+#if defined(__x86_64__) && !defined(UR_REAL_IS_DOUBLE)
+extern const ur_kernels ur_kernels_avx2, ur_kernels_avx512;
+#endif
+#if defined(__aarch64__) && !defined(UR_REAL_IS_DOUBLE)
+extern const ur_kernels ur_kernels_neon;
+#endif
+
+/* The table of this name (plain, avx2, avx512, neon), or the best one for this CPU when name is
+ * NULL; NULL when the CPU or the build lacks it, or nobody knows the name. */
+const ur_kernels *ur_kernels_find(const char *name);
+
+/* The sum over a long vector: blocks of UR_SUM_BLOCK by `block` (sum or a sum of squares), then a
+ * fixed binary tree over the blocks' results. Also the fixed tree alone. */
+float ur_sum_long(const ur_kernels *k, size_t n, const float *x);
+float ur_sum_squares_long(const ur_kernels *k, size_t n, const float *x);
+float ur_tree_sum(size_t n, float *partial); /* overwrites partial */
+
+/* Normal deviates N(0,1) by the polar method from Philox words, with our own log: fills x[0..n). */
+void ur_normal_fill(uint64_t seed, uint64_t stream, size_t n, float *x);
+
+#endif

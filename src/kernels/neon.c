@@ -1,0 +1,21 @@
+/* neon.c - the kernels for 64-bit ARM. */
+#include "kernels/kernels.h"
+
+#if defined(__aarch64__) && !defined(UR_REAL_IS_DOUBLE)
+
+#include "kernels/vec_neon.h"
+#include "kernels/body_math.h"
+#include "kernels/body_gemm.h"
+#include "kernels/body_lstm.h"
+#include "kernels/body_rows.h"
+#include "kernels/body_optim.h"
+
+#define UR_TABLE ur_kernels_neon
+#define UR_TABLE_NAME "neon"
+#include "kernels/body_table.h"
+
+#else
+
+typedef int ur_no_neon; /* a file must not be empty */
+
+#endif

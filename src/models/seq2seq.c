@@ -1,0 +1,319 @@
+/* seq2seq.c - an encoder-decoder over characters: its parameters, forward and loss.
+ *
+ *   encoder:  x = embed(question),  y, h, c = lstm(x)
+ *   decoder:  x = embed(`_` answer) [peeky: [h; x]],  d = lstm(x) from (h, 0) or (h, c)
+ *             logits = fc([context; d]),  context = softmax(d y^T) y         attention dot
+ *             logits = fc(d)                                                 none
+ *             logits = fc([h; d])                                            peeky
+ * The context enters the output layer only (Luong et al. 2015, without input feeding). */
+#include "models/seq2seq.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/status.h"
+
+static const ur_model_class seq2seq_class;
+
+enum { MOST_UNITS = 65536, MOST_SYMBOLS = 1 << 22 };
+
+ur_seq2seq_config ur_seq2seq_defaults(void)
+{
+    return (ur_seq2seq_config){
+        .embed_size = 16, .hidden_size = 128, .attention = UR_ATTENTION_DOT};
+}
+
+static ur_status check_config(const ur_seq2seq_config *c, ur_err *err)
+{
+    if (c->vocabulary < 1 || c->vocabulary > MOST_SYMBOLS)
+        return ur_fail(err, UR_INVALID, "seq2seq: a vocabulary of %zu symbols, 1 to %d expected",
+                       c->vocabulary, MOST_SYMBOLS);
+    if (c->embed_size < 1 || c->embed_size > MOST_UNITS)
+        return ur_fail(err, UR_INVALID, "seq2seq: embedding size %zu, 1 to %d expected",
+                       c->embed_size, MOST_UNITS);
+    if (c->hidden_size < 1 || c->hidden_size > MOST_UNITS)
+        return ur_fail(err, UR_INVALID, "seq2seq: hidden size %zu, 1 to %d expected",
+                       c->hidden_size, MOST_UNITS);
+    if (!(c->dropout >= 0.0f && c->dropout < 1.0f))
+        return ur_fail(err, UR_INVALID, "seq2seq: drop-out %g, it must be in [0, 1)",
+                       (double)c->dropout);
+    if (c->peeky && c->attention != UR_ATTENTION_NONE)
+        return ur_fail(err, UR_INVALID,
+                       "seq2seq: peeky goes without attention only: both would feed the encoder to "
+                       "the output layer");
+    return UR_OK;
+}
+
+ur_status ur_seq2seq_new(ur_context *context, const ur_seq2seq_config *config, ur_model **out,
+                         ur_err *err)
+{
+    *out = NULL;
+    ur_status status = check_config(config, err);
+    if (status != UR_OK)
+        return status;
+    ur_seq2seq *m = ur_alloc_zero(ur_context_allocator(context), 1, sizeof *m);
+    if (!m)
+        return ur_no_memory(err, sizeof *m);
+    m->base.class_of = &seq2seq_class;
+    m->context = context;
+    m->config = *config;
+    status = ur_params_new(context, &m->base.params, err);
+    if (status == UR_OK) {
+        ur_params *p = m->base.params;
+        const size_t v = config->vocabulary, e = config->embed_size, h = config->hidden_size;
+        const bool wide = config->peeky || config->attention != UR_ATTENTION_NONE;
+        m->encoder.embed = ur_embedding_add(p, "encoder.embed", v, e);
+        m->encoder.lstm = ur_lstm_add(p, "encoder.lstm", e, h);
+        m->decoder.embed = ur_embedding_add(p, "decoder.embed", v, e);
+        m->decoder.lstm = ur_lstm_add(p, "decoder.lstm", config->peeky ? h + e : e, h);
+        m->decoder.fc = ur_linear_add(p, "decoder.fc", wide ? 2 * h : h, v, true);
+        status = ur_params_seal(p, err);
+    }
+    if (status != UR_OK) {
+        ur_model_free(&m->base);
+        return status;
+    }
+    *out = &m->base;
+    return UR_OK;
+}
+
+static void seq2seq_free(ur_model *model)
+{
+    const ur_allocator *a = ur_context_allocator(((ur_seq2seq *)model)->context);
+    ur_params_free(model->params);
+    ur_free(a, model);
+}
+
+void ur_seq2seq_init(ur_model *model, uint64_t seed)
+{
+    const ur_seq2seq *m = ur_as_seq2seq(model);
+    ur_embedding_init(&m->encoder.embed, model->params, seed);
+    ur_lstm_init(&m->encoder.lstm, model->params, seed);
+    ur_embedding_init(&m->decoder.embed, model->params, seed);
+    ur_lstm_init(&m->decoder.lstm, model->params, seed);
+    ur_linear_init(&m->decoder.fc, model->params, seed);
+    ur_params_changed(model->params);
+}
+
+const ur_seq2seq_config *ur_seq2seq_config_of(const ur_model *model)
+{
+    return &ur_as_seq2seq(model)->config;
+}
+
+/* ---- forward ------------------------------------------------------------------------------ */
+
+ur_encoded ur_seq2seq_encode(ur_tape *t, const ur_seq2seq *m, const ur_seq *questions)
+{
+    ur_seq *x = ur_dropout(t, ur_embedding(t, &m->encoder.embed, questions), m->config.dropout);
+    const ur_lstm_out out = ur_lstm(t, &m->encoder.lstm, x, (ur_state){0});
+    const bool both = m->config.decoder_start == UR_START_HC;
+    return (ur_encoded){out.y, out.h_n, {out.h_n, both ? out.c_n : NULL}};
+}
+
+ur_decoded ur_seq2seq_decode(ur_tape *t, const ur_seq2seq *m, const ur_encoded *encoded,
+                             const ur_seq *inputs, ur_state state, ur_weights **weights)
+{
+    const float p = m->config.dropout;
+    ur_seq *x = ur_dropout(t, ur_embedding(t, &m->decoder.embed, inputs), p);
+    ur_seq *peek = m->config.peeky && x ? ur_repeat(t, encoded->h, x->layout) : NULL;
+    if (m->config.peeky)
+        x = ur_concat_seq(t, peek, x);
+    const ur_lstm_out out = ur_lstm(t, &m->decoder.lstm, x, state);
+    ur_seq *d = ur_dropout(t, out.y, p);
+    if (m->config.peeky)
+        d = ur_concat_seq(t, peek, d);
+    else if (m->config.attention == UR_ATTENTION_DOT)
+        d = ur_concat_seq(t, ur_attention_dot(t, out.y, encoded->y, encoded->y, weights), d);
+    return (ur_decoded){ur_linear_seq(t, &m->decoder.fc, d), {out.h_n, out.c_n}};
+}
+
+/* ---- batches ------------------------------------------------------------------------------ */
+
+static size_t *lengths_of(ur_tape *t, size_t count, const ur_ids *items)
+{
+    size_t *length = ur_take(t, count, sizeof *length);
+    for (size_t i = 0; length && i < count; i++)
+        length[i] = items[i].length;
+    return length;
+}
+
+static size_t total(size_t count, const size_t *length)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += length[i];
+    return sum;
+}
+
+ur_seq *ur_seq2seq_questions(ur_tape *t, const ur_seq2seq *m, size_t count,
+                             const ur_ids *questions, const uint64_t *id)
+{
+    const size_t *length = lengths_of(t, count, questions);
+    int32_t *ids = length ? ur_take(t, total(count, length), sizeof *ids) : NULL;
+    if (!ids)
+        return NULL;
+    size_t at = 0;
+    for (size_t i = 0; i < count; i++) {
+        ur_pair_input(&m->config.format, questions[i], ids + at);
+        at += length[i];
+    }
+    return ur_seq_ints(t, ur_new_layout(t, UR_STEP_MAJOR, count, length, id), ids);
+}
+
+/* A shard of pairs as the model reads and writes them. */
+typedef struct shard {
+    ur_seq *questions, *answers_in, *answers_out;
+} shard;
+
+static shard load_shard(ur_tape *t, const ur_seq2seq *m, const ur_pairs *pairs, size_t count,
+                        const size_t *which)
+{
+    shard s = {0};
+    const ur_pair_format *format = &m->config.format;
+    ur_ids *items = ur_take(t, count, sizeof *items);
+    uint64_t *id = ur_take(t, count, sizeof *id);
+    size_t *steps = ur_take(t, count, sizeof *steps);
+    if (!items || !id || !steps)
+        return s;
+    for (size_t i = 0; i < count; i++) {
+        items[i] = ur_pairs_question(pairs, which[i]);
+        id[i] = which[i];
+    }
+    s.questions = ur_seq2seq_questions(t, m, count, items, id);
+    for (size_t i = 0; i < count; i++) {
+        items[i] = ur_pairs_answer(pairs, which[i]);
+        steps[i] = ur_pair_steps(format, items[i].length);
+    }
+    int32_t *in = ur_take(t, total(count, steps), sizeof *in);
+    int32_t *out = ur_take(t, total(count, steps), sizeof *out);
+    if (!in || !out)
+        return s;
+    for (size_t i = 0, at = 0; i < count; at += steps[i++])
+        ur_pair_target(format, items[i], in + at, out + at);
+    const ur_layout *layout = ur_new_layout(t, UR_STEP_MAJOR, count, steps, id);
+    s.answers_in = ur_seq_ints(t, layout, in);
+    s.answers_out = ur_seq_ints(t, layout, out);
+    return s;
+}
+
+static ur_seq *teacher_forced(ur_tape *t, const ur_seq2seq *m, const shard *s,
+                              ur_encoded *encoded)
+{
+    *encoded = ur_seq2seq_encode(t, m, s->questions);
+    return ur_seq2seq_decode(t, m, encoded, s->answers_in, encoded->start, NULL).logits;
+}
+
+static ur_tensor *seq2seq_loss(ur_tape *t, const ur_model *model, const void *data, size_t count,
+                               const size_t *which, double normaliser)
+{
+    const ur_seq2seq *m = ur_as_seq2seq(model);
+    const shard s = load_shard(t, m, data, count, which);
+    ur_encoded encoded;
+    ur_seq *logits = teacher_forced(t, m, &s, &encoded);
+    return ur_cross_entropy(t, logits, s.answers_out, normaliser);
+}
+
+ur_seq2seq_logits ur_seq2seq_forward(ur_tape *t, const ur_model *model, const ur_pairs *pairs,
+                                     size_t count, const size_t *which)
+{
+    const ur_seq2seq *m = ur_as_seq2seq(model);
+    const shard s = load_shard(t, m, pairs, count, which);
+    ur_encoded encoded;
+    ur_seq *logits = teacher_forced(t, m, &s, &encoded);
+    return (ur_seq2seq_logits){logits, logits ? s.answers_out : NULL};
+}
+
+/* ---- evaluation --------------------------------------------------------------------------- */
+
+static int32_t argmax(const float *x, size_t n)
+{
+    size_t best = 0;
+    for (size_t i = 1; i < n; i++)
+        if (x[i] > x[best])
+            best = i;
+    return (int32_t)best;
+}
+
+/* Loss, and how many answers are right at every position when earlier symbols are given. */
+static void measure_forced(ur_tape *t, const ur_seq *logits, const ur_seq *targets,
+                           ur_measure *sum)
+{
+    const size_t classes = logits->values->dim[1];
+    const ur_layout *l = targets->layout;
+    const float *x = ur_floats(logits->values);
+    const int32_t *target = ur_ints(targets->values);
+    for (size_t b = 0; b < l->batch; b++) {
+        bool right = true;
+        for (size_t s = 0; s < l->length[b]; s++) {
+            const size_t r = ur_row(l, b, s);
+            const float *row = x + r * classes;
+            sum->loss += (double)t->cpu.kernels->cross_entropy(classes, row, target[r], NULL);
+            right = right && argmax(row, classes) == target[r];
+        }
+        sum->positions += l->length[b];
+        sum->forced_right += right;
+    }
+}
+
+/* Whether what was written is what should have been, the end symbol included. */
+static bool answer_right(const ur_seq2seq *m, const ur_greedy *g, size_t b, const ur_seq *targets)
+{
+    const ur_layout *l = targets->layout;
+    const int32_t *target = ur_ints(targets->values);
+    const bool ragged = m->config.format.end >= 0;
+    const size_t symbols = ragged ? l->length[b] - 1 : l->length[b];
+    if (g->count[b] != symbols || (ragged && !g->done[b]))
+        return false;
+    for (size_t s = 0; s < symbols; s++)
+        if (g->ids[b * g->steps + s] != target[ur_row(l, b, s)])
+            return false;
+    return true;
+}
+
+static void seq2seq_measure(ur_tape *t, const ur_model *model, const void *data, size_t count,
+                            const size_t *which, ur_measure *sum)
+{
+    const ur_seq2seq *m = ur_as_seq2seq(model);
+    const shard s = load_shard(t, m, data, count, which);
+    int32_t *first = ur_take(t, count, sizeof *first);
+    ur_encoded encoded;
+    ur_seq *logits = teacher_forced(t, m, &s, &encoded);
+    if (!first || !logits)
+        return;
+    for (size_t b = 0; b < count; b++)
+        first[b] = ur_ints(s.answers_in->values)[ur_row(s.answers_in->layout, b, 0)];
+    const ur_greedy g = ur_seq2seq_greedy(t, m, &encoded, first, false);
+    if (!ur_tape_ok(t))
+        return;
+    measure_forced(t, logits, s.answers_out, sum);
+    for (size_t b = 0; b < count; b++)
+        sum->right += answer_right(m, &g, b, s.answers_out);
+    sum->examples += count;
+}
+
+static size_t seq2seq_examples(const ur_model *model, const void *data)
+{
+    (void)model;
+    return ur_pairs_count(data);
+}
+
+static size_t seq2seq_length(const ur_model *model, const void *data, size_t i)
+{
+    (void)model;
+    return ur_pairs_question(data, i).length;
+}
+
+static size_t seq2seq_positions(const ur_model *model, const void *data, size_t i)
+{
+    return ur_pair_steps(&ur_as_seq2seq(model)->config.format, ur_pairs_answer(data, i).length);
+}
+
+static const ur_model_class seq2seq_class = {
+    .kind = "seq2seq",
+    .free = seq2seq_free,
+    .examples = seq2seq_examples,
+    .length = seq2seq_length,
+    .positions = seq2seq_positions,
+    .loss = seq2seq_loss,
+    .measure = seq2seq_measure,
+};

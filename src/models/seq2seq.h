@@ -1,0 +1,66 @@
+/* seq2seq.h - inside the encoder-decoder. */
+#ifndef UR_MODELS_SEQ2SEQ_H
+#define UR_MODELS_SEQ2SEQ_H
+
+#include "tape/tape.h"
+#include "unroll/models.h"
+
+typedef struct ur_seq2seq {
+    ur_model base;
+    ur_context *context;
+    ur_seq2seq_config config;
+    struct {
+        ur_embedding_layer embed;
+        ur_lstm_layer lstm;
+    } encoder;
+    struct {
+        ur_embedding_layer embed;
+        ur_lstm_layer lstm;
+        ur_linear_layer fc;
+    } decoder;
+} ur_seq2seq;
+
+/* The encoder's outputs and what the decoder starts from. */
+typedef struct ur_encoded {
+    ur_seq *y;
+    ur_tensor *h;
+    ur_state start;
+} ur_encoded;
+
+static inline const ur_seq2seq *ur_as_seq2seq(const ur_model *model)
+{
+    return (const ur_seq2seq *)model;
+}
+
+ur_encoded ur_seq2seq_encode(ur_tape *tape, const ur_seq2seq *m, const ur_seq *questions);
+
+/* Logits of decoder steps whose inputs are given: all of them, or one step of every sequence, with
+ * the state after the last step. weights may be NULL. */
+typedef struct ur_decoded {
+    ur_seq *logits;
+    ur_state state;
+} ur_decoded;
+ur_decoded ur_seq2seq_decode(ur_tape *tape, const ur_seq2seq *m, const ur_encoded *encoded,
+                             const ur_seq *inputs, ur_state state, ur_weights **weights);
+
+/* Questions in the encoder's order as one ragged batch. */
+ur_seq *ur_seq2seq_questions(ur_tape *tape, const ur_seq2seq *m, size_t count,
+                             const ur_ids *questions, const uint64_t *id);
+
+/* Greedy decoding as the model writes: step s of answer b at ids[b*steps + s]. `count` symbols
+ * were written before the end symbol (or the limit); done says whether the end symbol came. */
+typedef struct ur_greedy {
+    size_t steps;
+    int32_t *ids;        /* (batch, steps) */
+    float *probability;  /* (batch, steps), NULL unless asked for */
+    float *attention;    /* (batch, steps, keys), in the encoder's order; NULL unless asked for */
+    size_t keys;
+    size_t *count;       /* (batch) */
+    bool *done;          /* (batch) */
+    float *end_probability; /* (batch) of the end symbol where it came, else 1 */
+} ur_greedy;
+
+ur_greedy ur_seq2seq_greedy(ur_tape *tape, const ur_seq2seq *m, const ur_encoded *encoded,
+                            const int32_t *first, bool details);
+
+#endif

@@ -1,0 +1,116 @@
+/* linear.c - an affine map of every row.
+ *
+ *   y = x W^T + b,   dx += dy W,   dW += dy^T x,   db += column sums of dy */
+#include "nn/nn.h"
+
+#include <math.h>
+
+ur_linear_layer ur_linear_add(ur_params *params, const char *prefix, size_t in_features,
+                              size_t out_features, bool bias)
+{
+    ur_linear_layer l = {.in_features = in_features, .out_features = out_features, .bias = -1};
+    l.weight = ur_layer_param(params, prefix, "weight", out_features, in_features);
+    if (bias)
+        l.bias = ur_layer_param(params, prefix, "bias", out_features, 0);
+    l.pack_forward = ur_params_pack(params, l.weight, UR_PACK_ROWS, 1);
+    l.pack_backward = ur_params_pack(params, l.weight, UR_PACK_COLS, 1);
+    return l;
+}
+
+void ur_linear_init(const ur_linear_layer *layer, ur_params *params, uint64_t seed)
+{
+    const float bound = 1.0f / sqrtf((float)layer->in_features);
+    ur_init_uniform(params, layer->weight, bound, seed);
+    if (layer->bias >= 0)
+        ur_init_uniform(params, layer->bias, bound, seed);
+}
+
+typedef struct linear_node {
+    ur_node node;
+    const ur_linear_layer *layer;
+    ur_tensor *x, *y;
+    /* backward's job, shared by the team */
+    const ur_kernels *kernels;
+    const float *w_packed;
+    float *x_packed, *dx, *dw, *db;
+} linear_node;
+
+static void back_member(void *arg, const ur_member *me)
+{
+    const linear_node *n = arg;
+    const ur_kernels *k = n->kernels;
+    const size_t rows = n->x->dim[0], in = n->layer->in_features, out = n->layer->out_features;
+    const ur_columns columns = {1, in};
+    const float *dy = n->y->grad;
+    if (n->dw) {
+        const ur_range panels = ur_my_range(me, k->panels(columns));
+        k->pack_cols(columns, rows, n->x->data, in, NULL, n->x_packed, panels.begin, panels.end);
+        ur_barrier(me);
+        const ur_cpu_outer outer = {.rows = rows, .n_out = out, .n_in = in, .dy = dy,
+                                    .dy_row = out, .x_packed = n->x_packed, .dw = n->dw};
+        ur_outer_part(k, me, &outer);
+    }
+    if (n->db) {
+        const ur_range mine = ur_my_range(me, out);
+        k->column_sums(rows, dy, out, n->db, mine.begin, mine.end);
+    }
+    if (n->dx) {
+        const ur_product p = {.m = rows, .k = out, .a = dy, .a_row = out, .a_k = 1,
+                              .b = n->w_packed, .columns = columns, .c = n->dx, .c_row = in,
+                              .start = UR_START_C};
+        ur_product_part(k, me, &p);
+    }
+}
+
+static void linear_back(ur_tape *tape, ur_node *node)
+{
+    linear_node *n = (linear_node *)node;
+    if (!n->y->grad)
+        return;
+    const ur_linear_layer *layer = n->layer;
+    n->kernels = tape->cpu.kernels;
+    n->w_packed = ur_params_packed(tape->params, layer->pack_backward);
+    n->dx = ur_grad(tape, n->x);
+    n->dw = ur_weight_grad(tape, layer->weight);
+    n->db = ur_weight_grad(tape, layer->bias);
+    const ur_mark mark = ur_arena_mark(tape->arena);
+    n->x_packed = ur_take(
+        tape, ur_packed_size(n->kernels, (ur_columns){1, layer->in_features}, n->x->dim[0]),
+        sizeof(float));
+    if (ur_tape_ok(tape))
+        ur_team_run(tape->cpu.team, back_member, n);
+    ur_arena_rewind(tape->arena, mark);
+}
+
+ur_tensor *ur_linear(ur_tape *tape, const ur_linear_layer *layer, ur_tensor *x)
+{
+    if (!x || !ur_tape_ok(tape))
+        return NULL;
+    if (x->ndim != 2 || x->dim[1] != layer->in_features)
+        return ur_tape_fail(tape, UR_INVALID, "linear: input is %s, weight wants %zu features",
+                            ur_shape(x).text, layer->in_features);
+    const size_t rows = x->dim[0];
+    ur_tensor *y = ur_rows_new(tape, rows, layer->out_features);
+    if (!y)
+        return NULL;
+    const ur_product p = {.m = rows, .k = layer->in_features,
+                          .a = x->data, .a_row = layer->in_features, .a_k = 1,
+                          .b = ur_params_packed(tape->params, layer->pack_forward),
+                          .columns = {1, layer->out_features},
+                          .c = y->data, .c_row = layer->out_features,
+                          .start = UR_START_BIAS, .bias = ur_weight(tape, layer->bias)};
+    ur_cpu_product(&tape->cpu, &p);
+    y->needs_grad = x->needs_grad || ur_weights_learn(tape);
+    linear_node *n = y->needs_grad ? ur_record(tape, sizeof *n, linear_back) : NULL;
+    if (n) {
+        n->layer = layer;
+        n->x = x;
+        n->y = y;
+    }
+    return y;
+}
+
+ur_seq *ur_linear_seq(ur_tape *tape, const ur_linear_layer *layer, const ur_seq *x)
+{
+    return x ? ur_seq_new(tape, ur_linear(tape, layer, x->values), x->layout) : NULL;
+}

@@ -1,0 +1,19 @@
+/* nn.h - inside the layers: parameter names and checks they share. */
+#ifndef UR_NN_NN_H
+#define UR_NN_NN_H
+
+#include "tape/tape.h"
+#include "unroll/nn.h"
+
+/* Adds PREFIX.NAME with one or two dimensions (columns 0: one). */
+int ur_layer_param(ur_params *params, const char *prefix, const char *name, size_t rows,
+                   size_t columns);
+
+/* Data of parameter `index` and where its gradient goes (NULL in inference); NULL for index -1. */
+const float *ur_weight(const ur_tape *tape, int index);
+float *ur_weight_grad(const ur_tape *tape, int index);
+
+/* Whether this tape has parameters and records gradients for them. */
+bool ur_weights_learn(const ur_tape *tape);
+
+#endif

@@ -1,0 +1,50 @@
+/* params.c - what layers share: naming, finding and initialising parameters. */
+#include "nn/nn.h"
+
+#include <stdio.h>
+
+#include "base/philox.h"
+
+int ur_layer_param(ur_params *params, const char *prefix, const char *name, size_t rows,
+                   size_t columns)
+{
+    char full[256];
+    snprintf(full, sizeof full, "%s%s%s", prefix, *prefix ? "." : "", name);
+    const size_t dim[] = {rows, columns};
+    return ur_params_add(params, full, columns ? 2 : 1, dim, UR_TRAINABLE | UR_DECAY);
+}
+
+const float *ur_weight(const ur_tape *tape, int index)
+{
+    return index < 0 ? NULL
+                     : ur_params_data(tape->params) +
+                           ur_params_entry(tape->params, (size_t)index)->offset;
+}
+
+float *ur_weight_grad(const ur_tape *tape, int index)
+{
+    if (index < 0 || !tape->gradient)
+        return NULL;
+    const ur_param *p = ur_params_entry(tape->params, (size_t)index);
+    return p->flags & UR_TRAINABLE ? tape->gradient + p->offset : NULL;
+}
+
+bool ur_weights_learn(const ur_tape *tape)
+{
+    return tape->mode == UR_TRAIN && tape->gradient;
+}
+
+void ur_init_uniform(ur_params *params, int index, float bound, uint64_t seed)
+{
+    ur_random random = ur_random_start(seed, (uint64_t)index);
+    float *x = ur_param_values(params, index);
+    const size_t n = ur_params_entry(params, (size_t)index)->count;
+    for (size_t i = 0; i < n; i++)
+        x[i] = (2.0f * ur_random_uniform(&random) - 1.0f) * bound;
+}
+
+void ur_init_normal(ur_params *params, int index, uint64_t seed)
+{
+    ur_normal_fill(seed, (uint64_t)index, ur_params_entry(params, (size_t)index)->count,
+                   ur_param_values(params, index));
+}

@@ -1,0 +1,235 @@
+/* tape.c - record, replay backwards, sticky errors.
+ *
+ * Operations run at once and take all their memory from one arena. In training each leaves a node;
+ * ur_backward walks the nodes in reverse. Gradients of intermediate tensors come into being when
+ * backward first reaches them. */
+#include "tape/tape.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/status.h"
+
+ur_status ur_tape_new(ur_context *context, ur_tape **out, ur_err *err)
+{
+    *out = NULL;
+    ur_tape *tape = ur_alloc_zero(&context->allocator, 1, sizeof *tape);
+    if (!tape)
+        return ur_no_memory(err, sizeof *tape);
+    const ur_status status = ur_arena_new(&context->allocator, &tape->arena, err);
+    if (status != UR_OK) {
+        ur_free(&context->allocator, tape);
+        return status;
+    }
+    tape->context = context;
+    tape->cpu = (ur_cpu){context->kernels, ur_pool_team(context->pool), tape->arena};
+    *out = tape;
+    return UR_OK;
+}
+
+void ur_tape_free(ur_tape *tape)
+{
+    if (!tape)
+        return;
+    ur_arena_free(tape->arena);
+    ur_free(&tape->context->allocator, tape);
+}
+
+void ur_tape_start(ur_tape *tape, ur_mode mode, const ur_params *params, float *gradient,
+                   uint64_t seed, uint64_t step)
+{
+    ur_arena_reset(tape->arena);
+    tape->mode = mode;
+    tape->params = params;
+    tape->gradient = mode == UR_TRAIN ? gradient : NULL;
+    tape->seed = seed;
+    tape->step = step;
+    tape->drop_outs = 0;
+    tape->last = NULL;
+    tape->error.status = UR_OK;
+    tape->error.text[0] = '\0';
+}
+
+void ur_tape_use_team(ur_tape *tape, bool use)
+{
+    tape->cpu.team = use ? ur_pool_team(tape->context->pool) : NULL;
+}
+
+bool ur_tape_ok(const ur_tape *tape)
+{
+    return tape->error.status == UR_OK;
+}
+
+ur_status ur_tape_status(const ur_tape *tape)
+{
+    return tape->error.status;
+}
+
+const char *ur_error(const ur_tape *tape)
+{
+    return tape->error.text;
+}
+
+ur_mode ur_tape_mode(const ur_tape *tape)
+{
+    return tape->mode;
+}
+
+void *ur_tape_fail(ur_tape *tape, ur_status status, const char *format, ...)
+{
+    if (tape->error.status != UR_OK)
+        return NULL;
+    va_list arguments;
+    va_start(arguments, format);
+    tape->error.status = status;
+    vsnprintf(tape->error.text, sizeof tape->error.text, format, arguments);
+    va_end(arguments);
+    return NULL;
+}
+
+void *ur_take(ur_tape *tape, size_t count, size_t size)
+{
+    if (!ur_tape_ok(tape))
+        return NULL;
+    void *memory = ur_arena_take(tape->arena, count, size);
+    if (!memory)
+        ur_tape_fail(tape, UR_NO_MEMORY, "out of memory: the tape wanted %zu x %zu bytes", count,
+                     size);
+    return memory;
+}
+
+static ur_tensor *tensor_of(ur_tape *tape, ur_dtype dtype, int ndim, const size_t *dim)
+{
+    ur_tensor *x = ur_take(tape, 1, sizeof *x);
+    if (!x)
+        return NULL;
+    *x = (ur_tensor){.dtype = dtype, .device = UR_CPU, .ndim = ndim};
+    memcpy(x->dim, dim, (size_t)ndim * sizeof *dim);
+    return x;
+}
+
+ur_tensor *ur_tensor_new(ur_tape *tape, ur_dtype dtype, int ndim, const size_t *dim)
+{
+    size_t count = 1;
+    if (ndim < 1 || ndim > UR_MAX_DIMS)
+        return ur_tape_fail(tape, UR_INVALID, "tensor: %d dimensions, 1 to %d expected", ndim,
+                            UR_MAX_DIMS);
+    for (int i = 0; i < ndim; i++) {
+        if (dim[i] && count > SIZE_MAX / 16 / dim[i])
+            return ur_tape_fail(tape, UR_INVALID, "tensor: its size overflows");
+        count *= dim[i];
+    }
+    ur_tensor *x = tensor_of(tape, dtype, ndim, dim);
+    if (!x)
+        return NULL;
+    x->data = ur_take(tape, count, dtype == UR_F32 ? sizeof(float) : sizeof(int32_t));
+    return x->data ? x : NULL;
+}
+
+ur_tensor *ur_rows_new(ur_tape *tape, size_t rows, size_t width)
+{
+    return ur_tensor_new(tape, UR_F32, 2, (size_t[]){rows, width});
+}
+
+ur_seq *ur_seq_new(ur_tape *tape, ur_tensor *values, const ur_layout *layout)
+{
+    ur_seq *s = values && layout ? ur_take(tape, 1, sizeof *s) : NULL;
+    if (s)
+        *s = (ur_seq){values, layout};
+    return s;
+}
+
+void *ur_record(ur_tape *tape, size_t size, void (*backward)(ur_tape *, ur_node *))
+{
+    if (tape->mode != UR_TRAIN)
+        return NULL;
+    ur_node *node = ur_take(tape, 1, size);
+    if (!node)
+        return NULL;
+    memset(node, 0, size);
+    node->previous = tape->last;
+    node->backward = backward;
+    tape->last = node;
+    return node;
+}
+
+bool ur_wants_grad(const ur_tape *tape, const ur_tensor *x)
+{
+    return tape->mode == UR_TRAIN && x && x->needs_grad;
+}
+
+float *ur_grad(ur_tape *tape, ur_tensor *x)
+{
+    if (!ur_wants_grad(tape, x))
+        return NULL;
+    if (!x->grad) {
+        const size_t count = ur_count(x);
+        x->grad = ur_take(tape, count, sizeof *x->grad);
+        if (x->grad)
+            memset(x->grad, 0, count * sizeof *x->grad);
+    }
+    return x->grad;
+}
+
+ur_status ur_backward(ur_tape *tape, ur_tensor *scalar)
+{
+    if (ur_tape_ok(tape) && (!scalar || ur_count(scalar) != 1))
+        ur_tape_fail(tape, UR_INVALID, "backward: starts from one number, not from %s",
+                     scalar ? ur_shape(scalar).text : "nothing");
+    if (ur_tape_ok(tape) && tape->mode != UR_TRAIN)
+        ur_tape_fail(tape, UR_INVALID, "backward: the tape was started for inference");
+    float *seed = ur_tape_ok(tape) ? ur_grad(tape, scalar) : NULL;
+    if (seed)
+        seed[0] = 1.0f;
+    for (ur_node *n = tape->last; n && seed && ur_tape_ok(tape); n = n->previous)
+        n->backward(tape, n);
+    return tape->error.status;
+}
+
+ur_place ur_tape_place(const ur_tape *tape)
+{
+    const ur_mark mark = ur_arena_mark(tape->arena);
+    return (ur_place){mark.chunk, mark.used};
+}
+
+void ur_tape_rewind(ur_tape *tape, ur_place place)
+{
+    if (tape->mode == UR_TRAIN)
+        ur_tape_fail(tape, UR_INVALID, "rewind: only a tape for inference can be rewound");
+    else
+        ur_arena_rewind(tape->arena, (ur_mark){place.chunk, place.used});
+}
+
+ur_shape_text ur_shape(const ur_tensor *x)
+{
+    ur_shape_text s = {"(nothing)"};
+    if (!x)
+        return s;
+    size_t at = 0;
+    for (int i = 0; i < x->ndim && at < sizeof s.text; i++)
+        at += (size_t)snprintf(s.text + at, sizeof s.text - at, "%c%zu", i ? ',' : '(', x->dim[i]);
+    if (at + 1 < sizeof s.text)
+        memcpy(s.text + at, ")", 2);
+    return s;
+}
+
+ur_tensor *ur_parameter(ur_tape *tape, int index)
+{
+    if (!ur_tape_ok(tape))
+        return NULL;
+    if (!tape->params || index < 0 || (size_t)index >= ur_params_count(tape->params))
+        return ur_tape_fail(tape, UR_INVALID, "parameter %d: the model has %zu", index,
+                            tape->params ? ur_params_count(tape->params) : 0);
+    const ur_param *p = ur_params_entry(tape->params, (size_t)index);
+    ur_tensor *x = tensor_of(tape, UR_F32, p->ndim, p->dim);
+    if (!x)
+        return NULL;
+    x->data = ur_params_data(tape->params) + p->offset;
+    if (tape->gradient && (p->flags & UR_TRAINABLE)) {
+        x->grad = tape->gradient + p->offset;
+        x->needs_grad = true;
+    }
+    return x;
+}

@@ -1,0 +1,117 @@
+/* layout.c - where the rows of a ragged batch lie (core.h has the formulas). */
+#include "tensor/layout.h"
+
+#include <string.h>
+
+/* Places by falling length, stable: a counting sort over the lengths. offset[t] is used to count
+ * and ends as the first row of step t. */
+static bool place_sequences(ur_arena *arena, ur_layout *l, size_t *rank, size_t *sequence,
+                            size_t *offset)
+{
+    const ur_mark mark = ur_arena_mark(arena);
+    size_t *next = ur_arena_take_zero(arena, l->steps + 2, sizeof *next);
+    if (!next)
+        return false;
+    /* alive[t] = sequences longer than t = where those of length t begin among the places */
+    for (size_t b = 0; b < l->batch; b++)
+        next[l->length[b]]++;
+    size_t longer = 0;
+    for (size_t n = l->steps + 1; n-- > 0;) {
+        const size_t here = next[n];
+        next[n] = longer;
+        longer += here;
+    }
+    if (l->order == UR_STEP_MAJOR) {
+        offset[0] = 0;
+        for (size_t t = 0; t < l->steps; t++)
+            offset[t + 1] = offset[t] + next[t];
+    }
+    for (size_t b = 0; b < l->batch; b++) {
+        rank[b] = next[l->length[b]]++;
+        sequence[rank[b]] = b;
+    }
+    ur_arena_rewind(arena, mark);
+    return true;
+}
+
+const ur_layout *ur_layout_build(ur_arena *arena, ur_order order, size_t batch,
+                                 const size_t *length, const uint64_t *id)
+{
+    ur_layout *l = ur_arena_take_zero(arena, 1, sizeof *l);
+    size_t *lengths = ur_arena_take(arena, batch, sizeof *lengths);
+    if (!l || !lengths)
+        return NULL;
+    l->order = order;
+    l->batch = batch;
+    for (size_t b = 0; b < batch; b++) {
+        lengths[b] = length[b];
+        if (length[b] > l->steps)
+            l->steps = length[b];
+        if (length[b] > SIZE_MAX / 16 - l->rows)
+            return NULL;
+        l->rows += length[b];
+    }
+    const size_t offsets = (order == UR_STEP_MAJOR ? l->steps : batch) + 1;
+    size_t *offset = ur_arena_take(arena, offsets, sizeof *offset);
+    size_t *rank = ur_arena_take(arena, batch, sizeof *rank);
+    size_t *sequence = ur_arena_take(arena, batch, sizeof *sequence);
+    uint64_t *ids = ur_arena_take(arena, batch, sizeof *ids);
+    if (!offset || !rank || !sequence || !ids)
+        return NULL;
+    l->length = lengths;
+    if (!place_sequences(arena, l, rank, sequence, offset))
+        return NULL;
+    if (order == UR_SEQUENCE_MAJOR) {
+        offset[0] = 0;
+        for (size_t b = 0; b < batch; b++)
+            offset[b + 1] = offset[b] + length[b];
+    }
+    for (size_t b = 0; b < batch; b++)
+        ids[b] = id ? id[b] : b;
+    l->rank = rank;
+    l->sequence = sequence;
+    l->offset = offset;
+    l->id = ids;
+    return l;
+}
+
+const ur_layout *ur_layout_reorder(ur_arena *arena, const ur_layout *layout, ur_order order)
+{
+    return layout->order == order
+               ? layout
+               : ur_layout_build(arena, order, layout->batch, layout->length, layout->id);
+}
+
+bool ur_layout_same_lengths(const ur_layout *a, const ur_layout *b)
+{
+    return a == b || (a->batch == b->batch &&
+                      memcmp(a->length, b->length, a->batch * sizeof *a->length) == 0);
+}
+
+bool ur_layout_same_rows(const ur_layout *a, const ur_layout *b)
+{
+    return ur_layout_same_lengths(a, b) && a->order == b->order;
+}
+
+size_t ur_row(const ur_layout *layout, size_t b, size_t t)
+{
+    return layout->order == UR_STEP_MAJOR ? layout->offset[t] + layout->rank[b]
+                                          : layout->offset[b] + t;
+}
+
+size_t ur_alive(const ur_layout *layout, size_t t)
+{
+    if (t >= layout->steps)
+        return 0;
+    if (layout->order == UR_STEP_MAJOR)
+        return layout->offset[t + 1] - layout->offset[t];
+    size_t low = 0, high = layout->batch; /* lengths fall along the places */
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (layout->length[layout->sequence[middle]] > t)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}

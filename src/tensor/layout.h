@@ -1,0 +1,20 @@
+/* layout.h - building the layout of a ragged batch. */
+#ifndef UR_TENSOR_LAYOUT_H
+#define UR_TENSOR_LAYOUT_H
+
+#include "base/arena.h"
+#include "unroll/core.h"
+
+/* The layout for these lengths, in the arena; NULL when memory ran out or the sum of the lengths
+ * overflows. id may be NULL: 0, 1, 2 ... */
+const ur_layout *ur_layout_build(ur_arena *arena, ur_order order, size_t batch,
+                                 const size_t *length, const uint64_t *id);
+
+/* The same sequences in the other order (or the same). */
+const ur_layout *ur_layout_reorder(ur_arena *arena, const ur_layout *layout, ur_order order);
+
+/* Whether two layouts hold the same sequences, and whether even the rows lie alike. */
+bool ur_layout_same_lengths(const ur_layout *a, const ur_layout *b);
+bool ur_layout_same_rows(const ur_layout *a, const ur_layout *b);
+
+#endif

@@ -1,0 +1,203 @@
+/* checkpoint.c - model.safetensors and checkpoints.
+ *
+ * Both carry weights, configuration and vocabulary; a checkpoint also the optimiser's moments and
+ * where training stands, so that it goes on with the same bits. A checkpoint is complete once it
+ * has its name; older ones but the last are removed after that. */
+#include "train/run.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/status.h"
+#include "io/safetensors.h"
+#include "text/vocabulary.h"
+#include "train/config.h"
+#include "train/weights.h"
+
+enum { STATE_VERSION = 1, STATE_WORDS = 10 };
+enum { KEPT_CHECKPOINTS = 2 };
+
+#define STATE_NAME UR_CHECKPOINT_PREFIX "state"
+#define MOMENT1_NAME UR_CHECKPOINT_PREFIX "moment1"
+#define MOMENT2_NAME UR_CHECKPOINT_PREFIX "moment2"
+
+static uint64_t bits_of(double x)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+static double double_of(uint64_t bits)
+{
+    double x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+char *ur_checkpoint_path(const ur_allocator *a, const char *folder, uint64_t step)
+{
+    char name[64];
+    snprintf(name, sizeof name, "checkpoints/%llu.safetensors", (unsigned long long)step);
+    return ur_path_join(a, folder, name);
+}
+
+/* Weights, `more` tensors, and what makes the file open alone. */
+static ur_status write_weights(ur_run *run, const char *path, const ur_st_tensor *more,
+                               size_t n_more, ur_err *err)
+{
+    char *config, *vocabulary = NULL;
+    size_t size;
+    ur_status status =
+        ur_config_print(run->a, ur_seq2seq_config_of(run->model), NULL, &config, err);
+    if (status == UR_OK)
+        status = ur_vocabulary_print(run->vocabulary, &vocabulary, &size, err);
+    if (status == UR_OK) {
+        const ur_st_pair metadata[] = {{"format", "pt"},
+                                       {"unroll.config", config},
+                                       {"unroll.vocabulary", vocabulary}};
+        status = ur_weights_write(run->a, run->model->params, path, more, n_more, metadata, 3, err);
+    }
+    ur_free(run->a, config);
+    ur_free(run->a, vocabulary);
+    return status;
+}
+
+ur_status ur_run_save_model(ur_run *run, ur_err *err)
+{
+    char *path = ur_path_join(run->a, run->folder, "model.safetensors");
+    if (!path)
+        return ur_no_memory(err, strlen(run->folder) + 32);
+    const ur_status status = write_weights(run, path, NULL, 0, err);
+    ur_free(run->a, path);
+    return status;
+}
+
+/* ---- which checkpoints there are ---------------------------------------------------------- */
+
+/* The step in a name like 120.safetensors; false for anything else. */
+static bool step_of(const char *name, uint64_t *step)
+{
+    char *end;
+    if (*name < '0' || *name > '9')
+        return false;
+    errno = 0;
+    const unsigned long long n = strtoull(name, &end, 10);
+    *step = n;
+    return errno == 0 && strcmp(end, ".safetensors") == 0;
+}
+
+/* The largest step below `limit` that has a checkpoint. */
+static bool newest_below(const ur_run *run, uint64_t limit, uint64_t *step)
+{
+    char *folder = ur_path_join(run->a, run->folder, "checkpoints");
+    DIR *list = folder ? opendir(folder) : NULL;
+    bool found = false;
+    for (struct dirent *entry; list && (entry = readdir(list));) {
+        uint64_t n;
+        if (step_of(entry->d_name, &n) && n < limit && (!found || n > *step)) {
+            *step = n;
+            found = true;
+        }
+    }
+    if (list)
+        closedir(list);
+    ur_free(run->a, folder);
+    return found;
+}
+
+static void remove_old(const ur_run *run, uint64_t newest)
+{
+    uint64_t step = newest + 1;
+    for (int kept = 0; newest_below(run, step, &step); kept++) {
+        char *path = kept < KEPT_CHECKPOINTS ? NULL : ur_checkpoint_path(run->a, run->folder, step);
+        if (path)
+            unlink(path);
+        ur_free(run->a, path);
+    }
+}
+
+/* ---- saving and loading ------------------------------------------------------------------- */
+
+ur_status ur_run_save_checkpoint(ur_run *run, ur_err *err)
+{
+    const ur_trainer *t = run->trainer;
+    const uint64_t state[STATE_WORDS] = {
+        STATE_VERSION, t->progress.step, t->progress.epoch, t->progress.batch,
+        bits_of(t->progress.loss_sum), bits_of(run->seconds), bits_of(run->train_seconds),
+        t->examples, ur_pairs_fingerprint(run->train), 0};
+    const size_t words = STATE_WORDS, size = ur_params_size(run->model->params);
+    ur_st_tensor more[3];
+    size_t n = 0;
+    more[n++] = (ur_st_tensor){STATE_NAME, UR_ST_U64, 1, &words, state};
+    if (t->moment1)
+        more[n++] = (ur_st_tensor){MOMENT1_NAME, UR_ST_F32, 1, &size, t->moment1};
+    if (t->moment2)
+        more[n++] = (ur_st_tensor){MOMENT2_NAME, UR_ST_F32, 1, &size, t->moment2};
+    char *path = ur_checkpoint_path(run->a, run->folder, t->progress.step);
+    if (!path)
+        return ur_no_memory(err, strlen(run->folder) + 64);
+    const ur_status status = write_weights(run, path, more, n, err);
+    ur_free(run->a, path);
+    if (status == UR_OK)
+        remove_old(run, t->progress.step);
+    return status;
+}
+
+static ur_status read_state(ur_run *run, ur_st *st, const char *path, ur_err *err)
+{
+    uint64_t s[STATE_WORDS] = {0};
+    ur_trainer *t = run->trainer;
+    const ur_st_info *info = ur_st_find(st, STATE_NAME);
+    if (!info || info->dtype != UR_ST_U64 || info->count != STATE_WORDS)
+        return ur_fail(err, UR_BAD_FILE, "%s: no checkpoint, %s with %d words is missing", path,
+                       STATE_NAME, STATE_WORDS);
+    const ur_status status = ur_st_read_u64(st, ur_st_index(st, STATE_NAME), s, err);
+    if (status != UR_OK)
+        return status;
+    if (s[0] != STATE_VERSION)
+        return ur_fail(err, UR_BAD_FILE, "%s: a checkpoint of version %llu, %d expected", path,
+                       (unsigned long long)s[0], STATE_VERSION);
+    if (s[7] != t->examples || s[8] != ur_pairs_fingerprint(run->train))
+        return ur_fail(err, UR_BAD_FILE,
+                       "%s is not the data this run began with, training cannot go on from %s",
+                       run->settings.data, path);
+    if (s[3] >= t->batches)
+        return ur_fail(err, UR_BAD_FILE, "%s: batch %llu of an epoch of %zu", path,
+                       (unsigned long long)s[3], t->batches);
+    t->progress = (ur_progress){s[1], s[2], s[3], double_of(s[4])};
+    run->seconds = double_of(s[5]);
+    run->train_seconds = double_of(s[6]);
+    return UR_OK;
+}
+
+ur_status ur_run_load_checkpoint(ur_run *run, ur_err *err)
+{
+    uint64_t step = 0;
+    if (!newest_below(run, UINT64_MAX, &step))
+        return ur_fail(err, UR_BAD_FILE, "%s has no checkpoint to go on from", run->folder);
+    char *path = ur_checkpoint_path(run->a, run->folder, step);
+    if (!path)
+        return ur_no_memory(err, strlen(run->folder) + 64);
+    ur_st *st;
+    ur_trainer *t = run->trainer;
+    const size_t size = ur_params_size(run->model->params);
+    ur_status status = ur_st_open(run->a, path, &st, err);
+    if (status == UR_OK) {
+        status = read_state(run, st, path, err);
+        if (status == UR_OK)
+            status = ur_weights_read(run->model->params, st, path, "", err);
+        if (status == UR_OK && t->moment1)
+            status = ur_st_load_floats(st, MOMENT1_NAME, 1, &size, t->moment1, err);
+        if (status == UR_OK && t->moment2)
+            status = ur_st_load_floats(st, MOMENT2_NAME, 1, &size, t->moment2, err);
+        ur_st_close(st);
+    }
+    ur_free(run->a, path);
+    return status;
+}

@@ -1,0 +1,140 @@
+/* run_train.c - training a run to its end: steps, evaluations, logs, checkpoints. */
+#include "train/run.h"
+
+#include <math.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/alloc.h"
+#include "base/status.h"
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* This session of training. */
+typedef struct session {
+    ur_run *run;
+    const ur_run_hooks *hooks;
+    double epoch_seconds;   /* training alone, of the epoch's part in this session */
+    size_t epoch_examples;
+    size_t steps;           /* of this session */
+    double step_seconds;    /* of all of them */
+    double evaluation_seconds; /* of the last evaluation */
+    ur_step last;
+} session;
+
+static double sequences_per_second(const session *s)
+{
+    return s->epoch_seconds > 0.0 ? (double)s->epoch_examples / s->epoch_seconds : 0.0;
+}
+
+static double seconds_left(const session *s)
+{
+    const ur_trainer *t = s->run->trainer;
+    const ur_train_options *o = &t->options;
+    const double total = (double)o->epochs * (double)t->batches;
+    double left = total - (double)t->progress.step;
+    if (o->max_steps && (double)o->max_steps - (double)t->progress.step < left)
+        left = (double)o->max_steps - (double)t->progress.step;
+    const double epochs = ceil(left / (double)t->batches);
+    return left * s->step_seconds / (double)(s->steps ? s->steps : 1) +
+           epochs * s->evaluation_seconds;
+}
+
+static ur_status evaluate(session *s, ur_err *err)
+{
+    ur_run *run = s->run;
+    ur_metrics m = {.epoch = s->last.epoch, .step = s->last.step,
+                    .train_loss = s->last.epoch_loss, .has_valid = run->valid != NULL};
+    const double begin = now();
+    ur_status status = UR_OK;
+    if (run->valid) {
+        ur_measure sum;
+        status = ur_evaluate(run->context, run->model, run->valid, &sum, err);
+        const double examples = (double)(sum.examples ? sum.examples : 1);
+        m.valid_loss = sum.loss / (double)(sum.positions ? sum.positions : 1);
+        m.valid_accuracy = (double)sum.right / examples;
+        m.valid_forced_accuracy = (double)sum.forced_right / examples;
+    }
+    s->evaluation_seconds = now() - begin;
+    run->seconds += s->evaluation_seconds;
+    m.seconds = run->seconds;
+    m.train_seconds = run->train_seconds;
+    m.sequences_per_second = sequences_per_second(s);
+    if (status == UR_OK)
+        status = ur_run_add_metrics(run, &m, err);
+    if (status == UR_OK && s->hooks->on_evaluation)
+        s->hooks->on_evaluation(s->hooks->user, &m);
+    return status;
+}
+
+static ur_status save(ur_run *run, ur_err *err)
+{
+    const ur_status status = ur_run_save_model(run, err);
+    return status == UR_OK ? ur_run_save_checkpoint(run, err) : status;
+}
+
+/* The weights before the step that failed are good; they are saved if nothing is yet. */
+static ur_status keep_last_good(ur_run *run, ur_err *err)
+{
+    char *path = ur_path_join(run->a, run->folder, "model.safetensors");
+    struct stat there;
+    if (path && stat(path, &there) != 0)
+        ur_run_save_model(run, NULL);
+    ur_free(run->a, path);
+    return err ? err->status : UR_DIVERGED;
+}
+
+static ur_status one_step(session *s, ur_err *err)
+{
+    ur_run *run = s->run;
+    const double begin = now();
+    const ur_status status = ur_trainer_step(run->trainer, &s->last, err);
+    const double took = now() - begin;
+    if (status != UR_OK)
+        return status;
+    run->seconds += took;
+    run->train_seconds += took;
+    s->epoch_seconds += took;
+    s->epoch_examples += s->last.examples;
+    s->step_seconds += took;
+    s->steps++;
+    if (s->hooks->on_step)
+        s->hooks->on_step(s->hooks->user, &s->last, sequences_per_second(s), seconds_left(s));
+    return UR_OK;
+}
+
+ur_status ur_run_train(ur_run *run, const ur_run_hooks *hooks, ur_err *err)
+{
+    static const ur_run_hooks silent = {0};
+    ur_err own;
+    if (!err)
+        err = &own;
+    if (!run->trainer)
+        return ur_fail(err, UR_INVALID, "this run was opened to be used, not to be trained");
+    session s = {.run = run, .hooks = hooks ? hooks : &silent};
+    ur_status status = UR_OK;
+    while (status == UR_OK && !ur_trainer_finished(run->trainer)) {
+        status = one_step(&s, err);
+        if (status == UR_DIVERGED)
+            return keep_last_good(run, err);
+        if (status != UR_OK)
+            return status;
+        const bool end = ur_trainer_finished(run->trainer);
+        const bool stop = !end && s.hooks->should_stop && s.hooks->should_stop(s.hooks->user);
+        if (s.last.epoch_ended || end) {
+            status = evaluate(&s, err);
+            s.epoch_seconds = 0.0;
+            s.epoch_examples = 0;
+        }
+        if (status == UR_OK && (s.last.epoch_ended || end || stop))
+            status = save(run, err);
+        if (status == UR_OK && stop)
+            return ur_fail(err, UR_INTERRUPTED, "stopped after step %zu", s.last.step);
+    }
+    return status;
+}

@@ -1,0 +1,117 @@
+/* shards.c - shards of a batch, and the fixed binary tree that adds their gradients.
+ *
+ * The cut depends on the batch alone and the tree on the number of shards alone, so the sums are
+ * the same whichever thread does what. */
+#include "train/shards.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/status.h"
+
+size_t ur_shard_count(size_t batch)
+{
+    size_t shards = 1;
+    while (shards * UR_SHARD_ROWS < batch)
+        shards *= 2;
+    return shards;
+}
+
+size_t ur_shard_begin(size_t batch, size_t shards, size_t s)
+{
+    return batch / shards * s + batch % shards * s / shards;
+}
+
+struct ur_fold {
+    ur_allocator allocator;
+    const ur_kernels *kernels;
+    size_t size;
+    pthread_mutex_t lock;
+    size_t most, shards;
+    float **waiting; /* (2*most) node i of the level with n nodes stands at n + i, like a heap */
+    float **spare;   /* (most) vectors not in use */
+    size_t spares;
+};
+
+ur_status ur_fold_new(const ur_allocator *a, const ur_kernels *kernels, size_t size, size_t batch,
+                      ur_fold **out, ur_err *err)
+{
+    *out = NULL;
+    const size_t most = ur_shard_count(batch);
+    ur_fold *f = ur_alloc_zero(a, 1, sizeof *f);
+    if (!f)
+        return ur_no_memory(err, sizeof *f);
+    f->allocator = *a;
+    f->kernels = kernels;
+    f->size = size;
+    f->most = most;
+    f->waiting = ur_alloc_zero(a, 2 * most, sizeof *f->waiting);
+    f->spare = ur_alloc_zero(a, most, sizeof *f->spare);
+    if (!f->waiting || !f->spare || pthread_mutex_init(&f->lock, NULL) != 0) {
+        ur_free(a, f->waiting);
+        ur_free(a, f->spare);
+        ur_free(a, f);
+        return ur_no_memory(err, 2 * most * sizeof *f->waiting);
+    }
+    *out = f;
+    return UR_OK;
+}
+
+void ur_fold_free(ur_fold *f)
+{
+    if (!f)
+        return;
+    const ur_allocator a = f->allocator;
+    ur_fold_start(f, 1);
+    for (size_t i = 0; i < f->spares; i++)
+        ur_free(&a, f->spare[i]);
+    pthread_mutex_destroy(&f->lock);
+    ur_free(&a, f->waiting);
+    ur_free(&a, f->spare);
+    ur_free(&a, f);
+}
+
+void ur_fold_start(ur_fold *f, size_t shards)
+{
+    for (size_t i = 0; i < 2 * f->most; i++)
+        if (f->waiting[i]) {
+            f->spare[f->spares++] = f->waiting[i];
+            f->waiting[i] = NULL;
+        }
+    f->shards = shards;
+}
+
+float *ur_fold_take(ur_fold *f)
+{
+    pthread_mutex_lock(&f->lock);
+    float *x = f->spares ? f->spare[--f->spares] : ur_alloc(&f->allocator, f->size, sizeof *x);
+    pthread_mutex_unlock(&f->lock);
+    if (x)
+        memset(x, 0, f->size * sizeof *x);
+    return x;
+}
+
+void ur_fold_give(ur_fold *f, size_t s, float *x)
+{
+    size_t node = f->shards + s;
+    pthread_mutex_lock(&f->lock);
+    while (node > 1 && f->waiting[node ^ 1]) {
+        float *other = f->waiting[node ^ 1];
+        f->waiting[node ^ 1] = NULL;
+        pthread_mutex_unlock(&f->lock);
+        float *left = node & 1 ? other : x, *right = node & 1 ? x : other;
+        f->kernels->add(f->size, right, left);
+        pthread_mutex_lock(&f->lock);
+        f->spare[f->spares++] = right;
+        x = left;
+        node /= 2;
+    }
+    f->waiting[node] = x;
+    pthread_mutex_unlock(&f->lock);
+}
+
+float *ur_fold_sum(ur_fold *f)
+{
+    return f->waiting[1];
+}

@@ -1,0 +1,33 @@
+/* shards.h - cutting a batch into shards, and adding their gradients in a fixed tree. */
+#ifndef UR_TRAIN_SHARDS_H
+#define UR_TRAIN_SHARDS_H
+
+#include "kernels/kernels.h"
+#include "unroll/core.h"
+
+enum { UR_SHARD_ROWS = 32 };
+
+/* The smallest power of two that leaves at most UR_SHARD_ROWS sequences in each shard. */
+size_t ur_shard_count(size_t batch);
+
+/* Sequences [begin, end) of a sorted batch that shard `s` of `shards` gets. */
+size_t ur_shard_begin(size_t batch, size_t shards, size_t s);
+
+/* Gradient vectors being added up as their shards finish: node i of a level is node 2i plus node
+ * 2i+1 of the level below, whoever comes last does the addition. Few vectors are alive at a time. */
+typedef struct ur_fold ur_fold;
+
+ur_status ur_fold_new(const ur_allocator *a, const ur_kernels *kernels, size_t size, size_t batch,
+                      ur_fold **out, ur_err *err);
+void ur_fold_free(ur_fold *fold);
+void ur_fold_start(ur_fold *fold, size_t shards);
+
+/* A vector of zeros for a shard's gradient; NULL when memory ran out. Any thread. */
+float *ur_fold_take(ur_fold *fold);
+/* Shard s is done; `gradient` came from ur_fold_take. Any thread. */
+void ur_fold_give(ur_fold *fold, size_t s, float *gradient);
+
+/* The sum over all shards; valid until ur_fold_start. */
+float *ur_fold_sum(ur_fold *fold);
+
+#endif

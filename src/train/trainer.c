@@ -1,0 +1,282 @@
+/* trainer.c - one optimiser step at a time.
+ *
+ * A batch is sorted by length (stable), cut into shards, and every shard runs the model's forward
+ * and backward on a tape of its own; their gradients meet in a fixed tree (shards.c). With at
+ * least as many shards as threads the workers take whole shards; with fewer, the whole team works
+ * on one shard after the other. Neither changes a bit. */
+#include "train/trainer.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/philox.h"
+#include "base/status.h"
+
+/* Streams of random numbers beside those of the parameters (which count from 0). */
+static const uint64_t SHUFFLE_STREAM = UINT64_C(1) << 32;
+static const uint64_t DROPOUT_SEED = UINT64_C(0x9e3779b97f4a7c15);
+
+ur_train_options ur_train_defaults(void)
+{
+    return (ur_train_options){
+        .batch = 256, .epochs = 30, .optimizer = UR_ADAM, .lr = 2e-4,
+        .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .seed = 42};
+}
+
+static ur_status check_options(const ur_train_options *o, ur_err *err)
+{
+    if (o->batch < 1 || o->batch > 1 << 20)
+        return ur_fail(err, UR_INVALID, "batch size %zu, 1 to %d expected", o->batch, 1 << 20);
+    if (!(o->lr > 0.0 && o->lr <= 1e6))
+        return ur_fail(err, UR_INVALID, "learning rate %g, it must be above 0", o->lr);
+    if (!(o->beta1 >= 0.0 && o->beta1 < 1.0 && o->beta2 >= 0.0 && o->beta2 < 1.0 && o->eps > 0.0))
+        return ur_fail(err, UR_INVALID, "Adam: beta1 %g and beta2 %g must be in [0, 1), eps %g > 0",
+                       o->beta1, o->beta2, o->eps);
+    if (!(o->momentum >= 0.0 && o->weight_decay >= 0.0 && o->clip >= 0.0))
+        return ur_fail(err, UR_INVALID,
+                       "momentum %g, weight decay %g and clip %g must not be negative",
+                       o->momentum, o->weight_decay, o->clip);
+    if (o->nesterov && !(o->momentum > 0.0))
+        return ur_fail(err, UR_INVALID, "Nesterov's momentum needs a momentum above 0");
+    return UR_OK;
+}
+
+static bool take_memory(ur_trainer *t)
+{
+    const ur_allocator *a = &t->context->allocator;
+    const size_t size = ur_params_size(t->model->params);
+    const size_t blocks = (size + UR_SUM_BLOCK - 1) / UR_SUM_BLOCK;
+    const size_t shards = ur_shard_count(t->options.batch);
+    const size_t threads = (size_t)ur_context_threads(t->context);
+    const bool adam = t->options.optimizer == UR_ADAM;
+    bool ok = (t->partial = ur_alloc(a, blocks, sizeof *t->partial)) != NULL;
+    if (adam || t->options.momentum > 0.0)
+        ok = ok && (t->moment1 = ur_alloc_zero(a, size, sizeof *t->moment1));
+    if (adam)
+        ok = ok && (t->moment2 = ur_alloc_zero(a, size, sizeof *t->moment2));
+    ok = ok && (t->tapes = ur_alloc_zero(a, threads, sizeof(ur_tape *)));
+    ok = ok && (t->order = ur_alloc(a, t->examples, sizeof *t->order));
+    ok = ok && (t->sorted = ur_alloc(a, t->options.batch, sizeof *t->sorted));
+    ok = ok && (t->shard_loss = ur_alloc(a, shards, sizeof *t->shard_loss));
+    ok = ok && (t->shard_error = ur_alloc(a, shards, sizeof *t->shard_error));
+    for (size_t i = 0; ok && i < threads; i++)
+        ok = ur_tape_new(t->context, &t->tapes[i], NULL) == UR_OK;
+    return ok && ur_fold_new(a, t->context->kernels, size, t->options.batch, &t->fold, NULL) ==
+                     UR_OK;
+}
+
+ur_status ur_trainer_new(ur_context *context, ur_model *model, const void *data,
+                         const ur_train_options *options, ur_trainer **out, ur_err *err)
+{
+    *out = NULL;
+    const ur_status status = check_options(options, err);
+    if (status != UR_OK)
+        return status;
+    const size_t examples = model->class_of->examples(model, data);
+    if (examples == 0)
+        return ur_fail(err, UR_INVALID, "there is nothing to train on: the data has no example");
+    ur_trainer *t = ur_alloc_zero(&context->allocator, 1, sizeof *t);
+    if (!t)
+        return ur_no_memory(err, sizeof *t);
+    t->context = context;
+    t->model = model;
+    t->data = data;
+    t->options = *options;
+    t->examples = examples;
+    t->batches = (examples + options->batch - 1) / options->batch;
+    if (!take_memory(t)) {
+        ur_trainer_free(t);
+        return ur_no_memory(err, ur_params_size(model->params) * sizeof(float));
+    }
+    *out = t;
+    return UR_OK;
+}
+
+void ur_trainer_free(ur_trainer *t)
+{
+    if (!t)
+        return;
+    const ur_allocator *a = &t->context->allocator;
+    for (int i = 0; t->tapes && i < ur_context_threads(t->context); i++)
+        ur_tape_free(t->tapes[i]);
+    ur_fold_free(t->fold);
+    ur_free(a, t->tapes);
+    ur_free(a, t->moment1);
+    ur_free(a, t->moment2);
+    ur_free(a, t->partial);
+    ur_free(a, t->order);
+    ur_free(a, t->sorted);
+    ur_free(a, t->shard_loss);
+    ur_free(a, t->shard_error);
+    ur_free(a, t);
+}
+
+bool ur_trainer_finished(const ur_trainer *t)
+{
+    return t->progress.epoch >= t->options.epochs ||
+           (t->options.max_steps && t->progress.step >= t->options.max_steps);
+}
+
+/* ---- a batch ------------------------------------------------------------------------------ */
+
+/* This epoch's order of the examples. */
+static void shuffle(ur_trainer *t)
+{
+    if (t->order_epoch == t->progress.epoch + 1)
+        return;
+    for (size_t i = 0; i < t->examples; i++)
+        t->order[i] = i;
+    ur_random random = ur_random_start(t->options.seed, SHUFFLE_STREAM + t->progress.epoch);
+    ur_random_shuffle(&random, t->order, t->examples);
+    t->order_epoch = t->progress.epoch + 1;
+}
+
+/* Longest first; equals stay in the order they came in: an insertion sort for the few lengths that
+ * differ would be quadratic, so a merge of runs, in place of libc's qsort which is not stable. */
+static void sort_by_length(const ur_trainer *t, size_t *items, size_t *scratch, size_t n)
+{
+    if (n < 2)
+        return;
+    const size_t half = n / 2;
+    sort_by_length(t, items, scratch, half);
+    sort_by_length(t, items + half, scratch, n - half);
+    memcpy(scratch, items, half * sizeof *items);
+    size_t i = 0, j = half, k = 0;
+    while (i < half && j < n) {
+        const size_t left = t->model->class_of->length(t->model, t->data, scratch[i]);
+        const size_t right = t->model->class_of->length(t->model, t->data, items[j]);
+        items[k++] = right > left ? items[j++] : scratch[i++];
+    }
+    memcpy(items + k, scratch + i, (half - i) * sizeof *items);
+}
+
+typedef struct batch_job {
+    ur_trainer *trainer;
+    size_t count, shards;
+    double normaliser;
+} batch_job;
+
+static void run_shard(void *arg, size_t s, int worker)
+{
+    const batch_job *job = arg;
+    ur_trainer *t = job->trainer;
+    ur_tape *tape = t->tapes[worker];
+    ur_err *error = &t->shard_error[s];
+    error->status = UR_OK;
+    float *gradient = ur_fold_take(t->fold);
+    if (!gradient) {
+        ur_no_memory(error, ur_params_size(t->model->params) * sizeof *gradient);
+        return;
+    }
+    const size_t begin = ur_shard_begin(job->count, job->shards, s);
+    const size_t end = ur_shard_begin(job->count, job->shards, s + 1);
+    ur_tape_start(tape, UR_TRAIN, t->model->params, gradient, t->options.seed ^ DROPOUT_SEED,
+                  t->progress.step);
+    ur_tensor *loss = t->model->class_of->loss(tape, t->model, t->data, end - begin,
+                                               t->sorted + begin, job->normaliser);
+    if (ur_backward(tape, loss) == UR_OK)
+        t->shard_loss[s] = (double)ur_floats(loss)[0];
+    else
+        ur_fail(error, ur_tape_status(tape), "%s", ur_error(tape));
+    ur_fold_give(t->fold, s, gradient);
+}
+
+static double tree_sum(size_t n, double *x)
+{
+    for (size_t stride = 1; stride < n; stride *= 2)
+        for (size_t i = 0; i + stride < n; i += 2 * stride)
+            x[i] += x[i + stride];
+    return x[0];
+}
+
+/* Forward and backward of the next batch; the loss in *loss, the gradient in the fold. */
+static ur_status run_batch(ur_trainer *t, size_t begin, size_t count, double *loss, ur_err *err)
+{
+    batch_job job = {t, count, ur_shard_count(count), 0.0};
+    size_t positions = 0;
+    memcpy(t->sorted, t->order + begin, count * sizeof *t->sorted);
+    for (size_t i = 0; i < count; i++)
+        positions += t->model->class_of->positions(t->model, t->data, t->sorted[i]);
+    job.normaliser = positions ? (double)positions : 1.0;
+    size_t *scratch = ur_alloc(&t->context->allocator, count, sizeof *scratch);
+    if (!scratch)
+        return ur_no_memory(err, count * sizeof *scratch);
+    sort_by_length(t, t->sorted, scratch, count);
+    ur_free(&t->context->allocator, scratch);
+
+    const int threads = ur_context_threads(t->context);
+    const bool team = job.shards < (size_t)threads;
+    ur_fold_start(t->fold, job.shards);
+    for (int i = 0; i < threads; i++)
+        ur_tape_use_team(t->tapes[i], team);
+    if (team)
+        for (size_t s = 0; s < job.shards; s++)
+            run_shard(&job, s, 0);
+    else
+        ur_pool_for(t->context->pool, job.shards, run_shard, &job);
+    for (size_t s = 0; s < job.shards; s++)
+        if (t->shard_error[s].status != UR_OK)
+            return ur_fail(err, t->shard_error[s].status, "%s", t->shard_error[s].text);
+    *loss = tree_sum(job.shards, t->shard_loss);
+    return UR_OK;
+}
+
+/* Names the parameter whose gradient is not finite. */
+static ur_status diverged(const ur_trainer *t, const float *gradient, double loss, ur_err *err)
+{
+    const ur_params *params = t->model->params;
+    for (size_t i = 0; i < ur_params_count(params); i++) {
+        const ur_param *p = ur_params_entry(params, i);
+        for (size_t j = 0; j < p->count; j++)
+            if (!isfinite(gradient[p->offset + j]))
+                return ur_fail(err, UR_DIVERGED,
+                               "step %llu: the gradient of %s is not finite (loss %g); try a "
+                               "smaller learning rate or clipping",
+                               (unsigned long long)t->progress.step + 1, p->name, loss);
+    }
+    return ur_fail(err, UR_DIVERGED,
+                   "step %llu: the loss is %g and the gradient's norm overflows; try a smaller "
+                   "learning rate or clipping",
+                   (unsigned long long)t->progress.step + 1, loss);
+}
+
+ur_status ur_trainer_step(ur_trainer *t, ur_step *report, ur_err *err)
+{
+    const ur_fpmode mode = ur_fpmode_enter();
+    shuffle(t);
+    const size_t begin = t->progress.batch * t->options.batch;
+    const size_t left = t->examples - begin;
+    const size_t count = left < t->options.batch ? left : t->options.batch;
+    double loss = 0.0;
+    ur_status status = run_batch(t, begin, count, &loss, err);
+    float norm = 0.0f;
+    if (status == UR_OK) {
+        const float *gradient = ur_fold_sum(t->fold);
+        norm = ur_trainer_norm(t, gradient);
+        if (!isfinite(loss) || !isfinite(norm)) {
+            status = diverged(t, gradient, loss, err);
+        } else {
+            const double clip = t->options.clip / ((double)norm + 1e-6);
+            ur_trainer_apply(t, gradient, t->options.clip > 0.0 && clip < 1.0 ? (float)clip : 1.0f);
+        }
+    }
+    ur_fpmode_leave(mode);
+    if (status != UR_OK)
+        return status;
+
+    ur_progress *p = &t->progress;
+    p->step++;
+    p->batch++;
+    p->loss_sum += loss;
+    *report = (ur_step){.step = p->step, .epoch = p->epoch + 1, .batch = p->batch,
+                        .batches = t->batches, .examples = count, .loss = loss,
+                        .gradient_norm = (double)norm, .epoch_ended = p->batch == t->batches,
+                        .epoch_loss = p->loss_sum / (double)p->batch};
+    if (report->epoch_ended) {
+        p->epoch++;
+        p->batch = 0;
+        p->loss_sum = 0.0;
+    }
+    return UR_OK;
+}

@@ -1,0 +1,43 @@
+/* trainer.h - inside the trainer: what a checkpoint must hold for training to go on with the same
+ * bits. */
+#ifndef UR_TRAIN_TRAINER_H
+#define UR_TRAIN_TRAINER_H
+
+#include "backend/context.h"
+#include "tape/tape.h"
+#include "train/shards.h"
+#include "unroll/train.h"
+
+/* Where training stands. The shuffle of an epoch is made again from (seed, epoch). */
+typedef struct ur_progress {
+    uint64_t step;          /* optimiser steps done */
+    uint64_t epoch;         /* finished epochs */
+    uint64_t batch;         /* batches done of the epoch that is under way */
+    double loss_sum;        /* of those batches */
+} ur_progress;
+
+struct ur_trainer {
+    ur_context *context;
+    ur_model *model;
+    const void *data;
+    ur_train_options options;
+    size_t examples, batches;
+    ur_progress progress;
+    float *moment1, *moment2; /* Adam's m and v, or SGD's velocity in moment1; NULL: not used */
+    float *partial;           /* (blocks of the vector) sums of squares */
+    ur_fold *fold;
+    ur_tape **tapes;          /* (threads) */
+    size_t *order;            /* (examples) this epoch's shuffle */
+    uint64_t order_epoch;     /* 1 + the epoch it was made for; 0: none */
+    size_t *sorted;           /* (batch) */
+    double *shard_loss;       /* (shards) */
+    ur_err *shard_error;      /* (shards) */
+};
+
+/* Steps the weights by the gradient, scaled. */
+void ur_trainer_apply(ur_trainer *trainer, const float *gradient, float scale);
+
+/* The global norm of the gradient. */
+float ur_trainer_norm(ur_trainer *trainer, const float *gradient);
+
+#endif

@@ -1,0 +1,21 @@
+/* weights.h - parameters in safetensors files, with what travels beside them. */
+#ifndef UR_TRAIN_WEIGHTS_H
+#define UR_TRAIN_WEIGHTS_H
+
+#include "io/safetensors.h"
+#include "unroll/train.h"
+
+/* Names that begin so are a checkpoint's own and no weights. */
+#define UR_CHECKPOINT_PREFIX "trainer."
+
+/* All parameters, then `more` tensors, with metadata. */
+ur_status ur_weights_write(const ur_allocator *a, const ur_params *params, const char *path,
+                           const ur_st_tensor *more, size_t n_more, const ur_st_pair *metadata,
+                           size_t n_metadata, ur_err *err);
+
+/* Fills the parameters from an open file, strictly, under a prefix (see ur_params_load); tensors
+ * of a checkpoint's own are passed over. */
+ur_status ur_weights_read(ur_params *params, ur_st *st, const char *path, const char *prefix,
+                          ur_err *err);
+
+#endif

@@ -1,0 +1,88 @@
+#!/bin/sh
+# Wrong usage: exit code 2, a sentence that says what was given and what was expected, and nothing
+# written.
+. "$UNROLL_SOURCE_DIR/tests/cli/lib.sh"
+
+run
+[ $code -eq 2 ] || fail "no verb: exit code $code"
+grep -q '^usage: ' err || fail "no verb: no help on standard error"
+[ ! -s out ] || fail "no verb: something on standard output"
+
+expect 2 "unknown verb 'trian'; did you mean train?" trian
+expect 2 "unknown verb 'xyzzyx'" xyzzyx
+expect 2 "unknown verb 'nothing'" help nothing
+expect 2 'unknown option --verbose before the verb' --verbose train
+
+# arguments
+expect 2 'what to train is missing' train
+expect 2 "unknown model 'lstm'; there is: seq2seq" train lstm --data a --out b
+expect 2 "'x' is one argument too many" train seq2seq x --data a --out b
+expect 2 '--out is missing' train seq2seq --data builtin:dates
+expect 2 '--data is missing' train seq2seq --out o
+expect 2 'the run is missing' eval
+expect 2 '--data is missing' eval r
+expect 2 "'b' is one argument too many" eval a b --data c
+expect 2 'the run is missing' predict
+expect 2 'the text is missing' predict r
+expect 2 'the run is missing' plot
+expect 2 '--attention draws one run, 2 were given' plot a b --attention x
+expect 2 'what to inspect is missing' inspect
+expect 2 "'b' is one argument too many" inspect a b
+
+# option names and forms
+expect 2 'unknown option --epocs; did you mean --epochs?' train seq2seq --epocs 3
+expect 2 'unknown option --epoch; did you mean --epochs?' train seq2seq --epoch=3
+expect 2 'unknown option --hiden; did you mean --hidden?' train seq2seq --hiden 3
+expect 2 'unknown option --zzzzzzzz (' train seq2seq --zzzzzzzz
+expect 2 'unknown option -x (' predict r -x
+expect 2 'unknown option --data (' predict r --data x
+expect 2 '--out needs a value: --out FOLDER' train seq2seq --data builtin:dates --out
+expect 2 '--out needs a value: --out FOLDER' train seq2seq --out --resume
+expect 2 '--out: expected FOLDER, not an empty text' train seq2seq --out=
+expect 2 "--peeky takes no value, but was given 'yes'" train seq2seq --peeky=yes
+expect 2 "--quiet takes no value, but was given ''" eval r --quiet=
+
+# values
+whole='expected a whole number from 1 to'
+for value in x '' 3x -3 +3 ' 3' 1e3 0x10 3.0 0 99999999999999999999999 1000001; do
+    expect 2 "^unroll: --epochs $value: $whole 1000000\$" train seq2seq --epochs "$value"
+    expect 2 "^unroll: --epochs $value: $whole 1000000\$" train seq2seq "--epochs=$value"
+done
+expect 2 '--hidden 0: expected a whole number from 1 to 16384' train seq2seq --hidden 0
+expect 2 '--embed 16385: ' train seq2seq --embed 16385
+expect 2 '--batch 0: ' train seq2seq --batch 0
+expect 2 '--threads 0: expected a whole number from 1 to 1024' predict r x --threads 0
+expect 2 '--threads 1025: ' predict r x --threads 1025
+expect 2 '--seed -1: expected a whole number from 0 to 18446744073709551615' \
+    train seq2seq --seed -1
+expect 2 '--seed 18446744073709551616: ' train seq2seq --seed 18446744073709551616
+for value in 0 -1 nan inf 0x1p-3 1e 1e999 '' 1001; do
+    expect 2 "^unroll: --lr $value: expected a number above 0 and at most 1000\$" \
+        train seq2seq --lr "$value"
+done
+expect 2 '--dropout 1: expected a number of at least 0 and at most 0.99' train seq2seq --dropout 1
+expect 2 '--momentum 1: expected a number of at least 0 and below 1' train seq2seq --momentum 1
+expect 2 '--clip -1: ' train seq2seq --clip -1
+expect 2 '--attention dots: expected none or dot' train seq2seq --attention dots
+expect 2 '--optimizer Adam: expected adam or sgd' train seq2seq --optimizer Adam
+expect 2 '--decoder-start c: expected h or hc' train seq2seq --decoder-start c
+expect 2 '--reverse-answer yes: expected with-start' train seq2seq --reverse-answer=yes
+expect 2 '--reverse-answer : expected with-start' train seq2seq --reverse-answer=
+
+# what does not go together
+expect 2 '--peeky goes with --attention none' \
+    train seq2seq --data builtin:dates --out o --peeky --attention dot
+expect 2 '--momentum belongs to --optimizer sgd' \
+    train seq2seq --data builtin:dates --out o --momentum 0.9
+expect 2 '--size is for built-in data; f.txt has' train seq2seq --data f.txt --out o --size 3
+expect 2 '--valid-size is for built-in data, not for f.txt' \
+    train seq2seq --data builtin:dates --valid f.txt --out o --valid-size 3
+for option in data=a valid=a size=3 valid-size=3 strip hidden=3 embed=3 attention=dot peeky \
+    decoder-start=h reverse-input reverse-answer batch=3 optimizer=sgd lr=1 momentum=0 \
+    weight-decay=0 clip=0 dropout=0 seed=1; do
+    expect 2 "^unroll: --${option%%=*} does not go with --resume: " \
+        train seq2seq --out o --resume "--$option"
+done
+
+[ ! -e o ] || fail "something was written"
+finish

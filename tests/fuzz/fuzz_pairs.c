@@ -1,0 +1,81 @@
+/* fuzz_pairs.c - any bytes are either refused with a sentence or a data set that opens again with
+ * the vocabulary and format learned from it, as the same ids, and whose answers survive the way to
+ * the model's order and back. The first byte chooses the options. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/pairs.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static bool same(ur_ids a, ur_ids b)
+{
+    return a.length == b.length &&
+           (a.length == 0 || memcmp(a.ids, b.ids, a.length * sizeof *a.ids) == 0);
+}
+
+static void check_orders(const ur_pair_format *f, ur_ids answer)
+{
+    size_t steps = ur_pair_steps(f, answer.length);
+    int32_t *in = malloc((steps + 1) * sizeof *in), *out = malloc((steps + 1) * sizeof *out),
+            *back = malloc((steps + 1) * sizeof *back);
+    if (!in || !out || !back)
+        abort();
+    ur_pair_target(f, answer, in, out);
+    size_t n = ur_pair_answer(f, in[0], out, steps, back);
+    if (!same((ur_ids){back, n}, answer))
+        abort();
+    free(in);
+    free(out);
+    free(back);
+}
+
+static void check_pair(const ur_pairs *p, const ur_pairs *again, const ur_pair_format *f,
+                       const ur_vocabulary *v, size_t i)
+{
+    ur_ids question = ur_pairs_question(p, i), answer = ur_pairs_answer(p, i);
+    if (!same(question, ur_pairs_question(again, i)) || !same(answer, ur_pairs_answer(again, i)))
+        abort();
+    check_orders(f, answer);
+    size_t bytes = ur_vocabulary_decode(v, question.ids, question.length, NULL, 0), length;
+    char *text = malloc(bytes + 1);
+    int32_t *ids = malloc((bytes + f->question_width + 1) * sizeof *ids);
+    if (!text || !ids)
+        abort();
+    ur_vocabulary_decode(v, question.ids, question.length, text, bytes + 1);
+    if (ur_pair_encode(f, v, text, bytes, ids, &length, NULL) != UR_OK ||
+        !same((ur_ids){ids, length}, question))
+        abort();
+    free(text);
+    free(ids);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    ur_pairs *p, *again;
+    ur_vocabulary *v;
+    ur_pair_format f;
+    ur_err err = {UR_OK, ""};
+    if (size == 0)
+        return 0;
+    const char *text = (const char *)data + 1;
+    ur_status status =
+        ur_pairs_learn_bytes(NULL, "input", text, size - 1, NULL, *data & 1, &p, &v, &f, &err);
+    if (status != UR_OK) {
+        if (status != UR_BAD_FILE || err.text[0] == 0 || p || v)
+            abort();
+        return 0;
+    }
+    f.reverse_input = *data & 2;
+    f.answer_order = (ur_answer_order)(*data / 4 % 3);
+    if (ur_pair_format_check(&f, v, &err) != UR_OK ||
+        ur_pairs_open_bytes(NULL, "input", text, size - 1, &f, v, &again, &err) != UR_OK ||
+        ur_pairs_count(again) != ur_pairs_count(p))
+        abort();
+    for (size_t i = 0; i < ur_pairs_count(p); i++)
+        check_pair(p, again, &f, v, i);
+    ur_pairs_free(p);
+    ur_pairs_free(again);
+    ur_vocabulary_free(v);
+    return 0;
+}

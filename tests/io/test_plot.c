@@ -1,0 +1,460 @@
+/* test_plot.c - pictures are well-formed XML whatever the texts and values are, and the same
+ * arguments give the same bytes; the scales put ticks on round numbers and grow evenly darker. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "io/plot.h"
+#include "io/svg.h"
+#include "support/failing_alloc.h"
+
+#define FILE_NAME "test_plot.svg"
+
+static char *read_picture(void)
+{
+    char *text = NULL;
+    size_t size = 0;
+    ur_err err = {0};
+    if (ur_read_file(NULL, FILE_NAME, 64 << 20, &text, &size, &err) != UR_OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(strlen(text), size);
+    return text;
+}
+
+/* ---- a small check of XML ----------------------------------------------------------------- */
+
+/* The end of the tag that begins at `p`: every attribute is NAME="VALUE" with no '<' in it. */
+static const char *check_tag(const char *p)
+{
+    p += 1 + (p[1] == '/');
+    p += strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+    while (*p == ' ') {
+        p += 1 + strcspn(p + 1, "=<> \"");
+        if (p[0] != '=' || p[1] != '"')
+            fail_msg("attribute without a value: %.40s", p);
+        p += 2 + strcspn(p + 2, "\"<");
+        if (*p++ != '"')
+            fail_msg("value without an end: %.40s", p - 1);
+    }
+    p += *p == '/';
+    if (*p != '>')
+        fail_msg("tag without an end: %.40s", p);
+    return p + 1;
+}
+
+/* Tags match, texts hold no bare '&', and no byte is a control character but the line feed. */
+static void assert_well_formed(const char *text)
+{
+    const char *open[64];
+    int depth = 0;
+    assert_memory_equal(text, "<svg ", 5);
+    for (const char *p = text; *p != '\0';) {
+        if ((unsigned char)*p < 0x20 && *p != '\n')
+            fail_msg("control character %d", *p);
+        if (*p == '&' && strncmp(p, "&amp;", 5) != 0 && strncmp(p, "&lt;", 4) != 0 &&
+            strncmp(p, "&gt;", 4) != 0 && strncmp(p, "&quot;", 6) != 0)
+            fail_msg("bare ampersand: %.40s", p);
+        if (*p != '<') {
+            p++;
+            continue;
+        }
+        const char *end = check_tag(p);
+        if (p[1] == '/') {
+            assert_true(depth > 0);
+            depth--;
+            assert_memory_equal(open[depth] + 1, p + 2, (size_t)(end - p) - 3);
+        } else if (end[-2] != '/') {
+            assert_true(depth < 64);
+            open[depth++] = p;
+        }
+        p = end;
+    }
+    assert_int_equal(depth, 0);
+    assert_null(strstr(text, "nan"));
+    assert_null(strstr(text, "inf"));
+}
+
+static size_t occurrences(const char *text, const char *what)
+{
+    size_t n = 0;
+    for (const char *p = text; (p = strstr(p, what)) != NULL; p++)
+        n++;
+    return n;
+}
+
+/* ---- line charts -------------------------------------------------------------------------- */
+
+/* Draws it twice: well formed, and the same both times. */
+static char *draw_chart(const ur_plot_chart *chart)
+{
+    ur_err err = {0};
+    if (ur_plot_lines(NULL, chart, FILE_NAME, &err) != UR_OK)
+        fail_msg("%s", err.text);
+    char *first = read_picture();
+    assert_int_equal(ur_plot_lines(NULL, chart, FILE_NAME, &err), UR_OK);
+    char *second = read_picture();
+    assert_string_equal(first, second);
+    ur_free(NULL, second);
+    assert_well_formed(first);
+    return first;
+}
+
+static void two_panels(void **state)
+{
+    (void)state;
+    const double x[] = {1, 2, 3, 4}, a[] = {0.1, 0.5, NAN, 0.9}, l[] = {2, 1, 0.5, 0.2};
+    const ur_plot_series accuracy[] = {{"valid <&> \"x\"", 4, x, a}, {"other", 4, x, a}};
+    const ur_plot_series loss[] = {{"other", 4, x, l}, {"train", 3, x, l}, {NULL, 4, x, l}};
+    const ur_plot_panel panels[] = {{"accuracy", accuracy, 2, 0, 0, true, false},
+                                    {"loss", loss, 3, 0, 0, false, true}};
+    const ur_plot_chart chart = {"Title & more", "epoch", panels, 2};
+    char *text = draw_chart(&chart);
+    assert_non_null(strstr(text, ">Title &amp; more</text>"));
+    assert_non_null(strstr(text, ">valid &lt;&amp;&gt; &quot;x&quot;</text>"));
+    assert_int_equal(occurrences(text, ">other</text>"), 1); /* in the legend once */
+    assert_int_equal(occurrences(text, ">epoch</text>"), 1);
+    assert_int_equal(occurrences(text, ">100 %</text>"), 1);
+    assert_non_null(strstr(text, ">0.2</text>"));
+    ur_free(NULL, text);
+}
+
+/* The x and y of the markers of a chart with one curve tell where points are drawn. */
+static void a_single_point(void **state)
+{
+    (void)state;
+    const double x[] = {1, 2, 3}, y[] = {NAN, 0.25, INFINITY};
+    const ur_plot_series series = {NULL, 3, x, y};
+    const ur_plot_panel panel = {NULL, &series, 1, 0, 1, false, false};
+    const ur_plot_chart chart = {NULL, NULL, &panel, 1};
+    char *text = draw_chart(&chart);
+    assert_int_equal(occurrences(text, "<path transform="), 1);
+    double at_x = 0, at_y = 0, top = 0, bottom = 0;
+    const char *marker = strstr(text, "<path transform=");
+    assert_int_equal(sscanf(marker, "<path transform=\"translate(%lf %lf)", &at_x, &at_y), 2);
+    const char *zero = strstr(text, ">0.0</text>"), *one = strstr(text, ">1.0</text>");
+    while (*zero != '<' || zero[1] != 't')
+        zero--;
+    while (*one != '<' || one[1] != 't')
+        one--;
+    assert_int_equal(sscanf(strstr(zero, " y=") + 4, "%lf", &bottom), 1);
+    assert_int_equal(sscanf(strstr(one, " y=") + 4, "%lf", &top), 1);
+    /* A quarter of the way from the label 0.0 to the label 1.0; labels sit 0.35 * 11 lower. */
+    assert_true(fabs(at_y - (bottom - 3.85 - (bottom - top) / 4)) < 0.05);
+    ur_free(NULL, text);
+}
+
+/* A line breaks at what cannot be drawn and goes on behind it. */
+static void gaps(void **state)
+{
+    (void)state;
+    const double x[] = {0, 1, 2, 3, 4, NAN, 6, 7, 8}, y[] = {1, 2, NAN, 3, 4, 5, 0, 6, 7};
+    const ur_plot_series series = {NULL, 9, x, y};
+    const ur_plot_panel panel = {NULL, &series, 1, 0, 0, false, true};
+    const ur_plot_chart chart = {NULL, NULL, &panel, 1};
+    char *text = draw_chart(&chart);
+    const char *line = strstr(text, " d=\"M0 0M");
+    assert_non_null(line);
+    size_t moves = 0, lines = 0;
+    for (const char *p = line + 4; *p != '"'; p++) {
+        moves += *p == 'M';
+        lines += *p == 'L';
+    }
+    assert_int_equal(moves, 1 + 3); /* 1 2, 3 4, 6 7: zero has no logarithm */
+    assert_int_equal(lines, 3);
+    ur_free(NULL, text);
+}
+
+static void odd_values(void **state)
+{
+    (void)state;
+    const double x[] = {0, 1, 2, 3}, same[] = {7, 7, 7, 7}, none[] = {NAN, NAN, -INFINITY, NAN};
+    const double huge[] = {-1e308, 1e299, 1e308, -1e299}, tiny[] = {1e-300, 2e-310, 0, -1};
+    const double close[] = {1, 1 + 1e-15, 1, 1}, negative[] = {-5, -3, -4, -5};
+    const double *const cases[] = {same, none, huge, tiny, close, negative};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (int kind = 0; kind < 4; kind++) {
+            const ur_plot_series series[] = {{"y", 4, x, cases[i]}, {"xy", 4, cases[i], cases[i]}};
+            const ur_plot_panel panel = {"y", series, 2, 0, 0, (kind & 1) != 0, (kind & 2) != 0};
+            const ur_plot_chart chart = {"odd", "x", &panel, 1};
+            ur_free(NULL, draw_chart(&chart));
+        }
+    }
+    const ur_plot_panel empty[] = {{NULL, NULL, 0, 0, 0, false, false},
+                                   {NULL, NULL, 0, 0, 0, true, true}};
+    const ur_plot_chart nothing = {NULL, NULL, empty, 2};
+    ur_free(NULL, draw_chart(&nothing));
+}
+
+static void curves_look_different(void **state)
+{
+    (void)state;
+    enum { N = 12 };
+    const double x[] = {0, 1, 2}, y[] = {0, 1, 2};
+    ur_plot_series series[N];
+    char names[N][24];
+    for (int i = 0; i < N; i++) {
+        snprintf(names[i], sizeof names[i], "run %d", i);
+        series[i] = (ur_plot_series){names[i], 3, x, y};
+    }
+    const ur_plot_panel panel = {NULL, series, N, 0, 0, false, false};
+    const ur_plot_chart chart = {NULL, NULL, &panel, 1};
+    char *text = draw_chart(&chart);
+    /* The samples in the legend: no two have the same colour and dashes and marker. */
+    const char *at[N];
+    const char *p = text;
+    for (int i = 0; i < N; i++) {
+        p = strstr(p, "<path fill=\"none\"");
+        at[i] = strstr(p, "stroke=");
+        p++;
+    }
+    for (int i = 0; i < N; i++) {
+        for (int j = 0; j < i; j++) {
+            size_t n = strcspn(at[i], ">");
+            const char *d = strstr(at[i], " d=\"M");
+            n = d != NULL && (size_t)(d - at[i]) < n ? (size_t)(d - at[i]) : n;
+            assert_true(strncmp(at[i], at[j], n + 4) != 0);
+        }
+    }
+    ur_free(NULL, text);
+}
+
+static void charts_refused(void **state)
+{
+    (void)state;
+    ur_err err = {0};
+    ur_plot_panel panel = {NULL, NULL, 0, 1, 0, false, false};
+    ur_plot_chart chart = {NULL, NULL, &panel, 1};
+    assert_int_equal(ur_plot_lines(NULL, &chart, "never.svg", &err), UR_INVALID);
+    panel.y_min = -1;
+    panel.log_y = true;
+    panel.y_max = 1;
+    assert_int_equal(ur_plot_lines(NULL, &chart, "never.svg", &err), UR_INVALID);
+    panel.y_min = NAN;
+    assert_int_equal(ur_plot_lines(NULL, &chart, "never.svg", &err), UR_INVALID);
+    chart.n_panels = 0;
+    assert_int_equal(ur_plot_lines(NULL, &chart, "never.svg", &err), UR_INVALID);
+    assert_true(err.text[0] != '\0');
+}
+
+/* ---- heat maps ---------------------------------------------------------------------------- */
+
+static char *draw_map(const ur_heat_map *map)
+{
+    ur_err err = {0};
+    if (ur_plot_heat_map(NULL, map, FILE_NAME, &err) != UR_OK)
+        fail_msg("%s", err.text);
+    char *first = read_picture();
+    assert_int_equal(ur_plot_heat_map(NULL, map, FILE_NAME, &err), UR_OK);
+    char *second = read_picture();
+    assert_string_equal(first, second);
+    ur_free(NULL, second);
+    assert_well_formed(first);
+    return first;
+}
+
+static void squares(void **state)
+{
+    (void)state;
+    const char *const rows[] = {"<", "\x01"}, *const columns[] = {" ", "&", "\xC3\xA9"};
+    const float values[] = {0.0f, 1.0f, NAN, 0.125f, -7.0f, 9.0f};
+    const ur_heat_map map = {"t", "out", "in", "weight", 2, 3, rows, columns, values, 0, 1};
+    char *text = draw_map(&map);
+    char lightest[8], darkest[8], eighth[8], expected[64];
+    ur_scale_colour(0, lightest);
+    ur_scale_colour(1, darkest);
+    ur_scale_colour(0.125, eighth);
+    const struct {
+        const char *colour, *title;
+    } cells[] = {{lightest, "&lt; /  : 0"},
+                 {darkest, "&lt; / &amp;: 1"},
+                 {"#d9d9d9", "&lt; / \xC3\xA9: none"},
+                 {eighth, "\xE2\x90\x81 /  : 0.125"},
+                 {lightest, "\xE2\x90\x81 / &amp;: -7"},
+                 {darkest, "\xE2\x90\x81 / \xC3\xA9: 9"}};
+    for (size_t i = 0; i < 6; i++) {
+        snprintf(expected, sizeof expected, "fill=\"%s\"><title>%s</title>", cells[i].colour,
+                 cells[i].title);
+        if (strstr(text, expected) == NULL)
+            fail_msg("no square says %s", expected);
+    }
+    assert_int_equal(occurrences(text, "<title>"), 6);
+    assert_null(strstr(text, "> </text>")); /* a space is drawn as an open box */
+    ur_free(NULL, text);
+}
+
+static void sizes(void **state)
+{
+    (void)state;
+    enum { N = 200 };
+    static char names[N][40];
+    static const char *labels[N];
+    static float values[N * N];
+    for (int i = 0; i < N; i++) {
+        snprintf(names[i], sizeof names[i], "%.*s\xF0\x9F\x98\x80\xFF", i % 30,
+                 "a label that goes on for long enough");
+        labels[i] = names[i];
+    }
+    for (int i = 0; i < N * N; i++)
+        values[i] = (float)(i % 97) / 97.0f;
+    static const size_t shapes[][2] = {{1, 1}, {1, 200}, {200, 1}, {10, 29}, {200, 200}};
+    for (size_t i = 0; i < 5; i++) {
+        const ur_heat_map map = {.rows = shapes[i][0],
+                                 .columns = shapes[i][1],
+                                 .row_labels = labels,
+                                 .column_labels = labels,
+                                 .values = values};
+        char *text = draw_map(&map);
+        assert_int_equal(occurrences(text, "<title>"), shapes[i][0] * shapes[i][1]);
+        ur_free(NULL, text);
+    }
+}
+
+static void odd_ranges(void **state)
+{
+    (void)state;
+    const char *const label[] = {"a", "b"};
+    static const float cases[][2] = {{0, 0},           {0.5f, 0.5f},    {-3, -3},
+                                     {NAN, NAN},       {-1e38f, 3e38f}, {INFINITY, 1},
+                                     {1e-40f, 2e-40f}, {5, 5.000001f}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const ur_heat_map map = {.rows = 1,
+                                 .columns = 2,
+                                 .row_labels = label,
+                                 .column_labels = label,
+                                 .values = cases[i]};
+        ur_free(NULL, draw_map(&map));
+    }
+    ur_err err = {0};
+    ur_heat_map map = {.rows = 1, .columns = 0};
+    assert_int_equal(ur_plot_heat_map(NULL, &map, "never.svg", &err), UR_INVALID);
+    map = (ur_heat_map){.rows = 1, .columns = 1001};
+    assert_int_equal(ur_plot_heat_map(NULL, &map, "never.svg", &err), UR_INVALID);
+    map = (ur_heat_map){.rows = 1, .columns = 1, .least = 1, .most = 1};
+    assert_int_equal(ur_plot_heat_map(NULL, &map, "never.svg", &err), UR_INVALID);
+    map.most = NAN;
+    assert_int_equal(ur_plot_heat_map(NULL, &map, "never.svg", &err), UR_INVALID);
+}
+
+/* ---- scales ------------------------------------------------------------------------------- */
+
+static void ticks(void **state)
+{
+    (void)state;
+    static const struct {
+        double least, most;
+        int about;
+        bool whole, around;
+        double first, last;
+        int count;
+        const char *label; /* of the last */
+    } cases[] = {{0, 1, 5, false, false, 0, 1, 6, "1.0"},
+                 {0, 30, 8, true, false, 0, 30, 7, "30"},
+                 {0, 2, 8, true, false, 0, 2, 3, "2"},
+                 {0.013, 0.987, 5, false, true, 0, 1, 6, "1.0"},
+                 {0.013, 0.987, 5, false, false, 0.2, 0.8, 4, "0.8"},
+                 {-3, 7, 5, false, false, -2, 6, 5, "6"},
+                 {0, 3e7, 5, false, false, 0, 3e7, 7, "3e7"},
+                 {0, 2.5e-7, 5, false, false, 0, 2.5e-7, 6, "2.5e-7"},
+                 {0.1, 0.3, 2, false, false, 0.1, 0.3, 3, "0.3"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char label[UR_TICK_LABEL];
+        ur_ticks t = ur_nice_ticks(cases[i].least, cases[i].most, cases[i].about, cases[i].whole,
+                                   cases[i].around);
+        double last = ur_tick(&t, t.count - 1);
+        ur_tick_label(&t, last, false, label);
+        assert_int_equal(t.count, cases[i].count);
+        assert_true(fabs(ur_tick(&t, 0) - cases[i].first) < 1e-9 * t.step);
+        assert_true(fabs(last - cases[i].last) < 1e-9 * t.step);
+        assert_string_equal(label, cases[i].label);
+    }
+    char label[UR_TICK_LABEL];
+    ur_ticks t = ur_nice_ticks(0.99, 1, 4, false, false);
+    ur_tick_label(&t, 0.995, true, label);
+    assert_string_equal(label, "99.5 %");
+}
+
+/* Grey value after ITU-R BT.709, on sRGB bytes turned to light: how a colour prints. */
+static double luminance(const char *colour)
+{
+    static const double weight[3] = {0.2126, 0.7152, 0.0722};
+    double sum = 0;
+    for (int i = 0; i < 3; i++) {
+        char pair[3] = {colour[1 + 2 * i], colour[2 + 2 * i], '\0'};
+        double v = (double)strtol(pair, NULL, 16) / 255;
+        sum += weight[i] * (v <= 0.04045 ? v / 12.92 : pow((v + 0.055) / 1.055, 2.4));
+    }
+    return sum;
+}
+
+static void colours_grow_darker(void **state)
+{
+    (void)state;
+    char colour[8];
+    ur_scale_colour(0, colour);
+    assert_string_equal(colour, "#ffffff");
+    double before = 2;
+    for (int i = 0; i <= 64; i++) {
+        ur_scale_colour(i / 64.0, colour);
+        double now = luminance(colour);
+        assert_true(now < before);
+        before = now;
+    }
+    assert_true(before < 0.05);
+    /* Evenly: the CIE lightness of equal steps differs about equally. */
+    double last = 100;
+    for (int i = 1; i <= 16; i++) {
+        ur_scale_colour(i / 16.0, colour);
+        double lightness = 116 * cbrt(luminance(colour)) - 16;
+        assert_true(last - lightness > 2.5 && last - lightness < 8.0);
+        last = lightness;
+    }
+    for (size_t i = 0; i < UR_CURVE_COLOURS; i++) /* curves stand out from white */
+        assert_true(1.05 / (luminance(ur_curve_colour(i)) + 0.05) > 2.5);
+}
+
+/* ---- memory ------------------------------------------------------------------------------- */
+
+static ur_status draw_both(const ur_allocator *a, ur_err *err, void *arg)
+{
+    (void)arg;
+    const double x[] = {1, 2}, y[] = {3, 4};
+    const ur_plot_series series = {"s", 2, x, y};
+    const ur_plot_panel panel = {"y", &series, 1, 0, 0, false, false};
+    const ur_plot_chart chart = {"t", "x", &panel, 1};
+    const char *const label[] = {"a"};
+    const float value[] = {0.5f};
+    const ur_heat_map map = {
+        .rows = 1, .columns = 1, .row_labels = label, .column_labels = label, .values = value};
+    ur_status status = ur_plot_lines(a, &chart, FILE_NAME, err);
+    return status != UR_OK ? status : ur_plot_heat_map(a, &map, FILE_NAME, err);
+}
+
+static void failing_allocations(void **state)
+{
+    (void)state;
+    assert_true(failing_alloc_sweep(draw_both, NULL) > 5);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(two_panels),
+                                       cmocka_unit_test(a_single_point),
+                                       cmocka_unit_test(gaps),
+                                       cmocka_unit_test(odd_values),
+                                       cmocka_unit_test(curves_look_different),
+                                       cmocka_unit_test(charts_refused),
+                                       cmocka_unit_test(squares),
+                                       cmocka_unit_test(sizes),
+                                       cmocka_unit_test(odd_ranges),
+                                       cmocka_unit_test(ticks),
+                                       cmocka_unit_test(colours_grow_darker),
+                                       cmocka_unit_test(failing_allocations)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

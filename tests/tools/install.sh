@@ -1,0 +1,50 @@
+#!/bin/sh
+# What is installed can be used: by pkg-config and by CMake, shared and static, after the tree was
+# moved away from where it was installed.
+set -eu
+if [ -n "${UNROLL_SANITIZE-}" ]; then
+    echo "skipped: a program of its own does not link with a sanitized library"
+    exit 0
+fi
+rm -rf first moved user
+cmake --install "$UNROLL_BUILD_DIR" --prefix "$PWD/first" >install.log
+mv first moved
+
+mkdir user
+cat >user/main.c <<'END'
+#include <stdio.h>
+#include <unroll.h>
+
+int main(void)
+{
+    puts(ur_status_name(UR_OK));
+    return 0;
+}
+END
+cat >user/CMakeLists.txt <<'END'
+cmake_minimum_required(VERSION 3.21)
+project(user LANGUAGES C)
+find_package(Unroll 0.1 REQUIRED)
+foreach(kind unroll static)
+    add_executable(by_${kind} main.c)
+    target_link_libraries(by_${kind} PRIVATE unroll::${kind})
+endforeach()
+END
+
+pc=$(dirname "$(find "$PWD/moved" -name unroll.pc)")
+export PKG_CONFIG_PATH="$pc"
+# shellcheck disable=SC2046
+{
+    $CC user/main.c -o by_pkg_config $(pkg-config --cflags --libs unroll) "-Wl,-rpath,$pc/.."
+    ./by_pkg_config
+    rm "$pc"/../libunroll.so* 2>/dev/null || rm "$pc"/../libunroll*.dylib
+    $CC user/main.c -o by_pkg_config_static $(pkg-config --static --cflags --libs unroll)
+    ./by_pkg_config_static
+}
+
+rm -r moved
+cmake --install "$UNROLL_BUILD_DIR" --prefix "$PWD/moved" >install.log
+cmake -S user -B user/build -DCMAKE_PREFIX_PATH="$PWD/moved" >configure.log
+cmake --build user/build >build.log
+user/build/by_unroll
+user/build/by_static

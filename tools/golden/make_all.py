@@ -1,0 +1,23 @@
+#!/usr/bin/env python3
+"""Makes every file of tests/golden again: PYTHON tools/golden/make_all.py (torch, numpy)."""
+import glob
+import os
+
+import layers
+import list_files
+import optimizers
+import translator
+from common import FOLDER
+
+
+def main():
+    for old in glob.glob(os.path.join(FOLDER, "*.safetensors")):
+        os.remove(old)
+    layers.main()
+    optimizers.main()
+    translator.main()
+    list_files.main()
+
+
+if __name__ == "__main__":
+    main()
