@@ -67,7 +67,7 @@ endif()
 # ---- the library in double precision --------------------------------------------------------
 
 set(double_sources)
-foreach(folder base backend tensor tape nn)
+foreach(folder base backend tensor tape nn text data models)
     file(GLOB_RECURSE found CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${folder}/*.c")
     list(APPEND double_sources ${found})
 endforeach()

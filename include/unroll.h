@@ -1,6 +1,7 @@
 /* unroll.h - everything public: sequence models trained and run in C.
  *
  *   core    errors, memory, tensors, ragged sequences, parameters, the tape
+ *   io      weights in safetensors files
  *   nn      layers and losses
  *   text    vocabularies, data sets, batches
  *   models  whole models, saved and loaded

@@ -83,6 +83,12 @@ void ur_lstm_init(const ur_lstm_layer *layer, ur_params *params, uint64_t seed);
 /* All steps of a ragged batch: x (rows, input) in either order. */
 ur_lstm_out ur_lstm(ur_tape *tape, const ur_lstm_layer *layer, ur_seq *x, ur_state initial);
 
+/* The same for embedded ids: ur_lstm of ur_embedding, with the input's product done once per row of
+ * the embedding instead of once per id. */
+ur_lstm_out ur_lstm_embedded(ur_tape *tape, const ur_lstm_layer *layer,
+                             const ur_embedding_layer *embedding, const ur_seq *ids,
+                             ur_state initial);
+
 /* One step of B sequences, x (B, input): the same bits as that step of the whole sequence. */
 ur_state ur_lstm_step(ur_tape *tape, const ur_lstm_layer *layer, ur_tensor *x, ur_state state);
 

@@ -252,8 +252,8 @@ const verb train_verb = {
     .purpose = "Trains an encoder-decoder over characters: it reads a question and writes an "
                "answer. The run's folder gets the model, its configuration, and a record of how "
                "the training went.",
-    .example = "  $ unroll train seq2seq --data builtin:dates --reverse-input --out runs/dates \\\n"
-               "        --epochs 8 --lr 1e-3 --clip 5\n"
+    .example = "  $ unroll train seq2seq --data builtin:dates --out runs/dates \\\n"
+               "        --reverse-input --epochs 8 --lr 1e-3 --clip 5\n"
                "  epoch 1/8  loss 1.2345  accuracy   0.12 %  12,345 sequences/s  4.1 s\n"
                "  ...\n"
                "  Q: september 27, 1994\n"

@@ -13,7 +13,7 @@ enum { ROWS_1 = 12, ROWS_2 = 12, ROWS_3 = 8, ROWS_4 = 6 };
 #endif
 
 /* How a tile's chains start. */
-enum { FROM_C, FROM_BIAS, ADD_TO_C };
+enum { FROM_C, FROM_BIAS, FROM_ROWS, ADD_TO_C };
 
 /* Where a tile stands. All its vectors are whole: ragged edges go through scratch. */
 typedef struct tile {
@@ -24,6 +24,9 @@ typedef struct tile {
     float *c;       /* vector v of row r at c + r*c_row + v*c_vec */
     size_t c_row, c_vec;
     const float *bias; /* vector v at bias + v*c_vec, or NULL */
+    const float *table; /* vector v of row r at table + index[r]*table_row + v*c_vec */
+    size_t table_row;
+    const int32_t *index;
     int mode;
 } tile;
 
@@ -39,6 +42,12 @@ static inline __attribute__((always_inline)) void tile_body(const tile *t, const
 #define EACH_VECTOR _Pragma("GCC unroll 4") for (int v = 0; v < V; v++)
     if (t->mode == FROM_C) {
         EACH_ROW EACH_VECTOR acc[r][v] = v_load(t->c + (size_t)r * c_row + (size_t)v * c_vec);
+    } else if (t->mode == FROM_ROWS) {
+        EACH_ROW
+        {
+            const float *start = t->table + (size_t)t->index[r] * t->table_row;
+            EACH_VECTOR acc[r][v] = v_load(start + (size_t)v * c_vec);
+        }
     } else if (t->mode == FROM_BIAS && t->bias) {
         EACH_ROW EACH_VECTOR acc[r][v] = v_load(t->bias + (size_t)v * c_vec);
     } else {
@@ -171,8 +180,13 @@ static void edge_tile(tile t, const panel *at, size_t rows, tile_fn compute)
 {
     float scratch[12 * NR], bias[NR];
     float *c = t.c;
-    if (t.mode != FROM_BIAS)
+    if (t.mode == FROM_ROWS) {
+        for (size_t r = 0; r < rows; r++)
+            panel_in(at, 1, scratch + r * NR, t.table + (size_t)t.index[r] * t.table_row, 0);
+        t.mode = FROM_C;
+    } else if (t.mode != FROM_BIAS) {
         panel_in(at, rows, scratch, c, t.c_row);
+    }
     if (t.bias) {
         panel_in(at, 1, bias, t.bias, 0);
         t.bias = bias;
@@ -194,17 +208,22 @@ static void product_panel(const ur_product *p, size_t index)
     const tile_fn *fit = tiles[p->a_k == 1 ? 0 : 1][at.vectors - 1];
     tile t = {.a_row = p->a_row, .a_k = p->a_k, .c_row = p->c_row, .c_vec = at.step};
     t.bias = p->bias ? p->bias + at.first : NULL;
+    t.table = p->table ? p->table + at.first : NULL;
+    t.table_row = p->table_row;
+    static const int modes[] = {
+        [UR_START_C] = FROM_C, [UR_START_BIAS] = FROM_BIAS, [UR_START_ROWS] = FROM_ROWS};
 
     size_t k0 = 0;
     do { /* also once for k == 0: C = start */
         t.k = at_most(p->k - k0, UR_CHAIN);
         t.b = p->b + (index * p->k + k0) * NR;
-        t.mode = k0 ? ADD_TO_C : p->start == UR_START_C ? FROM_C : FROM_BIAS;
+        t.mode = k0 ? ADD_TO_C : modes[p->start];
         size_t r0 = 0;
         for (size_t i = 0; i < tile_count; i++) { /* rows spread evenly over the tiles */
             const size_t r1 = p->m * (i + 1) / tile_count;
             t.a = p->a + r0 * p->a_row + k0 * p->a_k;
             t.c = p->c + r0 * p->c_row + at.first;
+            t.index = p->index ? p->index + r0 : NULL;
             if (at.full)
                 fit[r1 - r0 - 1](&t);
             else
@@ -223,25 +242,30 @@ static void product(const ur_product *p, size_t begin, size_t end)
         product_panel(p, i);
 }
 
+/* VW rows of W side by side: a transposition, block by block. Rows from `valid` on are zeros. */
+static void pack_vector(size_t k, const float *w, size_t w_row, size_t valid, float *out)
+{
+    for (size_t i = 0; i < k; i += VW) {
+        const size_t n = at_most(k - i, VW);
+        vf block[VW];
+        for (size_t lane = 0; lane < VW; lane++) {
+            const float *row = w + lane * w_row + i;
+            block[lane] = lane >= valid ? v_zero() : n == VW ? v_load(row) : v_load_n(row, n);
+        }
+        v_transpose(block);
+        for (size_t j = 0; j < n; j++)
+            v_store(out + (i + j) * NR, block[j]);
+    }
+}
+
 static void pack_rows(ur_columns columns, size_t k, const float *w, size_t w_row, float *packed,
                       size_t begin, size_t end)
 {
     for (size_t p = begin; p < end; p++) {
         const panel at = panel_at(columns, p);
-        float *out = packed + p * k * NR;
-        for (size_t v = 0; v < UR_PANEL_VECTORS; v++) {
-            const float *first = w + (at.first + v * at.step) * w_row;
-            for (size_t lane = 0; lane < VW; lane++) {
-                float *to = out + v * VW + lane;
-                const float *row = first + lane * w_row;
-                if (lane < at.valid[v])
-                    for (size_t i = 0; i < k; i++)
-                        to[i * NR] = row[i];
-                else
-                    for (size_t i = 0; i < k; i++)
-                        to[i * NR] = 0.0f;
-            }
-        }
+        for (size_t v = 0; v < UR_PANEL_VECTORS; v++)
+            pack_vector(k, w + (at.first + v * at.step) * w_row, w_row, at.valid[v],
+                        packed + p * k * NR + v * VW);
     }
 }
 

@@ -35,6 +35,7 @@ typedef struct ur_columns {
 typedef enum ur_start {
     UR_START_C,    /* chains start from what stands in C */
     UR_START_BIAS, /* chains start from bias[column], zero where bias is NULL */
+    UR_START_ROWS, /* chains of row r start from row index[r] of a table */
 } ur_start;
 
 /* C = start + A B for panels [begin, end) of B: C(r, j) with r < m, sums over k.
@@ -48,7 +49,10 @@ typedef struct ur_product {
     float *c;
     size_t c_row;
     ur_start start;
-    const float *bias; /* (N) */
+    const float *bias;    /* (N) */
+    const float *table;   /* (.., N) with table_row floats between rows */
+    size_t table_row;
+    const int32_t *index; /* (m) */
 } ur_product;
 
 /* ---- elementwise work on rows (body_lstm.h) ----------------------------------------------- */

@@ -231,4 +231,32 @@ static inline float v_max_lanes(vf a)
     return _mm_cvtss_f32(_mm_max_ss(x, _mm_movehdup_ps(x)));
 }
 
+/* r becomes its transpose: quadruples of rows first, then the 128-bit lanes. */
+static inline void v_transpose(vf r[VW])
+{
+    vf t[VW];
+#pragma GCC unroll 4
+    for (int i = 0; i < VW; i += 4) {
+        const __m512d a = _mm512_castps_pd(_mm512_unpacklo_ps(r[i], r[i + 1]));
+        const __m512d b = _mm512_castps_pd(_mm512_unpackhi_ps(r[i], r[i + 1]));
+        const __m512d c = _mm512_castps_pd(_mm512_unpacklo_ps(r[i + 2], r[i + 3]));
+        const __m512d d = _mm512_castps_pd(_mm512_unpackhi_ps(r[i + 2], r[i + 3]));
+        t[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, c));
+        t[i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, c));
+        t[i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(b, d));
+        t[i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(b, d));
+    }
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) {
+        const vf even = _mm512_shuffle_f32x4(t[j], t[4 + j], 0x88);
+        const vf odd = _mm512_shuffle_f32x4(t[j], t[4 + j], 0xdd);
+        const vf even2 = _mm512_shuffle_f32x4(t[8 + j], t[12 + j], 0x88);
+        const vf odd2 = _mm512_shuffle_f32x4(t[8 + j], t[12 + j], 0xdd);
+        r[j] = _mm512_shuffle_f32x4(even, even2, 0x88);
+        r[4 + j] = _mm512_shuffle_f32x4(odd, odd2, 0x88);
+        r[8 + j] = _mm512_shuffle_f32x4(even, even2, 0xdd);
+        r[12 + j] = _mm512_shuffle_f32x4(odd, odd2, 0xdd);
+    }
+}
+
 #endif

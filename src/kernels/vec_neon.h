@@ -239,4 +239,17 @@ static inline float v_max_lanes(vf a)
     return first > second ? first : second;
 }
 
+/* r becomes its transpose. */
+static inline void v_transpose(vf r[VW])
+{
+    const float64x2_t a = vreinterpretq_f64_f32(vzip1q_f32(r[0], r[1]));
+    const float64x2_t b = vreinterpretq_f64_f32(vzip2q_f32(r[0], r[1]));
+    const float64x2_t c = vreinterpretq_f64_f32(vzip1q_f32(r[2], r[3]));
+    const float64x2_t d = vreinterpretq_f64_f32(vzip2q_f32(r[2], r[3]));
+    r[0] = vreinterpretq_f32_f64(vzip1q_f64(a, c));
+    r[1] = vreinterpretq_f32_f64(vzip2q_f64(a, c));
+    r[2] = vreinterpretq_f32_f64(vzip1q_f64(b, d));
+    r[3] = vreinterpretq_f32_f64(vzip2q_f64(b, d));
+}
+
 #endif

@@ -323,4 +323,15 @@ static inline vf v_as_float(vi a)
 }
 #endif
 
+/* r becomes its transpose. */
+static inline void v_transpose(vf r[VW])
+{
+    for (int i = 0; i < VW; i++)
+        for (int j = 0; j < i; j++) {
+            const float x = r[i].at[j];
+            r[i].at[j] = r[j].at[i];
+            r[j].at[i] = x;
+        }
+}
+
 #endif

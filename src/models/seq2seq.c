@@ -102,10 +102,22 @@ const ur_seq2seq_config *ur_seq2seq_config_of(const ur_model *model)
 
 /* ---- forward ------------------------------------------------------------------------------ */
 
+/* Whether drop-out stands between embedding and LSTM. */
+static bool drops(const ur_tape *t, const ur_seq2seq *m)
+{
+    return m->config.dropout > 0.0f && ur_tape_mode(t) == UR_TRAIN;
+}
+
 ur_encoded ur_seq2seq_encode(ur_tape *t, const ur_seq2seq *m, const ur_seq *questions)
 {
-    ur_seq *x = ur_dropout(t, ur_embedding(t, &m->encoder.embed, questions), m->config.dropout);
-    const ur_lstm_out out = ur_lstm(t, &m->encoder.lstm, x, (ur_state){0});
+    const ur_embedding_layer *embed = &m->encoder.embed;
+    const ur_lstm_layer *lstm = &m->encoder.lstm;
+    const ur_state zero = {0};
+    const ur_lstm_out out =
+        drops(t, m)
+            ? ur_lstm(t, lstm, ur_dropout(t, ur_embedding(t, embed, questions), m->config.dropout),
+                      zero)
+            : ur_lstm_embedded(t, lstm, embed, questions, zero);
     const bool both = m->config.decoder_start == UR_START_HC;
     return (ur_encoded){out.y, out.h_n, {out.h_n, both ? out.c_n : NULL}};
 }
@@ -114,11 +126,20 @@ ur_decoded ur_seq2seq_decode(ur_tape *t, const ur_seq2seq *m, const ur_encoded *
                              const ur_seq *inputs, ur_state state, ur_weights **weights)
 {
     const float p = m->config.dropout;
-    ur_seq *x = ur_dropout(t, ur_embedding(t, &m->decoder.embed, inputs), p);
-    ur_seq *peek = m->config.peeky && x ? ur_repeat(t, encoded->h, x->layout) : NULL;
-    if (m->config.peeky)
-        x = ur_concat_seq(t, peek, x);
-    const ur_lstm_out out = ur_lstm(t, &m->decoder.lstm, x, state);
+    const ur_embedding_layer *embed = &m->decoder.embed;
+    const ur_lstm_layer *lstm = &m->decoder.lstm;
+    ur_seq *peek = NULL;
+    ur_lstm_out out;
+    if (m->config.peeky || drops(t, m)) {
+        ur_seq *x = ur_dropout(t, ur_embedding(t, embed, inputs), p);
+        if (m->config.peeky && x) {
+            peek = ur_repeat(t, encoded->h, x->layout);
+            x = ur_concat_seq(t, peek, x);
+        }
+        out = ur_lstm(t, lstm, x, state);
+    } else {
+        out = ur_lstm_embedded(t, lstm, embed, inputs, state);
+    }
     ur_seq *d = ur_dropout(t, out.y, p);
     if (m->config.peeky)
         d = ur_concat_seq(t, peek, d);

@@ -38,18 +38,30 @@ static void embedding_back(ur_tape *tape, ur_node *node)
         ur_cpu_for(&tape->cpu, n->y->dim[1], scatter_columns, n);
 }
 
+bool ur_ids_in_range(ur_tape *tape, const ur_embedding_layer *layer, const ur_seq *ids)
+{
+    if (ids->values->dtype != UR_I32) {
+        ur_tape_fail(tape, UR_INVALID, "embedding: ids must be integers");
+        return false;
+    }
+    const int32_t *id = ur_ints(ids->values);
+    for (size_t r = 0; r < ids->layout->rows; r++)
+        if (id[r] < 0 || (size_t)id[r] >= layer->count) {
+            ur_tape_fail(tape, UR_INVALID, "embedding: id %d is not in [0, %zu)", (int)id[r],
+                         layer->count);
+            return false;
+        }
+    return true;
+}
+
 ur_seq *ur_embedding(ur_tape *tape, const ur_embedding_layer *layer, const ur_seq *ids)
 {
     if (!ids || !ur_tape_ok(tape))
         return NULL;
     const size_t rows = ids->layout->rows;
     const int32_t *id = ur_ints(ids->values);
-    if (ids->values->dtype != UR_I32)
-        return ur_tape_fail(tape, UR_INVALID, "embedding: ids must be integers");
-    for (size_t r = 0; r < rows; r++)
-        if (id[r] < 0 || (size_t)id[r] >= layer->count)
-            return ur_tape_fail(tape, UR_INVALID, "embedding: id %d is not in [0, %zu)", (int)id[r],
-                                layer->count);
+    if (!ur_ids_in_range(tape, layer, ids))
+        return NULL;
     ur_tensor *y = ur_rows_new(tape, rows, layer->size);
     if (!y)
         return NULL;

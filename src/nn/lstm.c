@@ -64,22 +64,22 @@ static void lstm_back(ur_tape *tape, ur_node *node)
                      n->op.rows->rows);
 }
 
-/* Whether x and the initial state fit the layer; fails the tape when they do not. */
-static bool check_shapes(ur_tape *tape, const ur_lstm_layer *l, const ur_seq *x, ur_state s)
+/* Whether the input and the initial state fit the layer; fails the tape when they do not. */
+static bool check_shapes(ur_tape *tape, const ur_lstm_layer *l, const ur_tensor *x, size_t batch,
+                         ur_state s)
 {
-    if (x->values->ndim != 2 || x->values->dim[1] != l->input_size) {
+    if (x->ndim != 2 || x->dim[1] != l->input_size) {
         ur_tape_fail(tape, UR_INVALID,
-                     "lstm_forward: input is %s, weight_ih_l0 wants %zu features",
-                     ur_shape(x->values).text, l->input_size);
+                     "lstm_forward: input has %zu features, weight_ih_l0 wants %zu [x %s]",
+                     x->dim[x->ndim - 1], l->input_size, ur_shape(x).text);
         return false;
     }
     const ur_tensor *states[] = {s.h, s.c};
     for (int i = 0; i < 2; i++)
-        if (states[i] && (states[i]->ndim != 2 || states[i]->dim[0] != x->layout->batch ||
+        if (states[i] && (states[i]->ndim != 2 || states[i]->dim[0] != batch ||
                           states[i]->dim[1] != l->hidden_size)) {
             ur_tape_fail(tape, UR_INVALID, "lstm_forward: initial %s is %s, (%zu,%zu) expected",
-                         i ? "c" : "h", ur_shape(states[i]).text, x->layout->batch,
-                         l->hidden_size);
+                         i ? "c" : "h", ur_shape(states[i]).text, batch, l->hidden_size);
             return false;
         }
     return true;
@@ -102,32 +102,28 @@ static void record(ur_tape *tape, const ur_lstm_layer *l, ur_tensor *x, ur_lstm_
     n->y->needs_grad = n->h_n->needs_grad = n->c_n->needs_grad = true;
 }
 
-ur_lstm_out ur_lstm(ur_tape *tape, const ur_lstm_layer *l, ur_seq *x, ur_state initial)
+/* The layer over step-major rows: x holds the rows themselves, or a table of which ids (else NULL)
+ * picks them. */
+static ur_lstm_out run(ur_tape *tape, const ur_lstm_layer *l, ur_tensor *x, const int32_t *ids,
+                       const ur_layout *rows, ur_state initial)
 {
     const ur_lstm_out nothing = {0};
-    if (!x || !ur_tape_ok(tape) || !check_shapes(tape, l, x, initial))
-        return nothing;
-    const ur_order order = x->layout->order;
-    ur_seq *steps = ur_reorder(tape, x, UR_STEP_MAJOR);
-    if (!steps)
-        return nothing;
-    const ur_layout *rows = steps->layout;
     ur_cpu_lstm op = {
         .rows = rows, .input = l->input_size, .hidden = l->hidden_size,
         .gates_row = ur_cpu_lstm_gates_row(l->hidden_size),
         .w_ih = ur_params_packed(tape->params, l->pack_ih),
         .w_hh = ur_params_packed(tape->params, l->pack_hh),
         .b_ih = ur_weight(tape, l->bias_ih), .b_hh = ur_weight(tape, l->bias_hh),
-        .x = ur_floats(steps->values),
+        .x = ur_floats(x), .ids = ids, .table_rows = x->dim[0],
         .h0 = initial.h ? ur_floats(initial.h) : NULL,
         .c0 = initial.c ? ur_floats(initial.c) : NULL,
     };
-    ur_lstm_out out = {
+    const ur_lstm_out out = {
         .y = ur_seq_new(tape, ur_rows_new(tape, rows->rows, l->hidden_size), rows),
         .h_n = ur_rows_new(tape, rows->batch, l->hidden_size),
         .c_n = ur_rows_new(tape, rows->batch, l->hidden_size),
     };
-    const bool learn = ur_weights_learn(tape) || ur_wants_grad(tape, x->values) ||
+    const bool learn = ur_weights_learn(tape) || ur_wants_grad(tape, x) ||
                        ur_wants_grad(tape, initial.h) || ur_wants_grad(tape, initial.c);
     if (learn) {
         op.gates = ur_take(tape, rows->rows * op.gates_row, sizeof(float));
@@ -143,9 +139,39 @@ ur_lstm_out ur_lstm(ur_tape *tape, const ur_lstm_layer *l, ur_seq *x, ur_state i
         return nothing;
     }
     if (learn)
-        record(tape, l, steps->values, out, initial, &op);
-    out.y = ur_reorder(tape, out.y, order);
+        record(tape, l, x, out, initial, &op);
     return ur_tape_ok(tape) ? out : nothing;
+}
+
+ur_lstm_out ur_lstm(ur_tape *tape, const ur_lstm_layer *l, ur_seq *x, ur_state initial)
+{
+    if (!x || !ur_tape_ok(tape) ||
+        !check_shapes(tape, l, x->values, x->layout->batch, initial))
+        return (ur_lstm_out){0};
+    ur_seq *steps = ur_reorder(tape, x, UR_STEP_MAJOR);
+    if (!steps)
+        return (ur_lstm_out){0};
+    ur_lstm_out out = run(tape, l, steps->values, NULL, steps->layout, initial);
+    out.y = ur_reorder(tape, out.y, x->layout->order);
+    return ur_tape_ok(tape) ? out : (ur_lstm_out){0};
+}
+
+ur_lstm_out ur_lstm_embedded(ur_tape *tape, const ur_lstm_layer *l,
+                             const ur_embedding_layer *embedding, const ur_seq *ids,
+                             ur_state initial)
+{
+    if (!ids || !ur_tape_ok(tape))
+        return (ur_lstm_out){0};
+    if (ids->layout->rows < embedding->count) /* depends on shapes alone: so do the bits */
+        return ur_lstm(tape, l, ur_embedding(tape, embedding, ids), initial);
+    ur_tensor *table = ur_parameter(tape, embedding->weight);
+    const ur_seq *steps = ur_reorder(tape, ids, UR_STEP_MAJOR);
+    if (!table || !steps || !ur_ids_in_range(tape, embedding, ids) ||
+        !check_shapes(tape, l, table, ids->layout->batch, initial))
+        return (ur_lstm_out){0};
+    ur_lstm_out out = run(tape, l, table, ur_ints(steps->values), steps->layout, initial);
+    out.y = ur_reorder(tape, out.y, ids->layout->order);
+    return ur_tape_ok(tape) ? out : (ur_lstm_out){0};
 }
 
 ur_state ur_lstm_step(ur_tape *tape, const ur_lstm_layer *l, ur_tensor *x, ur_state state)

@@ -13,6 +13,9 @@ int ur_layer_param(ur_params *params, const char *prefix, const char *name, size
 const float *ur_weight(const ur_tape *tape, int index);
 float *ur_weight_grad(const ur_tape *tape, int index);
 
+/* Whether all ids are rows of the table; fails the tape when not. */
+bool ur_ids_in_range(ur_tape *tape, const ur_embedding_layer *layer, const ur_seq *ids);
+
 /* Whether this tape has parameters and records gradients for them. */
 bool ur_weights_learn(const ur_tape *tape);
 

@@ -31,17 +31,29 @@ sed -n '/^\*--.*/p' "$manual" | tr ',' '\n' | sed -n 's/^ *\*--\([a-z-]*\).*/\1/
 diff help_options manual_options >difference ||
     fail "options of help and manual page differ: $(cat difference)"
 
-# defaults of help are those of the manual page
-for option in hidden embed attention decoder-start batch epochs optimizer lr momentum weight-decay \
-    clip dropout seed; do
-    value=$("$tool" help train | tr '\n' ' ' | tr -s ' ' |
-        sed -n "s/.* --$option [^ ]* \([^[]*\)/\1/p" | sed -n 's/^[^:]*Default: \([^ ]*\)\. .*/\1/p' |
-        head -n 1)
-    there=$(tr '\n\t' '  ' <"$manual" | tr -s ' ' |
-        sed -n "s/.*\*--$option\* [^ ]* //p" | sed -n 's/^[^:]*Default: \([^ ]*\)\. .*/\1/p' | tr -d '*')
-    [ -n "$value" ] && [ "$value" = "$there" ] ||
-        fail "default of --$option: '$value' in help, '$there' in the manual page"
-done
+# Defaults: "name value" for each option, whose lines begin with $1, that has one.
+defaults() {
+    awk -v open="$1" '
+        index($0, open) == 1 {
+            name = substr($0, length(open) + 1)
+            sub(/[^a-z-].*/, "", name)
+        }
+        /^$/ { name = "" }
+        { text[name] = text[name] " " $0 }
+        END {
+            delete text[""]
+            for (name in text) {
+                gsub(/[\t *]+/, " ", text[name])
+                if (match(text[name], /Default: [^ ]*[^ .]/))
+                    print name, substr(text[name], RSTART + 9, RLENGTH - 9)
+            }
+        }' | sort
+}
+"$tool" help train | defaults '  --' | grep -v -e '^valid-size' >help_defaults
+sed -n '/^# TRAIN/,/^# EVAL/p' "$manual" | defaults '*--' >manual_defaults
+diff help_defaults manual_defaults >difference ||
+    fail "defaults of help and manual page differ: $(cat difference)"
+[ "$(wc -l <help_defaults)" -gt 12 ] || fail "found too few defaults: $(cat help_defaults)"
 
 # the page that is installed is the one that its source makes
 if command -v scdoc >/dev/null 2>&1; then

@@ -4,7 +4,7 @@ tool=$UNROLL_TOOL
 LC_ALL=C
 export LC_ALL
 unset UNROLL_ISA
-work=$(mktemp -d ./work.XXXXXX)
+work=$(mktemp -d "$PWD/work.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 failures=0
@@ -39,7 +39,7 @@ expect() {
 }
 
 check_result() {
-    [ $code -eq "$wanted" ] || fail "$1: exit code $code, expected $wanted: $(head -c 300 err)"
+    [ "$code" -eq "$wanted" ] || fail "$1: exit code $code, expected $wanted: $(head -c 300 err)"
     if [ "$wanted" -eq 0 ]; then
         grep -q -e "$pattern" out || fail "$1: no '$pattern' in: $(head -c 300 out)"
         return

@@ -1,5 +1,5 @@
 /* test_plot.c - pictures are well-formed XML whatever the texts and values are, and the same
- * arguments give the same bytes; the scales put ticks on round numbers and grow evenly darker. */
+ * arguments give the same bytes. Ticks and colours: test_svg_scales.c. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -342,83 +342,6 @@ static void odd_ranges(void **state)
     assert_int_equal(ur_plot_heat_map(NULL, &map, "never.svg", &err), UR_INVALID);
 }
 
-/* ---- scales ------------------------------------------------------------------------------- */
-
-static void ticks(void **state)
-{
-    (void)state;
-    static const struct {
-        double least, most;
-        int about;
-        bool whole, around;
-        double first, last;
-        int count;
-        const char *label; /* of the last */
-    } cases[] = {{0, 1, 5, false, false, 0, 1, 6, "1.0"},
-                 {0, 30, 8, true, false, 0, 30, 7, "30"},
-                 {0, 2, 8, true, false, 0, 2, 3, "2"},
-                 {0.013, 0.987, 5, false, true, 0, 1, 6, "1.0"},
-                 {0.013, 0.987, 5, false, false, 0.2, 0.8, 4, "0.8"},
-                 {-3, 7, 5, false, false, -2, 6, 5, "6"},
-                 {0, 3e7, 5, false, false, 0, 3e7, 7, "3e7"},
-                 {0, 2.5e-7, 5, false, false, 0, 2.5e-7, 6, "2.5e-7"},
-                 {0.1, 0.3, 2, false, false, 0.1, 0.3, 3, "0.3"}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char label[UR_TICK_LABEL];
-        ur_ticks t = ur_nice_ticks(cases[i].least, cases[i].most, cases[i].about, cases[i].whole,
-                                   cases[i].around);
-        double last = ur_tick(&t, t.count - 1);
-        ur_tick_label(&t, last, false, label);
-        assert_int_equal(t.count, cases[i].count);
-        assert_true(fabs(ur_tick(&t, 0) - cases[i].first) < 1e-9 * t.step);
-        assert_true(fabs(last - cases[i].last) < 1e-9 * t.step);
-        assert_string_equal(label, cases[i].label);
-    }
-    char label[UR_TICK_LABEL];
-    ur_ticks t = ur_nice_ticks(0.99, 1, 4, false, false);
-    ur_tick_label(&t, 0.995, true, label);
-    assert_string_equal(label, "99.5 %");
-}
-
-/* Grey value after ITU-R BT.709, on sRGB bytes turned to light: how a colour prints. */
-static double luminance(const char *colour)
-{
-    static const double weight[3] = {0.2126, 0.7152, 0.0722};
-    double sum = 0;
-    for (int i = 0; i < 3; i++) {
-        char pair[3] = {colour[1 + 2 * i], colour[2 + 2 * i], '\0'};
-        double v = (double)strtol(pair, NULL, 16) / 255;
-        sum += weight[i] * (v <= 0.04045 ? v / 12.92 : pow((v + 0.055) / 1.055, 2.4));
-    }
-    return sum;
-}
-
-static void colours_grow_darker(void **state)
-{
-    (void)state;
-    char colour[8];
-    ur_scale_colour(0, colour);
-    assert_string_equal(colour, "#ffffff");
-    double before = 2;
-    for (int i = 0; i <= 64; i++) {
-        ur_scale_colour(i / 64.0, colour);
-        double now = luminance(colour);
-        assert_true(now < before);
-        before = now;
-    }
-    assert_true(before < 0.05);
-    /* Evenly: the CIE lightness of equal steps differs about equally. */
-    double last = 100;
-    for (int i = 1; i <= 16; i++) {
-        ur_scale_colour(i / 16.0, colour);
-        double lightness = 116 * cbrt(luminance(colour)) - 16;
-        assert_true(last - lightness > 2.5 && last - lightness < 8.0);
-        last = lightness;
-    }
-    for (size_t i = 0; i < UR_CURVE_COLOURS; i++) /* curves stand out from white */
-        assert_true(1.05 / (luminance(ur_curve_colour(i)) + 0.05) > 2.5);
-}
-
 /* ---- memory ------------------------------------------------------------------------------- */
 
 static ur_status draw_both(const ur_allocator *a, ur_err *err, void *arg)
@@ -453,8 +376,6 @@ int main(void)
                                        cmocka_unit_test(squares),
                                        cmocka_unit_test(sizes),
                                        cmocka_unit_test(odd_ranges),
-                                       cmocka_unit_test(ticks),
-                                       cmocka_unit_test(colours_grow_darker),
                                        cmocka_unit_test(failing_allocations)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,8 +33,10 @@ static void adam_steps(void **state)
         guarded v = guarded_random(n, 0.01f, &seed);
         guarded grad = guarded_random(n * STEPS, round % 3 ? 0.1f : 1e-20f, &seed);
         for (size_t i = 0; i < n; i++) {
-            v.at[i] = i % 7 ? fabsf(v.at[i]) : 0x1p-99f; /* some about to vanish */
+            v.at[i] = i % 7 ? fabsf(v.at[i]) : 0x1.0001p-100f; /* some about to vanish */
             m.at[i] = i % 5 ? m.at[i] : 0x1.1p-100f;
+            for (size_t t = 0; t < STEPS && i % 5 * (i % 7) == 0; t++)
+                grad.at[t * n + i] = 0.0f;
         }
         for (int k = 0; k < all.count; k++) {
             guarded wk = guarded_copy(&w), mk = guarded_copy(&m), vk = guarded_copy(&v);

@@ -6,8 +6,7 @@ single precision one at a time, lowest power first, refitting the rest after eac
 rounding of one is made good by the others. Prints them as C constants with the error that remains.
 Needs mpmath:  python3 tools/math/fit.py
 """
-from mpmath import mp, mpf, mpf as F, matrix, lu_solve, exp, tanh, log, erf, erfc, sqrt, cos, pi
-from mpmath import taylor
+from mpmath import mp, mpf as F, matrix, lu_solve, exp, log, erf, erfc, sqrt, cos, pi
 import struct
 
 mp.dps = 60
@@ -16,10 +15,6 @@ mp.dps = 60
 def single(x):
     """x rounded to the nearest float."""
     return F(struct.unpack("f", struct.pack("f", float(x)))[0])
-
-
-def double(x):
-    return F(float(x))
 
 
 def remez(f, weight, powers, a, b, rounds=30, points=600):
@@ -59,58 +54,38 @@ def remez(f, weight, powers, a, b, rounds=30, points=600):
     return coef, max(abs(e) for e in err)
 
 
-def fit(name, f, weight, powers, a, b, rounding=single, fixed=()):
-    """Fits and rounds; `fixed` are (power, value) pairs that are taken as they are."""
-    done = list(fixed)
-    powers = list(powers)
+def fit(name, f, weight, powers, a, b):
+    """Fits, rounds and prints."""
+    done, powers = [], list(powers)
     _, ideal = remez(f, weight, powers, a, b)
     while powers:
         rest = lambda x: f(x) - sum(c * x ** p for p, c in done)
         coef, _ = remez(rest, weight, powers, a, b)
-        done.append((powers.pop(0), rounding(coef[0])))
+        done.append((powers.pop(0), single(coef[0])))
     worst = max(abs(weight(x) * (sum(c * x ** p for p, c in done) - f(x)))
                 for x in [a + (b - a) * i / 2000 for i in range(2001)])
     print(f"/* {name}: {float(ideal * 2**24):.4f} u before, {float(worst * 2**24):.4f} u after"
           f" rounding */")
     for p, c in done:
-        if (p, c) not in fixed:
-            print(f"    x^{p}: {float(c).hex()}  /* {mp.nstr(c, 12)} */")
-    return done
-
-
-def series(g, order):
-    """A function that is g away from 0 and its Taylor series near it."""
-    with mp.workdps(120):
-        terms = taylor(lambda x: g(x), F(1) / 2**200, order)
-    return terms
+        print(f"    x^{p}: {float(c).hex()}  /* {mp.nstr(c, 12)} */")
 
 
 half = log(2) / 2 * F("1.0005")
 tiny = F(10) ** -12
 
 print("exp: e^r = 1 + r + r^2 g(r)")
-with mp.workdps(100):
-    g = lambda r: (exp(r) - 1 - r) / r**2 if abs(r) > tiny else F(1) / 2 + r / 6
+g = lambda r: (exp(r) - 1 - r) / r**2 if abs(r) > tiny else F(1) / 2 + r / 6
 fit("g", g, lambda r: r**2 / exp(r), range(5), -half, half)
 
-print("tanh r = r + r^3 P(r^2), in z = r^2")
-t = lambda z: (tanh(sqrt(z)) / sqrt(z) - 1) / z if z > tiny else -F(1) / 3 + 2 * z / 15
-for n in (2, 3):
-    fit("P", t, lambda z: z + tiny, range(n), F(0), (half / 2) ** 2)
-
 print("log(1+f) = f - f^2/2 + f^3 P(f)")
-lo, hi = sqrt(F(1) / 2) - 1, sqrt(F(2)) - 1
+low, high = sqrt(F(1) / 2) - 1, sqrt(F(2)) - 1
 p = lambda f: (log(1 + f) - f + f**2 / 2) / f**3 if abs(f) > F(10)**-9 else F(1) / 3 - f / 4
-for n in (7, 8, 9):
-    fit("P", p, lambda f: abs(f**3 / log(1 + f)) if abs(f) > tiny else F(10)**-24, range(n), lo, hi)
+fit("P", p, lambda f: abs(f**3 / log(1 + f)) if abs(f) > tiny else tiny**2, range(8), low, high)
 
-print("erf x = x + x P(x^2), |x| <= 1, in z = x^2")
-for cut in (F("0.9"), F(1)):
-    for n in (6, 7):
-        e = lambda z: erf(sqrt(z)) / sqrt(z) - 1 if z > tiny else 2 / sqrt(pi) - 1 - 2*z/(3*sqrt(pi))
-        fit(f"P {cut}", e, lambda z: 1 / (1 + e(z)), range(n), F(0), cut**2)
+cut = F("0.9")
+print("erf x = x + x P(x^2), |x| <= 0.9, in z = x^2")
+e = lambda z: erf(sqrt(z)) / sqrt(z) - 1 if z > tiny else 2 / sqrt(pi) - 1 - 2*z / (3*sqrt(pi))
+fit("P", e, lambda z: 1 / (1 + e(z)), range(7), F(0), cut**2)
 
 print("erf x = 1 - exp(-Q(x)), 0.9 <= x <= 4, Q = -log(erfc x)")
-for cut in (F("0.9"), F(1)):
-    for n in (6, 7, 8, 9):
-        fit(f"Q {cut}", lambda x: -log(erfc(x)), lambda x: erfc(x) / erf(x), range(n), cut, F(4))
+fit("Q", lambda x: -log(erfc(x)), lambda x: erfc(x) / erf(x), range(7), cut, F(4))

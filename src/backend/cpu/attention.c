@@ -11,7 +11,7 @@
 typedef struct workspace {
     float *q, *k, *v, *dc;           /* gathered rows: (Tq, D) (Tk, D) (Tk, E) (Tq, E) */
     float *p, *ds;                   /* (Tq, Tk) */
-    float *packed;                   /* panels of any of the products */
+    float *rows_packed, *packed;     /* panels of a w^T, of a b */
     float *out;                      /* rows of a result before they are added */
 } workspace;
 
@@ -35,17 +35,23 @@ static void add_rows(const job *j, const ur_layout *layout, size_t b, size_t wid
         j->cpu->kernels->add(width, x + t * width, out + ur_cpu_row(layout, b, t) * width);
 }
 
-/* c (m, n) = a (m, k) w^T with w (n, k). */
-static void times_rows(const job *j, workspace *s, size_t m, size_t k, size_t n, const float *a,
-                       const float *w, float *c)
+/* Packs w (n, k) for a w^T. */
+static void pack_rows(const job *j, workspace *s, size_t k, size_t n, const float *w)
 {
     const ur_kernels *kernels = j->cpu->kernels;
     const ur_columns columns = {1, n};
-    const size_t panels = kernels->panels(columns);
-    kernels->pack_rows(columns, k, w, k, s->packed, 0, panels);
-    const ur_product product = {.m = m, .k = k, .a = a, .a_row = k, .a_k = 1, .b = s->packed,
+    kernels->pack_rows(columns, k, w, k, s->rows_packed, 0, kernels->panels(columns));
+}
+
+/* c (m, n) = a (m, k) w^T with the w (n, k) that was packed. */
+static void times_rows(const job *j, workspace *s, size_t m, size_t k, size_t n, const float *a,
+                       float *c)
+{
+    const ur_kernels *kernels = j->cpu->kernels;
+    const ur_columns columns = {1, n};
+    const ur_product product = {.m = m, .k = k, .a = a, .a_row = k, .a_k = 1, .b = s->rows_packed,
                                 .columns = columns, .c = c, .c_row = n, .start = UR_START_BIAS};
-    kernels->product(&product, 0, panels);
+    kernels->product(&product, 0, kernels->panels(columns));
 }
 
 /* c (m, n) = a b with b (k, n); a is (m, k), or (k, m) when transposed. */
@@ -62,24 +68,32 @@ static void times_cols(const job *j, workspace *s, size_t m, size_t k, size_t n,
     kernels->product(&product, 0, panels);
 }
 
-/* The weights of sequence b: computed into p, or the given ones. Leaves q and k gathered. */
-static const float *weights(const job *j, workspace *s, size_t b)
+/* The weights of sequence b, computed into p: softmax(scale q k^T). Leaves q and k gathered, k
+ * packed by rows. */
+static void compute_weights(const job *j, workspace *s, size_t b, float *p)
 {
     const ur_cpu_attention *op = j->op;
+    const ur_kernels *kernels = j->cpu->kernels;
     const size_t queries = op->q_rows->length[b], keys = op->k_rows->length[b];
-    float *kept = op->p ? op->p + op->p_offset[b] : NULL;
-    if (!op->k)
-        return kept;
-    float *p = kept ? kept : s->p;
     gather(op->q_rows, b, op->width, op->q, s->q);
     gather(op->k_rows, b, op->width, op->k, s->k);
-    times_rows(j, s, queries, op->width, keys, s->q, s->k, p);
+    pack_rows(j, s, op->width, keys, s->k);
+    times_rows(j, s, queries, op->width, keys, s->q, p);
     for (size_t t = 0; t < queries; t++) {
         if (op->scale != 1.0f)
-            j->cpu->kernels->scale(keys, op->scale, p + t * keys, p + t * keys);
-        j->cpu->kernels->softmax(keys, p + t * keys, p + t * keys);
+            kernels->scale(keys, op->scale, p + t * keys, p + t * keys);
+        kernels->softmax(keys, p + t * keys, p + t * keys);
     }
-    return p;
+}
+
+/* Values of sequence b, gathered: the keys where they are the same. */
+static const float *values(const job *j, workspace *s, size_t b)
+{
+    const ur_cpu_attention *op = j->op;
+    if (op->v == op->k)
+        return s->k;
+    gather(op->k_rows, b, op->value_width, op->v, s->v);
+    return s->v;
 }
 
 static void forward_member(void *arg, const ur_member *me)
@@ -92,44 +106,51 @@ static void forward_member(void *arg, const ur_member *me)
         const size_t queries = op->q_rows->length[b], keys = op->k_rows->length[b];
         if (queries == 0)
             continue;
-        const float *p = weights(j, s, b);
+        float *p = op->p ? op->p + op->p_offset[b] : s->p;
+        if (op->k)
+            compute_weights(j, s, b, p);
         if (!op->v)
             continue;
-        gather(op->k_rows, b, op->value_width, op->v, s->v);
-        times_cols(j, s, queries, keys, op->value_width, p, false, s->v, s->out);
+        times_cols(j, s, queries, keys, op->value_width, p, false, values(j, s, b), s->out);
         for (size_t t = 0; t < queries; t++)
             memcpy(op->context + ur_cpu_row(op->q_rows, b, t) * op->value_width,
                    s->out + t * op->value_width, op->value_width * sizeof *s->out);
     }
 }
 
-/* dS of sequence b in s->ds, from the gradients of the context and of the weights. Adds dV. */
-static void scores_back(const job *j, workspace *s, size_t b)
+/* dP of sequence b in s->ds, from the gradients of the context and of the weights. Adds dV. */
+static void weights_back(const job *j, workspace *s, size_t b, const float *p)
 {
     const ur_cpu_attention *op = j->op;
     const ur_cpu_attention_back *back = j->back;
     const size_t queries = op->q_rows->length[b], keys = op->k_rows->length[b];
     const size_t width = op->value_width;
-    const float *p = weights(j, s, b);
     float *dp = s->ds;
-    memset(dp, 0, queries * keys * sizeof *dp);
     if (back->dcontext) {
         gather(op->q_rows, b, width, back->dcontext, s->dc);
-        gather(op->k_rows, b, width, op->v, s->v);
-        times_rows(j, s, queries, width, keys, s->dc, s->v, dp);
+        if (op->v != op->k) /* else the keys are packed already */
+            pack_rows(j, s, width, keys, values(j, s, b));
+        times_rows(j, s, queries, width, keys, s->dc, dp);
         if (back->dv) {
             times_cols(j, s, keys, queries, width, p, true, s->dc, s->out);
             add_rows(j, op->k_rows, b, width, s->out, back->dv);
         }
+    } else {
+        memset(dp, 0, queries * keys * sizeof *dp);
     }
     if (back->dp_in)
         j->cpu->kernels->add(queries * keys, back->dp_in + op->p_offset[b], dp);
     if (back->dp)
         j->cpu->kernels->add(queries * keys, dp, back->dp + op->p_offset[b]);
-    if (!op->k)
-        return;
+}
+
+/* dS in s->ds, from dP there. */
+static void softmax_back(const job *j, workspace *s, size_t b, const float *p)
+{
+    const ur_cpu_attention *op = j->op;
+    const size_t queries = op->q_rows->length[b], keys = op->k_rows->length[b];
     for (size_t t = 0; t < queries; t++) {
-        float *row = dp + t * keys, *out = s->out;
+        float *row = s->ds + t * keys, *out = s->out;
         memset(out, 0, keys * sizeof *out);
         j->cpu->kernels->softmax_back(keys, p + t * keys, row, out);
         j->cpu->kernels->scale(keys, op->scale, out, row);
@@ -147,7 +168,13 @@ static void back_member(void *arg, const ur_member *me)
         const size_t queries = op->q_rows->length[b], keys = op->k_rows->length[b];
         if (queries == 0 || keys == 0)
             continue;
-        scores_back(j, s, b);
+        float *p = op->p ? op->p + op->p_offset[b] : s->p;
+        if (op->k)
+            compute_weights(j, s, b, p);
+        weights_back(j, s, b, p);
+        if (!op->k)
+            continue;
+        softmax_back(j, s, b, p);
         if (back->dq) {
             times_cols(j, s, queries, keys, op->width, s->ds, false, s->k, s->out);
             add_rows(j, op->q_rows, b, op->width, s->out, back->dq);
@@ -192,6 +219,7 @@ static bool run(const ur_cpu *cpu, job *j, void (*work)(void *arg, const ur_memb
         s->ds = take(cpu, queries, keys, &ok);
         s->out = take(cpu, longest, n, &ok);
         s->packed = take(cpu, ur_packed_size(cpu->kernels, (ur_columns){1, n}, 1), n, &ok);
+        s->rows_packed = take(cpu, ur_packed_size(cpu->kernels, (ur_columns){1, n}, 1), n, &ok);
     }
     if (ok)
         ur_team_run(cpu->team, work, j);

@@ -6,7 +6,8 @@
  * Rows are step-major, longest sequence first, so step t works on the first rows of step t-1. A
  * member computes a range of units: all four gates of them, their cell and their output; h of the
  * others is needed once per step, hence one barrier per step. The chain of a pre-activation runs
- * from the bias over x, then over h.
+ * from the bias over x, then over h. Inputs that are rows of a table (embedded symbols) have the
+ * first part of that chain computed once per row of the table: the same chain, the same bits.
  *
  * Backward walks the steps in reverse with the gradients of h and c carried in (B, H) buffers, and
  * leaves the gradients of the pre-activations in the gates; the weights' gradients and dx are then
@@ -42,7 +43,7 @@ typedef struct forward_job {
     float *h0;       /* (B, H) by place */
     float *c_state;  /* (B, H) by place: c0, and where c is not saved the running c */
     float *gates;    /* where gates are not saved: a chunk */
-    size_t chunk;    /* steps per chunk where gates are not saved */
+    float *table;    /* (table_rows, gates_row) bias + W_ih x of every row of the table */
 } forward_job;
 
 static size_t chunk_end(const ur_cpu_lstm *op, size_t begin)
@@ -55,52 +56,68 @@ static size_t chunk_end(const ur_cpu_lstm *op, size_t begin)
     return end;
 }
 
+/* bias + W_ih x of `rows` inputs, this member's panels. */
+static void input_product(const forward_job *job, ur_range mine, size_t rows, const float *x,
+                          float *out)
+{
+    const ur_cpu_lstm *op = job->op;
+    const ur_product product = {
+        .m = rows, .k = op->input,
+        .a = x, .a_row = op->input, .a_k = 1,
+        .b = op->w_ih, .columns = {4, op->hidden},
+        .c = out, .c_row = op->gates_row,
+        .start = UR_START_BIAS, .bias = job->bias,
+    };
+    job->kernels->product(&product, mine.begin, mine.end);
+}
+
+/* One step of this member's panels, whose gates then stay in L1 for the cell. */
+static void step(const forward_job *job, ur_range mine, size_t t, float *gates)
+{
+    const ur_cpu_lstm *op = job->op;
+    const ur_layout *r = op->rows;
+    const ur_kernels *k = job->kernels;
+    const size_t hidden = op->hidden, row = r->offset[t], alive = ur_cpu_alive(r, t);
+    const ur_product recurrent = {
+        .m = alive, .k = hidden,
+        .a = t ? op->y + r->offset[t - 1] * hidden : job->h0, .a_row = hidden, .a_k = 1,
+        .b = op->w_hh, .columns = {4, hidden},
+        .c = gates, .c_row = op->gates_row,
+        .start = op->ids ? UR_START_ROWS : UR_START_C,
+        .table = job->table, .table_row = op->gates_row, .index = op->ids ? op->ids + row : NULL,
+    };
+    const ur_lstm_cell cell = {
+        .rows = alive, .hidden = hidden,
+        .gates = gates, .gates_row = op->gates_row,
+        .c_prev = op->c && t ? op->c + r->offset[t - 1] * hidden : job->c_state,
+        .c = op->c ? op->c + row * hidden : job->c_state,
+        .h = op->y + row * hidden,
+    };
+    for (size_t p = mine.begin; p < mine.end; p++) {
+        const size_t u = p * k->lanes, left = hidden - u;
+        k->product(&recurrent, p, p + 1);
+        k->lstm_cell(&cell, u, u + (left < k->lanes ? left : k->lanes));
+    }
+}
+
 static void forward_member(void *arg, const ur_member *me)
 {
     const forward_job *job = arg;
     const ur_cpu_lstm *op = job->op;
     const ur_layout *r = op->rows;
-    const ur_kernels *k = job->kernels;
-    const size_t hidden = op->hidden;
-    const ur_columns columns = {4, hidden};
-    const ur_range mine = ur_my_range(me, k->panels(columns));
+    const ur_columns columns = {4, op->hidden};
+    const ur_range mine = ur_my_range(me, job->kernels->panels(columns));
 
+    if (op->ids)
+        input_product(job, mine, op->table_rows, op->x, job->table);
     for (size_t t0 = 0, t1; t0 < r->steps; t0 = t1) {
         t1 = chunk_end(op, t0);
         const size_t first = r->offset[t0];
         float *chunk = op->gates ? op->gates + first * op->gates_row : job->gates;
-        const ur_product input = {
-            .m = r->offset[t1] - first, .k = op->input,
-            .a = op->x + first * op->input, .a_row = op->input, .a_k = 1,
-            .b = op->w_ih, .columns = columns,
-            .c = chunk, .c_row = op->gates_row,
-            .start = UR_START_BIAS, .bias = job->bias,
-        };
-        k->product(&input, mine.begin, mine.end);
-
+        if (!op->ids)
+            input_product(job, mine, r->offset[t1] - first, op->x + first * op->input, chunk);
         for (size_t t = t0; t < t1; t++) {
-            const size_t row = r->offset[t], alive = ur_cpu_alive(r, t);
-            float *gates = chunk + (row - first) * op->gates_row;
-            const ur_product recurrent = {
-                .m = alive, .k = hidden,
-                .a = t ? op->y + r->offset[t - 1] * hidden : job->h0,
-                .a_row = hidden, .a_k = 1,
-                .b = op->w_hh, .columns = columns,
-                .c = gates, .c_row = op->gates_row,
-                .start = UR_START_C,
-            };
-            const ur_lstm_cell cell = {
-                .rows = alive, .hidden = hidden,
-                .gates = gates, .gates_row = op->gates_row,
-                .c_prev = op->c && t ? op->c + r->offset[t - 1] * hidden : job->c_state,
-                .c = op->c ? op->c + row * hidden : job->c_state,
-                .h = op->y + row * hidden,
-            };
-            for (size_t p = mine.begin; p < mine.end; p++) { /* gates of a panel stay in L1 */
-                const size_t u = p * k->lanes, left = hidden - u;
-                k->product(&recurrent, p, p + 1);
-                k->lstm_cell(&cell, u, u + (left < k->lanes ? left : k->lanes));
-            }
+            step(job, mine, t, chunk + (r->offset[t] - first) * op->gates_row);
             ur_barrier(me);
         }
     }
@@ -140,6 +157,10 @@ bool ur_cpu_lstm_forward(const ur_cpu *cpu, const ur_cpu_lstm *op)
         job.gates = ur_arena_take(cpu->scratch, (first > limit ? first : limit) * op->gates_row,
                                   sizeof(float));
         ok = job.gates != NULL;
+    }
+    if (ok && op->ids) {
+        job.table = ur_arena_take(cpu->scratch, op->table_rows * op->gates_row, sizeof(float));
+        ok = job.table != NULL;
     }
     if (ok) {
         if (op->b_ih) {

@@ -10,7 +10,9 @@ typedef struct ur_cpu_lstm {
     size_t input, hidden, gates_row;
     const float *w_ih, *w_hh;     /* packed by rows, gated: (4H, I) and (4H, H) */
     const float *b_ih, *b_hh;     /* (4H), or NULL both */
-    const float *x;               /* (rows, I) */
+    const float *x;               /* (rows, I); or, where the inputs are rows of a table, that: */
+    const int32_t *ids;           /* (rows) NULL: x is (rows, I). Row r's input is x[ids[r]] */
+    size_t table_rows;            /* of x, then */
     const float *h0, *c0;         /* (B, H) by caller's index; NULL: zeros */
     float *y;                     /* (rows, H) out */
     float *gates;                 /* (rows, gates_row) out, saved for backward; NULL: not saved */
@@ -30,7 +32,7 @@ typedef struct ur_cpu_lstm_back {
     const float *w_ih, *w_hh; /* packed by columns: (I of 4H) and (H of 4H) */
     const float *dy;          /* (rows, H) */
     const float *dh_n, *dc_n; /* (B, H) */
-    float *dx, *dh0, *dc0;
+    float *dx, *dh0, *dc0;    /* dx is shaped like x: with ids, the table's gradient */
     float *dw_ih, *dw_hh, *db_ih, *db_hh; /* NULL: not wanted */
 } ur_cpu_lstm_back;
 

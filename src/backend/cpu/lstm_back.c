@@ -11,6 +11,7 @@ typedef struct back_job {
     float *dh, *dc;        /* (B, H) by place: carried from step to step */
     float *bias;           /* (4H) sum over the rows */
     float *x_packed, *h_packed, *h0_packed;
+    float *by_id;          /* (table_rows, gates_row) sums of dgates over the rows of each id */
     size_t *previous;      /* (rows of steps >= 1): the row one step earlier */
 } back_job;
 
@@ -50,6 +51,12 @@ static void steps_back(const back_job *job, const ur_member *me)
     }
 }
 
+/* Rows of x: of the table where there is one. */
+static size_t input_rows(const ur_cpu_lstm *f)
+{
+    return f->ids ? f->table_rows : f->rows->rows;
+}
+
 /* Packs `rows` rows of a (.., width) matrix for ur_outer_part, this member's panels. */
 static void pack_part(const back_job *job, const ur_member *me, size_t rows, size_t width,
                       const float *x, const size_t *index, float *packed)
@@ -65,7 +72,7 @@ static void pack_inputs(const back_job *job, const ur_member *me)
     const ur_cpu_lstm *f = op->forward;
     const ur_layout *r = f->rows;
     if (op->dw_ih)
-        pack_part(job, me, r->rows, f->input, f->x, NULL, job->x_packed);
+        pack_part(job, me, input_rows(f), f->input, f->x, NULL, job->x_packed);
     if (op->dw_hh) {
         const size_t later = r->rows - ur_cpu_alive(r, 0);
         pack_part(job, me, later, f->hidden, f->y, job->previous, job->h_packed);
@@ -74,49 +81,54 @@ static void pack_inputs(const back_job *job, const ur_member *me)
     }
 }
 
-/* dW_ih += dgates^T x, dW_hh += dgates^T h_prev, db += column sums, dx += dgates W_ih. */
-static void weights_back(const back_job *job, const ur_member *me)
+/* dW_hh += dgates^T h_prev: rows of the later steps, then those of the first if it had an h0. */
+static void recurrent_weights_back(const back_job *job, const ur_member *me)
+{
+    const ur_cpu_lstm *f = job->op->forward;
+    const ur_layout *r = f->rows;
+    const size_t first = ur_cpu_alive(r, 0);
+    ur_cpu_outer outer = {
+        .rows = r->rows - first, .n_out = 4 * f->hidden, .n_in = f->hidden,
+        .dy = f->gates + first * f->gates_row, .dy_row = f->gates_row,
+        .x_packed = job->h_packed, .dw = job->op->dw_hh,
+    };
+    ur_outer_part(job->kernels, me, &outer);
+    if (job->h0) {
+        outer.rows = first;
+        outer.dy = f->gates;
+        outer.x_packed = job->h0_packed;
+        ur_outer_part(job->kernels, me, &outer);
+    }
+}
+
+/* dW_ih += d^T x, db += column sums of d, dx += d W_ih: d are the dgates of all rows, or their sums
+ * by id, with the table as x. */
+static void input_weights_back(const back_job *job, const ur_member *me)
 {
     const ur_cpu_lstm_back *op = job->op;
     const ur_cpu_lstm *f = op->forward;
-    const ur_layout *r = f->rows;
     const ur_kernels *k = job->kernels;
-    const size_t n = 4 * f->hidden, first = ur_cpu_alive(r, 0);
-    ur_cpu_outer outer = {.n_out = n, .dy_row = f->gates_row};
+    const size_t n = 4 * f->hidden, rows = input_rows(f);
+    const float *d = f->ids ? job->by_id : f->gates;
 
     if (op->dw_ih) {
-        outer.rows = r->rows;
-        outer.n_in = f->input;
-        outer.dy = f->gates;
-        outer.x_packed = job->x_packed;
-        outer.dw = op->dw_ih;
+        const ur_cpu_outer outer = {
+            .rows = rows, .n_out = n, .n_in = f->input, .dy = d, .dy_row = f->gates_row,
+            .x_packed = job->x_packed, .dw = op->dw_ih,
+        };
         ur_outer_part(k, me, &outer);
-    }
-    if (op->dw_hh) {
-        outer.n_in = f->hidden;
-        outer.dw = op->dw_hh;
-        outer.rows = r->rows - first;
-        outer.dy = f->gates + first * f->gates_row;
-        outer.x_packed = job->h_packed;
-        ur_outer_part(k, me, &outer);
-        if (job->h0) {
-            outer.rows = first;
-            outer.dy = f->gates;
-            outer.x_packed = job->h0_packed;
-            ur_outer_part(k, me, &outer);
-        }
     }
     if (op->db_ih) {
         const ur_range mine = ur_my_range(me, n);
         const size_t count = mine.end - mine.begin;
-        k->column_sums(r->rows, f->gates, f->gates_row, job->bias, mine.begin, mine.end);
+        k->column_sums(rows, d, f->gates_row, job->bias, mine.begin, mine.end);
         k->add(count, job->bias + mine.begin, op->db_ih + mine.begin);
         k->add(count, job->bias + mine.begin, op->db_hh + mine.begin);
     }
     if (op->dx) {
         const ur_product product = {
-            .m = r->rows, .k = n,
-            .a = f->gates, .a_row = f->gates_row, .a_k = 1,
+            .m = rows, .k = n,
+            .a = d, .a_row = f->gates_row, .a_k = 1,
             .b = op->w_ih, .columns = {1, f->input},
             .c = op->dx, .c_row = f->input,
             .start = UR_START_C,
@@ -125,13 +137,25 @@ static void weights_back(const back_job *job, const ur_member *me)
     }
 }
 
+static void sum_by_id(const back_job *job, const ur_member *me)
+{
+    const ur_cpu_lstm *f = job->op->forward;
+    const ur_range mine = ur_my_range(me, 4 * f->hidden);
+    job->kernels->scatter_add(f->rows->rows, f->ids, f->gates, f->gates_row, job->by_id, mine.begin,
+                              mine.end);
+}
+
 static void back_member(void *arg, const ur_member *me)
 {
     const back_job *job = arg;
     steps_back(job, me);
     pack_inputs(job, me);
+    if (job->by_id)
+        sum_by_id(job, me);
     ur_barrier(me);
-    weights_back(job, me);
+    if (job->op->dw_hh)
+        recurrent_weights_back(job, me);
+    input_weights_back(job, me);
 }
 
 static void by_place(const ur_layout *r, size_t width, const float *by_index, float *out)
@@ -163,7 +187,10 @@ static bool take_scratch(const ur_cpu *cpu, back_job *job)
         ok = ok && (job->h0 = ur_arena_take(s, states, sizeof(float)));
     if (op->dw_ih)
         ok = ok && (job->x_packed = ur_arena_take(
-                        s, ur_packed_size(cpu->kernels, by_x, r->rows), sizeof(float)));
+                        s, ur_packed_size(cpu->kernels, by_x, input_rows(f)), sizeof(float)));
+    if (f->ids)
+        ok = ok && (job->by_id = ur_arena_take_zero(s, f->table_rows * f->gates_row,
+                                                    sizeof(float)));
     if (op->dw_hh) {
         const size_t later = r->rows - first;
         ok = ok && (job->h_packed = ur_arena_take(s, ur_packed_size(cpu->kernels, by_h, later),

@@ -1,0 +1,69 @@
+#!/bin/sh
+# Answers: one a line and in order, however they are asked for; promptly where somebody waits.
+. "$UNROLL_SOURCE_DIR/tests/cli/lib.sh"
+train model --epochs 30 --lr 2e-2
+
+awk 'BEGIN { for (i = 0; i < 600; i++) printf "%d/%d/%02d\n", 1 + i % 12, 1 + i % 28, i % 100 }' \
+    >lines
+run predict model - <lines
+[ $code -eq 0 ] && [ "$(wc -l <out)" -eq 600 ] || fail "600 lines: $code, $(wc -l <out) answers"
+cp out answers
+[ "$(sort -u answers | wc -l)" -gt 3 ] || fail "all answers are the same: the test says nothing"
+
+# the same one by one, as arguments, with other threads, in pieces, with other ends of lines
+# shellcheck disable=SC2046
+run predict model $(cat lines) --threads 3
+same out answers
+head -n 20 lines | while read -r line; do
+    "$tool" predict model -- "$line"
+done >out
+head -n 20 answers | cmp - out || fail "one by one differs"
+awk '{ printf "%s\r\n", $0; if (NR % 7 == 0) system("") }' lines | "$tool" predict model - >out
+same out answers
+sed '1!d' lines | { printf '\357\273\277'; cat; } | "$tool" predict model - >out
+head -n 1 answers | cmp - out || fail "a byte order mark makes a difference"
+printf '%s' "$(head -n 2 lines)" | "$tool" predict model - >out
+head -n 2 answers | cmp - out || fail "a last line without line feed differs"
+run predict model - </dev/null
+[ $code -eq 0 ] && [ ! -s out ] && [ ! -s err ] || fail "no lines: $code $(cat out err)"
+run predict model - --json <lines
+[ $code -eq 0 ] || fail "--json: $code"
+sed -n 's/^{"question":"[^"]*","answer":"\([^"]*\)","log_probability":-*[0-9.e-]*,"complete":true,"symbols":\[{"symbol":".","probability":[0-9.e-]*}.*\]}$/\1/p' \
+    out >json.answers
+same json.answers answers
+run predict model --json '1/2/88' -- '--"'
+[ $code -eq 3 ] || fail "a quote: $code"
+expect 0 '^[^ ]' predict model -- '-1'
+
+# somebody who waits for each answer before asking again (hangs if answers are held back)
+mkfifo questions replies
+"$tool" predict model - <questions >replies &
+child=$!
+exec 3>questions 4<replies
+for number in 1 2 3 300; do
+    sed "${number}q;d" lines >&3
+    read -r reply <&4
+    [ "$reply" = "$(sed "${number}q;d" answers)" ] || fail "question $number: got $reply"
+done
+exec 3>&-
+wait $child || fail "a conversation ends with $?"
+exec 4<&-
+
+# on a terminal a line rewrites itself and fits its width
+if command -v script >/dev/null 2>&1 && script -qec true /dev/null >/dev/null 2>&1; then
+    TERM=xterm script -qec "stty cols 40; '$tool' train seq2seq $tiny --out shown --epochs 2" \
+        /dev/null >seen </dev/null
+    tr '\r' '\n' <seen | grep -q 'epoch 1/2 .*%  loss [0-9.]*' || fail "no progress: $(cat seen)"
+    escape=$(printf '\033')
+    tr '\r' '\n' <seen | grep "$escape" | sed "s/$escape\[K.*//" | awk 'length > 39' >wide
+    [ ! -s wide ] || fail "wider than the terminal: $(cat wide)"
+    TERM=dumb script -qec "'$tool' train seq2seq $tiny --out plain --epochs 2" /dev/null >seen \
+        </dev/null
+    grep -q "$escape" seen && fail "a dumb terminal got escapes"
+    TERM=xterm script -qec "'$tool' train seq2seq $tiny --out quiet --epochs 1 --quiet" /dev/null \
+        >seen </dev/null
+    [ ! -s seen ] || fail "--quiet on a terminal: $(cat seen)"
+else
+    echo "no script(1): the terminal is not tested"
+fi
+finish

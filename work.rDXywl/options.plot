@@ -1,0 +1,5 @@
+attention
+help
+json
+out
+quiet
