@@ -86,9 +86,9 @@ typedef struct ur_tensor {
     bool needs_grad;
 } ur_tensor;
 
-size_t ur_count(const ur_tensor *x);       /* product of the dimensions */
-float *ur_floats(const ur_tensor *x);      /* data as float */
-int32_t *ur_ints(const ur_tensor *x);      /* data as int32_t */
+size_t ur_count(const ur_tensor *x);  /* product of the dimensions */
+float *ur_floats(const ur_tensor *x); /* data as float */
+int32_t *ur_ints(const ur_tensor *x); /* data as int32_t */
 
 typedef enum ur_order {
     UR_STEP_MAJOR,    /* step 0 of all sequences, step 1 of those that have one ..., longest first:
@@ -107,7 +107,7 @@ typedef struct ur_layout {
     const size_t *rank;        /* (batch) place of sequence b among falling lengths (stable) */
     const size_t *sequence;    /* (batch) the sequence at each place */
     const size_t *offset;
-    const uint64_t *id;        /* (batch) a number that names the sequence for drop-out */
+    const uint64_t *id; /* (batch) a number that names the sequence for drop-out */
 } ur_layout;
 
 size_t ur_row(const ur_layout *layout, size_t b, size_t t);
@@ -134,7 +134,7 @@ typedef struct ur_param {
     size_t dim[UR_MAX_DIMS];
     size_t offset, count; /* in floats; offset is a multiple of 16 */
     unsigned flags;
-    int alias_of;         /* index of the parameter that this one shares, or -1 */
+    int alias_of; /* index of the parameter that this one shares, or -1 */
 } ur_param;
 
 ur_status ur_params_new(ur_context *context, ur_params **out, ur_err *err);
@@ -219,12 +219,12 @@ ur_tensor *ur_mul(ur_tape *tape, ur_tensor *a, ur_tensor *b);
 ur_tensor *ur_scale(ur_tape *tape, ur_tensor *x, float factor);
 ur_tensor *ur_sigmoid(ur_tape *tape, ur_tensor *x);
 ur_tensor *ur_tanh(ur_tape *tape, ur_tensor *x);
-ur_tensor *ur_softmax(ur_tape *tape, ur_tensor *x);            /* over the last dimension */
-ur_tensor *ur_sum(ur_tape *tape, ur_tensor *x);                /* (1) */
+ur_tensor *ur_softmax(ur_tape *tape, ur_tensor *x);                /* over the last dimension */
+ur_tensor *ur_sum(ur_tape *tape, ur_tensor *x);                    /* (1) */
 ur_tensor *ur_matmul_t(ur_tape *tape, ur_tensor *x, ur_tensor *w); /* (N,K),(M,K) -> (N,M): x w^T */
 ur_tensor *ur_concat(ur_tape *tape, ur_tensor *a, ur_tensor *b);   /* (N,A),(N,B) -> (N,A+B) */
 ur_tensor *ur_slice(ur_tape *tape, ur_tensor *x, size_t begin, size_t end); /* columns */
-ur_seq *ur_concat_seq(ur_tape *tape, ur_seq *a, ur_seq *b);        /* of one layout */
+ur_seq *ur_concat_seq(ur_tape *tape, ur_seq *a, ur_seq *b);                 /* of one layout */
 /* Every step of sequence b gets row b of x (batch, features): (rows, features). */
 ur_seq *ur_repeat(ur_tape *tape, ur_tensor *x, const ur_layout *layout);
 

@@ -1,4 +1,16 @@
-/* safetensors.h - weights in files that PyTorch and others open: the safetensors format.
+/* unroll/io.h - files that others open: weights as safetensors, pictures as SVG. */
+#ifndef UNROLL_IO_H
+#define UNROLL_IO_H
+
+#include "unroll/core.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ==== safetensors ========================================================================== */
+
+/* Weights in files that PyTorch and others open: the safetensors format.
  *
  * A file is: the header's length (8 bytes, little-endian), the header (a JSON object, padded with
  * spaces), the data (little-endian, tensors end to end in any order, nothing between or behind).
@@ -9,10 +21,6 @@
  * Opening checks the whole header against itself and the file's size; after that only the device
  * can fail. Everything that does not fit is UR_BAD_FILE with the file, the tensor and what was
  * expected. */
-#ifndef UR_IO_SAFETENSORS_H
-#define UR_IO_SAFETENSORS_H
-
-#include "unroll/core.h"
 
 typedef enum ur_st_dtype {
     UR_ST_F64,
@@ -113,17 +121,14 @@ typedef struct ur_st_pair {
 ur_status ur_st_write(const ur_allocator *a, const char *path, const ur_st_tensor *tensors,
                       size_t n_tensors, const ur_st_pair *metadata, size_t n_metadata, ur_err *err);
 
-#endif
-/* plot.h - pictures as SVG files: line charts of what training measured, heat maps of attention and
+/* ==== pictures ============================================================================= */
+
+/* Pictures as SVG files: line charts of what training measured, heat maps of attention and
  * of confusion matrices.
  *
  * The pictures stand alone (no fonts, scripts or style sheets from elsewhere), have a white
  * background, and the same arguments give the same bytes. Texts are UTF-8; what cannot stand in XML
  * is replaced by a visible sign. Files are replaced atomically. */
-#ifndef UR_IO_PLOT_H
-#define UR_IO_PLOT_H
-
-#include "unroll/core.h"
 
 /* ---- line charts -------------------------------------------------------------------------- */
 
@@ -181,5 +186,9 @@ typedef struct ur_heat_map {
  * that viewers show under the pointer. UR_INVALID for sizes or a range that make no sense. */
 ur_status ur_plot_heat_map(const ur_allocator *a, const ur_heat_map *map, const char *path,
                            ur_err *err);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -14,11 +14,11 @@ extern "C" {
 
 /* What an evaluation adds up over examples. */
 typedef struct ur_measure {
-    double loss;          /* sum over positions of -log probability, natural logarithm */
-    size_t positions;     /* that the loss counts */
+    double loss;      /* sum over positions of -log probability, natural logarithm */
+    size_t positions; /* that the loss counts */
     size_t examples;
-    size_t right;         /* examples that the model gets wholly right on its own */
-    size_t forced_right;  /* ... when every earlier symbol is given (teacher forcing) */
+    size_t right;        /* examples that the model gets wholly right on its own */
+    size_t forced_right; /* ... when every earlier symbol is given (teacher forcing) */
 } ur_measure;
 
 /* Parameters plus what a trainer has to know. Data is whatever the model learns from (ur_pairs
@@ -92,12 +92,12 @@ ur_seq2seq_logits ur_seq2seq_forward(ur_tape *tape, const ur_model *model, const
 /* Answers of the free-running, greedy decoder. Everything is in reading order, whatever order the
  * model reads and writes in, and lives on the tape. */
 typedef struct ur_answer {
-    int32_t *ids;         /* (count) */
-    float *probability;   /* (count) of each symbol when it was chosen */
+    int32_t *ids;       /* (count) */
+    float *probability; /* (count) of each symbol when it was chosen */
     size_t count;
     double log_probability; /* of the whole answer, its end symbol included */
-    bool complete;        /* false: stopped by the limit before an end symbol came */
-    float *attention;     /* (count, length of the question), NULL for a model without attention;
+    bool complete;          /* false: stopped by the limit before an end symbol came */
+    float *attention;       /* (count, length of the question), NULL for a model without attention;
                              row i: where the model looked when it wrote symbol i */
 } ur_answer;
 

@@ -27,16 +27,16 @@ typedef enum ur_optimizer { UR_ADAM, UR_SGD } ur_optimizer;
 
 /* PyTorch's defaults (torch.optim.Adam, torch.optim.SGD) but for lr. */
 typedef struct ur_train_options {
-    size_t batch;     /* sequences per step; the last batch of an epoch may be smaller */
+    size_t batch; /* sequences per step; the last batch of an epoch may be smaller */
     size_t epochs;
     size_t max_steps; /* 0: no limit */
     ur_optimizer optimizer;
-    double lr, beta1, beta2, eps;  /* Adam: 0.9 0.999 1e-8 */
-    double momentum;               /* SGD */
+    double lr, beta1, beta2, eps; /* Adam: 0.9 0.999 1e-8 */
+    double momentum;              /* SGD */
     bool nesterov;
     double weight_decay;
-    double clip;      /* largest global gradient norm; 0: none */
-    uint64_t seed;    /* of shuffling and drop-out */
+    double clip;   /* largest global gradient norm; 0: none */
+    uint64_t seed; /* of shuffling and drop-out */
 } ur_train_options;
 
 ur_train_options ur_train_defaults(void); /* batch 256, 30 epochs, Adam 2e-4, seed 42 */
@@ -45,14 +45,14 @@ typedef struct ur_trainer ur_trainer;
 
 /* What one optimiser step did. */
 typedef struct ur_step {
-    size_t step;            /* counted from 1 over the whole training */
-    size_t epoch;           /* counted from 1 */
-    size_t batch, batches;  /* of this epoch, batch counted from 1 */
-    size_t examples;        /* in this batch */
-    double loss;            /* mean over the batch's positions */
-    double gradient_norm;   /* global, before clipping */
+    size_t step;           /* counted from 1 over the whole training */
+    size_t epoch;          /* counted from 1 */
+    size_t batch, batches; /* of this epoch, batch counted from 1 */
+    size_t examples;       /* in this batch */
+    double loss;           /* mean over the batch's positions */
+    double gradient_norm;  /* global, before clipping */
     bool epoch_ended;
-    double epoch_loss;      /* unweighted mean of the batches' losses of this epoch so far */
+    double epoch_loss; /* unweighted mean of the batches' losses of this epoch so far */
 } ur_step;
 
 /* The model and the data stay the caller's and must outlive the trainer. */
@@ -68,8 +68,8 @@ bool ur_trainer_finished(const ur_trainer *trainer);
 ur_status ur_trainer_step(ur_trainer *trainer, ur_step *report, ur_err *err);
 
 /* Adds up the model's measure over all examples. */
-ur_status ur_evaluate(ur_context *context, const ur_model *model, const void *data,
-                      ur_measure *out, ur_err *err);
+ur_status ur_evaluate(ur_context *context, const ur_model *model, const void *data, ur_measure *out,
+                      ur_err *err);
 
 /* ---- runs --------------------------------------------------------------------------------- */
 
@@ -86,8 +86,8 @@ typedef struct ur_run ur_run;
 
 /* How a run was or is to be trained. Strings belong to the caller (create) or the run (settings). */
 typedef struct ur_run_settings {
-    const char *data;       /* file, or builtin:dates, builtin:additions */
-    const char *valid;      /* file; NULL: a builtin's validation split, else nothing */
+    const char *data;        /* file, or builtin:dates, builtin:additions */
+    const char *valid;       /* file; NULL: a builtin's validation split, else nothing */
     size_t size, valid_size; /* of built-in data; 0: 45,000 and 5,000 */
     bool strip;
     ur_train_options train;
@@ -123,13 +123,13 @@ const ur_pairs *ur_run_valid_pairs(const ur_run *run);
 /* One evaluation, as metrics.jsonl has it. */
 typedef struct ur_metrics {
     size_t epoch, step;
-    double train_loss;              /* mean of the epoch's batches */
+    double train_loss; /* mean of the epoch's batches */
     bool has_valid;
-    double valid_loss;              /* mean over positions */
-    double valid_accuracy;          /* whole answers, free-running */
-    double valid_forced_accuracy;   /* whole answers, teacher-forced */
-    double seconds, train_seconds;  /* since the start of training; without evaluation */
-    double sequences_per_second;    /* of this epoch's training */
+    double valid_loss;             /* mean over positions */
+    double valid_accuracy;         /* whole answers, free-running */
+    double valid_forced_accuracy;  /* whole answers, teacher-forced */
+    double seconds, train_seconds; /* since the start of training; without evaluation */
+    double sequences_per_second;   /* of this epoch's training */
 } ur_metrics;
 
 /* What the caller of ur_run_train wants to hear; any may be NULL. */
@@ -160,14 +160,14 @@ ur_status ur_run_evaluate(ur_run *run, const ur_pair_source *source, ur_measure 
 
 /* An answer as text, with what stands behind it. Valid until the next ur_run_answer on this run. */
 typedef struct ur_text_answer {
-    const char *text;           /* UTF-8, padding spaces at the end removed */
+    const char *text; /* UTF-8, padding spaces at the end removed */
     double log_probability;
-    bool complete;              /* see ur_answer */
-    size_t question_length, answer_length;   /* symbols, padding included */
-    const char *const *question_symbols;     /* (question_length) each as UTF-8 */
-    const char *const *answer_symbols;       /* (answer_length) */
-    const float *probability;                /* (answer_length) */
-    const float *attention;                  /* (answer_length, question_length) or NULL */
+    bool complete;                         /* see ur_answer */
+    size_t question_length, answer_length; /* symbols, padding included */
+    const char *const *question_symbols;   /* (question_length) each as UTF-8 */
+    const char *const *answer_symbols;     /* (answer_length) */
+    const float *probability;              /* (answer_length) */
+    const float *attention;                /* (answer_length, question_length) or NULL */
 } ur_text_answer;
 
 /* Answers questions given as UTF-8 texts, many at a time sharing the threads; out has room for

@@ -2,16 +2,9 @@
 #include "backend/context.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/status.h"
-
-static int processors(void)
-{
-    const long online = sysconf(_SC_NPROCESSORS_ONLN);
-    return online < 1 ? 1 : online > 256 ? 256 : (int)online;
-}
 
 ur_status ur_context_new(const ur_options *options, ur_context **out, ur_err *err)
 {
@@ -35,7 +28,7 @@ ur_status ur_context_new(const ur_options *options, ur_context **out, ur_err *er
         return ur_no_memory(err, sizeof *context);
     context->allocator = *a;
     context->kernels = kernels;
-    const int threads = options->threads ? options->threads : processors();
+    const int threads = options->threads ? options->threads : ur_usable_cpus();
     const ur_status status = ur_pool_new(&context->allocator, threads, &context->pool, err);
     if (status != UR_OK) {
         ur_free(a, context);

@@ -7,7 +7,7 @@
 const char *ur_status_name(ur_status status)
 {
     static const char *const names[] = {
-        "ok",          "invalid argument", "bad file", "I/O error", "out of memory",
+        "ok",          "invalid argument", "bad file",    "I/O error", "out of memory",
         "unsupported", "diverged",         "interrupted",
     };
     size_t i = (size_t)status;

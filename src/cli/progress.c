@@ -90,7 +90,8 @@ static void draw(progress *p, const ur_step *step, double rate, double left)
     snprintf(piece, sizeof piece, " %3zu %%",
              step->batches ? 100 * step->batch / step->batches : (size_t)0);
     add_piece(line, width, piece);
-    snprintf(piece, sizeof piece, "  loss %.4f", step->epoch_loss);
+    snprintf(piece, sizeof piece, step->epoch_loss < 1e5 ? "  loss %.4f" : "  loss %.3e",
+             step->epoch_loss);
     add_piece(line, width, piece);
     snprintf(piece, sizeof piece, "  %s sequences/s", grouped((size_t)rate, text));
     add_piece(line, width, piece);
@@ -146,8 +147,8 @@ static void on_evaluation(void *user, const ur_metrics *m)
         write_json(m);
     if (p->quiet)
         return;
-    fprintf(stderr, "epoch %*zu/%zu  loss %.4f", snprintf(NULL, 0, "%zu", p->epochs), m->epoch,
-            p->epochs, m->train_loss);
+    fprintf(stderr, m->train_loss < 1e5 ? "epoch %*zu/%zu  loss %.4f" : "epoch %*zu/%zu  loss %.3e",
+            snprintf(NULL, 0, "%zu", p->epochs), m->epoch, p->epochs, m->train_loss);
     if (m->has_valid)
         fprintf(stderr, "  accuracy %6.2f %%", 100 * m->valid_accuracy);
     double rate = m->sequences_per_second;

@@ -2,7 +2,7 @@
 #ifndef UR_IO_PLOT_AXIS_H
 #define UR_IO_PLOT_AXIS_H
 
-#include "io/plot.h"
+#include "unroll/io.h"
 #include "io/svg.h"
 
 #define UR_AXIS_LIMIT 1e300 /* larger values count as gaps: their differences overflow */

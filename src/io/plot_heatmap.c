@@ -5,7 +5,7 @@
  *     labels +-----------+  +-+
  *     at the |  squares  |  | | ticks
  *     left   +-----------+  +-+                                                                  */
-#include "io/plot.h"
+#include "unroll/io.h"
 
 #include <math.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  *
  * Two steps: arranging (which curves look how, what the axes span, where everything stands) and
  * drawing. The x axis is shared by all panels and labelled below the last. */
-#include "io/plot.h"
+#include "unroll/io.h"
 
 #include <math.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "io/safetensors.h"
+#include "unroll/io.h"
 
 struct json_t;
 

@@ -3,7 +3,7 @@
  * The header names tensors in the caller's order; the data holds those of 8-byte elements first, the
  * others after, so that each element is aligned when the file is mapped (the header is padded with
  * spaces to a multiple of 8). */
-#include "io/safetensors.h"
+#include "unroll/io.h"
 
 #include <string.h>
 

@@ -23,7 +23,7 @@ typedef struct tile {
     const float *b; /* (k, NR) */
     float *c;       /* vector v of row r at c + r*c_row + v*c_vec */
     size_t c_row, c_vec;
-    const float *bias; /* vector v at bias + v*c_vec, or NULL */
+    const float *bias;  /* vector v at bias + v*c_vec, or NULL */
     const float *table; /* vector v of row r at table + index[r]*table_row + v*c_vec */
     size_t table_row;
     const int32_t *index;
@@ -104,7 +104,8 @@ TILES_TO_8(1)
 TILES_TO_6(2)
 TILES(3)
 TILE(4, 3)
-TILES(4) static const tile_fn tiles[2][UR_PANEL_VECTORS][12] = {
+TILES(4)
+static const tile_fn tiles[2][UR_PANEL_VECTORS][12] = {
     {{NAMES_8(k, 1)}, {NAMES_6(k, 2)}, {NAMES_4(k, 3)}, {NAMES_3(k, 4)}},
     {{NAMES_8(m, 1)}, {NAMES_6(m, 2)}, {NAMES_4(m, 3)}, {NAMES_3(m, 4)}},
 };

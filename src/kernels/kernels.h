@@ -49,8 +49,8 @@ typedef struct ur_product {
     float *c;
     size_t c_row;
     ur_start start;
-    const float *bias;    /* (N) */
-    const float *table;   /* (.., N) with table_row floats between rows */
+    const float *bias;  /* (N) */
+    const float *table; /* (.., N) with table_row floats between rows */
     size_t table_row;
     const int32_t *index; /* (m) */
 } ur_product;

@@ -19,8 +19,7 @@ enum { MOST_UNITS = 65536, MOST_SYMBOLS = 1 << 22 };
 
 ur_seq2seq_config ur_seq2seq_defaults(void)
 {
-    return (ur_seq2seq_config){
-        .embed_size = 16, .hidden_size = 128, .attention = UR_ATTENTION_DOT};
+    return (ur_seq2seq_config){.embed_size = 16, .hidden_size = 128, .attention = UR_ATTENTION_DOT};
 }
 
 static ur_status check_config(const ur_seq2seq_config *c, ur_err *err)
@@ -166,8 +165,8 @@ static size_t total(size_t count, const size_t *length)
     return sum;
 }
 
-ur_seq *ur_seq2seq_questions(ur_tape *t, const ur_seq2seq *m, size_t count,
-                             const ur_ids *questions, const uint64_t *id)
+ur_seq *ur_seq2seq_questions(ur_tape *t, const ur_seq2seq *m, size_t count, const ur_ids *questions,
+                             const uint64_t *id)
 {
     const size_t *length = lengths_of(t, count, questions);
     int32_t *ids = length ? ur_take(t, total(count, length), sizeof *ids) : NULL;
@@ -217,8 +216,7 @@ static shard load_shard(ur_tape *t, const ur_seq2seq *m, const ur_pairs *pairs, 
     return s;
 }
 
-static ur_seq *teacher_forced(ur_tape *t, const ur_seq2seq *m, const shard *s,
-                              ur_encoded *encoded)
+static ur_seq *teacher_forced(ur_tape *t, const ur_seq2seq *m, const shard *s, ur_encoded *encoded)
 {
     *encoded = ur_seq2seq_encode(t, m, s->questions);
     return ur_seq2seq_decode(t, m, encoded, s->answers_in, encoded->start, NULL).logits;
@@ -256,8 +254,7 @@ static int32_t argmax(const float *x, size_t n)
 }
 
 /* Loss, and how many answers are right at every position when earlier symbols are given. */
-static void measure_forced(ur_tape *t, const ur_seq *logits, const ur_seq *targets,
-                           ur_measure *sum)
+static void measure_forced(ur_tape *t, const ur_seq *logits, const ur_seq *targets, ur_measure *sum)
 {
     const size_t classes = logits->values->dim[1];
     const ur_layout *l = targets->layout;

@@ -51,12 +51,12 @@ ur_seq *ur_seq2seq_questions(ur_tape *tape, const ur_seq2seq *m, size_t count,
  * were written before the end symbol (or the limit); done says whether the end symbol came. */
 typedef struct ur_greedy {
     size_t steps;
-    int32_t *ids;        /* (batch, steps) */
-    float *probability;  /* (batch, steps), NULL unless asked for */
-    float *attention;    /* (batch, steps, keys), in the encoder's order; NULL unless asked for */
+    int32_t *ids;       /* (batch, steps) */
+    float *probability; /* (batch, steps), NULL unless asked for */
+    float *attention;   /* (batch, steps, keys), in the encoder's order; NULL unless asked for */
     size_t keys;
-    size_t *count;       /* (batch) */
-    bool *done;          /* (batch) */
+    size_t *count;          /* (batch) */
+    bool *done;             /* (batch) */
     float *end_probability; /* (batch) of the end symbol where it came, else 1 */
 } ur_greedy;
 

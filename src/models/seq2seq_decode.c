@@ -15,8 +15,7 @@ static int32_t choose(const ur_kernels *kernels, size_t classes, const float *lo
         if (logits[i] > logits[best])
             best = i;
     if (probability)
-        *probability =
-            ur_expf(-kernels->cross_entropy(classes, logits, (int32_t)best, NULL));
+        *probability = ur_expf(-kernels->cross_entropy(classes, logits, (int32_t)best, NULL));
     return (int32_t)best;
 }
 
@@ -132,16 +131,16 @@ static size_t writing_step(const ur_seq2seq *m, size_t written, size_t i)
 }
 
 /* A row of attention weights, columns in reading order. */
-static void reading_order(const ur_seq2seq *m, const ur_greedy *g, size_t b, size_t at,
-                          size_t keys, float *row)
+static void reading_order(const ur_seq2seq *m, const ur_greedy *g, size_t b, size_t at, size_t keys,
+                          float *row)
 {
     const float *x = g->attention + (b * g->steps + at) * g->keys;
     for (size_t j = 0; j < keys; j++)
         row[j] = x[m->config.format.reverse_input ? keys - 1 - j : j];
 }
 
-static bool fill_answer(ur_tape *t, const ur_seq2seq *m, const ur_greedy *g, size_t b,
-                        size_t keys, int32_t first, ur_answer *out)
+static bool fill_answer(ur_tape *t, const ur_seq2seq *m, const ur_greedy *g, size_t b, size_t keys,
+                        int32_t first, ur_answer *out)
 {
     const size_t written = g->count[b];
     const int32_t *ids = g->ids + b * g->steps;
@@ -158,7 +157,8 @@ static bool fill_answer(ur_tape *t, const ur_seq2seq *m, const ur_greedy *g, siz
         out->log_probability += (double)ur_logf(g->probability[b * g->steps + i]);
     for (size_t i = 0; i < out->count; i++) {
         const size_t at = writing_step(m, written, i);
-        const bool given = at >= written; /* the decoder's first input, with its start symbol last */
+        const bool given =
+            at >= written; /* the decoder's first input, with its start symbol last */
         out->probability[i] = given ? 1.0f : g->probability[b * g->steps + at];
         if (out->attention && given)
             memset(out->attention + i * keys, 0, keys * sizeof *out->attention);

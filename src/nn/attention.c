@@ -42,8 +42,8 @@ static bool run(ur_tape *tape, const ur_cpu_attention *op, ur_tensor *q, ur_tens
         return false;
     }
     const bool given = !op->k; /* the weights are an input */
-    const bool learn = ur_wants_grad(tape, q) || ur_wants_grad(tape, k) ||
-                       ur_wants_grad(tape, v) || (given && ur_wants_grad(tape, p));
+    const bool learn = ur_wants_grad(tape, q) || ur_wants_grad(tape, k) || ur_wants_grad(tape, v) ||
+                       (given && ur_wants_grad(tape, p));
     ur_tensor *out = context ? context : p;
     out->needs_grad = learn;
     attention_node *n = learn ? ur_record(tape, sizeof *n, attention_back) : NULL;
@@ -99,11 +99,17 @@ ur_seq *ur_attention_dot(ur_tape *tape, const ur_seq *q, const ur_seq *k, const 
     if (!ur_tape_ok(tape))
         return NULL;
     const ur_cpu_attention op = {
-        .q_rows = q->layout, .k_rows = k->layout,
-        .width = q->values->dim[1], .value_width = width, .scale = 1.0f,
-        .q = ur_floats(q->values), .k = ur_floats(k->values), .v = ur_floats(v->values),
+        .q_rows = q->layout,
+        .k_rows = k->layout,
+        .width = q->values->dim[1],
+        .value_width = width,
+        .scale = 1.0f,
+        .q = ur_floats(q->values),
+        .k = ur_floats(k->values),
+        .v = ur_floats(v->values),
         .context = ur_floats(context),
-        .p = w ? w->p : NULL, .p_offset = w ? w->offset : NULL,
+        .p = w ? w->p : NULL,
+        .p_offset = w ? w->offset : NULL,
     };
     if (!run(tape, &op, q->values, k->values, v->values, context, NULL))
         return NULL;
@@ -129,17 +135,21 @@ ur_seq *ur_attention_weights(ur_tape *tape, ur_tensor *query, const ur_seq *keys
         query->dim[1] != keys->values->dim[1])
         return ur_tape_fail(tape, UR_INVALID,
                             "attention_weights: query %s against keys %s of %zu sequences",
-                            ur_shape(query).text, ur_shape(keys->values).text,
-                            keys->layout->batch);
+                            ur_shape(query).text, ur_shape(keys->values).text, keys->layout->batch);
     const ur_layout *queries = single_layout(tape, keys->layout->batch);
     const ur_layout *rows = ur_layout_reorder(tape->arena, keys->layout, UR_SEQUENCE_MAJOR);
     ur_tensor *p = ur_rows_new(tape, keys->layout->rows, 1);
     if (!queries || !rows || !p)
         return ur_tape_fail(tape, UR_NO_MEMORY, "out of memory: attention weights");
     const ur_cpu_attention op = {
-        .q_rows = queries, .k_rows = keys->layout, .width = query->dim[1], .scale = 1.0f,
-        .q = ur_floats(query), .k = ur_floats(keys->values),
-        .p = ur_floats(p), .p_offset = rows->offset,
+        .q_rows = queries,
+        .k_rows = keys->layout,
+        .width = query->dim[1],
+        .scale = 1.0f,
+        .q = ur_floats(query),
+        .k = ur_floats(keys->values),
+        .p = ur_floats(p),
+        .p_offset = rows->offset,
     };
     if (!run(tape, &op, query, keys->values, NULL, NULL, p))
         return NULL;
@@ -161,9 +171,14 @@ ur_tensor *ur_weighted_sum(ur_tape *tape, const ur_seq *values, const ur_seq *p)
     if (!queries || !by_sequence || !sum)
         return NULL;
     const ur_cpu_attention op = {
-        .q_rows = queries, .k_rows = values->layout, .value_width = width, .scale = 1.0f,
-        .v = ur_floats(values->values), .context = ur_floats(sum),
-        .p = ur_floats(by_sequence->values), .p_offset = by_sequence->layout->offset,
+        .q_rows = queries,
+        .k_rows = values->layout,
+        .value_width = width,
+        .scale = 1.0f,
+        .v = ur_floats(values->values),
+        .context = ur_floats(sum),
+        .p = ur_floats(by_sequence->values),
+        .p_offset = by_sequence->layout->offset,
     };
     if (!run(tape, &op, NULL, NULL, values->values, sum, by_sequence->values))
         return NULL;

@@ -33,8 +33,8 @@ static void sequences(void *arg, size_t begin, size_t end)
     for (size_t b = begin; b < end; b++)
         for (size_t t = 0; t < j->layout->length[b]; t++) {
             const size_t at = ur_row(j->layout, b, t) * j->width;
-            j->kernels->dropout(j->width, j->p, j->key, (uint64_t)t << UNIT_BITS,
-                                j->layout->id[b], j->x + at, j->y + at);
+            j->kernels->dropout(j->width, j->p, j->key, (uint64_t)t << UNIT_BITS, j->layout->id[b],
+                                j->x + at, j->y + at);
         }
 }
 

@@ -6,9 +6,9 @@
 ur_embedding_layer ur_embedding_add(ur_params *params, const char *prefix, size_t count,
                                     size_t size)
 {
-    return (ur_embedding_layer){
-        .count = count, .size = size,
-        .weight = ur_layer_param(params, prefix, "weight", count, size)};
+    return (ur_embedding_layer){.count = count,
+                                .size = size,
+                                .weight = ur_layer_param(params, prefix, "weight", count, size)};
 }
 
 void ur_embedding_init(const ur_embedding_layer *layer, ur_params *params, uint64_t seed)

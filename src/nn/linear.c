@@ -46,8 +46,13 @@ static void back_member(void *arg, const ur_member *me)
         const ur_range panels = ur_my_range(me, k->panels(columns));
         k->pack_cols(columns, rows, n->x->data, in, NULL, n->x_packed, panels.begin, panels.end);
         ur_barrier(me);
-        const ur_cpu_outer outer = {.rows = rows, .n_out = out, .n_in = in, .dy = dy,
-                                    .dy_row = out, .x_packed = n->x_packed, .dw = n->dw};
+        const ur_cpu_outer outer = {.rows = rows,
+                                    .n_out = out,
+                                    .n_in = in,
+                                    .dy = dy,
+                                    .dy_row = out,
+                                    .x_packed = n->x_packed,
+                                    .dw = n->dw};
         ur_outer_part(k, me, &outer);
     }
     if (n->db) {
@@ -55,8 +60,15 @@ static void back_member(void *arg, const ur_member *me)
         k->column_sums(rows, dy, out, n->db, mine.begin, mine.end);
     }
     if (n->dx) {
-        const ur_product p = {.m = rows, .k = out, .a = dy, .a_row = out, .a_k = 1,
-                              .b = n->w_packed, .columns = columns, .c = n->dx, .c_row = in,
+        const ur_product p = {.m = rows,
+                              .k = out,
+                              .a = dy,
+                              .a_row = out,
+                              .a_k = 1,
+                              .b = n->w_packed,
+                              .columns = columns,
+                              .c = n->dx,
+                              .c_row = in,
                               .start = UR_START_C};
         ur_product_part(k, me, &p);
     }
@@ -74,9 +86,9 @@ static void linear_back(ur_tape *tape, ur_node *node)
     n->dw = ur_weight_grad(tape, layer->weight);
     n->db = ur_weight_grad(tape, layer->bias);
     const ur_mark mark = ur_arena_mark(tape->arena);
-    n->x_packed = ur_take(
-        tape, ur_packed_size(n->kernels, (ur_columns){1, layer->in_features}, n->x->dim[0]),
-        sizeof(float));
+    n->x_packed =
+        ur_take(tape, ur_packed_size(n->kernels, (ur_columns){1, layer->in_features}, n->x->dim[0]),
+                sizeof(float));
     if (ur_tape_ok(tape))
         ur_team_run(tape->cpu.team, back_member, n);
     ur_arena_rewind(tape->arena, mark);
@@ -93,12 +105,17 @@ ur_tensor *ur_linear(ur_tape *tape, const ur_linear_layer *layer, ur_tensor *x)
     ur_tensor *y = ur_rows_new(tape, rows, layer->out_features);
     if (!y)
         return NULL;
-    const ur_product p = {.m = rows, .k = layer->in_features,
-                          .a = x->data, .a_row = layer->in_features, .a_k = 1,
+    const ur_product p = {.m = rows,
+                          .k = layer->in_features,
+                          .a = x->data,
+                          .a_row = layer->in_features,
+                          .a_k = 1,
                           .b = ur_params_packed(tape->params, layer->pack_forward),
                           .columns = {1, layer->out_features},
-                          .c = y->data, .c_row = layer->out_features,
-                          .start = UR_START_BIAS, .bias = ur_weight(tape, layer->bias)};
+                          .c = y->data,
+                          .c_row = layer->out_features,
+                          .start = UR_START_BIAS,
+                          .bias = ur_weight(tape, layer->bias)};
     ur_cpu_product(&tape->cpu, &p);
     y->needs_grad = x->needs_grad || ur_weights_learn(tape);
     linear_node *n = y->needs_grad ? ur_record(tape, sizeof *n, linear_back) : NULL;

@@ -28,8 +28,7 @@ ur_tensor *ur_cross_entropy(ur_tape *tape, const ur_seq *logits, const ur_seq *t
     ur_tensor *x = logits->values;
     const size_t rows = x->dim[0], classes = x->dim[1];
     const int32_t *target = ur_ints(targets->values);
-    if (!ur_layout_same_rows(logits->layout, targets->layout) ||
-        targets->values->dtype != UR_I32)
+    if (!ur_layout_same_rows(logits->layout, targets->layout) || targets->values->dtype != UR_I32)
         return ur_tape_fail(tape, UR_INVALID,
                             "cross_entropy: logits %s and targets %s must be of one layout",
                             ur_shape(x).text, ur_shape(targets->values).text);
@@ -41,8 +40,12 @@ ur_tensor *ur_cross_entropy(ur_tape *tape, const ur_seq *logits, const ur_seq *t
             return ur_tape_fail(tape, UR_INVALID, "cross_entropy: target %d is not in [0, %zu)",
                                 (int)target[r], classes);
     ur_tensor *y = ur_tensor_new(tape, UR_F32, 1, (size_t[]){1});
-    ur_cpu_cross_entropy op = {.rows = rows, .classes = classes, .x = x->data, .target = target,
-                               .ignore = UR_IGNORE, .scale = (float)(1.0 / normaliser)};
+    ur_cpu_cross_entropy op = {.rows = rows,
+                               .classes = classes,
+                               .x = x->data,
+                               .target = target,
+                               .ignore = UR_IGNORE,
+                               .scale = (float)(1.0 / normaliser)};
     op.row_loss = ur_take(tape, rows, sizeof *op.row_loss);
     if (ur_wants_grad(tape, x))
         op.p = ur_take(tape, rows * classes, sizeof *op.p);

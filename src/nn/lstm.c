@@ -54,10 +54,16 @@ static void lstm_back(ur_tape *tape, ur_node *node)
         .forward = &n->op,
         .w_ih = ur_params_packed(tape->params, l->pack_ih_back),
         .w_hh = ur_params_packed(tape->params, l->pack_hh_back),
-        .dy = n->y->grad, .dh_n = n->h_n->grad, .dc_n = n->c_n->grad,
-        .dx = ur_grad(tape, n->x), .dh0 = ur_grad(tape, n->h0), .dc0 = ur_grad(tape, n->c0),
-        .dw_ih = ur_weight_grad(tape, l->weight_ih), .dw_hh = ur_weight_grad(tape, l->weight_hh),
-        .db_ih = ur_weight_grad(tape, l->bias_ih), .db_hh = ur_weight_grad(tape, l->bias_hh),
+        .dy = n->y->grad,
+        .dh_n = n->h_n->grad,
+        .dc_n = n->c_n->grad,
+        .dx = ur_grad(tape, n->x),
+        .dh0 = ur_grad(tape, n->h0),
+        .dc0 = ur_grad(tape, n->c0),
+        .dw_ih = ur_weight_grad(tape, l->weight_ih),
+        .dw_hh = ur_weight_grad(tape, l->weight_hh),
+        .db_ih = ur_weight_grad(tape, l->bias_ih),
+        .db_hh = ur_weight_grad(tape, l->bias_hh),
     };
     if (ur_tape_ok(tape) && !ur_cpu_lstm_backward(&tape->cpu, &back))
         ur_tape_fail(tape, UR_NO_MEMORY, "out of memory: lstm backward over %zu rows",
@@ -109,12 +115,17 @@ static ur_lstm_out run(ur_tape *tape, const ur_lstm_layer *l, ur_tensor *x, cons
 {
     const ur_lstm_out nothing = {0};
     ur_cpu_lstm op = {
-        .rows = rows, .input = l->input_size, .hidden = l->hidden_size,
+        .rows = rows,
+        .input = l->input_size,
+        .hidden = l->hidden_size,
         .gates_row = ur_cpu_lstm_gates_row(l->hidden_size),
         .w_ih = ur_params_packed(tape->params, l->pack_ih),
         .w_hh = ur_params_packed(tape->params, l->pack_hh),
-        .b_ih = ur_weight(tape, l->bias_ih), .b_hh = ur_weight(tape, l->bias_hh),
-        .x = ur_floats(x), .ids = ids, .table_rows = x->dim[0],
+        .b_ih = ur_weight(tape, l->bias_ih),
+        .b_hh = ur_weight(tape, l->bias_hh),
+        .x = ur_floats(x),
+        .ids = ids,
+        .table_rows = x->dim[0],
         .h0 = initial.h ? ur_floats(initial.h) : NULL,
         .c0 = initial.c ? ur_floats(initial.c) : NULL,
     };
@@ -145,8 +156,7 @@ static ur_lstm_out run(ur_tape *tape, const ur_lstm_layer *l, ur_tensor *x, cons
 
 ur_lstm_out ur_lstm(ur_tape *tape, const ur_lstm_layer *l, ur_seq *x, ur_state initial)
 {
-    if (!x || !ur_tape_ok(tape) ||
-        !check_shapes(tape, l, x->values, x->layout->batch, initial))
+    if (!x || !ur_tape_ok(tape) || !check_shapes(tape, l, x->values, x->layout->batch, initial))
         return (ur_lstm_out){0};
     ur_seq *steps = ur_reorder(tape, x, UR_STEP_MAJOR);
     if (!steps)

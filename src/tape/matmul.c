@@ -26,8 +26,15 @@ static void matmul_back(ur_tape *tape, ur_node *node)
     float *packed = pack(tape, rows > width ? rows : width, depth);
     if (!packed)
         return;
-    ur_product p = {.m = rows, .k = width, .a = n->y->grad, .a_row = width, .a_k = 1,
-                    .b = packed, .columns = columns, .c = dx, .c_row = depth,
+    ur_product p = {.m = rows,
+                    .k = width,
+                    .a = n->y->grad,
+                    .a_row = width,
+                    .a_k = 1,
+                    .b = packed,
+                    .columns = columns,
+                    .c = dx,
+                    .c_row = depth,
                     .start = UR_START_C};
     if (dx) {
         k->pack_cols(columns, width, n->w->data, depth, NULL, packed, 0, k->panels(columns));
@@ -59,8 +66,15 @@ ur_tensor *ur_matmul_t(ur_tape *tape, ur_tensor *x, ur_tensor *w)
     if (!packed)
         return NULL;
     k->pack_rows(columns, depth, w->data, depth, packed, 0, k->panels(columns));
-    const ur_product p = {.m = rows, .k = depth, .a = x->data, .a_row = depth, .a_k = 1,
-                          .b = packed, .columns = columns, .c = y->data, .c_row = width,
+    const ur_product p = {.m = rows,
+                          .k = depth,
+                          .a = x->data,
+                          .a_row = depth,
+                          .a_k = 1,
+                          .b = packed,
+                          .columns = columns,
+                          .c = y->data,
+                          .c_row = width,
                           .start = UR_START_BIAS};
     ur_cpu_product(&tape->cpu, &p);
     y->needs_grad = x->needs_grad || w->needs_grad;

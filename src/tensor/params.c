@@ -25,8 +25,8 @@ struct ur_params {
     size_t count, entry_capacity;
     pack *packs;
     size_t pack_count, pack_capacity;
-    size_t size;    /* floats */
-    float *values;  /* aligned, inside memory */
+    size_t size;   /* floats */
+    float *values; /* aligned, inside memory */
     void *memory;
     ur_err failure;
 };

@@ -10,7 +10,8 @@ const ur_allocator *ur_vocabulary_allocator(const ur_vocabulary *vocabulary);
 ur_status ur_vocabulary_parse(const ur_allocator *a, const char *name, const char *bytes,
                               size_t size, ur_vocabulary **out, ur_err *err);
 
-/* The bytes that its file holds, in fresh memory. */
+/* The bytes that its file holds, in fresh memory, and a zero byte after them; NULL for an empty
+ * vocabulary. */
 ur_status ur_vocabulary_print(const ur_vocabulary *vocabulary, char **bytes, size_t *size,
                               ur_err *err);
 

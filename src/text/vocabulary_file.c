@@ -73,9 +73,9 @@ ur_status ur_vocabulary_print(const ur_vocabulary *v, char **out, size_t *size, 
             ur_free(a, text);
             return ur_fail(err, UR_UNSUPPORTED, "the vocabulary is too large to be saved");
         }
-        if (!ur_reserve(a, &text, &capacity, used, used + LONGEST_ESCAPE * bytes + 1, 1)) {
+        if (!ur_reserve(a, &text, &capacity, used, used + LONGEST_ESCAPE * bytes + 2, 1)) {
             ur_free(a, text);
-            return ur_no_memory(err, used + LONGEST_ESCAPE * bytes + 1);
+            return ur_no_memory(err, used + LONGEST_ESCAPE * bytes + 2);
         }
         if (ur_vocabulary_is_reserved(v, id)) {
             memcpy(text + used, token, bytes);
@@ -84,6 +84,7 @@ ur_status ur_vocabulary_print(const ur_vocabulary *v, char **out, size_t *size, 
             used += escape(token, bytes, text + used);
         }
         text[used++] = '\n';
+        text[used] = '\0';
     }
     *out = text;
     *size = used;

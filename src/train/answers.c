@@ -43,8 +43,8 @@ static bool keep(answering *a, size_t i, const ur_answer *answer)
     size_t shown = n;
     const size_t bytes = text_length(v, answer->ids, &shown);
     const size_t floats = n + (answer->attention ? n * q.length : 0);
-    char *block = ur_alloc(
-        a->run->a, (q.length + n) * sizeof(char *) + floats * sizeof(float) + bytes + 1, 1);
+    char *block = ur_alloc(a->run->a,
+                           (q.length + n) * sizeof(char *) + floats * sizeof(float) + bytes + 1, 1);
     a->blocks[i] = block;
     if (!block)
         return false;
@@ -61,11 +61,15 @@ static bool keep(answering *a, size_t i, const ur_answer *answer)
     if (answer->attention)
         memcpy(attention, answer->attention, n * q.length * sizeof *attention);
     ur_vocabulary_decode(v, answer->ids, shown, text, bytes + 1);
-    a->out[i] = (ur_text_answer){
-        .text = text, .log_probability = answer->log_probability, .complete = answer->complete,
-        .question_length = q.length, .answer_length = n,
-        .question_symbols = question_symbols, .answer_symbols = answer_symbols,
-        .probability = probability, .attention = answer->attention ? attention : NULL};
+    a->out[i] = (ur_text_answer){.text = text,
+                                 .log_probability = answer->log_probability,
+                                 .complete = answer->complete,
+                                 .question_length = q.length,
+                                 .answer_length = n,
+                                 .question_symbols = question_symbols,
+                                 .answer_symbols = answer_symbols,
+                                 .probability = probability,
+                                 .attention = answer->attention ? attention : NULL};
     return true;
 }
 

@@ -14,7 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/status.h"
-#include "io/safetensors.h"
+#include "unroll/io.h"
 #include "text/vocabulary.h"
 #include "train/config.h"
 #include "train/weights.h"
@@ -58,9 +58,8 @@ static ur_status write_weights(ur_run *run, const char *path, const ur_st_tensor
     if (status == UR_OK)
         status = ur_vocabulary_print(run->vocabulary, &vocabulary, &size, err);
     if (status == UR_OK) {
-        const ur_st_pair metadata[] = {{"format", "pt"},
-                                       {"unroll.config", config},
-                                       {"unroll.vocabulary", vocabulary}};
+        const ur_st_pair metadata[] = {
+            {"format", "pt"}, {"unroll.config", config}, {"unroll.vocabulary", vocabulary}};
         status = ur_weights_write(run->a, run->model->params, path, more, n_more, metadata, 3, err);
     }
     ur_free(run->a, config);
@@ -127,10 +126,16 @@ static void remove_old(const ur_run *run, uint64_t newest)
 ur_status ur_run_save_checkpoint(ur_run *run, ur_err *err)
 {
     const ur_trainer *t = run->trainer;
-    const uint64_t state[STATE_WORDS] = {
-        STATE_VERSION, t->progress.step, t->progress.epoch, t->progress.batch,
-        bits_of(t->progress.loss_sum), bits_of(run->seconds), bits_of(run->train_seconds),
-        t->examples, ur_pairs_fingerprint(run->train), 0};
+    const uint64_t state[STATE_WORDS] = {STATE_VERSION,
+                                         t->progress.step,
+                                         t->progress.epoch,
+                                         t->progress.batch,
+                                         bits_of(t->progress.loss_sum),
+                                         bits_of(run->seconds),
+                                         bits_of(run->train_seconds),
+                                         t->examples,
+                                         ur_pairs_fingerprint(run->train),
+                                         0};
     const size_t words = STATE_WORDS, size = ur_params_size(run->model->params);
     ur_st_tensor more[3];
     size_t n = 0;

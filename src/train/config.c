@@ -137,9 +137,9 @@ static void only(reader *r, const char *const *keys, size_t n)
 
 static ur_status parse_format(const ur_json_value *object, ur_pair_format *f, ur_err *err)
 {
-    static const char *const keys[] = {"form",           "strip",          "reverse_input",
-                                       "reverse_answer", "question_width", "answer_steps",
-                                       "start",          "end"};
+    static const char *const keys[] = {
+        "form",           "strip",        "reverse_input", "reverse_answer",
+        "question_width", "answer_steps", "start",         "end"};
     reader r = {*object, UR_OK, err};
     only(&r, keys, COUNT(keys));
     f->form = (ur_pair_form)choice(&r, "form", form_words, COUNT(form_words));
@@ -158,9 +158,9 @@ static ur_status parse_settings(const ur_allocator *a, const ur_json_value *obje
                                 ur_run_settings *s, ur_err *err)
 {
     static const char *const keys[] = {
-        "data",     "valid",    "size",         "valid_size", "batch",    "epochs",
-        "max_steps", "optimizer", "lr",          "beta1",      "beta2",    "eps",
-        "momentum", "nesterov", "weight_decay", "clip",       "seed"};
+        "data",      "valid",     "size",         "valid_size", "batch", "epochs",
+        "max_steps", "optimizer", "lr",           "beta1",      "beta2", "eps",
+        "momentum",  "nesterov",  "weight_decay", "clip",       "seed"};
     ur_train_options *o = &s->train;
     reader r = {*object, UR_OK, err};
     only(&r, keys, COUNT(keys));
@@ -193,12 +193,12 @@ static ur_status parse_settings(const ur_allocator *a, const ur_json_value *obje
     return ur_settings_copy(a, &borrowed, s, err);
 }
 
-static ur_status parse_root(const ur_allocator *a, const ur_json_value *root,
-                            ur_seq2seq_config *c, ur_run_settings *settings, ur_err *err)
+static ur_status parse_root(const ur_allocator *a, const ur_json_value *root, ur_seq2seq_config *c,
+                            ur_run_settings *settings, ur_err *err)
 {
-    static const char *const keys[] = {"version",   "model",         "vocabulary_size", "embed_size",
-                                       "hidden_size", "attention",   "peeky",
-                                       "decoder_start", "dropout",   "text",  "training"};
+    static const char *const keys[] = {
+        "version", "model",         "vocabulary_size", "embed_size", "hidden_size", "attention",
+        "peeky",   "decoder_start", "dropout",         "text",       "training"};
     static const char *const models[] = {"seq2seq"};
     reader r = {*root, UR_OK, err};
     only(&r, keys, COUNT(keys));
@@ -210,8 +210,8 @@ static ur_status parse_root(const ur_allocator *a, const ur_json_value *root,
     c->attention =
         (ur_attention_kind)choice(&r, "attention", attention_words, COUNT(attention_words));
     c->peeky = truth(&r, "peeky");
-    c->decoder_start = (ur_decoder_start)choice(&r, "decoder_start", start_words,
-                                                COUNT(start_words));
+    c->decoder_start =
+        (ur_decoder_start)choice(&r, "decoder_start", start_words, COUNT(start_words));
     c->dropout = (float)real(&r, "dropout", 0.0, 0.999999);
     if (r.status != UR_OK)
         return r.status;

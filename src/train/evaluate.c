@@ -88,8 +88,8 @@ static void add_up(const evaluation *e, size_t shards, ur_measure *out)
     }
 }
 
-ur_status ur_evaluate(ur_context *context, const ur_model *model, const void *data,
-                      ur_measure *out, ur_err *err)
+ur_status ur_evaluate(ur_context *context, const ur_model *model, const void *data, ur_measure *out,
+                      ur_err *err)
 {
     *out = (ur_measure){0};
     evaluation e = {.model = model, .data = data};

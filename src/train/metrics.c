@@ -115,7 +115,8 @@ static ur_status read_line(const ur_json_value *line, ur_metrics *m, ur_err *err
                  {"seconds", &m->seconds, false},
                  {"train_seconds", &m->train_seconds, false},
                  {"sequences_per_second", &m->sequences_per_second, false}};
-    *m = (ur_metrics){.epoch = (size_t)epoch, .step = (size_t)step,
+    *m = (ur_metrics){.epoch = (size_t)epoch,
+                      .step = (size_t)step,
                       .has_valid = !ur_json_is_missing(&valid) && !ur_json_is_null(&valid)};
     for (size_t i = 0; i < sizeof reals / sizeof *reals && status == UR_OK; i++)
         if (!reals[i].of_valid || m->has_valid)

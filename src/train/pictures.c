@@ -5,7 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/status.h"
-#include "io/plot.h"
+#include "unroll/io.h"
 #include "train/run.h"
 
 /* ---- curves ------------------------------------------------------------------------------- */
@@ -85,8 +85,7 @@ static ur_status draw(const ur_allocator *a, size_t count, curves *c, const char
     for (size_t i = 0; i < count; i++) {
         const bool valid = has_valid(&c[i]);
         if (valid)
-            accuracy[n_accuracy++] =
-                (ur_plot_series){c[i].name, c[i].n, c[i].epoch, c[i].accuracy};
+            accuracy[n_accuracy++] = (ur_plot_series){c[i].name, c[i].n, c[i].epoch, c[i].accuracy};
         loss[n_loss++] = (ur_plot_series){c[i].name, c[i].n, c[i].epoch, c[i].train_loss};
         if (valid && count == 1) {
             snprintf(c[i].valid_name, sizeof c[i].valid_name, "%s, validation", c[i].name);
@@ -97,7 +96,8 @@ static ur_status draw(const ur_allocator *a, size_t count, curves *c, const char
         {.y_label = "accuracy", .series = accuracy, .n_series = n_accuracy, .percent = true},
         {.y_label = "loss (nats per symbol)", .series = loss, .n_series = n_loss, .log_y = true},
     };
-    const ur_plot_chart chart = {.x_label = "epoch", .panels = n_accuracy ? panels : panels + 1,
+    const ur_plot_chart chart = {.x_label = "epoch",
+                                 .panels = n_accuracy ? panels : panels + 1,
                                  .n_panels = n_accuracy ? 2 : 1};
     const ur_status status = ur_plot_lines(a, &chart, path, err);
     ur_free(a, accuracy);
@@ -133,10 +133,15 @@ ur_status ur_run_plot_attention(ur_run *run, const char *question, const char *p
         return status;
     if (answer.answer_length == 0 || answer.question_length == 0)
         return ur_fail(err, UR_INVALID, "nothing to draw: the question or its answer is empty");
-    const ur_heat_map map = {
-        .row_title = "answer", .column_title = "question", .value_title = "attention weight",
-        .rows = answer.answer_length, .columns = answer.question_length,
-        .row_labels = answer.answer_symbols, .column_labels = answer.question_symbols,
-        .values = answer.attention, .least = 0.0, .most = 1.0};
+    const ur_heat_map map = {.row_title = "answer",
+                             .column_title = "question",
+                             .value_title = "attention weight",
+                             .rows = answer.answer_length,
+                             .columns = answer.question_length,
+                             .row_labels = answer.answer_symbols,
+                             .column_labels = answer.question_symbols,
+                             .values = answer.attention,
+                             .least = 0.0,
+                             .most = 1.0};
     return ur_plot_heat_map(run->a, &map, path, err);
 }

@@ -7,7 +7,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/status.h"
-#include "io/safetensors.h"
+#include "unroll/io.h"
 #include "text/vocabulary.h"
 #include "train/config.h"
 #include "train/weights.h"
@@ -65,7 +65,8 @@ static ur_pair_source source_of(const ur_run_settings *s, ur_split split)
     const bool training = split == UR_SPLIT_TRAIN;
     return (ur_pair_source){.data = training || !s->valid ? s->data : s->valid,
                             .size = training ? s->size : s->valid_size,
-                            .seed = s->train.seed, .split = split};
+                            .seed = s->train.seed,
+                            .split = split};
 }
 
 static bool is_builtin(const char *data)
@@ -87,8 +88,7 @@ uint64_t ur_pairs_fingerprint(const ur_pairs *pairs)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a over ids and lengths */
     for (size_t i = 0; i < 2 * ur_pairs_count(pairs); i++) {
-        const ur_ids side =
-            i % 2 ? ur_pairs_answer(pairs, i / 2) : ur_pairs_question(pairs, i / 2);
+        const ur_ids side = i % 2 ? ur_pairs_answer(pairs, i / 2) : ur_pairs_question(pairs, i / 2);
         hash = (hash ^ side.length) * UINT64_C(0x100000001b3);
         for (size_t j = 0; j < side.length; j++)
             hash = (hash ^ (uint32_t)side.ids[j]) * UINT64_C(0x100000001b3);
@@ -123,8 +123,8 @@ ur_status ur_run_save_config(ur_run *run, ur_err *err)
     char *text, *path = ur_path_join(run->a, run->folder, "config.json");
     if (!path)
         return ur_no_memory(err, MOST_PATH);
-    ur_status status = ur_config_print(run->a, ur_seq2seq_config_of(run->model), &run->settings,
-                                       &text, err);
+    ur_status status =
+        ur_config_print(run->a, ur_seq2seq_config_of(run->model), &run->settings, &text, err);
     if (status == UR_OK) {
         ur_free(run->a, run->config_text);
         run->config_text = text;
@@ -181,6 +181,8 @@ ur_status ur_run_create(ur_context *context, const char *folder, const ur_run_se
     if (status == UR_OK)
         status = save_vocabulary(run, err);
     if (status == UR_OK)
+        status = ur_run_save_checkpoint(run, err); /* from now on the run can be resumed */
+    if (status == UR_OK)
         status = ur_run_save_config(run, err);
     if (status != UR_OK) {
         ur_run_free(run);
@@ -199,8 +201,9 @@ static ur_status rebuild(ur_run *run, const char *name, bool settings, ur_err *e
     ur_status status = ur_config_parse(run->a, name, run->config_text, strlen(run->config_text),
                                        &config, settings ? &run->settings : NULL, err);
     if (status == UR_OK && config.vocabulary != ur_vocabulary_size(run->vocabulary))
-        status = ur_fail(err, UR_BAD_FILE, "%s: \"vocabulary_size\" is %zu, but the vocabulary has %zu",
-                         name, config.vocabulary, ur_vocabulary_size(run->vocabulary));
+        status =
+            ur_fail(err, UR_BAD_FILE, "%s: \"vocabulary_size\" is %zu, but the vocabulary has %zu",
+                    name, config.vocabulary, ur_vocabulary_size(run->vocabulary));
     if (status == UR_OK)
         status = ur_pair_format_check(&config.format, run->vocabulary, err);
     if (status == UR_OK)
@@ -242,8 +245,8 @@ static ur_status open_single(ur_run *run, const char *path, ur_st *st, ur_err *e
     run->config_text = ur_strdup(run->a, config);
     if (!run->config_text)
         return ur_no_memory(err, strlen(config) + 1);
-    const ur_status status = ur_vocabulary_parse(run->a, path, vocabulary, strlen(vocabulary),
-                                                 &run->vocabulary, err);
+    const ur_status status =
+        ur_vocabulary_parse(run->a, path, vocabulary, strlen(vocabulary), &run->vocabulary, err);
     return status == UR_OK ? rebuild(run, path, false, err) : status;
 }
 

@@ -19,10 +19,10 @@ static double now(void)
 typedef struct session {
     ur_run *run;
     const ur_run_hooks *hooks;
-    double epoch_seconds;   /* training alone, of the epoch's part in this session */
+    double epoch_seconds; /* training alone, of the epoch's part in this session */
     size_t epoch_examples;
-    size_t steps;           /* of this session */
-    double step_seconds;    /* of all of them */
+    size_t steps;              /* of this session */
+    double step_seconds;       /* of all of them */
     double evaluation_seconds; /* of the last evaluation */
     ur_step last;
 } session;
@@ -48,8 +48,10 @@ static double seconds_left(const session *s)
 static ur_status evaluate(session *s, ur_err *err)
 {
     ur_run *run = s->run;
-    ur_metrics m = {.epoch = s->last.epoch, .step = s->last.step,
-                    .train_loss = s->last.epoch_loss, .has_valid = run->valid != NULL};
+    ur_metrics m = {.epoch = s->last.epoch,
+                    .step = s->last.step,
+                    .train_loss = s->last.epoch_loss,
+                    .has_valid = run->valid != NULL};
     const double begin = now();
     ur_status status = UR_OK;
     if (run->valid) {

@@ -19,9 +19,14 @@ static const uint64_t DROPOUT_SEED = UINT64_C(0x9e3779b97f4a7c15);
 
 ur_train_options ur_train_defaults(void)
 {
-    return (ur_train_options){
-        .batch = 256, .epochs = 30, .optimizer = UR_ADAM, .lr = 2e-4,
-        .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .seed = 42};
+    return (ur_train_options){.batch = 256,
+                              .epochs = 30,
+                              .optimizer = UR_ADAM,
+                              .lr = 2e-4,
+                              .beta1 = 0.9,
+                              .beta2 = 0.999,
+                              .eps = 1e-8,
+                              .seed = 42};
 }
 
 static ur_status check_options(const ur_train_options *o, ur_err *err)
@@ -35,8 +40,8 @@ static ur_status check_options(const ur_train_options *o, ur_err *err)
                        o->beta1, o->beta2, o->eps);
     if (!(o->momentum >= 0.0 && o->weight_decay >= 0.0 && o->clip >= 0.0))
         return ur_fail(err, UR_INVALID,
-                       "momentum %g, weight decay %g and clip %g must not be negative",
-                       o->momentum, o->weight_decay, o->clip);
+                       "momentum %g, weight decay %g and clip %g must not be negative", o->momentum,
+                       o->weight_decay, o->clip);
     if (o->nesterov && !(o->momentum > 0.0))
         return ur_fail(err, UR_INVALID, "Nesterov's momentum needs a momentum above 0");
     return UR_OK;
@@ -62,8 +67,8 @@ static bool take_memory(ur_trainer *t)
     ok = ok && (t->shard_error = ur_alloc(a, shards, sizeof *t->shard_error));
     for (size_t i = 0; ok && i < threads; i++)
         ok = ur_tape_new(t->context, &t->tapes[i], NULL) == UR_OK;
-    return ok && ur_fold_new(a, t->context->kernels, size, t->options.batch, &t->fold, NULL) ==
-                     UR_OK;
+    return ok &&
+           ur_fold_new(a, t->context->kernels, size, t->options.batch, &t->fold, NULL) == UR_OK;
 }
 
 ur_status ur_trainer_new(ur_context *context, ur_model *model, const void *data,
@@ -269,9 +274,14 @@ ur_status ur_trainer_step(ur_trainer *t, ur_step *report, ur_err *err)
     p->step++;
     p->batch++;
     p->loss_sum += loss;
-    *report = (ur_step){.step = p->step, .epoch = p->epoch + 1, .batch = p->batch,
-                        .batches = t->batches, .examples = count, .loss = loss,
-                        .gradient_norm = (double)norm, .epoch_ended = p->batch == t->batches,
+    *report = (ur_step){.step = p->step,
+                        .epoch = p->epoch + 1,
+                        .batch = p->batch,
+                        .batches = t->batches,
+                        .examples = count,
+                        .loss = loss,
+                        .gradient_norm = (double)norm,
+                        .epoch_ended = p->batch == t->batches,
                         .epoch_loss = p->loss_sum / (double)p->batch};
     if (report->epoch_ended) {
         p->epoch++;

@@ -10,10 +10,10 @@
 
 /* Where training stands. The shuffle of an epoch is made again from (seed, epoch). */
 typedef struct ur_progress {
-    uint64_t step;          /* optimiser steps done */
-    uint64_t epoch;         /* finished epochs */
-    uint64_t batch;         /* batches done of the epoch that is under way */
-    double loss_sum;        /* of those batches */
+    uint64_t step;   /* optimiser steps done */
+    uint64_t epoch;  /* finished epochs */
+    uint64_t batch;  /* batches done of the epoch that is under way */
+    double loss_sum; /* of those batches */
 } ur_progress;
 
 struct ur_trainer {
@@ -26,12 +26,12 @@ struct ur_trainer {
     float *moment1, *moment2; /* Adam's m and v, or SGD's velocity in moment1; NULL: not used */
     float *partial;           /* (blocks of the vector) sums of squares */
     ur_fold *fold;
-    ur_tape **tapes;          /* (threads) */
-    size_t *order;            /* (examples) this epoch's shuffle */
-    uint64_t order_epoch;     /* 1 + the epoch it was made for; 0: none */
-    size_t *sorted;           /* (batch) */
-    double *shard_loss;       /* (shards) */
-    ur_err *shard_error;      /* (shards) */
+    ur_tape **tapes;      /* (threads) */
+    size_t *order;        /* (examples) this epoch's shuffle */
+    uint64_t order_epoch; /* 1 + the epoch it was made for; 0: none */
+    size_t *sorted;       /* (batch) */
+    double *shard_loss;   /* (shards) */
+    ur_err *shard_error;  /* (shards) */
 };
 
 /* Steps the weights by the gradient, scaled. */

@@ -25,8 +25,7 @@ ur_status ur_weights_write(const ur_allocator *a, const ur_params *params, const
     }
     if (n_more)
         memcpy(tensors + n, more, n_more * sizeof *more);
-    const ur_status status =
-        ur_st_write(a, path, tensors, n + n_more, metadata, n_metadata, err);
+    const ur_status status = ur_st_write(a, path, tensors, n + n_more, metadata, n_metadata, err);
     ur_free(a, tensors);
     return status;
 }
@@ -40,7 +39,8 @@ typedef struct complaints {
 static void complain(complaints *c, const char *what, const char *name, const char *detail)
 {
     char one[240];
-    const int n = snprintf(one, sizeof one, "%s%s %.96s%s", c->count ? "; " : "", what, name, detail);
+    const int n =
+        snprintf(one, sizeof one, "%s%s %.96s%s", c->count ? "; " : "", what, name, detail);
     c->count++;
     if (n > 0 && c->used + (size_t)n + 1 < sizeof c->text && (size_t)n < sizeof one) {
         memcpy(c->text + c->used, one, (size_t)n + 1);

@@ -2,7 +2,7 @@
 #ifndef UR_TRAIN_WEIGHTS_H
 #define UR_TRAIN_WEIGHTS_H
 
-#include "io/safetensors.h"
+#include "unroll/io.h"
 #include "unroll/train.h"
 
 /* Names that begin so are a checkpoint's own and no weights. */

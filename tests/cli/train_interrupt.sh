@@ -31,7 +31,7 @@ signals='TERM INT'
 sh -c 'kill -INT $$' && signals=TERM
 
 for name in $signals; do
-    interrupted $name "kill -$name"
+    interrupted "$name" "kill -$name"
     wanted=130
     pattern="interrupted after step [0-9]*; to go on: unroll train seq2seq --out $name --resume\$"
     grep -v 'stopping after this step' err >rest

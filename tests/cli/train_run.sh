@@ -103,4 +103,22 @@ run train seq2seq $tiny --out with-start --epochs 1 --reverse-input --reverse-an
 grep -q '^A: ' out || fail "with-start: no samples: $(cat out)"
 expect 0 'teacher-forced' eval with-start --data builtin:dates --size 60
 expect 1 'answer' predict with-start 1/2/88
+
+# ---- training that goes wrong
+# shellcheck disable=SC2086
+expect 6 'finite' train seq2seq $tiny --out infinite --epochs 9 --optimizer sgd --lr 1000 \
+    --weight-decay 1000
+expect 0 . predict infinite 1/2/88
+if [ -z "${UNROLL_SANITIZE:-}" ]; then # sanitizers take all the addresses there are
+    (
+        ulimit -v 400000 2>/dev/null || exit 99
+        "$tool" train seq2seq --data builtin:dates --size 100 --hidden 16384 --out large \
+            --threads 1 >out 2>err
+    )
+    code=$?
+    wanted=5
+    pattern=memory
+    [ $code -eq 99 ] || check_result 'too large a model'
+    [ ! -e large ] || fail "too large a model: a folder was made"
+fi
 finish

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* A file in memory: `data` zero bytes (at most 64) after the header. */
+/* A file in memory: `data` zero bytes after the header. */
 typedef struct made {
     unsigned char bytes[2048];
     size_t size;

@@ -11,7 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
-#include "io/plot.h"
+#include "unroll/io.h"
 #include "io/svg.h"
 #include "support/failing_alloc.h"
 

@@ -13,7 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
-#include "io/safetensors.h"
+#include "unroll/io.h"
 #include "io/made_file.h"
 #include "support/failing_alloc.h"
 

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "io/made_file.h"
-#include "io/safetensors.h"
+#include "unroll/io.h"
 
 /* ---- files that are refused --------------------------------------------------------------- */
 

@@ -143,6 +143,10 @@ static void product(bench *t)
     fill(t, t->b, n * k, 1.0f);
     fill(t, t->y, m * n, 1.0f);
     fill(t, t->d, n, 1.0f);
+    fill(t, t->c, 3 * n, 1.0f);
+    int32_t index[40];
+    for (size_t r = 0; r < m; r++)
+        index[r] = (int32_t)below(t, 3);
     if (panels * k * UR_PANEL_VECTORS * t->k->lanes > PACKED)
         exit(1);
     if (from_cols)
@@ -158,8 +162,11 @@ static void product(bench *t)
                           .columns = columns,
                           .c = t->y,
                           .c_row = n,
-                          .start = bits(t) & 1 ? UR_START_C : UR_START_BIAS,
-                          .bias = t->d};
+                          .start = (ur_start)below(t, 3),
+                          .bias = t->d,
+                          .table = t->c,
+                          .table_row = n,
+                          .index = index};
     t->k->product(&p, 0, panels);
     put(t->y, m * n);
 }

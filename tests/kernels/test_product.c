@@ -5,6 +5,8 @@
 
 #include <math.h>
 
+enum { TABLE = 5 }; /* rows that chains may start from */
+
 typedef struct shape {
     size_t m, k, n; /* n columns in all */
     ur_columns columns;
@@ -17,7 +19,7 @@ static shape random_shape(uint64_t *seed)
 {
     const uint32_t bits = next_bits(seed);
     shape s = {.a_across = bits & 1, .from_cols = bits & 2, .shuffled = bits & 4, .bias = bits & 8};
-    s.start = bits & 16 ? UR_START_C : UR_START_BIAS;
+    s.start = (ur_start)((bits >> 8) % 3);
     s.m = next_below(seed, 41);
     s.k = next_below(seed, bits & 32 ? 40 : bits & 64 ? 300 : 1201);
     s.columns.gates = 1;
@@ -75,7 +77,10 @@ static void random_products(void **state)
         guarded b = guarded_random(b_rows * b_row, 1.0f, &seed);
         guarded bias = guarded_random(s.n, 1.0f, &seed),
                 c = guarded_random(s.m * c_row, 1.0f, &seed);
-        guarded want = guarded_copy(&c);
+        guarded want = guarded_copy(&c), table = guarded_random(TABLE * c_row, 1.0f, &seed);
+        int32_t index[41];
+        for (size_t r = 0; r < s.m; r++)
+            index[r] = (int32_t)next_below(&seed, TABLE);
         size_t *rows = malloc((s.k + 1) * sizeof *rows);
         assert_non_null(rows);
         for (size_t i = 0; i < s.k; i++)
@@ -88,7 +93,11 @@ static void random_products(void **state)
                 column[i] = s.from_cols ? b.at[rows[i] * b_row + j] : b.at[j * b_row + i];
             for (size_t r = 0; r < s.m; r++) {
                 float *to = want.at + r * c_row + j;
-                const float start = s.start == UR_START_C ? *to : s.bias ? bias.at[j] : 0.0f;
+                const float *from = table.at + (size_t)index[r] * c_row;
+                const float start = s.start == UR_START_C      ? *to
+                                    : s.start == UR_START_ROWS ? from[j]
+                                    : s.bias                   ? bias.at[j]
+                                                               : 0.0f;
                 *to = chain(a.at + r * a_row, a_k, column, 1, s.k, start);
             }
         }
@@ -103,13 +112,16 @@ static void random_products(void **state)
                                   .c = got.at,
                                   .c_row = c_row,
                                   .start = s.start,
-                                  .bias = s.start == UR_START_BIAS && s.bias ? bias.at : NULL};
+                                  .bias = s.start == UR_START_BIAS && s.bias ? bias.at : NULL,
+                                  .table = s.start == UR_START_ROWS ? table.at : NULL,
+                                  .table_row = c_row,
+                                  .index = index};
             product_on(all.at[i], &s, p, b.at, b_row, s.shuffled ? rows : NULL);
             same_bytes("product", all.at[i]->name, want.at, got.at, s.m * c_row);
             guarded_free(&got);
         }
-        guarded *const done[] = {&a, &b, &bias, &c, &want};
-        for (int i = 0; i < 5; i++)
+        guarded *const done[] = {&a, &b, &bias, &c, &want, &table};
+        for (int i = 0; i < 6; i++)
             guarded_free(done[i]);
         free(rows);
         free(column);

@@ -3,7 +3,7 @@
 #ifndef UR_TESTS_GOLDEN_H
 #define UR_TESTS_GOLDEN_H
 
-#include "io/safetensors.h"
+#include "unroll/io.h"
 #include "unroll/core.h"
 
 /* The bounds that the library promises against PyTorch, relative to a tensor's largest element. */

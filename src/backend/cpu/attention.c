@@ -9,10 +9,10 @@
 
 /* One member's workspace, for the longest sequence. */
 typedef struct workspace {
-    float *q, *k, *v, *dc;           /* gathered rows: (Tq, D) (Tk, D) (Tk, E) (Tq, E) */
-    float *p, *ds;                   /* (Tq, Tk) */
-    float *rows_packed, *packed;     /* panels of a w^T, of a b */
-    float *out;                      /* rows of a result before they are added */
+    float *q, *k, *v, *dc;       /* gathered rows: (Tq, D) (Tk, D) (Tk, E) (Tq, E) */
+    float *p, *ds;               /* (Tq, Tk) */
+    float *rows_packed, *packed; /* panels of a w^T, of a b */
+    float *out;                  /* rows of a result before they are added */
 } workspace;
 
 typedef struct job {
@@ -49,8 +49,16 @@ static void times_rows(const job *j, workspace *s, size_t m, size_t k, size_t n,
 {
     const ur_kernels *kernels = j->cpu->kernels;
     const ur_columns columns = {1, n};
-    const ur_product product = {.m = m, .k = k, .a = a, .a_row = k, .a_k = 1, .b = s->rows_packed,
-                                .columns = columns, .c = c, .c_row = n, .start = UR_START_BIAS};
+    const ur_product product = {.m = m,
+                                .k = k,
+                                .a = a,
+                                .a_row = k,
+                                .a_k = 1,
+                                .b = s->rows_packed,
+                                .columns = columns,
+                                .c = c,
+                                .c_row = n,
+                                .start = UR_START_BIAS};
     kernels->product(&product, 0, kernels->panels(columns));
 }
 
@@ -62,9 +70,16 @@ static void times_cols(const job *j, workspace *s, size_t m, size_t k, size_t n,
     const ur_columns columns = {1, n};
     const size_t panels = kernels->panels(columns);
     kernels->pack_cols(columns, k, b, n, NULL, s->packed, 0, panels);
-    const ur_product product = {.m = m, .k = k, .a = a, .a_row = transposed ? 1 : k,
-                                .a_k = transposed ? m : 1, .b = s->packed, .columns = columns,
-                                .c = c, .c_row = n, .start = UR_START_BIAS};
+    const ur_product product = {.m = m,
+                                .k = k,
+                                .a = a,
+                                .a_row = transposed ? 1 : k,
+                                .a_k = transposed ? m : 1,
+                                .b = s->packed,
+                                .columns = columns,
+                                .c = c,
+                                .c_row = n,
+                                .start = UR_START_BIAS};
     kernels->product(&product, 0, panels);
 }
 

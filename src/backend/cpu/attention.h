@@ -29,7 +29,7 @@ typedef struct ur_cpu_attention_back {
     const float *dcontext; /* (rows of q, E) */
     const float *dp_in;    /* like p: gradient that reached the weights themselves, or NULL */
     float *dq, *dk, *dv;
-    float *dp;             /* like p, when k is NULL: gradient of the given weights */
+    float *dp; /* like p, when k is NULL: gradient of the given weights */
 } ur_cpu_attention_back;
 
 bool ur_cpu_attention_backward(const ur_cpu *cpu, const ur_cpu_attention_back *op);

@@ -47,7 +47,7 @@ static inline size_t ur_cpu_row(const ur_layout *layout, size_t b, size_t t)
  * beforehand; this member's rows of dw. */
 typedef struct ur_cpu_outer {
     size_t rows, n_out, n_in;
-    const float *dy;       /* (rows, dy_row) */
+    const float *dy; /* (rows, dy_row) */
     size_t dy_row;
     const float *x_packed; /* panels of (rows, n_in) */
     float *dw;             /* (n_out, n_in) */

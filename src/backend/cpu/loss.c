@@ -14,10 +14,10 @@ static void forward_rows(void *arg, size_t begin, size_t end)
     const ur_cpu_cross_entropy *op = j->op;
     for (size_t r = begin; r < end; r++) {
         float *p = op->p ? op->p + r * op->classes : NULL;
-        op->row_loss[r] = op->target[r] == op->ignore
-                              ? 0.0f
-                              : j->kernels->cross_entropy(op->classes, op->x + r * op->classes,
-                                                          op->target[r], p);
+        op->row_loss[r] =
+            op->target[r] == op->ignore
+                ? 0.0f
+                : j->kernels->cross_entropy(op->classes, op->x + r * op->classes, op->target[r], p);
     }
 }
 

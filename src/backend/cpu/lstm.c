@@ -39,11 +39,11 @@ static void states_in(const ur_layout *r, size_t width, const float *by_index, f
 typedef struct forward_job {
     const ur_kernels *kernels;
     const ur_cpu_lstm *op;
-    float *bias;     /* (4H) */
-    float *h0;       /* (B, H) by place */
-    float *c_state;  /* (B, H) by place: c0, and where c is not saved the running c */
-    float *gates;    /* where gates are not saved: a chunk */
-    float *table;    /* (table_rows, gates_row) bias + W_ih x of every row of the table */
+    float *bias;    /* (4H) */
+    float *h0;      /* (B, H) by place */
+    float *c_state; /* (B, H) by place: c0, and where c is not saved the running c */
+    float *gates;   /* where gates are not saved: a chunk */
+    float *table;   /* (table_rows, gates_row) bias + W_ih x of every row of the table */
 } forward_job;
 
 static size_t chunk_end(const ur_cpu_lstm *op, size_t begin)
@@ -62,11 +62,17 @@ static void input_product(const forward_job *job, ur_range mine, size_t rows, co
 {
     const ur_cpu_lstm *op = job->op;
     const ur_product product = {
-        .m = rows, .k = op->input,
-        .a = x, .a_row = op->input, .a_k = 1,
-        .b = op->w_ih, .columns = {4, op->hidden},
-        .c = out, .c_row = op->gates_row,
-        .start = UR_START_BIAS, .bias = job->bias,
+        .m = rows,
+        .k = op->input,
+        .a = x,
+        .a_row = op->input,
+        .a_k = 1,
+        .b = op->w_ih,
+        .columns = {4, op->hidden},
+        .c = out,
+        .c_row = op->gates_row,
+        .start = UR_START_BIAS,
+        .bias = job->bias,
     };
     job->kernels->product(&product, mine.begin, mine.end);
 }
@@ -79,16 +85,25 @@ static void step(const forward_job *job, ur_range mine, size_t t, float *gates)
     const ur_kernels *k = job->kernels;
     const size_t hidden = op->hidden, row = r->offset[t], alive = ur_cpu_alive(r, t);
     const ur_product recurrent = {
-        .m = alive, .k = hidden,
-        .a = t ? op->y + r->offset[t - 1] * hidden : job->h0, .a_row = hidden, .a_k = 1,
-        .b = op->w_hh, .columns = {4, hidden},
-        .c = gates, .c_row = op->gates_row,
+        .m = alive,
+        .k = hidden,
+        .a = t ? op->y + r->offset[t - 1] * hidden : job->h0,
+        .a_row = hidden,
+        .a_k = 1,
+        .b = op->w_hh,
+        .columns = {4, hidden},
+        .c = gates,
+        .c_row = op->gates_row,
         .start = op->ids ? UR_START_ROWS : UR_START_C,
-        .table = job->table, .table_row = op->gates_row, .index = op->ids ? op->ids + row : NULL,
+        .table = job->table,
+        .table_row = op->gates_row,
+        .index = op->ids ? op->ids + row : NULL,
     };
     const ur_lstm_cell cell = {
-        .rows = alive, .hidden = hidden,
-        .gates = gates, .gates_row = op->gates_row,
+        .rows = alive,
+        .hidden = hidden,
+        .gates = gates,
+        .gates_row = op->gates_row,
         .c_prev = op->c && t ? op->c + r->offset[t - 1] * hidden : job->c_state,
         .c = op->c ? op->c + row * hidden : job->c_state,
         .h = op->y + row * hidden,

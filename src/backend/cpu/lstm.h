@@ -8,16 +8,16 @@
 typedef struct ur_cpu_lstm {
     const ur_layout *rows; /* step-major */
     size_t input, hidden, gates_row;
-    const float *w_ih, *w_hh;     /* packed by rows, gated: (4H, I) and (4H, H) */
-    const float *b_ih, *b_hh;     /* (4H), or NULL both */
-    const float *x;               /* (rows, I); or, where the inputs are rows of a table, that: */
-    const int32_t *ids;           /* (rows) NULL: x is (rows, I). Row r's input is x[ids[r]] */
-    size_t table_rows;            /* of x, then */
-    const float *h0, *c0;         /* (B, H) by caller's index; NULL: zeros */
-    float *y;                     /* (rows, H) out */
-    float *gates;                 /* (rows, gates_row) out, saved for backward; NULL: not saved */
-    float *c;                     /* (rows, H) out, saved for backward; NULL: not saved */
-    float *h_n, *c_n;             /* (B, H) by caller's index, out */
+    const float *w_ih, *w_hh; /* packed by rows, gated: (4H, I) and (4H, H) */
+    const float *b_ih, *b_hh; /* (4H), or NULL both */
+    const float *x;           /* (rows, I); or, where the inputs are rows of a table, that: */
+    const int32_t *ids;       /* (rows) NULL: x is (rows, I). Row r's input is x[ids[r]] */
+    size_t table_rows;        /* of x, then */
+    const float *h0, *c0;     /* (B, H) by caller's index; NULL: zeros */
+    float *y;                 /* (rows, H) out */
+    float *gates;             /* (rows, gates_row) out, saved for backward; NULL: not saved */
+    float *c;                 /* (rows, H) out, saved for backward; NULL: not saved */
+    float *h_n, *c_n;         /* (B, H) by caller's index, out */
 } ur_cpu_lstm;
 
 /* Floats in a row of gates: not a power of two, which would crowd a few cache sets. */
@@ -29,10 +29,10 @@ bool ur_cpu_lstm_forward(const ur_cpu *cpu, const ur_cpu_lstm *op);
  * overwritten by the gradients of the pre-activations. */
 typedef struct ur_cpu_lstm_back {
     const ur_cpu_lstm *forward;
-    const float *w_ih, *w_hh; /* packed by columns: (I of 4H) and (H of 4H) */
-    const float *dy;          /* (rows, H) */
-    const float *dh_n, *dc_n; /* (B, H) */
-    float *dx, *dh0, *dc0;    /* dx is shaped like x: with ids, the table's gradient */
+    const float *w_ih, *w_hh;             /* packed by columns: (I of 4H) and (H of 4H) */
+    const float *dy;                      /* (rows, H) */
+    const float *dh_n, *dc_n;             /* (B, H) */
+    float *dx, *dh0, *dc0;                /* dx is shaped like x: with ids, the table's gradient */
     float *dw_ih, *dw_hh, *db_ih, *db_hh; /* NULL: not wanted */
 } ur_cpu_lstm_back;
 

@@ -6,13 +6,13 @@
 typedef struct back_job {
     const ur_kernels *kernels;
     const ur_cpu_lstm_back *op;
-    float *c0;             /* (B, H) by place */
-    float *h0;             /* (B, H) by place, or NULL when the initial h is zero */
-    float *dh, *dc;        /* (B, H) by place: carried from step to step */
-    float *bias;           /* (4H) sum over the rows */
+    float *c0;      /* (B, H) by place */
+    float *h0;      /* (B, H) by place, or NULL when the initial h is zero */
+    float *dh, *dc; /* (B, H) by place: carried from step to step */
+    float *bias;    /* (4H) sum over the rows */
     float *x_packed, *h_packed, *h0_packed;
-    float *by_id;          /* (table_rows, gates_row) sums of dgates over the rows of each id */
-    size_t *previous;      /* (rows of steps >= 1): the row one step earlier */
+    float *by_id;     /* (table_rows, gates_row) sums of dgates over the rows of each id */
+    size_t *previous; /* (rows of steps >= 1): the row one step earlier */
 } back_job;
 
 /* The steps in reverse: dgates of all rows, dh and dc of the initial state. */
@@ -28,22 +28,30 @@ static void steps_back(const back_job *job, const ur_member *me)
         const size_t row = r->offset[t], alive = ur_cpu_alive(r, t);
         float *gates = f->gates + row * f->gates_row;
         const ur_lstm_cell_back cell = {
-            .rows = alive, .hidden = hidden,
-            .gates = gates, .gates_row = f->gates_row,
+            .rows = alive,
+            .hidden = hidden,
+            .gates = gates,
+            .gates_row = f->gates_row,
             .c_prev = t ? f->c + r->offset[t - 1] * hidden : job->c0,
             .c = f->c + row * hidden,
             .dy = op->dy ? op->dy + row * hidden : NULL,
-            .dh = job->dh, .dc = job->dc,
+            .dh = job->dh,
+            .dc = job->dc,
         };
         job->kernels->lstm_cell_back(&cell, units.begin, units.end);
         ur_barrier(me);
         if (t == 0 && !op->dh0)
             break;
         const ur_product product = {
-            .m = alive, .k = 4 * hidden,
-            .a = gates, .a_row = f->gates_row, .a_k = 1,
-            .b = op->w_hh, .columns = {1, hidden},
-            .c = job->dh, .c_row = hidden,
+            .m = alive,
+            .k = 4 * hidden,
+            .a = gates,
+            .a_row = f->gates_row,
+            .a_k = 1,
+            .b = op->w_hh,
+            .columns = {1, hidden},
+            .c = job->dh,
+            .c_row = hidden,
             .start = UR_START_BIAS,
         };
         ur_product_part(job->kernels, me, &product);
@@ -88,9 +96,13 @@ static void recurrent_weights_back(const back_job *job, const ur_member *me)
     const ur_layout *r = f->rows;
     const size_t first = ur_cpu_alive(r, 0);
     ur_cpu_outer outer = {
-        .rows = r->rows - first, .n_out = 4 * f->hidden, .n_in = f->hidden,
-        .dy = f->gates + first * f->gates_row, .dy_row = f->gates_row,
-        .x_packed = job->h_packed, .dw = job->op->dw_hh,
+        .rows = r->rows - first,
+        .n_out = 4 * f->hidden,
+        .n_in = f->hidden,
+        .dy = f->gates + first * f->gates_row,
+        .dy_row = f->gates_row,
+        .x_packed = job->h_packed,
+        .dw = job->op->dw_hh,
     };
     ur_outer_part(job->kernels, me, &outer);
     if (job->h0) {
@@ -113,8 +125,13 @@ static void input_weights_back(const back_job *job, const ur_member *me)
 
     if (op->dw_ih) {
         const ur_cpu_outer outer = {
-            .rows = rows, .n_out = n, .n_in = f->input, .dy = d, .dy_row = f->gates_row,
-            .x_packed = job->x_packed, .dw = op->dw_ih,
+            .rows = rows,
+            .n_out = n,
+            .n_in = f->input,
+            .dy = d,
+            .dy_row = f->gates_row,
+            .x_packed = job->x_packed,
+            .dw = op->dw_ih,
         };
         ur_outer_part(k, me, &outer);
     }
@@ -127,10 +144,15 @@ static void input_weights_back(const back_job *job, const ur_member *me)
     }
     if (op->dx) {
         const ur_product product = {
-            .m = rows, .k = n,
-            .a = d, .a_row = f->gates_row, .a_k = 1,
-            .b = op->w_ih, .columns = {1, f->input},
-            .c = op->dx, .c_row = f->input,
+            .m = rows,
+            .k = n,
+            .a = d,
+            .a_row = f->gates_row,
+            .a_k = 1,
+            .b = op->w_ih,
+            .columns = {1, f->input},
+            .c = op->dx,
+            .c_row = f->input,
             .start = UR_START_C,
         };
         ur_product_part(k, me, &product);
@@ -189,16 +211,16 @@ static bool take_scratch(const ur_cpu *cpu, back_job *job)
         ok = ok && (job->x_packed = ur_arena_take(
                         s, ur_packed_size(cpu->kernels, by_x, input_rows(f)), sizeof(float)));
     if (f->ids)
-        ok = ok && (job->by_id = ur_arena_take_zero(s, f->table_rows * f->gates_row,
-                                                    sizeof(float)));
+        ok =
+            ok && (job->by_id = ur_arena_take_zero(s, f->table_rows * f->gates_row, sizeof(float)));
     if (op->dw_hh) {
         const size_t later = r->rows - first;
-        ok = ok && (job->h_packed = ur_arena_take(s, ur_packed_size(cpu->kernels, by_h, later),
-                                                  sizeof(float)));
+        ok = ok && (job->h_packed =
+                        ur_arena_take(s, ur_packed_size(cpu->kernels, by_h, later), sizeof(float)));
         ok = ok && (job->previous = ur_arena_take(s, later, sizeof(size_t)));
         if (f->h0)
-            ok = ok && (job->h0_packed = ur_arena_take(
-                            s, ur_packed_size(cpu->kernels, by_h, first), sizeof(float)));
+            ok = ok && (job->h0_packed = ur_arena_take(s, ur_packed_size(cpu->kernels, by_h, first),
+                                                       sizeof(float)));
         size_t *previous = job->previous;
         for (size_t t = 1; ok && t < r->steps; t++)
             for (size_t b = 0; b < ur_cpu_alive(r, t); b++)
