@@ -122,7 +122,12 @@ int ur_params_add(ur_params *p, const char *name, int ndim, const size_t *dim, u
 
 int ur_params_alias(ur_params *p, const char *name, int index)
 {
-    ur_param *entry = index < 0 ? NULL : new_entry(p, name);
+    if (index < 0 || p->failure.status != UR_OK)
+        return -1;
+    if (p->memory || (size_t)index >= p->count || ur_params_find(p, name) >= 0)
+        return fail(p, UR_INVALID,
+                    "parameter %s: an alias added twice, after sealing, or of nothing", name);
+    ur_param *entry = new_entry(p, name);
     if (!entry)
         return -1;
     const char *copy = entry->name;
@@ -172,6 +177,8 @@ ur_status ur_params_seal(ur_params *p, ur_err *err)
 {
     if (p->failure.status != UR_OK)
         return ur_fail(err, p->failure.status, "%s", p->failure.text);
+    if (p->memory)
+        return ur_fail(err, UR_INVALID, "these parameters are sealed already");
     const ur_allocator *a = &p->context->allocator;
     const ur_kernels *kernels = p->context->kernels;
     p->values = take_aligned(a, p->size);

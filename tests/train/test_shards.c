@@ -1,0 +1,158 @@
+/* test_shards.c - the cut of a batch and the tree that adds gradients up. */
+#include "support/contexts.h"
+#include "support/failing_alloc.h"
+#include "train/shards.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "base/threads.h"
+
+static void the_cut(void **state)
+{
+    (void)state;
+    for (size_t batch = 1; batch <= 2000; batch++) {
+        const size_t shards = ur_shard_count(batch);
+        assert_int_equal(shards & (shards - 1), 0);
+        assert_true(shards * UR_SHARD_ROWS >= batch);
+        assert_true(shards == 1 || shards / 2 * UR_SHARD_ROWS < batch); /* the smallest */
+        assert_int_equal(ur_shard_begin(batch, shards, 0), 0);
+        assert_int_equal(ur_shard_begin(batch, shards, shards), batch);
+        for (size_t s = 0; s < shards; s++) {
+            const size_t n = ur_shard_begin(batch, shards, s + 1) - ur_shard_begin(batch, shards, s);
+            assert_true(n == batch / shards || n == batch / shards + 1);
+        }
+    }
+    assert_int_equal(ur_shard_count(32), 1);
+    assert_int_equal(ur_shard_count(33), 2);
+    assert_int_equal(ur_shard_count(256), 8);
+    assert_int_equal(ur_shard_begin((size_t)1 << 20, 1 << 15, 1 << 15), (size_t)1 << 20);
+}
+
+enum { SIZE = 48, MOST = 16 };
+
+/* The tree written plainly: halves, left plus right. */
+static void tree(size_t shards, const float *leaf, float *sum)
+{
+    if (shards == 1) {
+        memcpy(sum, leaf, SIZE * sizeof *sum);
+        return;
+    }
+    float right[SIZE];
+    tree(shards / 2, leaf, sum);
+    tree(shards / 2, leaf + shards / 2 * SIZE, right);
+    for (int i = 0; i < SIZE; i++)
+        sum[i] += right[i];
+}
+
+typedef struct job {
+    ur_fold *fold;
+    const float *leaves;
+    size_t order[MOST];
+} job;
+
+static void give(void *arg, size_t task, int worker)
+{
+    (void)worker;
+    job *j = arg;
+    const size_t s = j->order[task];
+    float *x = ur_fold_take(j->fold);
+    assert_non_null(x);
+    for (int i = 0; i < SIZE; i++) {
+        assert_true(x[i] == 0.0f);
+        x[i] = j->leaves[s * SIZE + (size_t)i];
+    }
+    ur_fold_give(j->fold, s, x);
+}
+
+static void sums_do_not_depend_on_the_order(void **state)
+{
+    (void)state;
+    ur_pool *pool;
+    assert_int_equal(ur_pool_new(ur_default_allocator(), 3, &pool, NULL), UR_OK);
+    float *leaves = made_up_floats(1, MOST * SIZE, 1.0f), want[SIZE];
+    job j = {.leaves = leaves};
+    assert_int_equal(ur_fold_new(ur_default_allocator(), ur_kernels_find(NULL), SIZE,
+                                 MOST * UR_SHARD_ROWS, &j.fold, NULL),
+                     UR_OK);
+    for (size_t shards = 1; shards <= MOST; shards *= 2) {
+        tree(shards, leaves, want);
+        for (uint64_t round = 0; round < 40; round++) {
+            for (size_t i = 0; i < shards; i++)
+                j.order[i] = i;
+            for (size_t i = shards; i-- > 1;) { /* shuffled */
+                const size_t k = (size_t)((made_up(round, i) + 1.0f) * 0.5f * (float)i);
+                const size_t old = j.order[i];
+                j.order[i] = j.order[k];
+                j.order[k] = old;
+            }
+            ur_fold_start(j.fold, shards);
+            if (round % 2)
+                ur_pool_for(pool, shards, give, &j);
+            else
+                for (size_t i = 0; i < shards; i++)
+                    give(&j, i, 0);
+            same_floats("sum", "another order", want, ur_fold_sum(j.fold), SIZE);
+        }
+    }
+    ur_fold_start(j.fold, 8); /* given up half way */
+    give(&j, 0, 0);
+    ur_fold_free(j.fold);
+    ur_fold_free(NULL);
+    ur_pool_free(pool);
+    free(leaves);
+}
+
+/* In order, no more vectors are alive than the tree is deep. */
+static void few_vectors_are_alive(void **state)
+{
+    (void)state;
+    failing_alloc f;
+    failing_alloc_init(&f, 0, false);
+    float *leaves = made_up_floats(1, MOST * SIZE, 1.0f);
+    job j = {.leaves = leaves};
+    assert_int_equal(ur_fold_new(&f.hooks, ur_kernels_find(NULL), SIZE, MOST * UR_SHARD_ROWS,
+                                 &j.fold, NULL),
+                     UR_OK);
+    const size_t before = f.outstanding;
+    ur_fold_start(j.fold, MOST);
+    for (size_t i = 0; i < MOST; i++) {
+        j.order[i] = i;
+        give(&j, i, 0);
+    }
+    assert_true(f.outstanding - before <= 5);
+    f.fail_at = f.calls + 1;
+    assert_non_null(ur_fold_take(j.fold)); /* a spare one: takes no memory */
+    ur_fold_free(j.fold);
+    free(leaves);
+}
+
+static ur_status make(const ur_allocator *a, ur_err *err, void *arg)
+{
+    (void)arg;
+    ur_fold *fold;
+    const ur_status status = ur_fold_new(a, ur_kernels_find(NULL), SIZE, 256, &fold, err);
+    ur_fold_free(fold);
+    return status;
+}
+
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    assert_true(failing_alloc_sweep(make, NULL) > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_cut),
+        cmocka_unit_test(sums_do_not_depend_on_the_order),
+        cmocka_unit_test(few_vectors_are_alive),
+        cmocka_unit_test(every_allocation_may_fail),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
