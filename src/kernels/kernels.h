@@ -39,7 +39,7 @@ typedef enum ur_start {
 } ur_start;
 
 /* C = start + A B for panels [begin, end) of B: C(r, j) with r < m, sums over k.
- * A(r, i) = a[r*a_row + i*a_k]; C(r, j) = c[r*c_row + j]. */
+ * A(r, i) = a[r*a_row + i*a_k], where a_row or a_k is 1; C(r, j) = c[r*c_row + j]. */
 typedef struct ur_product {
     size_t m, k;
     const float *a;

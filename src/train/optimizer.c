@@ -79,13 +79,15 @@ void ur_trainer_apply(ur_trainer *t, const float *gradient, float scale)
     const ur_train_options *o = &t->options;
     const uint64_t step = t->progress.step + 1;
     step_job job = {.trainer = t, .gradient = gradient};
-    if (o->optimizer == UR_ADAM)
-        job.adam = (ur_adam){.beta1 = (float)o->beta1,
-                             .beta2 = (float)o->beta2,
-                             .eps = (float)o->eps,
-                             .step_size = (float)(o->lr / (1.0 - ur_power(o->beta1, step))),
-                             .inv_sqrt_bias2 = (float)(1.0 / sqrt(1.0 - ur_power(o->beta2, step))),
-                             .grad_scale = scale};
+    if (o->optimizer ==
+        UR_ADAM) /* the moments are weighted by float betas: so are their corrections */
+        job.adam = (ur_adam){
+            .beta1 = (float)o->beta1,
+            .beta2 = (float)o->beta2,
+            .eps = (float)o->eps,
+            .step_size = (float)(o->lr / (1.0 - ur_power((double)(float)o->beta1, step))),
+            .inv_sqrt_bias2 = (float)(1.0 / sqrt(1.0 - ur_power((double)(float)o->beta2, step))),
+            .grad_scale = scale};
     else
         job.sgd = (ur_sgd){.lr = (float)o->lr,
                            .momentum = (float)o->momentum,

@@ -62,7 +62,7 @@ static bool take_memory(ur_trainer *t)
         ok = ok && (t->moment2 = ur_alloc_zero(a, size, sizeof *t->moment2));
     ok = ok && (t->tapes = ur_alloc_zero(a, threads, sizeof(ur_tape *)));
     ok = ok && (t->order = ur_alloc(a, t->examples, sizeof *t->order));
-    ok = ok && (t->sorted = ur_alloc(a, t->options.batch, sizeof *t->sorted));
+    ok = ok && (t->sorted = ur_alloc(a, 2 * t->options.batch, sizeof *t->sorted));
     ok = ok && (t->shard_loss = ur_alloc(a, shards, sizeof *t->shard_loss));
     ok = ok && (t->shard_error = ur_alloc(a, shards, sizeof *t->shard_error));
     for (size_t i = 0; ok && i < threads; i++)
@@ -204,11 +204,7 @@ static ur_status run_batch(ur_trainer *t, size_t begin, size_t count, double *lo
     for (size_t i = 0; i < count; i++)
         positions += t->model->class_of->positions(t->model, t->data, t->sorted[i]);
     job.normaliser = positions ? (double)positions : 1.0;
-    size_t *scratch = ur_alloc(&t->context->allocator, count, sizeof *scratch);
-    if (!scratch)
-        return ur_no_memory(err, count * sizeof *scratch);
-    sort_by_length(t, t->sorted, scratch, count);
-    ur_free(&t->context->allocator, scratch);
+    sort_by_length(t, t->sorted, t->sorted + t->options.batch, count);
 
     const int threads = ur_context_threads(t->context);
     const bool team = job.shards < (size_t)threads;

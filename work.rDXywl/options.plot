@@ -1,5 +1,0 @@
-attention
-help
-json
-out
-quiet
