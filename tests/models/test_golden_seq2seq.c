@@ -63,11 +63,12 @@ static void run_case(const variant *v, const char *isa, int threads)
     size_t *steps;
     ur_pairs *pairs = pairs_of(&g, v->ragged, &steps);
     ur_context *context = context_of(isa, threads, NULL);
-    ur_seq2seq_config config = {
-        .vocabulary = golden_dim(&g, "encoder.embed.weight", 0),
-        .embed_size = golden_dim(&g, "encoder.embed.weight", 1),
-        .hidden_size = golden_dim(&g, "encoder.lstm.weight_hh_l0", 1),
-        .attention = v->attention, .peeky = v->peeky, .decoder_start = v->start};
+    ur_seq2seq_config config = {.vocabulary = golden_dim(&g, "encoder.embed.weight", 0),
+                                .embed_size = golden_dim(&g, "encoder.embed.weight", 1),
+                                .hidden_size = golden_dim(&g, "encoder.lstm.weight_hh_l0", 1),
+                                .attention = v->attention,
+                                .peeky = v->peeky,
+                                .decoder_start = v->start};
     config.format = (ur_pair_format){.question_width = golden_dim(&g, "questions", 1),
                                      .answer_steps = golden_dim(&g, "answers", 1) - 1,
                                      .start = golden_ints(&g, "answers", NULL)[0],
