@@ -14,8 +14,10 @@ static void instruction_sets_and_threads(void **state)
     double first_score[3] = {0};
     for (int i = 0; i < all.count; i++) {
         char folder[32];
-        const ur_run_settings settings = tiny_settings();
+        ur_run_settings settings = tiny_settings();
         const ur_seq2seq_config config = tiny_config();
+        settings.size = 72; /* batches of 64 and 8: two shards, and one for a team */
+        settings.train.epochs = 2;
         snprintf(folder, sizeof folder, "run%d", i);
         ur_run *run = run_created(all.at[i], folder, &settings, &config);
         run_trained(run);
@@ -63,7 +65,7 @@ static void other_settings(void **state)
             s.data = "builtin:additions";
             s.strip = variant == 1;
             s.train.batch = variant ? 20 : 64;
-            s.train.max_steps = 5;
+            s.train.max_steps = 3;
             s.train.optimizer = variant ? UR_SGD : UR_ADAM;
             s.train.momentum = 0.9;
             s.train.nesterov = variant == 2;
