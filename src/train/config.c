@@ -220,6 +220,7 @@ static ur_status parse_root(const ur_allocator *a, const ur_json_value *root, ur
     if (status != UR_OK || !settings)
         return status;
     const ur_json_value training = ur_json_member(root, "training");
+    settings->strip = c->format.strip;
     return parse_settings(a, &training, settings, err);
 }
 
