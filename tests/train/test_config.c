@@ -233,6 +233,18 @@ static void values_out_of_range(void **state)
     }
 }
 
+/* One key too many in each object, everything else in order. */
+static void surplus_keys(void **state)
+{
+    (void)state;
+    static const char *const first[][2] = {
+        {"version", "\"surplus\": 1, \"version\": 1,\n"},
+        {"form", "\"surplus\": 1, \"form\": \"ragged\",\n"},
+        {"data", "\"surplus\": 1, \"data\": \"builtin:dates\",\n"}};
+    for (size_t i = 0; i < sizeof first / sizeof *first; i++)
+        refused(with_line(first[i][0], first[i][1]), "surplus");
+}
+
 static void not_json(void **state)
 {
     (void)state;
@@ -274,6 +286,7 @@ int main(void)
         cmocka_unit_test(there_and_back),
         cmocka_unit_test(every_key_counts),
         cmocka_unit_test(values_out_of_range),
+        cmocka_unit_test(surplus_keys),
         cmocka_unit_test(not_json),
         cmocka_unit_test(every_allocation_may_fail),
     };

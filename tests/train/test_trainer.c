@@ -242,6 +242,10 @@ static void evaluation_does_not_depend_on_threads(void **state)
             if (threads == 1)
                 one = m;
             assert_int_equal(m.examples, n);
+            double sum = 0.0;
+            for (size_t i = 0; i < n; i++)
+                sum += 1.0 / (double)(i + 1);
+            assert_true(fabs(m.loss - sum) < 1e-12);
             assert_memory_equal(&m.loss, &one.loss, sizeof m.loss);
             ur_context_free(context);
         }
