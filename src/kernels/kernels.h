@@ -55,7 +55,7 @@ typedef struct ur_product {
     const int32_t *index; /* (m) */
 } ur_product;
 
-/* ---- elementwise work on rows (body_lstm.h) ----------------------------------------------- */
+/* ---- cells (body_lstm.h, body_gru.h) ----- ----------------------------------------------- */
 
 /* One step of an LSTM for `rows` sequences, units [begin, end), after the products:
  *   i f g o = sigma(pre_i) sigma(pre_f) tanh(pre_g) sigma(pre_o)
@@ -83,6 +83,44 @@ typedef struct ur_lstm_cell_back {
     const float *dh;     /* (rows, hidden) gradient that came back from the next step */
     float *dc;           /* (rows, hidden) in: of c, out: of c_prev */
 } ur_lstm_cell_back;
+
+/* One step of a GRU (Cho et al. 2014, in PyTorch's and cuDNN's form: reset after the product):
+ *   r = sigma(x_r + h_r),  z = sigma(x_z + h_z),  n = tanh(x_n + r h_n)
+ *   h = n + z (h_prev - n)
+ * where x_* and h_* are the products with the input and with h_prev, biases included. */
+typedef struct ur_gru_cell {
+    size_t rows, hidden;
+    float *gates;   /* (rows, gates_row): in x_r x_z x_n, out r z n */
+    float *h_gates; /* (rows, gates_row): h_r h_z h_n */
+    size_t gates_row;
+    const float *h_prev; /* (rows, hidden) */
+    float *h;            /* (rows, hidden) */
+} ur_gru_cell;
+
+/* Its backward. With dh = dh + dy:
+ *   dn = dh (1-z),  dz = dh (h_prev - n),  dr = dn' h_n   (' : through the activation)
+ * gates become the gradients of x_*, h_gates those of h_* (the last one dn' r), and dh what goes
+ * straight to h_prev: dh z. */
+typedef struct ur_gru_cell_back {
+    size_t rows, hidden;
+    float *gates, *h_gates;
+    size_t gates_row;
+    const float *h_prev; /* (rows, hidden) */
+    const float *dy;     /* (rows, hidden) or NULL */
+    float *dh;           /* (rows, hidden) */
+} ur_gru_cell_back;
+
+/* One step of an Elman network: h = tanh or relu of the pre-activations; backward: gates become
+ * (dh + dy) times the slope, which follows from h. */
+typedef struct ur_rnn_cell {
+    size_t rows, hidden;
+    bool relu;
+    float *gates; /* (rows, gates_row) */
+    size_t gates_row;
+    float *h;        /* (rows, hidden) */
+    const float *dy; /* backward: (rows, hidden) or NULL */
+    const float *dh; /* backward: (rows, hidden) */
+} ur_rnn_cell;
 
 /* ---- optimisers (body_optim.h) ------------------------------------------------------------ */
 
@@ -123,6 +161,10 @@ typedef struct ur_kernels {
 
     void (*lstm_cell)(const ur_lstm_cell *s, size_t begin, size_t end);
     void (*lstm_cell_back)(const ur_lstm_cell_back *s, size_t begin, size_t end);
+    void (*gru_cell)(const ur_gru_cell *s, size_t begin, size_t end);
+    void (*gru_cell_back)(const ur_gru_cell_back *s, size_t begin, size_t end);
+    void (*rnn_cell)(const ur_rnn_cell *s, size_t begin, size_t end);
+    void (*rnn_cell_back)(const ur_rnn_cell *s, size_t begin, size_t end);
 
     /* y[i] = f(x[i]), i < n; x and y may be the same. */
     void (*exp)(size_t n, const float *x, float *y);

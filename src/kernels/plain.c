@@ -7,6 +7,7 @@
 #include "kernels/body_math.h"
 #include "kernels/body_gemm.h"
 #include "kernels/body_lstm.h"
+#include "kernels/body_gru.h"
 #include "kernels/body_rows.h"
 #include "kernels/body_optim.h"
 

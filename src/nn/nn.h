@@ -13,6 +13,11 @@ int ur_layer_param(ur_params *params, const char *prefix, const char *name, size
 const float *ur_weight(const ur_tape *tape, int index);
 float *ur_weight_grad(const ur_tape *tape, int index);
 
+/* One layer in one direction; suffix: "l0", "l1_reverse". */
+ur_cell_layer ur_cell_add(ur_params *params, const char *prefix, const char *suffix,
+                          const struct ur_cell *cell, size_t input_size, size_t hidden_size,
+                          size_t proj_size, bool bias);
+
 /* Whether all ids are rows of the table; fails the tape when not. */
 bool ur_ids_in_range(ur_tape *tape, const ur_embedding_layer *layer, const ur_seq *ids);
 

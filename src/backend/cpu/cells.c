@@ -1,0 +1,14 @@
+/* cells.c - the list of cells. */
+#include "backend/cpu/recurrent.h"
+
+#include <string.h>
+
+const ur_cell *ur_cell_find(const char *name)
+{
+    static const ur_cell *const cells[] = {&ur_cell_rnn_tanh, &ur_cell_rnn_relu, &ur_cell_lstm,
+                                           &ur_cell_gru};
+    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++)
+        if (strcmp(cells[i]->name, name) == 0)
+            return cells[i];
+    return NULL;
+}

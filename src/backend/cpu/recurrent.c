@@ -1,0 +1,251 @@
+/* recurrent.c - one recurrent layer over a ragged batch, forward.
+ *
+ *   a_t = W_ih x_t + b_ih + W_hh h_{t-1} + b_hh,   (m_t, c_t) = cell(a_t, h_{t-1}, c_{t-1})
+ *   h_t = m_t, or W_hr m_t with a projection
+ *
+ * Rows are step-major, longest sequence first, so step t works on the first rows of step t-1. A
+ * member computes a range of units: all gates of them, their cell and their output; h of the
+ * others is needed once per step, hence one barrier per step (a second one before a projection).
+ * The chain of a pre-activation runs from the bias over x, then over h; a split cell has two
+ * chains. Inputs that are rows of a table (embedded symbols) have the first part of that chain
+ * computed once per row of the table: the same chain, the same bits. */
+#include "backend/cpu/recurrent.h"
+
+#include <string.h>
+
+/* Input products run in chunks of steps, so that scratch does not grow with the length. */
+enum { CHUNK_FLOATS = 64 * 1024 };
+
+size_t ur_recurrent_gates_row(const ur_cell *cell, size_t hidden)
+{
+    return cell->gates * hidden + 16;
+}
+
+/* Rows of a (B, width) tensor by caller's index -> by place; NULL source: zeros. */
+static void states_in(const ur_layout *r, size_t width, const float *by_index, float *by_place)
+{
+    if (!by_index) {
+        memset(by_place, 0, r->batch * width * sizeof *by_place);
+        return;
+    }
+    for (size_t place = 0; place < r->batch; place++)
+        memcpy(by_place + place * width, by_index + r->sequence[place] * width,
+               width * sizeof *by_place);
+}
+
+typedef struct forward_job {
+    const ur_kernels *kernels;
+    const ur_cpu_recurrent *op;
+    float *bias;    /* (GH) where the input's chain starts */
+    float *h0;      /* (B, R) by place */
+    float *c_state; /* (B, H) by place: c0, and where c is not saved the running c */
+    float *gates;   /* where gates are not saved: a chunk */
+    float *h_gates; /* where they are not saved: (B, gates_row) of one step */
+    float *m;       /* where it is not saved: (B, H) of one step */
+    float *table;   /* (table_rows, gates_row) bias + W_ih x of every row of the table */
+} forward_job;
+
+static ur_columns gate_columns(const ur_cpu_recurrent *op)
+{
+    return (ur_columns){op->cell->gates, op->hidden};
+}
+
+static size_t chunk_end(const ur_cpu_recurrent *op, size_t begin)
+{
+    const ur_layout *r = op->rows;
+    const size_t limit = CHUNK_FLOATS / op->gates_row;
+    size_t end = begin + 1;
+    while (end < r->steps && r->offset[end + 1] - r->offset[begin] <= limit)
+        end++;
+    return end;
+}
+
+/* bias + W_ih x of `rows` inputs, this member's panels. */
+static void input_product(const forward_job *job, ur_range mine, size_t rows, const float *x,
+                          float *out)
+{
+    const ur_cpu_recurrent *op = job->op;
+    const ur_product product = {
+        .m = rows,
+        .k = op->input,
+        .a = x,
+        .a_row = op->input,
+        .a_k = 1,
+        .b = op->w_ih,
+        .columns = gate_columns(op),
+        .c = out,
+        .c_row = op->gates_row,
+        .start = UR_START_BIAS,
+        .bias = job->bias,
+    };
+    job->kernels->product(&product, mine.begin, mine.end);
+}
+
+/* What the cell works on in step t. */
+static ur_cell_step step_of(const forward_job *job, size_t t, float *gates)
+{
+    const ur_cpu_recurrent *op = job->op;
+    const ur_layout *r = op->rows;
+    const size_t row = r->offset[t], hidden = op->hidden, width = ur_recurrent_width(op);
+    float *h = op->y + row * width;
+    return (ur_cell_step){
+        .rows = ur_cpu_alive(r, t),
+        .hidden = hidden,
+        .gates = gates,
+        .gates_row = op->gates_row,
+        .h_gates = op->h_gates ? op->h_gates + row * op->gates_row : job->h_gates,
+        .h_prev = t ? op->y + r->offset[t - 1] * width : job->h0,
+        .c_prev = op->c && t ? op->c + r->offset[t - 1] * hidden : job->c_state,
+        .c = op->c ? op->c + row * hidden : job->c_state,
+        .h = !op->proj ? h
+             : op->m   ? op->m + row * hidden
+                       : job->m,
+    };
+}
+
+/* One step of this member's panels, whose gates then stay in L1 for the cell. */
+static void step(const forward_job *job, ur_range mine, size_t t, const ur_cell_step *s)
+{
+    const ur_cpu_recurrent *op = job->op;
+    const ur_kernels *k = job->kernels;
+    const size_t hidden = op->hidden, width = ur_recurrent_width(op);
+    const size_t wide = op->cell->gates > 1 ? k->lanes : UR_PANEL_VECTORS * k->lanes;
+    ur_product recurrent = {
+        .m = s->rows,
+        .k = width,
+        .a = s->h_prev,
+        .a_row = width,
+        .a_k = 1,
+        .b = op->w_hh,
+        .columns = gate_columns(op),
+        .c = s->gates,
+        .c_row = op->gates_row,
+        .start = UR_START_C,
+    };
+    if (op->ids) {
+        recurrent.start = UR_START_ROWS;
+        recurrent.table = job->table;
+        recurrent.table_row = op->gates_row;
+        recurrent.index = op->ids + op->rows->offset[t];
+    }
+    if (op->cell->split) {
+        recurrent.start = UR_START_BIAS;
+        recurrent.bias = op->b_hh;
+        recurrent.c = s->h_gates;
+    }
+    for (size_t p = mine.begin; p < mine.end; p++) {
+        const size_t u = p * wide, left = hidden - u;
+        k->product(&recurrent, p, p + 1);
+        op->cell->forward(k, s, u, u + (left < wide ? left : wide));
+    }
+}
+
+/* h = m W_hr^T, shared by columns. */
+static void project(const forward_job *job, const ur_member *me, size_t t, const ur_cell_step *s)
+{
+    const ur_cpu_recurrent *op = job->op;
+    const ur_product product = {
+        .m = s->rows,
+        .k = op->hidden,
+        .a = s->h,
+        .a_row = op->hidden,
+        .a_k = 1,
+        .b = op->w_hr,
+        .columns = {1, op->proj},
+        .c = op->y + op->rows->offset[t] * op->proj,
+        .c_row = op->proj,
+        .start = UR_START_BIAS,
+    };
+    ur_barrier(me);
+    ur_product_part(job->kernels, me, &product);
+}
+
+static void forward_member(void *arg, const ur_member *me)
+{
+    const forward_job *job = arg;
+    const ur_cpu_recurrent *op = job->op;
+    const ur_layout *r = op->rows;
+    const ur_range mine = ur_my_range(me, job->kernels->panels(gate_columns(op)));
+    const bool looked_up = op->ids && !op->cell->split;
+
+    if (op->ids)
+        input_product(job, mine, op->table_rows, op->x, job->table);
+    for (size_t t0 = 0, t1; t0 < r->steps; t0 = t1) {
+        t1 = chunk_end(op, t0);
+        const size_t first = r->offset[t0], rows = r->offset[t1] - first;
+        float *chunk = op->gates ? op->gates + first * op->gates_row : job->gates;
+        if (!op->ids)
+            input_product(job, mine, rows, op->x + first * op->input, chunk);
+        else if (!looked_up)
+            ur_gather_panels(job->kernels, gate_columns(op), mine, rows, op->ids + first,
+                             job->table, chunk, op->gates_row);
+        for (size_t t = t0; t < t1; t++) {
+            const ur_cell_step s = step_of(job, t, chunk + (r->offset[t] - first) * op->gates_row);
+            step(job, mine, t, &s);
+            if (op->proj)
+                project(job, me, t, &s);
+            ur_barrier(me);
+        }
+    }
+}
+
+static void last_states(const ur_cpu_recurrent *op, const forward_job *job)
+{
+    const ur_layout *r = op->rows;
+    const size_t hidden = op->hidden, width = ur_recurrent_width(op);
+    for (size_t place = 0; place < r->batch; place++) {
+        const size_t b = r->sequence[place], length = r->length[b];
+        const size_t row = length ? r->offset[length - 1] + place : 0;
+        memcpy(op->h_n + b * width, length ? op->y + row * width : job->h0 + place * width,
+               width * sizeof(float));
+        if (op->c_n)
+            memcpy(op->c_n + b * hidden,
+                   length && op->c ? op->c + row * hidden : job->c_state + place * hidden,
+                   hidden * sizeof(float));
+    }
+}
+
+static bool take_scratch(const ur_cpu *cpu, forward_job *job)
+{
+    const ur_cpu_recurrent *op = job->op;
+    const ur_layout *r = op->rows;
+    const size_t first = r->steps ? ur_cpu_alive(r, 0) : 0;
+    ur_arena *s = cpu->scratch;
+    bool ok = (job->bias = ur_arena_take_zero(s, op->cell->gates * op->hidden, sizeof(float)));
+    ok = ok && (job->h0 = ur_arena_take(s, r->batch * ur_recurrent_width(op), sizeof(float)));
+    if (op->cell->has_c)
+        ok = ok && (job->c_state = ur_arena_take(s, r->batch * op->hidden, sizeof(float)));
+    if (!op->gates) {
+        const size_t limit = CHUNK_FLOATS / op->gates_row;
+        ok = ok && (job->gates = ur_arena_take(s, (first > limit ? first : limit) * op->gates_row,
+                                               sizeof(float)));
+    }
+    if (op->cell->split && !op->h_gates)
+        ok = ok && (job->h_gates = ur_arena_take(s, first * op->gates_row, sizeof(float)));
+    if (op->proj && !op->m)
+        ok = ok && (job->m = ur_arena_take(s, first * op->hidden, sizeof(float)));
+    if (op->ids)
+        ok = ok && (job->table = ur_arena_take(s, op->table_rows * op->gates_row, sizeof(float)));
+    return ok;
+}
+
+bool ur_cpu_recurrent_forward(const ur_cpu *cpu, const ur_cpu_recurrent *op)
+{
+    const ur_mark mark = ur_arena_mark(cpu->scratch);
+    forward_job job = {.kernels = cpu->kernels, .op = op};
+    const bool ok = take_scratch(cpu, &job);
+    if (ok) {
+        const size_t gates = op->cell->gates * op->hidden;
+        if (op->b_ih)
+            cpu->kernels->add(gates, op->b_ih, job.bias);
+        if (op->b_hh && !op->cell->split)
+            cpu->kernels->add(gates, op->b_hh, job.bias);
+        states_in(op->rows, ur_recurrent_width(op), op->h0, job.h0);
+        if (op->cell->has_c)
+            states_in(op->rows, op->hidden, op->c0, job.c_state);
+        ur_team_run(cpu->team, forward_member, &job);
+        last_states(op, &job);
+    }
+    ur_arena_rewind(cpu->scratch, mark);
+    return ok;
+}

@@ -1,0 +1,80 @@
+/* recurrent.h - one layer of a recurrent network over a ragged batch, all steps in one operation.
+ *
+ * What all cells share - products, chunks, teams, states, projection - is here; what a cell does
+ * between the products of a step is a ur_cell, each in its own file. */
+#ifndef UR_BACKEND_CPU_RECURRENT_H
+#define UR_BACKEND_CPU_RECURRENT_H
+
+#include "backend/cpu/cpu.h"
+
+/* One step of a cell. Gates are those of W_ih x + W_hh h (with biases); a split cell has the two
+ * products apart, in gates and h_gates. */
+typedef struct ur_cell_step {
+    size_t rows, hidden;
+    float *gates, *h_gates; /* (rows, gates_row) */
+    size_t gates_row;
+    const float *h_prev, *c_prev; /* (rows, hidden) */
+    float *h, *c;                 /* (rows, hidden); h before projection */
+    /* backward only */
+    const float *dy; /* (rows, hidden) or NULL */
+    float *dh, *dc;  /* (rows, hidden): from the next step in, to the previous one out */
+} ur_cell_step;
+
+typedef struct ur_cell {
+    const char *name;
+    size_t gates; /* W_ih and W_hh have gates * hidden rows */
+    bool has_c, split;
+    bool direct; /* backward leaves in dh what reaches h_prev other than through W_hh */
+    void (*forward)(const ur_kernels *k, const ur_cell_step *s, size_t begin, size_t end);
+    void (*backward)(const ur_kernels *k, const ur_cell_step *s, size_t begin, size_t end);
+} ur_cell;
+
+extern const ur_cell ur_cell_rnn_tanh, ur_cell_rnn_relu, ur_cell_lstm, ur_cell_gru;
+
+/* The cell of that name (rnn_tanh, rnn_relu, lstm, gru), or NULL. */
+const ur_cell *ur_cell_find(const char *name);
+
+/* A forward pass. R is the width of h: proj where there is a projection, else hidden; G the
+ * cell's gates. Rows of gates are gates_row floats apart. */
+typedef struct ur_cpu_recurrent {
+    const ur_cell *cell;
+    const ur_layout *rows; /* step-major */
+    size_t input, hidden, proj, gates_row;
+    const float *w_ih, *w_hh; /* packed by rows, gated: (GH, I) and (GH, R) */
+    const float *w_hr;        /* packed by rows: (P, H); NULL without projection */
+    const float *b_ih, *b_hh; /* (GH), or NULL both */
+    const float *x;           /* (rows, I); or, where the inputs are rows of a table, that: */
+    const int32_t *ids;       /* (rows) NULL: x is (rows, I). Row r's input is x[ids[r]] */
+    size_t table_rows;        /* of x, then */
+    const float *h0, *c0;     /* (B, R), (B, H) by caller's index; NULL: zeros */
+    float *y;                 /* (rows, R) out */
+    float *gates, *h_gates;   /* (rows, gates_row) out, saved for backward; NULL: not saved */
+    float *c;                 /* (rows, H) out, likewise; NULL too for a cell without c */
+    float *m;                 /* (rows, H) h before projection, likewise; NULL too without one */
+    float *h_n, *c_n;         /* (B, R), (B, H) by caller's index, out; c_n NULL without c */
+} ur_cpu_recurrent;
+
+static inline size_t ur_recurrent_width(const ur_cpu_recurrent *op)
+{
+    return op->proj ? op->proj : op->hidden;
+}
+
+/* Floats in a row of gates: not a power of two, which would crowd a few cache sets. */
+size_t ur_recurrent_gates_row(const ur_cell *cell, size_t hidden);
+
+bool ur_cpu_recurrent_forward(const ur_cpu *cpu, const ur_cpu_recurrent *op);
+
+/* Gradients; every d* is added to. dx dh0 dc0 may be NULL, dy dh_n dc_n too (zeros). gates and
+ * h_gates are overwritten by the gradients of the pre-activations. */
+typedef struct ur_cpu_recurrent_back {
+    const ur_cpu_recurrent *forward;
+    const float *w_ih, *w_hh, *w_hr; /* packed by columns: (I of GH), (R of GH), (H of P) */
+    const float *dy;                 /* (rows, R) */
+    const float *dh_n, *dc_n;        /* (B, R), (B, H) */
+    float *dx, *dh0, *dc0;           /* dx is shaped like x: with ids, the table's gradient */
+    float *dw_ih, *dw_hh, *db_ih, *db_hh, *dw_hr; /* NULL: not wanted */
+} ur_cpu_recurrent_back;
+
+bool ur_cpu_recurrent_backward(const ur_cpu *cpu, const ur_cpu_recurrent_back *op);
+
+#endif
