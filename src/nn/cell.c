@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "backend/cpu/recurrent.h"
 
@@ -127,9 +128,11 @@ static bool check_shapes(ur_tape *tape, const ur_cell_layer *l, const ur_tensor 
 {
     const char *name = l->cell->name;
     if (x->ndim != 2 || x->dim[1] != l->input_size) {
-        ur_tape_fail(tape, UR_INVALID,
-                     "%s_forward: input has %zu features, weight_ih wants %zu [x %s]", name,
-                     x->dim[x->ndim - 1], l->input_size, ur_shape(x).text);
+        const char *weight = ur_params_entry(tape->params, (size_t)l->weight_ih)->name;
+        const char *dot = strrchr(weight, '.');
+        ur_tape_fail(tape, UR_INVALID, "%s_forward: input has %zu features, %s wants %zu [x %s]",
+                     name, x->dim[x->ndim - 1], dot ? dot + 1 : weight, l->input_size,
+                     ur_shape(x).text);
         return false;
     }
     if (s.c && !l->cell->has_c) {
