@@ -88,9 +88,31 @@ typedef struct cell_node {
     ur_cpu_recurrent op;
 } cell_node;
 
-static const float *packed(const ur_tape *tape, int pack)
+static const float *data_of(const ur_params *params, int index)
 {
-    return pack < 0 ? NULL : ur_params_packed(tape->params, pack);
+    return index < 0 ? NULL
+                     : ur_params_data(params) + ur_params_entry(params, (size_t)index)->offset;
+}
+
+static const float *packed_of(const ur_params *params, int pack)
+{
+    return pack < 0 ? NULL : ur_params_packed(params, pack);
+}
+
+ur_cpu_recurrent ur_cell_operation(const ur_params *params, const ur_cell_layer *l)
+{
+    return (ur_cpu_recurrent){
+        .cell = l->cell,
+        .input = l->input_size,
+        .hidden = l->hidden_size,
+        .proj = l->proj_size,
+        .gates_row = ur_recurrent_gates_row(l->cell, l->hidden_size),
+        .w_ih = packed_of(params, l->pack_ih),
+        .w_hh = packed_of(params, l->pack_hh),
+        .w_hr = packed_of(params, l->pack_hr),
+        .b_ih = data_of(params, l->bias_ih),
+        .b_hh = data_of(params, l->bias_hh),
+    };
 }
 
 static void cell_back(ur_tape *tape, ur_node *node)
@@ -102,9 +124,9 @@ static void cell_back(ur_tape *tape, ur_node *node)
     const ur_cell_layer *l = n->layer;
     const ur_cpu_recurrent_back back = {
         .forward = &n->op,
-        .w_ih = packed(tape, l->pack_ih_back),
-        .w_hh = packed(tape, l->pack_hh_back),
-        .w_hr = packed(tape, l->pack_hr_back),
+        .w_ih = packed_of(tape->params, l->pack_ih_back),
+        .w_hh = packed_of(tape->params, l->pack_hh_back),
+        .w_hr = packed_of(tape->params, l->pack_hr_back),
         .dy = n->y->grad,
         .dh_n = n->h_n->grad,
         .dc_n = dc_n,
@@ -189,24 +211,13 @@ static ur_rnn_out run(ur_tape *tape, const ur_cell_layer *l, ur_tensor *x, const
                       const ur_layout *rows, ur_state initial)
 {
     const ur_rnn_out nothing = {0};
-    ur_cpu_recurrent op = {
-        .cell = l->cell,
-        .rows = rows,
-        .input = l->input_size,
-        .hidden = l->hidden_size,
-        .proj = l->proj_size,
-        .gates_row = ur_recurrent_gates_row(l->cell, l->hidden_size),
-        .w_ih = packed(tape, l->pack_ih),
-        .w_hh = packed(tape, l->pack_hh),
-        .w_hr = packed(tape, l->pack_hr),
-        .b_ih = ur_weight(tape, l->bias_ih),
-        .b_hh = ur_weight(tape, l->bias_hh),
-        .x = ur_floats(x),
-        .ids = ids,
-        .table_rows = x->dim[0],
-        .h0 = initial.h ? ur_floats(initial.h) : NULL,
-        .c0 = initial.c ? ur_floats(initial.c) : NULL,
-    };
+    ur_cpu_recurrent op = ur_cell_operation(tape->params, l);
+    op.rows = rows;
+    op.x = ur_floats(x);
+    op.ids = ids;
+    op.table_rows = x->dim[0];
+    op.h0 = initial.h ? ur_floats(initial.h) : NULL;
+    op.c0 = initial.c ? ur_floats(initial.c) : NULL;
     const ur_rnn_out out = {
         .y = ur_seq_new(tape, ur_rows_new(tape, rows->rows, width_of(l)), rows),
         .h_n = ur_rows_new(tape, rows->batch, width_of(l)),
