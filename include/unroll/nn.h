@@ -145,6 +145,60 @@ ur_rnn_out ur_rnn_embedded(ur_tape *tape, const ur_rnn_stack *stack,
                            const ur_embedding_layer *embedding, const ur_seq *ids,
                            ur_state initial);
 
+/* ---- recurrent layers, one step at a time -------------------------------------------------- */
+
+/* A stack of layers in real time: made once, then a step at a time for B sequences side by side,
+ * without allocation, lock or system call, on the calling thread. The same bits as ur_rnn over the
+ * whole sequences; drop-out is off. A stream reads the parameters, which must outlive it and must
+ * not change during a step; streams of different threads may share them. */
+typedef struct ur_stream ur_stream;
+
+/* States start as zeros. UR_UNSUPPORTED for a bidirectional stack. The context is the parameters'
+ * own, or one of the same instruction set. */
+ur_status ur_stream_new(ur_context *context, const ur_params *params, const ur_rnn_stack *stack,
+                        size_t sequences, ur_stream **out, ur_err *err);
+void ur_stream_free(ur_stream *stream);
+
+/* x (B, input) -> y (B, ur_rnn_width). The two must not overlap. */
+void ur_stream_step(ur_stream *stream, const float *x, float *y);
+
+/* The state as floats: h (N, B, R), then c (N, B, hidden) where the cell has one; to the caller's
+ * memory and back. */
+size_t ur_stream_state_size(const ur_stream *stream);
+void ur_stream_state_save(const ur_stream *stream, float *state);
+void ur_stream_state_load(ur_stream *stream, const float *state);
+
+/* Zeros, for all sequences or for one of them (a number that is none does nothing). */
+void ur_stream_reset(ur_stream *stream);
+void ur_stream_reset_sequence(ur_stream *stream, size_t sequence);
+
+/* ---- states carried from batch to batch --------------------------------------------------- */
+
+/* Truncated back-propagation through time (Williams and Peng 1990): the states of `sequences`
+ * sequences between batches, outside of any tape. What comes out of a carry is an input without
+ * gradient: backward ends there.
+ *     ur_rnn_out out = ur_rnn(tape, &stack, x, ur_carry_state(tape, carry, batch, NULL));
+ *     ur_carry_take(tape, carry, batch, NULL, out);
+ * sequence (batch): which of them the batch holds, NULL for the first `batch` in order. Tapes may
+ * use different sequences of one carry at the same time. */
+typedef struct ur_carry ur_carry;
+
+/* States start as zeros. */
+ur_status ur_carry_new(ur_context *context, const ur_rnn_stack *stack, size_t sequences,
+                       ur_carry **out, ur_err *err);
+void ur_carry_free(ur_carry *carry);
+
+ur_state ur_carry_state(ur_tape *tape, const ur_carry *carry, size_t batch,
+                        const size_t *sequence);
+/* Keeps h_n and c_n of a batch; nothing when the tape failed. */
+void ur_carry_take(ur_tape *tape, ur_carry *carry, size_t batch, const size_t *sequence,
+                   ur_rnn_out out);
+
+void ur_carry_reset(ur_carry *carry);
+/* All states, in the order of ur_stream_state_save: to be saved with a training run. */
+size_t ur_carry_size(const ur_carry *carry);
+float *ur_carry_values(ur_carry *carry);
+
 /* ---- attention ---------------------------------------------------------------------------- */
 
 /* Attention weights of a ragged batch: those of sequence b are a (Tq, Tk) matrix at
