@@ -138,6 +138,8 @@ static ur_rnn_out run_stack(ur_tape *tape, const ur_rnn_stack *stack, input in, 
     ur_tensor *h_n[2 * UR_MOST_LAYERS], *c_n[2 * UR_MOST_LAYERS];
     if (!in.x || !ur_tape_ok(tape) || !check_state(tape, stack, initial))
         return nothing;
+    const ur_order order = in.x->layout->order;
+    in.x = ur_reorder(tape, in.x, UR_STEP_MAJOR); /* once, so that all sums run the same way */
     for (size_t layer = 0, i = 0; layer < c->num_layers; layer++) {
         ur_seq *y[2] = {NULL, NULL};
         for (size_t d = 0; d < directions(c); d++, i++) {
@@ -154,7 +156,7 @@ static ur_rnn_out run_stack(ur_tape *tape, const ur_rnn_stack *stack, input in, 
     }
     if (!ur_tape_ok(tape))
         return nothing;
-    const ur_rnn_out out = {in.x, ur_stack(tape, stack->count, h_n),
+    const ur_rnn_out out = {ur_reorder(tape, in.x, order), ur_stack(tape, stack->count, h_n),
                             c_n[0] ? ur_stack(tape, stack->count, c_n) : NULL};
     return ur_tape_ok(tape) ? out : nothing;
 }
