@@ -1,5 +1,5 @@
-/* test_carry.c - states carried from batch to batch: windows give the bytes of the whole sequence, and
- * no gradient passes from one to the one before. */
+/* test_carry.c - states carried from batch to batch: windows give the bytes of the whole sequence,
+ * and no gradient passes from one to the one before. */
 #include "support/contexts.h"
 #include "support/failing_alloc.h"
 #include "unroll/nn.h"

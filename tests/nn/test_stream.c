@@ -1,4 +1,4 @@
-/* test_stream.c - recurrent stacks one step at a time: the same bytes as the whole sequence, state to
+/* test_stream.c - recurrent stacks one step at a time: the bytes of the whole sequence, states to
  * the caller and back, nothing taken after creation. */
 #include "support/contexts.h"
 #include "support/failing_alloc.h"
