@@ -66,7 +66,7 @@ static inline __attribute__((always_inline)) void rnn_units(const ur_rnn_cell *s
                                                             size_t u, const bool whole, size_t n)
 {
     const vf x = LOAD(s->gates + r * s->gates_row + u);
-    STORE(s->h + r * s->hidden + u, s->relu ? v_max(x, v_zero()) : v_tanh(x));
+    STORE(s->h + r * s->hidden + u, s->relu ? v_max(v_zero(), x) : v_tanh(x));
 }
 
 static void rnn_cell(const ur_rnn_cell *s, size_t begin, size_t end)
