@@ -71,14 +71,19 @@ typedef struct ur_rnn_out {
 } ur_rnn_out;
 typedef ur_rnn_out ur_lstm_out;
 
+enum { UR_CELL_EXTRA = 4 }; /* most parameters that a cell has beside the usual ones */
+
 /* One layer in one direction of any cell: with G the cell's gates (rnn 1, lstm 4, gru 3),
  * PREFIX.weight_ih_SUFFIX (GH, I), weight_hh_SUFFIX (GH, R), bias_ih_SUFFIX and bias_hh_SUFFIX (GH),
- * and with a projection weight_hr_SUFFIX (P, H). Gates in PyTorch's order: i f g o; r z n. */
+ * and with a projection weight_hr_SUFFIX (P, H). Gates in PyTorch's order: i f g o; r z n.
+ * lstm_peephole also has weight_ci_SUFFIX, weight_cf_SUFFIX, weight_co_SUFFIX (H). */
 typedef struct ur_cell_layer {
     const struct ur_cell *cell;
     size_t input_size, hidden_size, proj_size;
     int weight_ih, weight_hh, bias_ih, bias_hh, weight_hr; /* -1: has none */
+    int extra[UR_CELL_EXTRA];                              /* -1: has none */
     int pack_ih, pack_hh, pack_hr, pack_ih_back, pack_hh_back, pack_hr_back;
+    int pack_late, pack_late_back;
 } ur_cell_layer;
 typedef ur_cell_layer ur_lstm_layer;
 
@@ -110,7 +115,10 @@ ur_state ur_lstm_step(ur_tape *tape, const ur_lstm_layer *layer, ur_tensor *x, u
 /* A stack of layers, in one direction or both: torch.nn.RNN, nn.LSTM, nn.GRU with the same options
  * and parameter names. */
 typedef struct ur_rnn_config {
-    const char *cell; /* "lstm", "gru", "rnn_tanh", "rnn_relu" */
+    const char *cell; /* "lstm", "gru", "rnn_tanh", "rnn_relu"; and what PyTorch lacks:
+                         "gru_original" (reset before the product: Cho et al. 2014; ONNX's
+                         linear_before_reset = 0), parameters as gru;
+                         "lstm_peephole" (Gers and Schmidhuber 2000, ONNX's three diagonals) */
     size_t input_size, hidden_size;
     size_t proj_size;  /* lstm only; 0: none. Less than hidden_size */
     size_t num_layers; /* 1 to UR_MOST_LAYERS */
@@ -188,8 +196,7 @@ ur_status ur_carry_new(ur_context *context, const ur_rnn_stack *stack, size_t se
                        ur_carry **out, ur_err *err);
 void ur_carry_free(ur_carry *carry);
 
-ur_state ur_carry_state(ur_tape *tape, const ur_carry *carry, size_t batch,
-                        const size_t *sequence);
+ur_state ur_carry_state(ur_tape *tape, const ur_carry *carry, size_t batch, const size_t *sequence);
 /* Keeps h_n and c_n of a batch; nothing when the tape failed. */
 void ur_carry_take(ur_tape *tape, ur_carry *carry, size_t batch, const size_t *sequence,
                    ur_rnn_out out);

@@ -8,6 +8,7 @@
 #include "kernels/body_gemm.h"
 #include "kernels/body_lstm.h"
 #include "kernels/body_gru.h"
+#include "kernels/body_cells.h"
 #include "kernels/body_rows.h"
 #include "kernels/body_optim.h"
 

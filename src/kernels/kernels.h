@@ -55,7 +55,7 @@ typedef struct ur_product {
     const int32_t *index; /* (m) */
 } ur_product;
 
-/* ---- cells (body_lstm.h, body_gru.h) ----- ----------------------------------------------- */
+/* ---- cells (body_lstm.h, body_gru.h, body_cells.h) ----------------------------------------- */
 
 /* One step of an LSTM for `rows` sequences, units [begin, end), after the products:
  *   i f g o = sigma(pre_i) sigma(pre_f) tanh(pre_g) sigma(pre_o)
@@ -122,6 +122,39 @@ typedef struct ur_rnn_cell {
     const float *dh; /* backward: (rows, hidden) */
 } ur_rnn_cell;
 
+/* An LSTM with peepholes (Gers and Schmidhuber 2000, as ONNX has it): three diagonals that let the
+ * gates see the cell.
+ *   i = sigma(pre_i + p_i c_prev),  f = sigma(pre_f + p_f c_prev),  g = tanh(pre_g)
+ *   c = f c_prev + i g,  o = sigma(pre_o + p_o c),  h = o tanh(c) */
+typedef struct ur_peephole_cell {
+    ur_lstm_cell lstm;
+    const float *p_i, *p_f, *p_o; /* (hidden) */
+} ur_peephole_cell;
+
+/* Its backward: what the gates' gradients add to those of c, c_prev and the diagonals. */
+typedef struct ur_peephole_cell_back {
+    ur_lstm_cell_back lstm;
+    const float *p_i, *p_f, *p_o; /* (hidden) */
+    float *dp_i, *dp_f, *dp_o;    /* (hidden), added to, rows in order */
+} ur_peephole_cell_back;
+
+/* A GRU in its original form (Cho et al. 2014; ONNX's linear_before_reset = 0): reset before the
+ * product, which makes two products of a step. gru_reset stands between them, gru_original after:
+ *   r = sigma(pre_r),  z = sigma(pre_z),  reset = r h_in     (h_in: h_prev, or h_prev masked)
+ *   n = tanh(pre_n),  h = n + z (h_prev - n)
+ * Backward: gru_original_back leaves gradients in the gates z and n, and dh z in dh; then, d_reset
+ * being known, gru_reset_back leaves that of r, and adds d_reset r to d_in. */
+typedef struct ur_gru_original {
+    size_t rows, hidden;
+    float *gates; /* (rows, gates_row) r z n */
+    size_t gates_row;
+    const float *h_in, *h_prev; /* (rows, hidden) */
+    float *reset;               /* (rows, hidden); backward: its gradient */
+    float *h;                   /* (rows, hidden) */
+    const float *dy;            /* backward: (rows, hidden) or NULL */
+    float *dh, *d_in; /* backward: (rows, hidden), of h_prev and of h_in, may be the same */
+} ur_gru_original;
+
 /* ---- optimisers (body_optim.h) ------------------------------------------------------------ */
 
 /* Adam (Kingma and Ba 2015, PyTorch's form): g = grad*grad_scale + weight_decay*w
@@ -165,6 +198,12 @@ typedef struct ur_kernels {
     void (*gru_cell_back)(const ur_gru_cell_back *s, size_t begin, size_t end);
     void (*rnn_cell)(const ur_rnn_cell *s, size_t begin, size_t end);
     void (*rnn_cell_back)(const ur_rnn_cell *s, size_t begin, size_t end);
+    void (*peephole_cell)(const ur_peephole_cell *s, size_t begin, size_t end);
+    void (*peephole_cell_back)(const ur_peephole_cell_back *s, size_t begin, size_t end);
+    void (*gru_reset)(const ur_gru_original *s, size_t begin, size_t end);
+    void (*gru_reset_back)(const ur_gru_original *s, size_t begin, size_t end);
+    void (*gru_original)(const ur_gru_original *s, size_t begin, size_t end);
+    void (*gru_original_back)(const ur_gru_original *s, size_t begin, size_t end);
 
     /* y[i] = f(x[i]), i < n; x and y may be the same. */
     void (*exp)(size_t n, const float *x, float *y);

@@ -27,7 +27,9 @@ ur_cell_layer ur_cell_add(ur_params *params, const char *prefix, const char *suf
                        .bias_hh = -1,
                        .weight_hr = -1,
                        .pack_hr = -1,
-                       .pack_hr_back = -1};
+                       .pack_hr_back = -1,
+                       .pack_late = -1,
+                       .pack_late_back = -1};
     const struct {
         const char *name;
         int *to;
@@ -44,10 +46,23 @@ ur_cell_layer ur_cell_add(ur_params *params, const char *prefix, const char *suf
         if (all[i].wanted)
             *all[i].to = ur_layer_param(params, prefix, name, all[i].rows, all[i].columns);
     }
+    for (size_t i = 0; i < UR_CELL_EXTRA; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s_%s", cell->own[i].name ? cell->own[i].name : "", suffix);
+        l.extra[i] = cell->own[i].name
+                         ? ur_layer_param(params, prefix, name, cell->own[i].size * hidden_size, 0)
+                         : -1;
+    }
     l.pack_ih = ur_params_pack(params, l.weight_ih, UR_PACK_ROWS, cell->gates);
-    l.pack_hh = ur_params_pack(params, l.weight_hh, UR_PACK_ROWS, cell->gates);
+    const size_t late = cell->late, before = gates - late * hidden_size;
+    l.pack_hh =
+        ur_params_pack_part(params, l.weight_hh, UR_PACK_ROWS, cell->gates - late, 0, before);
     l.pack_ih_back = ur_params_pack(params, l.weight_ih, UR_PACK_COLS, 1);
-    l.pack_hh_back = ur_params_pack(params, l.weight_hh, UR_PACK_COLS, 1);
+    l.pack_hh_back = ur_params_pack_part(params, l.weight_hh, UR_PACK_COLS, 1, 0, before);
+    if (late) {
+        l.pack_late = ur_params_pack_part(params, l.weight_hh, UR_PACK_ROWS, late, before, gates);
+        l.pack_late_back = ur_params_pack_part(params, l.weight_hh, UR_PACK_COLS, 1, before, gates);
+    }
     if (proj_size) {
         l.pack_hr = ur_params_pack(params, l.weight_hr, UR_PACK_ROWS, 1);
         l.pack_hr_back = ur_params_pack(params, l.weight_hr, UR_PACK_COLS, 1);
@@ -69,6 +84,9 @@ void ur_cell_init(const ur_cell_layer *layer, ur_params *params, uint64_t seed)
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (all[i] >= 0)
             ur_init_uniform(params, all[i], bound, seed);
+    for (size_t i = 0; i < UR_CELL_EXTRA; i++)
+        if (layer->extra[i] >= 0)
+            ur_init_uniform(params, layer->extra[i], bound, seed);
 }
 
 void ur_lstm_init(const ur_lstm_layer *layer, ur_params *params, uint64_t seed)
@@ -80,6 +98,8 @@ static size_t width_of(const ur_cell_layer *l)
 {
     return l->proj_size ? l->proj_size : l->hidden_size;
 }
+
+_Static_assert((int)UR_CELL_EXTRA == (int)UR_CELL_OWN, "as many in a layer as in a cell");
 
 typedef struct cell_node {
     ur_node node;
@@ -101,7 +121,7 @@ static const float *packed_of(const ur_params *params, int pack)
 
 ur_cpu_recurrent ur_cell_operation(const ur_params *params, const ur_cell_layer *l)
 {
-    return (ur_cpu_recurrent){
+    ur_cpu_recurrent op = {
         .cell = l->cell,
         .input = l->input_size,
         .hidden = l->hidden_size,
@@ -109,10 +129,14 @@ ur_cpu_recurrent ur_cell_operation(const ur_params *params, const ur_cell_layer 
         .gates_row = ur_recurrent_gates_row(l->cell, l->hidden_size),
         .w_ih = packed_of(params, l->pack_ih),
         .w_hh = packed_of(params, l->pack_hh),
+        .w_late = packed_of(params, l->pack_late),
         .w_hr = packed_of(params, l->pack_hr),
         .b_ih = data_of(params, l->bias_ih),
         .b_hh = data_of(params, l->bias_hh),
     };
+    for (size_t i = 0; i < UR_CELL_EXTRA; i++)
+        op.own[i] = data_of(params, l->extra[i]);
+    return op;
 }
 
 static void cell_back(ur_tape *tape, ur_node *node)
@@ -122,7 +146,7 @@ static void cell_back(ur_tape *tape, ur_node *node)
     if (!n->y->grad && !n->h_n->grad && !dc_n)
         return;
     const ur_cell_layer *l = n->layer;
-    const ur_cpu_recurrent_back back = {
+    ur_cpu_recurrent_back back = {
         .forward = &n->op,
         .w_ih = packed_of(tape->params, l->pack_ih_back),
         .w_hh = packed_of(tape->params, l->pack_hh_back),
@@ -138,7 +162,10 @@ static void cell_back(ur_tape *tape, ur_node *node)
         .db_ih = ur_weight_grad(tape, l->bias_ih),
         .db_hh = ur_weight_grad(tape, l->bias_hh),
         .dw_hr = ur_weight_grad(tape, l->weight_hr),
+        .w_late = packed_of(tape->params, l->pack_late_back),
     };
+    for (size_t i = 0; i < UR_CELL_EXTRA; i++)
+        back.d_own[i] = ur_weight_grad(tape, l->extra[i]);
     if (ur_tape_ok(tape) && !ur_cpu_recurrent_backward(&tape->cpu, &back))
         ur_tape_fail(tape, UR_NO_MEMORY, "out of memory: %s backward over %zu rows", l->cell->name,
                      n->op.rows->rows);
@@ -201,6 +228,8 @@ static void keep_for_backward(ur_tape *tape, const ur_cell_layer *l, ur_cpu_recu
         op->h_gates = ur_take(tape, rows * op->gates_row, sizeof(float));
     if (l->cell->has_c)
         op->c = ur_take(tape, rows * l->hidden_size, sizeof(float));
+    if (l->cell->late)
+        op->late = ur_take(tape, rows * l->hidden_size, sizeof(float));
     if (l->proj_size)
         op->m = ur_take(tape, rows * l->hidden_size, sizeof(float));
 }

@@ -7,7 +7,7 @@
  * member computes a range of units: all gates of them, their cell and their output; h of the
  * others is needed once per step, hence one barrier per step (a second one before a projection).
  * The chain of a pre-activation runs from the bias over x, then over h; a split cell has two
- * chains. Inputs that are rows of a table (embedded symbols) have the first part of that chain
+ * chains; a cell with late gates has a second product, and barrier, per step. Inputs that are rows of a table (embedded symbols) have the first part of that chain
  * computed once per row of the table: the same chain, the same bits. */
 #include "backend/cpu/recurrent.h"
 
@@ -42,6 +42,7 @@ typedef struct forward_job {
     float *gates;   /* where gates are not saved: a chunk */
     float *h_gates; /* where they are not saved: (B, gates_row) of one step */
     float *m;       /* where it is not saved: (B, H) of one step */
+    float *late;    /* where it is not saved: (B, H) of one step */
     float *table;   /* (table_rows, gates_row) bias + W_ih x of every row of the table */
 } forward_job;
 
@@ -88,13 +89,17 @@ static ur_cell_step step_of(const forward_job *job, size_t t, float *gates)
     const ur_layout *r = op->rows;
     const size_t row = r->offset[t], hidden = op->hidden, width = ur_recurrent_width(op);
     float *h = op->y + row * width;
+    const float *h_prev = t ? op->y + r->offset[t - 1] * width : job->h0;
     return (ur_cell_step){
         .rows = ur_cpu_alive(r, t),
         .hidden = hidden,
+        .own = op->own,
         .gates = gates,
         .gates_row = op->gates_row,
         .h_gates = op->h_gates ? op->h_gates + row * op->gates_row : job->h_gates,
-        .h_prev = t ? op->y + r->offset[t - 1] * width : job->h0,
+        .h_prev = h_prev,
+        .h_in = h_prev,
+        .late = op->late ? op->late + row * hidden : job->late,
         .c_prev = op->c && t ? op->c + r->offset[t - 1] * hidden : job->c_state,
         .c = op->c ? op->c + row * hidden : job->c_state,
         .h = !op->proj ? h
@@ -103,21 +108,27 @@ static ur_cell_step step_of(const forward_job *job, size_t t, float *gates)
     };
 }
 
+/* Units of a panel. */
+static size_t panel_units(const ur_kernels *k, size_t gates)
+{
+    return gates > 1 ? k->lanes : UR_PANEL_VECTORS * k->lanes;
+}
+
 /* One step of this member's panels, whose gates then stay in L1 for the cell. */
 static void step(const forward_job *job, ur_range mine, size_t t, const ur_cell_step *s)
 {
     const ur_cpu_recurrent *op = job->op;
     const ur_kernels *k = job->kernels;
     const size_t hidden = op->hidden, width = ur_recurrent_width(op);
-    const size_t wide = op->cell->gates > 1 ? k->lanes : UR_PANEL_VECTORS * k->lanes;
+    const size_t early = op->cell->gates - op->cell->late, wide = panel_units(k, early);
     ur_product recurrent = {
         .m = s->rows,
         .k = width,
-        .a = s->h_prev,
+        .a = s->h_in,
         .a_row = width,
         .a_k = 1,
         .b = op->w_hh,
-        .columns = gate_columns(op),
+        .columns = {early, hidden},
         .c = s->gates,
         .c_row = op->gates_row,
         .start = UR_START_C,
@@ -136,6 +147,42 @@ static void step(const forward_job *job, ur_range mine, size_t t, const ur_cell_
     for (size_t p = mine.begin; p < mine.end; p++) {
         const size_t u = p * wide, left = hidden - u;
         k->product(&recurrent, p, p + 1);
+        (op->cell->late ? op->cell->between : op->cell->forward)(k, s, u,
+                                                                 u + (left < wide ? left : wide));
+    }
+}
+
+/* The second product of a step, of what the first one's gates made. */
+static void late_step(const forward_job *job, const ur_member *me, size_t t, const ur_cell_step *s)
+{
+    const ur_cpu_recurrent *op = job->op;
+    const ur_kernels *k = job->kernels;
+    const size_t hidden = op->hidden, before = (op->cell->gates - op->cell->late) * hidden;
+    const ur_columns columns = {op->cell->late, hidden};
+    const size_t wide = panel_units(k, op->cell->late);
+    ur_product product = {
+        .m = s->rows,
+        .k = hidden,
+        .a = s->late,
+        .a_row = hidden,
+        .a_k = 1,
+        .b = op->w_late,
+        .columns = columns,
+        .c = s->gates + before,
+        .c_row = op->gates_row,
+        .start = UR_START_C,
+    };
+    if (op->ids) {
+        product.start = UR_START_ROWS;
+        product.table = job->table + before;
+        product.table_row = op->gates_row;
+        product.index = op->ids + op->rows->offset[t];
+    }
+    ur_barrier(me);
+    const ur_range mine = ur_my_range(me, k->panels(columns));
+    for (size_t p = mine.begin; p < mine.end; p++) {
+        const size_t u = p * wide, left = hidden - u;
+        k->product(&product, p, p + 1);
         op->cell->forward(k, s, u, u + (left < wide ? left : wide));
     }
 }
@@ -182,6 +229,8 @@ static void forward_member(void *arg, const ur_member *me)
         for (size_t t = t0; t < t1; t++) {
             const ur_cell_step s = step_of(job, t, chunk + (r->offset[t] - first) * op->gates_row);
             step(job, mine, t, &s);
+            if (op->cell->late)
+                late_step(job, me, t, &s);
             if (op->proj)
                 project(job, me, t, &s);
             ur_barrier(me);
@@ -222,6 +271,8 @@ static bool take_scratch(const ur_cpu *cpu, forward_job *job)
     }
     if (op->cell->split && !op->h_gates)
         ok = ok && (job->h_gates = ur_arena_take(s, first * op->gates_row, sizeof(float)));
+    if (op->cell->late && !op->late)
+        ok = ok && (job->late = ur_arena_take(s, first * op->hidden, sizeof(float)));
     if (op->proj && !op->m)
         ok = ok && (job->m = ur_arena_take(s, first * op->hidden, sizeof(float)));
     if (op->ids)

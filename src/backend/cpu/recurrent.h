@@ -11,14 +11,27 @@
  * products apart, in gates and h_gates. */
 typedef struct ur_cell_step {
     size_t rows, hidden;
-    float *gates, *h_gates; /* (rows, gates_row) */
+    const float *const *own; /* the cell's own weights, in its order */
+    float *gates, *h_gates;  /* (rows, gates_row) */
     size_t gates_row;
     const float *h_prev, *c_prev; /* (rows, hidden) */
+    const float *h_in;            /* (rows, hidden) what the products take: h_prev, maybe masked */
+    float *late;                  /* (rows, hidden) what the late product takes; see ur_cell */
     float *h, *c;                 /* (rows, hidden); h before projection */
     /* backward only */
-    const float *dy; /* (rows, hidden) or NULL */
-    float *dh, *dc;  /* (rows, hidden): from the next step in, to the previous one out */
+    const float *dy;      /* (rows, hidden) or NULL */
+    float *dh, *dc;       /* (rows, hidden): from the next step in, to the previous one out */
+    float *d_late, *d_in; /* (rows, hidden) gradients of late and of h_in */
+    float *const *d_own;  /* gradients of the cell's own weights, added to */
 } ur_cell_step;
+
+enum { UR_CELL_OWN = 4 }; /* most weights that a cell has of its own */
+
+/* A vector of size x hidden weights that only this cell has; parameter PREFIX.NAME_SUFFIX. */
+typedef struct ur_cell_weight {
+    const char *name;
+    size_t size;
+} ur_cell_weight;
 
 typedef struct ur_cell {
     const char *name;
@@ -27,11 +40,19 @@ typedef struct ur_cell {
     bool direct; /* backward leaves in dh what reaches h_prev other than through W_hh */
     void (*forward)(const ur_kernels *k, const ur_cell_step *s, size_t begin, size_t end);
     void (*backward)(const ur_kernels *k, const ur_cell_step *s, size_t begin, size_t end);
+    /* A cell with two dependent products per step: the last `late` gates' recurrent product takes
+     * what `between` makes of h_in and the gates before. Backward leaves the late gates' gradients,
+     * between_back, given that of s->late, those of the others (and adds to d_in). */
+    size_t late;
+    void (*between)(const ur_kernels *k, const ur_cell_step *s, size_t begin, size_t end);
+    void (*between_back)(const ur_kernels *k, const ur_cell_step *s, size_t begin, size_t end);
+    ur_cell_weight own[UR_CELL_OWN]; /* up to the first without a name */
 } ur_cell;
 
-extern const ur_cell ur_cell_rnn_tanh, ur_cell_rnn_relu, ur_cell_lstm, ur_cell_gru;
+extern const ur_cell ur_cell_rnn_tanh, ur_cell_rnn_relu, ur_cell_lstm, ur_cell_gru,
+    ur_cell_gru_original, ur_cell_lstm_peephole;
 
-/* The cell of that name (rnn_tanh, rnn_relu, lstm, gru), or NULL. */
+/* The cell of that name (rnn_tanh, rnn_relu, lstm, gru, gru_original, lstm_peephole), or NULL. */
 const ur_cell *ur_cell_find(const char *name);
 
 /* A forward pass. R is the width of h: proj where there is a projection, else hidden; G the
@@ -41,7 +62,9 @@ typedef struct ur_cpu_recurrent {
     const ur_layout *rows; /* step-major */
     size_t input, hidden, proj, gates_row;
     const float *w_ih, *w_hh; /* packed by rows, gated: (GH, I) and (GH, R) */
+    const float *w_late;      /* packed by rows: (late H, H), w_hh then being the rows before */
     const float *w_hr;        /* packed by rows: (P, H); NULL without projection */
+    const float *own[UR_CELL_OWN];
     const float *b_ih, *b_hh; /* (GH), or NULL both */
     const float *x;           /* (rows, I); or, where the inputs are rows of a table, that: */
     const int32_t *ids;       /* (rows) NULL: x is (rows, I). Row r's input is x[ids[r]] */
@@ -51,6 +74,7 @@ typedef struct ur_cpu_recurrent {
     float *gates, *h_gates;   /* (rows, gates_row) out, saved for backward; NULL: not saved */
     float *c;                 /* (rows, H) out, likewise; NULL too for a cell without c */
     float *m;                 /* (rows, H) h before projection, likewise; NULL too without one */
+    float *late;              /* (rows, H) what the late product took, likewise */
     float *h_n, *c_n;         /* (B, R), (B, H) by caller's index, out; c_n NULL without c */
 } ur_cpu_recurrent;
 
@@ -69,10 +93,12 @@ bool ur_cpu_recurrent_forward(const ur_cpu *cpu, const ur_cpu_recurrent *op);
 typedef struct ur_cpu_recurrent_back {
     const ur_cpu_recurrent *forward;
     const float *w_ih, *w_hh, *w_hr; /* packed by columns: (I of GH), (R of GH), (H of P) */
+    const float *w_late;             /* (H of late H), w_hh then being without these rows */
     const float *dy;                 /* (rows, R) */
     const float *dh_n, *dc_n;        /* (B, R), (B, H) */
     float *dx, *dh0, *dc0;           /* dx is shaped like x: with ids, the table's gradient */
     float *dw_ih, *dw_hh, *db_ih, *db_hh, *dw_hr; /* NULL: not wanted */
+    float *d_own[UR_CELL_OWN];
 } ur_cpu_recurrent_back;
 
 bool ur_cpu_recurrent_backward(const ur_cpu *cpu, const ur_cpu_recurrent_back *op);
