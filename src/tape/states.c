@@ -14,7 +14,7 @@ static void reverse_back(ur_tape *tape, ur_node *node)
 {
     reverse_node *n = (reverse_node *)node;
     float *dx = n->y->grad ? ur_grad(tape, n->x) : NULL;
-    const size_t width = n->x->dim[1];
+    const size_t width = n->x->ndim > 1 ? n->x->dim[1] : 1;
     for (size_t b = 0; dx && b < n->layout->batch; b++)
         for (size_t t = 0, last = n->layout->length[b]; t < n->layout->length[b]; t++)
             tape->cpu.kernels->add(width, n->y->grad + ur_row(n->layout, b, --last) * width,
