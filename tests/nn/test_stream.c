@@ -28,6 +28,8 @@ static const ur_rnn_config configs[] = {
     {.cell = "gru", .num_layers = 2, .no_bias = true},
     {.cell = "rnn_tanh", .num_layers = 3},
     {.cell = "rnn_relu", .num_layers = 1},
+    {.cell = "gru_original", .num_layers = 2},
+    {.cell = "lstm_peephole", .num_layers = 2},
 };
 enum { CONFIGS = sizeof configs / sizeof *configs };
 
