@@ -84,6 +84,7 @@ typedef struct ur_cell_layer {
     int extra[UR_CELL_EXTRA];                              /* -1: has none */
     int pack_ih, pack_hh, pack_hr, pack_ih_back, pack_hh_back, pack_hr_back;
     int pack_late, pack_late_back;
+    float recurrent_dropout, zoneout_h, zoneout_c; /* see ur_rnn_config */
 } ur_cell_layer;
 typedef ur_cell_layer ur_lstm_layer;
 
@@ -126,6 +127,13 @@ typedef struct ur_rnn_config {
     bool average;  /* bidirectional: the top's outputs are the mean of the two directions instead of
                       their concatenation (the layers below concatenate) */
     float dropout; /* after every layer but the last */
+    /* In training, probabilities in [0, 1); any cell:
+     *   recurrent_dropout: what the recurrent products take of h_prev is multiplied by a mask, one per
+     *     sequence and the same at all its steps (Gal and Ghahramani 2016); not in inference
+     *   zoneout_h, zoneout_c: a unit keeps its previous h or c for a step (Krueger et al. 2017); in
+     *     inference the expectation, (1-p) new + p previous. Not with a projection; zoneout_c only
+     *     for a cell with c. */
+    float recurrent_dropout, zoneout_h, zoneout_c;
 } ur_rnn_config;
 
 enum { UR_MOST_LAYERS = 16 };

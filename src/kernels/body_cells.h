@@ -1,5 +1,5 @@
 /* body_cells.h - what stands between the products of the rarer cells: LSTM with peepholes, GRU in
- * its original form (kernels.h has the equations). Units [begin, end) of all rows. */
+ * its original form, and the blend of zoneout (kernels.h has the equations). Units [begin, end) of all rows. */
 
 #define LOAD(p) (whole ? v_load(p) : v_load_n(p, n))
 #define STORE(p, x) (whole ? v_store(p, x) : v_store_n(p, x, n))
@@ -139,6 +139,34 @@ gru_reset_back_units(const ur_gru_original *s, size_t r, size_t u, const bool wh
 static void gru_reset_back(const ur_gru_original *s, size_t begin, size_t end)
 {
     EACH_UNITS(s->rows, gru_reset_back_units)
+}
+
+static void blend(size_t n, const float *w, const float *a, const float *b, float *y)
+{
+    const vf one = v_set(1.0f);
+    for (; n >= VW; n -= VW, w += VW, a += VW, b += VW, y += VW)
+        v_store(y, v_fma(v_load(w), v_load(a), v_mul(v_sub(one, v_load(w)), v_load(b))));
+    if (n)
+        v_store_n(y,
+                  v_fma(v_load_n(w, n), v_load_n(a, n),
+                        v_mul(v_sub(one, v_load_n(w, n)), v_load_n(b, n))),
+                  n);
+}
+
+static void blend_back(size_t n, const float *w, const float *dy, float *da, float *db)
+{
+    const vf one = v_set(1.0f);
+    while (n) {
+        const size_t lanes = n < VW ? n : VW;
+        const vf share = v_load_n(w, lanes), d = v_load_n(dy, lanes);
+        v_store_n(db, v_mul(v_sub(one, share), d), lanes);
+        v_store_n(da, v_mul(share, d), lanes);
+        n -= lanes;
+        w += lanes;
+        dy += lanes;
+        da += lanes;
+        db += lanes;
+    }
 }
 
 #undef EACH_UNITS

@@ -204,6 +204,9 @@ typedef struct ur_kernels {
     void (*gru_reset_back)(const ur_gru_original *s, size_t begin, size_t end);
     void (*gru_original)(const ur_gru_original *s, size_t begin, size_t end);
     void (*gru_original_back)(const ur_gru_original *s, size_t begin, size_t end);
+    /* y = w a + (1-w) b; backward: da = w dy, db = (1-w) dy, where da may be dy. */
+    void (*blend)(size_t n, const float *w, const float *a, const float *b, float *y);
+    void (*blend_back)(size_t n, const float *w, const float *dy, float *da, float *db);
 
     /* y[i] = f(x[i]), i < n; x and y may be the same. */
     void (*exp)(size_t n, const float *x, float *y);

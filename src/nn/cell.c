@@ -133,6 +133,8 @@ ur_cpu_recurrent ur_cell_operation(const ur_params *params, const ur_cell_layer 
         .w_hr = packed_of(params, l->pack_hr),
         .b_ih = data_of(params, l->bias_ih),
         .b_hh = data_of(params, l->bias_hh),
+        .zoneout_h = l->zoneout_h,
+        .zoneout_c = l->zoneout_c,
     };
     for (size_t i = 0; i < UR_CELL_EXTRA; i++)
         op.own[i] = data_of(params, l->extra[i]);
@@ -230,7 +232,11 @@ static void keep_for_backward(ur_tape *tape, const ur_cell_layer *l, ur_cpu_recu
         op->c = ur_take(tape, rows * l->hidden_size, sizeof(float));
     if (l->cell->late)
         op->late = ur_take(tape, rows * l->hidden_size, sizeof(float));
-    if (l->proj_size)
+    if (op->mask)
+        op->h_in = ur_take(tape, rows * width_of(l), sizeof(float));
+    if (l->zoneout_c > 0.0f)
+        op->c_new = ur_take(tape, rows * l->hidden_size, sizeof(float));
+    if (ur_recurrent_has_m(op))
         op->m = ur_take(tape, rows * l->hidden_size, sizeof(float));
 }
 
@@ -254,6 +260,7 @@ static ur_rnn_out run(ur_tape *tape, const ur_cell_layer *l, ur_tensor *x, const
     };
     const bool learn = ur_weights_learn(tape) || ur_wants_grad(tape, x) ||
                        ur_wants_grad(tape, initial.h) || ur_wants_grad(tape, initial.c);
+    ur_cell_noise(tape, l, &op);
     if (learn)
         keep_for_backward(tape, l, &op);
     if (!ur_tape_ok(tape))

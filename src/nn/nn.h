@@ -23,6 +23,9 @@ ur_cell_layer ur_cell_add(ur_params *params, const char *prefix, const char *suf
  * outputs are still to be filled in. */
 ur_cpu_recurrent ur_cell_operation(const ur_params *params, const ur_cell_layer *layer);
 
+/* In training, makes the masks of its drop-out and zoneout; rows are to be filled in before. */
+void ur_cell_noise(ur_tape *tape, const ur_cell_layer *layer, ur_cpu_recurrent *op);
+
 /* Whether all ids are rows of the table; fails the tape when not. */
 bool ur_ids_in_range(ur_tape *tape, const ur_embedding_layer *layer, const ur_seq *ids);
 

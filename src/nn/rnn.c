@@ -40,6 +40,23 @@ static ur_status check_config(const ur_rnn_config *c, const ur_cell *cell, ur_er
     return UR_OK;
 }
 
+static ur_status check_noise(const ur_rnn_config *c, const ur_cell *cell, ur_err *err)
+{
+    const float p[] = {c->recurrent_dropout, c->zoneout_h, c->zoneout_c};
+    static const char *const name[] = {"recurrent drop-out", "zoneout of h", "zoneout of c"};
+    for (int i = 0; i < 3; i++)
+        if (!(p[i] >= 0.0f && p[i] < 1.0f))
+            return ur_fail(err, UR_INVALID, "%s: %s %g, it must be in [0, 1)", cell->name, name[i],
+                           (double)p[i]);
+    if (c->zoneout_c > 0.0f && !cell->has_c)
+        return ur_fail(err, UR_INVALID, "%s: zoneout of c, but this cell has no c", cell->name);
+    if ((c->zoneout_h > 0.0f || c->zoneout_c > 0.0f) && c->proj_size)
+        return ur_fail(err, UR_INVALID,
+                       "%s: zoneout keeps units of h, but a projection mixes them at every step",
+                       cell->name);
+    return UR_OK;
+}
+
 static size_t directions(const ur_rnn_config *c)
 {
     return c->bidirectional ? 2 : 1;
@@ -49,7 +66,9 @@ ur_status ur_rnn_add(ur_params *params, const char *prefix, const ur_rnn_config 
                      ur_rnn_stack *out, ur_err *err)
 {
     const ur_cell *cell = config->cell ? ur_cell_find(config->cell) : NULL;
-    const ur_status status = check_config(config, cell, err);
+    ur_status status = check_config(config, cell, err);
+    if (status == UR_OK)
+        status = check_noise(config, cell, err);
     if (status != UR_OK)
         return status;
     *out = (ur_rnn_stack){.config = *config};
@@ -60,9 +79,12 @@ ur_status ur_rnn_add(ur_params *params, const char *prefix, const ur_rnn_config 
         for (size_t d = 0; d < directions(config); d++) {
             char suffix[32];
             snprintf(suffix, sizeof suffix, "l%zu%s", layer, d ? "_reverse" : "");
-            out->part[out->count++] =
-                ur_cell_add(params, prefix, suffix, cell, input, config->hidden_size,
-                            config->proj_size, !config->no_bias);
+            ur_cell_layer *part = &out->part[out->count++];
+            *part = ur_cell_add(params, prefix, suffix, cell, input, config->hidden_size,
+                                config->proj_size, !config->no_bias);
+            part->recurrent_dropout = config->recurrent_dropout;
+            part->zoneout_h = config->zoneout_h;
+            part->zoneout_c = config->zoneout_c;
         }
         input = directions(config) * width;
     }

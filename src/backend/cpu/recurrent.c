@@ -21,6 +21,17 @@ size_t ur_recurrent_gates_row(const ur_cell *cell, size_t hidden)
     return cell->gates * hidden + 16;
 }
 
+bool ur_recurrent_expected(ur_arena *arena, size_t hidden, float zoneout, float **out)
+{
+    *out = NULL;
+    if (!(zoneout > 0.0f))
+        return true;
+    *out = ur_arena_take(arena, hidden, sizeof **out);
+    for (size_t u = 0; *out && u < hidden; u++)
+        (*out)[u] = 1.0f - zoneout;
+    return *out != NULL;
+}
+
 /* Rows of a (B, width) tensor by caller's index -> by place; NULL source: zeros. */
 static void states_in(const ur_layout *r, size_t width, const float *by_index, float *by_place)
 {
@@ -43,7 +54,10 @@ typedef struct forward_job {
     float *h_gates; /* where they are not saved: (B, gates_row) of one step */
     float *m;       /* where it is not saved: (B, H) of one step */
     float *late;    /* where it is not saved: (B, H) of one step */
-    float *table;   /* (table_rows, gates_row) bias + W_ih x of every row of the table */
+    float *h_in;    /* where it is not saved: (B, R) of one step */
+    float *c_new;   /* where it is not saved: (B, H) of one step */
+    float *expected_h, *expected_c; /* (H) 1 - zoneout */
+    float *table; /* (table_rows, gates_row) bias + W_ih x of every row of the table */
 } forward_job;
 
 static ur_columns gate_columns(const ur_cpu_recurrent *op)
@@ -98,13 +112,17 @@ static ur_cell_step step_of(const forward_job *job, size_t t, float *gates)
         .gates_row = op->gates_row,
         .h_gates = op->h_gates ? op->h_gates + row * op->gates_row : job->h_gates,
         .h_prev = h_prev,
-        .h_in = h_prev,
+        .h_in = !op->mask  ? h_prev
+                : op->h_in ? op->h_in + row * width
+                           : job->h_in,
         .late = op->late ? op->late + row * hidden : job->late,
         .c_prev = op->c && t ? op->c + r->offset[t - 1] * hidden : job->c_state,
-        .c = op->c ? op->c + row * hidden : job->c_state,
-        .h = !op->proj ? h
-             : op->m   ? op->m + row * hidden
-                       : job->m,
+        .c = op->zoneout_c > 0.0f ? (op->c_new ? op->c_new + row * hidden : job->c_new)
+             : op->c              ? op->c + row * hidden
+                                  : job->c_state,
+        .h = !ur_recurrent_has_m(op) ? h
+             : op->m                 ? op->m + row * hidden
+                                     : job->m,
     };
 }
 
@@ -112,6 +130,41 @@ static ur_cell_step step_of(const forward_job *job, size_t t, float *gates)
 static size_t panel_units(const ur_kernels *k, size_t gates)
 {
     return gates > 1 ? k->lanes : UR_PANEL_VECTORS * k->lanes;
+}
+
+/* h_in = mask h_prev. */
+static void mask_step(const forward_job *job, const ur_member *me, size_t t)
+{
+    const ur_cpu_recurrent *op = job->op;
+    const ur_layout *r = op->rows;
+    const size_t width = ur_recurrent_width(op);
+    const ur_range mine = ur_my_range(me, ur_cpu_alive(r, t) * width);
+    const float *h_prev = t ? op->y + r->offset[t - 1] * width : job->h0;
+    float *h_in = op->h_in ? op->h_in + r->offset[t] * width : job->h_in;
+    job->kernels->mul(mine.end - mine.begin, h_prev + mine.begin, op->mask + mine.begin,
+                      h_in + mine.begin);
+    ur_barrier(me);
+}
+
+/* The cell's units [begin, end), and where there is zoneout its blend with the previous state. */
+static void finish_units(const forward_job *job, size_t t, const ur_cell_step *s, size_t begin,
+                         size_t end)
+{
+    const ur_cpu_recurrent *op = job->op;
+    const ur_kernels *k = job->kernels;
+    const size_t hidden = op->hidden, row = op->rows->offset[t], count = end - begin;
+    op->cell->forward(k, s, begin, end);
+    for (size_t r = 0; op->zoneout_h > 0.0f && r < s->rows; r++) {
+        const size_t at = r * hidden + begin;
+        const float *w = ur_recurrent_fresh(op->fresh_h, job->expected_h, row + r, hidden);
+        k->blend(count, w + begin, s->h + at, s->h_prev + at, op->y + row * hidden + at);
+    }
+    for (size_t r = 0; op->zoneout_c > 0.0f && r < s->rows; r++) {
+        const size_t at = r * hidden + begin;
+        const float *w = ur_recurrent_fresh(op->fresh_c, job->expected_c, row + r, hidden);
+        float *c = op->c ? op->c + row * hidden : job->c_state;
+        k->blend(count, w + begin, s->c + at, s->c_prev + at, c + at);
+    }
 }
 
 /* One step of this member's panels, whose gates then stay in L1 for the cell. */
@@ -145,10 +198,12 @@ static void step(const forward_job *job, ur_range mine, size_t t, const ur_cell_
         recurrent.c = s->h_gates;
     }
     for (size_t p = mine.begin; p < mine.end; p++) {
-        const size_t u = p * wide, left = hidden - u;
+        const size_t u = p * wide, left = hidden - u, end = u + (left < wide ? left : wide);
         k->product(&recurrent, p, p + 1);
-        (op->cell->late ? op->cell->between : op->cell->forward)(k, s, u,
-                                                                 u + (left < wide ? left : wide));
+        if (op->cell->late)
+            op->cell->between(k, s, u, end);
+        else
+            finish_units(job, t, s, u, end);
     }
 }
 
@@ -183,7 +238,7 @@ static void late_step(const forward_job *job, const ur_member *me, size_t t, con
     for (size_t p = mine.begin; p < mine.end; p++) {
         const size_t u = p * wide, left = hidden - u;
         k->product(&product, p, p + 1);
-        op->cell->forward(k, s, u, u + (left < wide ? left : wide));
+        finish_units(job, t, s, u, u + (left < wide ? left : wide));
     }
 }
 
@@ -228,6 +283,8 @@ static void forward_member(void *arg, const ur_member *me)
                              job->table, chunk, op->gates_row);
         for (size_t t = t0; t < t1; t++) {
             const ur_cell_step s = step_of(job, t, chunk + (r->offset[t] - first) * op->gates_row);
+            if (op->mask)
+                mask_step(job, me, t);
             step(job, mine, t, &s);
             if (op->cell->late)
                 late_step(job, me, t, &s);
@@ -273,7 +330,13 @@ static bool take_scratch(const ur_cpu *cpu, forward_job *job)
         ok = ok && (job->h_gates = ur_arena_take(s, first * op->gates_row, sizeof(float)));
     if (op->cell->late && !op->late)
         ok = ok && (job->late = ur_arena_take(s, first * op->hidden, sizeof(float)));
-    if (op->proj && !op->m)
+    if (op->mask && !op->h_in)
+        ok = ok && (job->h_in = ur_arena_take(s, first * ur_recurrent_width(op), sizeof(float)));
+    if (op->zoneout_c > 0.0f && !op->c_new)
+        ok = ok && (job->c_new = ur_arena_take(s, first * op->hidden, sizeof(float)));
+    ok = ok && ur_recurrent_expected(s, op->hidden, op->zoneout_h, &job->expected_h);
+    ok = ok && ur_recurrent_expected(s, op->hidden, op->zoneout_c, &job->expected_c);
+    if (ur_recurrent_has_m(op) && !op->m)
         ok = ok && (job->m = ur_arena_take(s, first * op->hidden, sizeof(float)));
     if (op->ids)
         ok = ok && (job->table = ur_arena_take(s, op->table_rows * op->gates_row, sizeof(float)));

@@ -73,15 +73,39 @@ typedef struct ur_cpu_recurrent {
     float *y;                 /* (rows, R) out */
     float *gates, *h_gates;   /* (rows, gates_row) out, saved for backward; NULL: not saved */
     float *c;                 /* (rows, H) out, likewise; NULL too for a cell without c */
-    float *m;                 /* (rows, H) h before projection, likewise; NULL too without one */
-    float *late;              /* (rows, H) what the late product took, likewise */
-    float *h_n, *c_n;         /* (B, R), (B, H) by caller's index, out; c_n NULL without c */
+    float *m;    /* (rows, H) h before projection, likewise; NULL too where that is y */
+    float *late; /* (rows, H) what the late product took, likewise */
+    /* Drop-out of what the recurrent products take: h_in = mask h_prev; NULL: none. */
+    const float *mask; /* (B, R) by place */
+    float *h_in;       /* (rows, R) out, saved for backward */
+    /* Zoneout: h = w h' + (1-w) h_prev of the cell's h', and c likewise. w is fresh_h, (rows, H),
+     * or 1 - zoneout_h where that is NULL; zoneout_h = 0: none. Not with a projection. */
+    float zoneout_h, zoneout_c;
+    const float *fresh_h, *fresh_c;
+    float *c_new;     /* (rows, H) out, c', saved for backward; h' then stands in m */
+    float *h_n, *c_n; /* (B, R), (B, H) by caller's index, out; c_n NULL without c */
 } ur_cpu_recurrent;
 
 static inline size_t ur_recurrent_width(const ur_cpu_recurrent *op)
 {
     return op->proj ? op->proj : op->hidden;
 }
+
+/* Whether the cell writes h elsewhere than to y. */
+static inline bool ur_recurrent_has_m(const ur_cpu_recurrent *op)
+{
+    return op->proj || op->zoneout_h > 0.0f;
+}
+
+/* The weights of the new h or c in row `row`. */
+static inline const float *ur_recurrent_fresh(const float *fresh, const float *expected, size_t row,
+                                              size_t hidden)
+{
+    return fresh ? fresh + row * hidden : expected;
+}
+
+/* The weight 1 - zoneout of every unit, where there is any; false when memory ran out. */
+bool ur_recurrent_expected(ur_arena *arena, size_t hidden, float zoneout, float **out);
 
 /* Floats in a row of gates: not a power of two, which would crowd a few cache sets. */
 size_t ur_recurrent_gates_row(const ur_cell *cell, size_t hidden);

@@ -38,6 +38,70 @@ static void project_back(const ur_recurrent_back_job *job, const ur_member *me, 
     ur_barrier(me);
 }
 
+/* Zoneout, before the cell: dh (with dy) and dc divided between the cell's and the previous state. */
+static void zone_before(const ur_recurrent_back_job *job, ur_range units, size_t t,
+                        const ur_cell_step *s)
+{
+    const ur_cpu_recurrent_back *op = job->op;
+    const ur_cpu_recurrent *f = op->forward;
+    const size_t hidden = f->hidden, row = f->rows->offset[t], count = units.end - units.begin;
+    for (size_t r = 0; f->zoneout_h > 0.0f && r < s->rows; r++) {
+        const size_t at = r * hidden + units.begin;
+        const float *w = ur_recurrent_fresh(f->fresh_h, job->expected_h, row + r, hidden);
+        if (op->dy)
+            job->kernels->add(count, op->dy + row * hidden + at, s->dh + at);
+        job->kernels->blend_back(count, w + units.begin, s->dh + at, s->dh + at, job->zone_h + at);
+    }
+    for (size_t r = 0; f->zoneout_c > 0.0f && r < s->rows; r++) {
+        const size_t at = r * hidden + units.begin;
+        const float *w = ur_recurrent_fresh(f->fresh_c, job->expected_c, row + r, hidden);
+        job->kernels->blend_back(count, w + units.begin, s->dc + at, s->dc + at, job->zone_c + at);
+    }
+}
+
+/* After it: what passed by the cell joins what the cell gave. */
+static void zone_after(const ur_recurrent_back_job *job, ur_range units, const ur_cell_step *s)
+{
+    const ur_cpu_recurrent *f = job->op->forward;
+    const size_t count = units.end - units.begin;
+    for (size_t r = 0; r < s->rows; r++) {
+        const size_t at = r * f->hidden + units.begin;
+        if (f->zoneout_h > 0.0f && f->cell->direct)
+            job->kernels->add(count, job->zone_h + at, s->dh + at);
+        else if (f->zoneout_h > 0.0f)
+            memcpy(s->dh + at, job->zone_h + at, count * sizeof *s->dh);
+        if (f->zoneout_c > 0.0f)
+            job->kernels->add(count, job->zone_c + at, s->dc + at);
+    }
+}
+
+/* The cell of step t, this member's units. */
+static void cell_back(const ur_recurrent_back_job *job, ur_range units, size_t t,
+                      const ur_cell_step *s)
+{
+    const ur_cpu_recurrent *f = job->op->forward;
+    const bool zones = f->zoneout_h > 0.0f || f->zoneout_c > 0.0f;
+    if (zones)
+        zone_before(job, units, t, s);
+    for (size_t r = 0; f->mask && f->cell->late && r < s->rows; r++)
+        memset(job->d_in + r * f->hidden + units.begin, 0,
+               (units.end - units.begin) * sizeof(float));
+    f->cell->backward(job->kernels, s, units.begin, units.end);
+    if (zones)
+        zone_after(job, units, s);
+}
+
+/* dh = direct + mask d_in, where d_in has come through the masked products. */
+static void mask_back(const ur_recurrent_back_job *job, const ur_member *me, size_t rows,
+                      bool direct)
+{
+    const ur_cpu_recurrent *f = job->op->forward;
+    const ur_range mine = ur_my_range(me, rows * ur_recurrent_width(f));
+    (direct ? job->kernels->mul_add : job->kernels->mul)(
+        mine.end - mine.begin, f->mask + mine.begin, job->d_in + mine.begin, job->dh + mine.begin);
+    ur_barrier(me);
+}
+
 /* dh = direct + d W_hh: what reaches h_prev from all gates but the late ones, before which these
  * give d_late = d W_late and through it the others' gradients. */
 static void gates_back(const ur_recurrent_back_job *job, const ur_member *me, size_t t,
@@ -72,10 +136,13 @@ static void gates_back(const ur_recurrent_back_job *job, const ur_member *me, si
     product.a = ur_recurrent_gates(f) + row * f->gates_row;
     product.b = op->w_hh;
     product.columns.units = product.c_row = width;
-    product.c = job->dh;
-    product.start = f->cell->direct ? UR_START_C : UR_START_BIAS;
+    const bool direct = f->cell->direct || f->zoneout_h > 0.0f;
+    product.c = f->mask ? job->d_in : job->dh;
+    product.start = (f->mask ? f->cell->late > 0 : direct) ? UR_START_C : UR_START_BIAS;
     ur_product_part(job->kernels, me, &product);
     ur_barrier(me);
+    if (f->mask)
+        mask_back(job, me, s->rows, direct);
 }
 
 /* The steps in reverse: gradients of all gates, dh and dc of the initial state. */
@@ -100,20 +167,22 @@ static void steps_back(const ur_recurrent_back_job *job, const ur_member *me)
             .gates_row = f->gates_row,
             .h_gates = f->h_gates ? f->h_gates + row * f->gates_row : NULL,
             .h_prev = h_prev,
-            .h_in = h_prev,
-            .h = f->proj ? f->m + row * hidden : f->y + row * hidden,
+            .h_in = f->mask ? f->h_in + row * width : h_prev,
+            .h = ur_recurrent_has_m(f) ? f->m + row * hidden : f->y + row * hidden,
             .c_prev = !f->c ? NULL
                       : t   ? f->c + r->offset[t - 1] * hidden
                             : job->c0,
-            .c = f->c ? f->c + row * hidden : NULL,
-            .dy = op->dy && !f->proj ? op->dy + row * hidden : NULL,
+            .c = !f->c      ? NULL
+                 : f->c_new ? f->c_new + row * hidden
+                            : f->c + row * hidden,
+            .dy = op->dy && !ur_recurrent_has_m(f) ? op->dy + row * hidden : NULL,
             .dh = f->proj ? job->dm : job->dh,
             .dc = job->dc,
             .d_late = job->d_late,
-            .d_in = job->dh,
+            .d_in = f->mask ? job->d_in : job->dh,
             .d_own = job->d_own,
         };
-        f->cell->backward(job->kernels, &s, units.begin, units.end);
+        cell_back(job, units, t, &s);
         ur_barrier(me);
         gates_back(job, me, t, &s);
     }
@@ -184,6 +253,14 @@ static bool take_scratch(const ur_cpu *cpu, ur_recurrent_back_job *job)
     }
     if (f->cell->late)
         job->d_late = take(cpu, r->batch * f->hidden, &ok);
+    if (f->mask)
+        job->d_in = take(cpu, r->batch * width, &ok);
+    if (f->zoneout_h > 0.0f)
+        job->zone_h = take(cpu, r->batch * f->hidden, &ok);
+    if (f->zoneout_c > 0.0f)
+        job->zone_c = take(cpu, r->batch * f->hidden, &ok);
+    ok = ok && ur_recurrent_expected(cpu->scratch, f->hidden, f->zoneout_h, &job->expected_h);
+    ok = ok && ur_recurrent_expected(cpu->scratch, f->hidden, f->zoneout_c, &job->expected_c);
     for (size_t i = 0; i < UR_CELL_OWN && f->cell->own[i].name; i++)
         job->d_own[i] = take_zero(cpu, f->cell->own[i].size * f->hidden, &ok);
     if (f->proj) {
@@ -200,8 +277,8 @@ static bool take_scratch(const ur_cpu *cpu, ur_recurrent_back_job *job)
     if (op->dw_hh && f->cell->late)
         job->late_packed = take_packed(cpu, f->hidden, r->rows, &ok);
     if (op->dw_hh) {
-        job->h_packed = take_packed(cpu, width, r->rows - first, &ok);
-        if (f->h0)
+        job->h_packed = take_packed(cpu, width, f->mask ? r->rows : r->rows - first, &ok);
+        if (f->h0 && !f->mask)
             job->h0_packed = take_packed(cpu, width, first, &ok);
         job->previous = ok ? ur_arena_take(cpu->scratch, r->rows - first, sizeof(size_t)) : NULL;
         ok = job->previous != NULL;

@@ -8,13 +8,16 @@
 typedef struct ur_recurrent_back_job {
     const ur_kernels *kernels;
     const ur_cpu_recurrent_back *op;
-    float *c0;      /* (B, H) by place */
-    float *h0;      /* (B, R) by place; zeros where h started from nothing */
-    float *dh, *dc; /* (B, R), (B, H) by place: carried from step to step */
-    float *d_late;  /* (B, H) of one step: gradient of what the late product took */
-    float *dm;      /* (B, H) of one step: gradient of h before projection */
-    float *d_proj;  /* (rows, P) whole gradient of h after projection */
-    float *bias;    /* (2, GH) sums over the rows */
+    float *c0;                      /* (B, H) by place */
+    float *h0;                      /* (B, R) by place; zeros where h started from nothing */
+    float *dh, *dc;                 /* (B, R), (B, H) by place: carried from step to step */
+    float *d_late;                  /* (B, H) of one step: gradient of what the late product took */
+    float *d_in;                    /* (B, R) of one step: gradient of the masked h_prev */
+    float *zone_h, *zone_c;         /* (B, H) of one step: what passes by the cell */
+    float *expected_h, *expected_c; /* (H) 1 - zoneout */
+    float *dm;                      /* (B, H) of one step: gradient of h before projection */
+    float *d_proj;                  /* (rows, P) whole gradient of h after projection */
+    float *bias;                    /* (2, GH) sums over the rows */
     float *x_packed, *h_packed, *h0_packed, *m_packed, *late_packed;
     float *d_own[UR_CELL_OWN]; /* of the cell's own weights, summed over the steps */
     float *by_id;              /* (table_rows, gates_row) sums of the gates' gradients by id */

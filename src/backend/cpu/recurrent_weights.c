@@ -20,8 +20,11 @@ static void pack_inputs(const ur_recurrent_back_job *job, const ur_member *me)
     if (op->dw_ih)
         pack_part(job, me, ur_recurrent_input_rows(f), f->input, f->x, NULL, job->x_packed);
     if (op->dw_hh) {
-        pack_part(job, me, r->rows - first, width, f->y, job->previous, job->h_packed);
-        if (f->h0)
+        if (f->mask)
+            pack_part(job, me, r->rows, width, f->h_in, NULL, job->h_packed);
+        else
+            pack_part(job, me, r->rows - first, width, f->y, job->previous, job->h_packed);
+        if (f->h0 && !f->mask)
             pack_part(job, me, first, width, job->h0, NULL, job->h0_packed);
     }
     if (op->dw_hh && f->cell->late)
@@ -36,7 +39,7 @@ static void recurrent_weights_back(const ur_recurrent_back_job *job, const ur_me
 {
     const ur_cpu_recurrent *f = job->op->forward;
     const ur_layout *r = f->rows;
-    const size_t first = ur_cpu_alive(r, 0);
+    const size_t first = f->mask ? 0 : ur_cpu_alive(r, 0);
     ur_cpu_outer outer = {
         .rows = r->rows - first,
         .n_out = (f->cell->gates - f->cell->late) * f->hidden,
@@ -47,7 +50,7 @@ static void recurrent_weights_back(const ur_recurrent_back_job *job, const ur_me
         .dw = job->op->dw_hh,
     };
     ur_outer_part(job->kernels, me, &outer);
-    if (f->h0) {
+    if (f->h0 && !f->mask) {
         outer.rows = first;
         outer.dy = ur_recurrent_gates(f);
         outer.x_packed = job->h0_packed;

@@ -63,10 +63,33 @@ static void cells(void **state)
     }
 }
 
+static void options(void **state)
+{
+    (void)state;
+    static const ur_rnn_config all[] = {
+        {.cell = "lstm", .recurrent_dropout = 0.4f},
+        {.cell = "lstm", .proj_size = 2, .recurrent_dropout = 0.4f},
+        {.cell = "gru", .recurrent_dropout = 0.4f},
+        {.cell = "rnn_tanh", .recurrent_dropout = 0.4f},
+        {.cell = "gru_original", .recurrent_dropout = 0.4f},
+        {.cell = "lstm", .zoneout_h = 0.3f},
+        {.cell = "lstm", .zoneout_c = 0.3f},
+        {.cell = "rnn_tanh", .zoneout_h = 0.3f, .recurrent_dropout = 0.2f},
+        {.cell = "gru", .zoneout_h = 0.3f, .recurrent_dropout = 0.2f},
+        {.cell = "gru_original", .zoneout_h = 0.3f, .recurrent_dropout = 0.2f},
+        {.cell = "lstm_peephole", .zoneout_h = 0.3f, .zoneout_c = 0.3f, .recurrent_dropout = 0.2f},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        for (int variant = all[i].proj_size ? 2 : 0; variant < 8; variant += 3)
+            if (!all[i].proj_size || !(variant & 1))
+                check(&all[i], variant, 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cells),
+        cmocka_unit_test(options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
