@@ -1,5 +1,5 @@
-/* test_load_weights.c - a recurrent stack's weights from files of the kind that PyTorch's state_dict
- * makes: number formats, prefixes, and every tensor at fault told. */
+/* test_load_weights.c - a recurrent stack's weights from files of the kind that PyTorch's
+ * state_dict makes: number formats, prefixes, and every tensor at fault told. */
 #include "support/contexts.h"
 #include "unroll/io.h"
 #include "unroll/nn.h"
@@ -234,6 +234,37 @@ static void every_fault_is_told(void **state)
     free(out);
 }
 
+typedef struct heard {
+    size_t count;
+    char last[200];
+} heard;
+
+static void hear(void *user, const char *fault)
+{
+    heard *h = user;
+    h->count++;
+    snprintf(h->last, sizeof h->last, "%s", fault);
+}
+
+static void all_faults_are_heard(void **state)
+{
+    const fixture *f = *state;
+    heard h = {0};
+    ur_err err;
+    file *out = file_of(f, "");
+    write_file(f, out);
+    assert_int_equal(ur_params_check(f->params, f->path, "", hear, &h, &err), UR_OK);
+    assert_int_equal(h.count, 0);
+    assert_int_equal(ur_params_check(f->params, f->path, "rnn.", hear, &h, &err), UR_BAD_FILE);
+    says(&err, "16 tensors at fault");
+    assert_int_equal(h.count, 16);
+    assert_string_equal(h.last, "missing rnn.bias_hh_l1_reverse");
+    assert_int_equal(ur_params_check(f->params, f->path, "rnn.", NULL, NULL, NULL), UR_BAD_FILE);
+    assert_int_equal(ur_params_check(f->params, "no/such.file", "", hear, &h, &err), UR_BAD_FILE);
+    assert_int_equal(h.count, 16);
+    free(out);
+}
+
 static void what_was_saved_is_read(void **state)
 {
     const fixture *f = *state;
@@ -252,6 +283,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(halves_are_read, setup, teardown),
         cmocka_unit_test_setup_teardown(a_prefix_picks_its_tensors, setup, teardown),
         cmocka_unit_test_setup_teardown(every_fault_is_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(all_faults_are_heard, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_saved_is_read, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
