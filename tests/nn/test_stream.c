@@ -30,6 +30,8 @@ static const ur_rnn_config configs[] = {
     {.cell = "rnn_relu", .num_layers = 1},
     {.cell = "gru_original", .num_layers = 2},
     {.cell = "lstm_peephole", .num_layers = 2},
+    {.cell = "lstm", .num_layers = 2, .zoneout_h = 0.1f, .zoneout_c = 0.5f},
+    {.cell = "gru", .num_layers = 2, .zoneout_h = 0.3f, .recurrent_dropout = 0.4f},
 };
 enum { CONFIGS = sizeof configs / sizeof *configs };
 
