@@ -11,8 +11,9 @@
 #include <string.h>
 #include <cmocka.h>
 
-static const char *const cells[] = {"rnn_tanh", "rnn_relu", "gru", "lstm", "lstm"};
-enum { CELLS = 5, PROJECTED = 4 }; /* the last one with a projection */
+static const char *const cells[] = {"rnn_tanh", "rnn_relu",     "gru",          "lstm",
+                                    "lstm",     "gru_original", "lstm_peephole"};
+enum { CELLS = 7, PROJECTED = 4 }; /* that one with a projection */
 
 /* A stack of some shape with what goes in; every pass over it has a tape of its own. */
 typedef struct subject {
@@ -133,7 +134,7 @@ static pass run(const subject *s, ur_order order, size_t first, size_t batch, in
     ur_tape_start(t, mode, s->params, how & INFER ? NULL : p.gradient, 8, 9);
     const ur_layout *l = ur_new_layout(t, order, batch, s->length + first, id);
     p.initial.h = some_states(t, s, s->h0, s->width, first, batch);
-    if (strcmp(s->stack.config.cell, "lstm") == 0)
+    if (strncmp(s->stack.config.cell, "lstm", 4) == 0)
         p.initial.c = some_states(t, s, s->c0, s->hidden, first, batch);
     if (!(how & IDS)) {
         p.x = ur_seq_floats(t, l, s->input, s->x + row * s->input, true);
