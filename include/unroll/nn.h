@@ -76,7 +76,9 @@ enum { UR_CELL_EXTRA = 4 }; /* most parameters that a cell has beside the usual 
 /* One layer in one direction of any cell: with G the cell's gates (rnn 1, lstm 4, gru 3),
  * PREFIX.weight_ih_SUFFIX (GH, I), weight_hh_SUFFIX (GH, R), bias_ih_SUFFIX and bias_hh_SUFFIX (GH),
  * and with a projection weight_hr_SUFFIX (P, H). Gates in PyTorch's order: i f g o; r z n.
- * lstm_peephole also has weight_ci_SUFFIX, weight_cf_SUFFIX, weight_co_SUFFIX (H). */
+ * lstm_peephole also has weight_ci_SUFFIX, weight_cf_SUFFIX, weight_co_SUFFIX (H);
+ * lstm_layer_norm has weight_ln_ih_SUFFIX, weight_ln_hh_SUFFIX (GH), weight_ln_c_SUFFIX,
+ * bias_ln_c_SUFFIX (H). */
 typedef struct ur_cell_layer {
     const struct ur_cell *cell;
     size_t input_size, hidden_size, proj_size;
@@ -119,7 +121,8 @@ typedef struct ur_rnn_config {
     const char *cell; /* "lstm", "gru", "rnn_tanh", "rnn_relu"; and what PyTorch lacks:
                          "gru_original" (reset before the product: Cho et al. 2014; ONNX's
                          linear_before_reset = 0), parameters as gru;
-                         "lstm_peephole" (Gers and Schmidhuber 2000, ONNX's three diagonals) */
+                         "lstm_peephole" (Gers and Schmidhuber 2000, ONNX's three diagonals);
+                         "lstm_layer_norm" (Ba, Kiros and Hinton 2016, equations 20 to 22) */
     size_t input_size, hidden_size;
     size_t proj_size;  /* lstm only; 0: none. Less than hidden_size */
     size_t num_layers; /* 1 to UR_MOST_LAYERS */

@@ -155,6 +155,32 @@ typedef struct ur_gru_original {
     float *dh, *d_in; /* backward: (rows, hidden), of h_prev and of h_in, may be the same */
 } ur_gru_original;
 
+/* A layer-normalised LSTM (Ba, Kiros and Hinton 2016, eq. 20 to 22). norm is a row less its mean,
+ * over the root of its variance + 1e-5.
+ *   a = g_x norm(gates) + g_h norm(h_gates) + b_ih + b_hh,   i f g o = sigma or tanh of a
+ *   c = f c_prev + i g,   h = o tanh(g_c norm(c) + b_c)
+ * Rows [begin, end). x_norm and h_gates get the normalised products with the factor behind each row.
+ * Backward in three passes: norm_cell_back leaves the gradients of a in the gates and of c_prev in
+ * dc; norm_sums_back, over units [begin, end) of all rows, adds to those of gains and biases;
+ * norm_products_back leaves in gates and h_gates those of the products. */
+typedef struct ur_norm_cell {
+    size_t rows, hidden;
+    float *gates, *h_gates;   /* (rows, gates_row): products without bias */
+    float *x_norm;            /* (rows, gates_row), or NULL in a forward without backward */
+    size_t gates_row;         /* > 4*hidden */
+    const float *g_x, *g_h;   /* (4 hidden) */
+    const float *g_c, *b_c;   /* (hidden) */
+    const float *b_ih, *b_hh; /* (4 hidden) or NULL */
+    const float *c_prev;      /* (rows, hidden) */
+    float *c, *h;             /* (rows, hidden) */
+    /* backward */
+    const float *dy;                           /* (rows, hidden) or NULL */
+    float *dh, *dc;                            /* (rows, hidden) */
+    float *spare;                              /* (rows, gates_row) scratch */
+    float *c_norm, *d_u, *d_c;                 /* (rows, hidden) scratch, kept between the passes */
+    float *dg_x, *dg_h, *dg_c, *db_c, *d_bias; /* added to; d_bias (4 hidden) of either bias */
+} ur_norm_cell;
+
 /* ---- optimisers (body_optim.h) ------------------------------------------------------------ */
 
 /* Adam (Kingma and Ba 2015, PyTorch's form): g = grad*grad_scale + weight_decay*w
@@ -204,6 +230,10 @@ typedef struct ur_kernels {
     void (*gru_reset_back)(const ur_gru_original *s, size_t begin, size_t end);
     void (*gru_original)(const ur_gru_original *s, size_t begin, size_t end);
     void (*gru_original_back)(const ur_gru_original *s, size_t begin, size_t end);
+    void (*norm_cell)(const ur_norm_cell *s, size_t begin, size_t end);
+    void (*norm_cell_back)(const ur_norm_cell *s, size_t begin, size_t end);
+    void (*norm_sums_back)(const ur_norm_cell *s, size_t begin, size_t end);
+    void (*norm_products_back)(const ur_norm_cell *s, size_t begin, size_t end);
     /* y = w a + (1-w) b; backward: da = w dy, db = (1-w) dy, where da may be dy. */
     void (*blend)(size_t n, const float *w, const float *a, const float *b, float *y);
     void (*blend_back)(size_t n, const float *w, const float *dy, float *da, float *db);

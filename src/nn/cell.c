@@ -76,6 +76,16 @@ ur_lstm_layer ur_lstm_add(ur_params *params, const char *prefix, size_t input_si
     return ur_cell_add(params, prefix, "l0", &ur_cell_lstm, input_size, hidden_size, 0, true);
 }
 
+static void init_extra(ur_params *params, int index, const ur_cell_weight *weight, float bound,
+                       uint64_t seed)
+{
+    float *x = ur_param_values(params, index);
+    if (!weight->constant)
+        ur_init_uniform(params, index, bound, seed);
+    for (size_t i = 0; weight->constant && i < ur_params_entry(params, (size_t)index)->count; i++)
+        x[i] = weight->start;
+}
+
 void ur_cell_init(const ur_cell_layer *layer, ur_params *params, uint64_t seed)
 {
     const float bound = 1.0f / sqrtf((float)layer->hidden_size);
@@ -86,7 +96,7 @@ void ur_cell_init(const ur_cell_layer *layer, ur_params *params, uint64_t seed)
             ur_init_uniform(params, all[i], bound, seed);
     for (size_t i = 0; i < UR_CELL_EXTRA; i++)
         if (layer->extra[i] >= 0)
-            ur_init_uniform(params, layer->extra[i], bound, seed);
+            init_extra(params, layer->extra[i], &layer->cell->own[i], bound, seed);
 }
 
 void ur_lstm_init(const ur_lstm_layer *layer, ur_params *params, uint64_t seed)
@@ -232,6 +242,8 @@ static void keep_for_backward(ur_tape *tape, const ur_cell_layer *l, ur_cpu_recu
         op->c = ur_take(tape, rows * l->hidden_size, sizeof(float));
     if (l->cell->late)
         op->late = ur_take(tape, rows * l->hidden_size, sizeof(float));
+    if (l->cell->whole_rows)
+        op->x_norm = ur_take(tape, rows * op->gates_row, sizeof(float));
     if (op->mask)
         op->h_in = ur_take(tape, rows * width_of(l), sizeof(float));
     if (l->zoneout_c > 0.0f)

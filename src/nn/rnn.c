@@ -15,7 +15,7 @@ static ur_status check_config(const ur_rnn_config *c, const ur_cell *cell, ur_er
     if (!cell)
         return ur_fail(err, UR_INVALID,
                        "rnn: there is no cell \"%s\" (lstm, gru, rnn_tanh, rnn_relu, gru_original, "
-                       "lstm_peephole)",
+                       "lstm_peephole, lstm_layer_norm)",
                        c->cell ? c->cell : "");
     if (c->input_size < 1 || c->hidden_size < 1)
         return ur_fail(err, UR_INVALID, "%s: input size %zu and hidden size %zu must be at least 1",

@@ -2,6 +2,7 @@
  * by one, single steps, embedded ids, every instruction set and number of threads; names, masks and
  * what is refused. */
 #include "nn/made_up_cell.h"
+#include "support/failing_alloc.h"
 
 /* ---- bytes -------------------------------------------------------------------------------- */
 
@@ -137,6 +138,83 @@ static void embedded_ids(void **state)
     ur_context_free(context);
 }
 
+static void whole_is_streaming(void **state)
+{
+    (void)state;
+    enum { T = 12 };
+    const size_t length[BATCH] = {T, T, T, T, T, T};
+    ur_context *context = context_of(NULL, 2, NULL);
+    for (int i = 0; i < CASES; i++) {
+        model m = model_new(context, &cases[i], WIDE);
+        ur_stream *stream = NULL;
+        float y[BATCH * WIDE];
+        ur_tape_start(m.tape, UR_INFER, m.params, NULL, 0, 0);
+        const ur_layout *l = ur_new_layout(m.tape, UR_STEP_MAJOR, BATCH, length, NULL);
+        ur_seq *x = made_up_seq(m.tape, l, 1, 0, INPUT, false);
+        const ur_rnn_out out = ur_rnn(m.tape, &m.stack, x, (ur_state){0});
+        tape_fine(m.tape);
+        assert_int_equal(ur_stream_new(context, m.params, &m.stack, BATCH, &stream, NULL), UR_OK);
+        for (size_t t = 0; t < T; t++) {
+            ur_stream_step(stream, ur_floats(x->values) + t * BATCH * INPUT, y);
+            same_floats("y", cases[i].cell, ur_floats(out.y->values) + t * BATCH * WIDE, y,
+                        BATCH * WIDE);
+        }
+        ur_stream_free(stream);
+        model_free(&m);
+    }
+    ur_context_free(context);
+}
+
+/* ---- memory ------------------------------------------------------------------------------- */
+
+static ur_status train(const ur_allocator *a, ur_err *err, void *arg)
+{
+    const ur_options options = {.allocator = a, .threads = 2};
+    ur_rnn_config config = *(const ur_rnn_config *)arg;
+    config.input_size = INPUT;
+    config.hidden_size = 5;
+    config.num_layers = 1;
+    ur_context *context = NULL;
+    ur_params *params = NULL;
+    ur_tape *tape = NULL;
+    ur_rnn_stack stack;
+    float gradient[1024] = {0.0f};
+    ur_status status = ur_context_new(&options, &context, err);
+    if (status == UR_OK)
+        status = ur_params_new(context, &params, err);
+    if (status == UR_OK)
+        status = ur_rnn_add(params, "rnn", &config, &stack, err);
+    if (status == UR_OK)
+        status = ur_params_seal(params, err);
+    if (status == UR_OK)
+        status = ur_tape_new(context, &tape, err);
+    if (status == UR_OK) {
+        assert_true(ur_params_size(params) <= sizeof gradient / sizeof *gradient);
+        ur_tape_start(tape, UR_TRAIN, params, gradient, 1, 2);
+        const ur_layout *l = ur_new_layout(tape, UR_STEP_MAJOR, BATCH, ragged, NULL);
+        const ur_rnn_out out =
+            ur_rnn(tape, &stack, made_up_seq(tape, l, 1, 0, INPUT, true), (ur_state){0});
+        status = ur_backward(tape, ur_sum(tape, out.y ? out.y->values : NULL));
+        if (status != UR_OK) {
+            err->status = ur_tape_status(tape);
+            strncpy(err->text, ur_error(tape), sizeof err->text - 1);
+        }
+    }
+    ur_tape_free(tape);
+    ur_params_free(params);
+    ur_context_free(context);
+    return status;
+}
+
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    for (int i = 0; i < CASES; i++) {
+        ur_rnn_config config = cases[i];
+        assert_true(failing_alloc_sweep(train, &config) > 5);
+    }
+}
+
 /* ---- names -------------------------------------------------------------------------------- */
 
 static void parameter_names(void **state)
@@ -149,6 +227,12 @@ static void parameter_names(void **state)
                                         "rnn.weight_ci_l0_reverse"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         assert_true(ur_params_find(m.params, names[i]) >= 0);
+    model_free(&m);
+    m = model_new(context, &(ur_rnn_config){.cell = "lstm_layer_norm"}, 5);
+    static const char *const more[] = {"rnn.weight_ln_ih_l0", "rnn.weight_ln_hh_l0",
+                                       "rnn.weight_ln_c_l0", "rnn.bias_ln_c_l0"};
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++)
+        assert_true(ur_params_find(m.params, more[i]) >= 0);
     model_free(&m);
     m = model_new(context, &(ur_rnn_config){.cell = "gru_original"}, 5);
     assert_true(ur_params_find(m.params, "rnn.weight_hh_l0") >= 0);
@@ -199,6 +283,7 @@ static void refused(void **state)
         {{.cell = "gru", .zoneout_c = 0.1f}, "no c"},
         {{.cell = "gru_original", .proj_size = 2}, "projection"},
         {{.cell = "lstm_peephole", .proj_size = 2}, "projection"},
+        {{.cell = "lstm_layer_norm", .proj_size = 2}, "projection"},
         {{.cell = "lstm", .proj_size = 2, .zoneout_h = 0.1f}, "projection"},
         {{.cell = "lstm", .proj_size = 2, .zoneout_c = 0.1f}, "projection"},
         {{.cell = "lstm", .zoneout_h = 1.0f}, "[0, 1)"},
@@ -228,6 +313,8 @@ int main(void)
         cmocka_unit_test(same_on_every_machine),
         cmocka_unit_test(whole_is_single_steps),
         cmocka_unit_test(embedded_ids),
+        cmocka_unit_test(whole_is_streaming),
+        cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(parameter_names),
         cmocka_unit_test(masks_are_of_the_sequence),
         cmocka_unit_test(refused),

@@ -53,6 +53,59 @@ static ur_state lstm(ur_tape *t, const ur_cell_layer *l, ur_tensor *x, ur_tensor
     return (ur_state){ur_mul(t, o, ur_tanh(t, c)), c};
 }
 
+/* A column (B, 1) in each of n columns, or with a factor. */
+static ur_tensor *wide(ur_tape *t, ur_tensor *column, size_t n, float factor)
+{
+    ur_tensor *w = ur_new_floats(t, 2, (size_t[]){n, 1}, false);
+    for (size_t i = 0; i < n; i++)
+        ur_floats(w)[i] = factor;
+    return ur_matmul_t(t, column, w);
+}
+
+static ur_tensor *mean(ur_tape *t, ur_tensor *x)
+{
+    ur_tensor *w = ur_new_floats(t, 2, (size_t[]){1, x->dim[1]}, false);
+    for (size_t i = 0; i < x->dim[1]; i++)
+        ur_floats(w)[i] = 1.0f / (float)x->dim[1];
+    return ur_matmul_t(t, x, w);
+}
+
+/* gain (x - mean) / sqrt(variance + 1e-5); the root by Newton's iteration, which the tape can
+ * differentiate: y = y (3 - v y^2) / 2. */
+static ur_tensor *norm(ur_tape *t, ur_tensor *x, int gain)
+{
+    const size_t batch = x->dim[0], n = x->dim[1];
+    ur_tensor *centred = ur_sub(t, x, wide(t, mean(t, x), n, 1.0f));
+    ur_tensor *epsilon = ur_new_floats(t, 2, (size_t[]){batch, 1}, false);
+    ur_tensor *three = ur_new_floats(t, 2, (size_t[]){batch, 1}, false);
+    ur_tensor *y = ur_new_floats(t, 2, (size_t[]){batch, 1}, false);
+    for (size_t b = 0; b < batch; b++) {
+        ur_floats(epsilon)[b] = 1e-5f;
+        ur_floats(three)[b] = 3.0f;
+        ur_floats(y)[b] = 0.5f;
+    }
+    ur_tensor *v = ur_add(t, mean(t, ur_mul(t, centred, centred)), epsilon);
+    for (int i = 0; i < 20; i++)
+        y = ur_scale(t, ur_mul(t, y, ur_sub(t, three, ur_mul(t, v, ur_mul(t, y, y)))), 0.5f);
+    return ur_mul(t, each_row(t, gain, 0, n, batch), ur_mul(t, centred, wide(t, y, n, 1.0f)));
+}
+
+static ur_state normed_lstm(ur_tape *t, const ur_cell_layer *l, ur_tensor *x, ur_tensor *h_in,
+                            ur_state s)
+{
+    const size_t h = l->hidden_size, batch = x->dim[0];
+    ur_tensor *a = ur_add(t, norm(t, gates(t, x, l->weight_ih, -1, 0, 4 * h), l->extra[0]),
+                          norm(t, gates(t, h_in, l->weight_hh, -1, 0, 4 * h), l->extra[1]));
+    if (l->bias_ih >= 0)
+        a = ur_add(t, a, ur_add(t, each_row(t, l->bias_ih, 0, 4 * h, batch),
+                                each_row(t, l->bias_hh, 0, 4 * h, batch)));
+    ur_tensor *i = ur_sigmoid(t, ur_slice(t, a, 0, h)), *f = ur_sigmoid(t, ur_slice(t, a, h, 2 * h));
+    ur_tensor *g = ur_tanh(t, ur_slice(t, a, 2 * h, 3 * h));
+    ur_tensor *c = ur_add(t, ur_mul(t, f, s.c), ur_mul(t, i, g));
+    ur_tensor *u = ur_add(t, norm(t, c, l->extra[2]), each_row(t, l->extra[3], 0, h, batch));
+    return (ur_state){ur_mul(t, ur_sigmoid(t, ur_slice(t, a, 3 * h, 4 * h)), ur_tanh(t, u)), c};
+}
+
 static ur_state gru(ur_tape *t, const ur_cell_layer *l, ur_tensor *x, ur_tensor *h_in, ur_state s,
                     bool original)
 {
@@ -79,6 +132,8 @@ static ur_state elman(ur_tape *t, const ur_cell_layer *l, ur_tensor *x, ur_tenso
 static ur_state composed_step(ur_tape *t, const char *cell, const ur_cell_layer *l, ur_tensor *x,
                               ur_tensor *h_in, ur_state s)
 {
+    if (strcmp(cell, "lstm_layer_norm") == 0)
+        return normed_lstm(t, l, x, h_in, s);
     if (strncmp(cell, "lstm", 4) == 0)
         return lstm(t, l, x, h_in, s);
     if (strncmp(cell, "gru", 3) == 0)

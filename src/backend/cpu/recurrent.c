@@ -107,7 +107,11 @@ static ur_cell_step step_of(const forward_job *job, size_t t, float *gates)
     return (ur_cell_step){
         .rows = ur_cpu_alive(r, t),
         .hidden = hidden,
+        .batch = r->batch,
         .own = op->own,
+        .x_norm = op->x_norm ? op->x_norm + row * op->gates_row : NULL,
+        .b_ih = op->b_ih,
+        .b_hh = op->b_hh,
         .gates = gates,
         .gates_row = op->gates_row,
         .h_gates = op->h_gates ? op->h_gates + row * op->gates_row : job->h_gates,
@@ -146,25 +150,42 @@ static void mask_step(const forward_job *job, const ur_member *me, size_t t)
     ur_barrier(me);
 }
 
-/* The cell's units [begin, end), and where there is zoneout its blend with the previous state. */
-static void finish_units(const forward_job *job, size_t t, const ur_cell_step *s, size_t begin,
-                         size_t end)
+/* Zoneout: the blend of units [begin, end) with the previous state. */
+static void zone(const forward_job *job, size_t t, const ur_cell_step *s, ur_range rows,
+                 size_t begin, size_t end)
 {
     const ur_cpu_recurrent *op = job->op;
     const ur_kernels *k = job->kernels;
     const size_t hidden = op->hidden, row = op->rows->offset[t], count = end - begin;
-    op->cell->forward(k, s, begin, end);
-    for (size_t r = 0; op->zoneout_h > 0.0f && r < s->rows; r++) {
+    for (size_t r = rows.begin; op->zoneout_h > 0.0f && r < rows.end; r++) {
         const size_t at = r * hidden + begin;
         const float *w = ur_recurrent_fresh(op->fresh_h, job->expected_h, row + r, hidden);
         k->blend(count, w + begin, s->h + at, s->h_prev + at, op->y + row * hidden + at);
     }
-    for (size_t r = 0; op->zoneout_c > 0.0f && r < s->rows; r++) {
+    for (size_t r = rows.begin; op->zoneout_c > 0.0f && r < rows.end; r++) {
         const size_t at = r * hidden + begin;
         const float *w = ur_recurrent_fresh(op->fresh_c, job->expected_c, row + r, hidden);
         float *c = op->c ? op->c + row * hidden : job->c_state;
         k->blend(count, w + begin, s->c + at, s->c_prev + at, c + at);
     }
+}
+
+/* The cell's units [begin, end) of all rows. */
+static void finish_units(const forward_job *job, size_t t, const ur_cell_step *s, size_t begin,
+                         size_t end)
+{
+    job->op->cell->forward(job->kernels, s, begin, end);
+    zone(job, t, s, (ur_range){0, s->rows}, begin, end);
+}
+
+/* This member's rows of a cell of whole rows. */
+static void finish_rows(const forward_job *job, const ur_member *me, size_t t,
+                        const ur_cell_step *s)
+{
+    const ur_range rows = ur_my_range(me, s->rows);
+    ur_barrier(me);
+    job->op->cell->forward(job->kernels, s, rows.begin, rows.end);
+    zone(job, t, s, rows, 0, s->hidden);
 }
 
 /* One step of this member's panels, whose gates then stay in L1 for the cell. */
@@ -194,7 +215,7 @@ static void step(const forward_job *job, ur_range mine, size_t t, const ur_cell_
     }
     if (op->cell->split) {
         recurrent.start = UR_START_BIAS;
-        recurrent.bias = op->b_hh;
+        recurrent.bias = op->cell->whole_rows ? NULL : op->b_hh;
         recurrent.c = s->h_gates;
     }
     for (size_t p = mine.begin; p < mine.end; p++) {
@@ -202,7 +223,7 @@ static void step(const forward_job *job, ur_range mine, size_t t, const ur_cell_
         k->product(&recurrent, p, p + 1);
         if (op->cell->late)
             op->cell->between(k, s, u, end);
-        else
+        else if (!op->cell->whole_rows)
             finish_units(job, t, s, u, end);
     }
 }
@@ -288,6 +309,8 @@ static void forward_member(void *arg, const ur_member *me)
             step(job, mine, t, &s);
             if (op->cell->late)
                 late_step(job, me, t, &s);
+            if (op->cell->whole_rows)
+                finish_rows(job, me, t, &s);
             if (op->proj)
                 project(job, me, t, &s);
             ur_barrier(me);
@@ -350,7 +373,7 @@ bool ur_cpu_recurrent_forward(const ur_cpu *cpu, const ur_cpu_recurrent *op)
     const bool ok = take_scratch(cpu, &job);
     if (ok) {
         const size_t gates = op->cell->gates * op->hidden;
-        if (op->b_ih)
+        if (op->b_ih && !op->cell->whole_rows)
             cpu->kernels->add(gates, op->b_ih, job.bias);
         if (op->b_hh && !op->cell->split)
             cpu->kernels->add(gates, op->b_hh, job.bias);

@@ -11,9 +11,12 @@
  * products apart, in gates and h_gates. */
 typedef struct ur_cell_step {
     size_t rows, hidden;
+    size_t batch;            /* rows <= batch */
     const float *const *own; /* the cell's own weights, in its order */
     float *gates, *h_gates;  /* (rows, gates_row) */
     size_t gates_row;
+    float *x_norm;                /* (rows, gates_row) for a cell of whole rows, or NULL */
+    const float *b_ih, *b_hh;     /* (gates * hidden) likewise */
     const float *h_prev, *c_prev; /* (rows, hidden) */
     const float *h_in;            /* (rows, hidden) what the products take: h_prev, maybe masked */
     float *late;                  /* (rows, hidden) what the late product takes; see ur_cell */
@@ -22,6 +25,8 @@ typedef struct ur_cell_step {
     const float *dy;      /* (rows, hidden) or NULL */
     float *dh, *dc;       /* (rows, hidden): from the next step in, to the previous one out */
     float *d_late, *d_in; /* (rows, hidden) gradients of late and of h_in */
+    float *d_bias;        /* (gates * hidden) for a cell of whole rows, added to */
+    float *row_scratch;   /* (batch, gates_row + 3 hidden) likewise */
     float *const *d_own;  /* gradients of the cell's own weights, added to */
 } ur_cell_step;
 
@@ -31,6 +36,8 @@ enum { UR_CELL_OWN = 4 }; /* most weights that a cell has of its own */
 typedef struct ur_cell_weight {
     const char *name;
     size_t size;
+    bool constant; /* starts at `start`; otherwise as the layer's other weights */
+    float start;
 } ur_cell_weight;
 
 typedef struct ur_cell {
@@ -46,13 +53,19 @@ typedef struct ur_cell {
     size_t late;
     void (*between)(const ur_kernels *k, const ur_cell_step *s, size_t begin, size_t end);
     void (*between_back)(const ur_kernels *k, const ur_cell_step *s, size_t begin, size_t end);
+    /* A cell that reduces over rows: it is split, its biases are its own affair, and forward,
+     * backward and products_back work on rows [begin, end); sums_back, between the last two, on
+     * units. Backward then leaves gradients in the gates for sums_back alone. */
+    bool whole_rows;
+    void (*sums_back)(const ur_kernels *k, const ur_cell_step *s, size_t begin, size_t end);
+    void (*products_back)(const ur_kernels *k, const ur_cell_step *s, size_t begin, size_t end);
     ur_cell_weight own[UR_CELL_OWN]; /* up to the first without a name */
 } ur_cell;
 
 extern const ur_cell ur_cell_rnn_tanh, ur_cell_rnn_relu, ur_cell_lstm, ur_cell_gru,
-    ur_cell_gru_original, ur_cell_lstm_peephole;
+    ur_cell_gru_original, ur_cell_lstm_peephole, ur_cell_lstm_norm;
 
-/* The cell of that name (rnn_tanh, rnn_relu, lstm, gru, gru_original, lstm_peephole), or NULL. */
+/* The cell of that name (rnn_tanh, rnn_relu, lstm, gru, gru_original, lstm_peephole, lstm_layer_norm), or NULL. */
 const ur_cell *ur_cell_find(const char *name);
 
 /* A forward pass. R is the width of h: proj where there is a projection, else hidden; G the
@@ -73,8 +86,9 @@ typedef struct ur_cpu_recurrent {
     float *y;                 /* (rows, R) out */
     float *gates, *h_gates;   /* (rows, gates_row) out, saved for backward; NULL: not saved */
     float *c;                 /* (rows, H) out, likewise; NULL too for a cell without c */
-    float *m;    /* (rows, H) h before projection, likewise; NULL too where that is y */
-    float *late; /* (rows, H) what the late product took, likewise */
+    float *m;      /* (rows, H) h before projection, likewise; NULL too where that is y */
+    float *late;   /* (rows, H) what the late product took, likewise */
+    float *x_norm; /* (rows, gates_row) likewise, for a cell of whole rows */
     /* Drop-out of what the recurrent products take: h_in = mask h_prev; NULL: none. */
     const float *mask; /* (B, R) by place */
     float *h_in;       /* (rows, R) out, saved for backward */

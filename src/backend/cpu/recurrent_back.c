@@ -39,20 +39,20 @@ static void project_back(const ur_recurrent_back_job *job, const ur_member *me, 
 }
 
 /* Zoneout, before the cell: dh (with dy) and dc divided between the cell's and the previous state. */
-static void zone_before(const ur_recurrent_back_job *job, ur_range units, size_t t,
+static void zone_before(const ur_recurrent_back_job *job, ur_range rows, ur_range units, size_t t,
                         const ur_cell_step *s)
 {
     const ur_cpu_recurrent_back *op = job->op;
     const ur_cpu_recurrent *f = op->forward;
     const size_t hidden = f->hidden, row = f->rows->offset[t], count = units.end - units.begin;
-    for (size_t r = 0; f->zoneout_h > 0.0f && r < s->rows; r++) {
+    for (size_t r = rows.begin; f->zoneout_h > 0.0f && r < rows.end; r++) {
         const size_t at = r * hidden + units.begin;
         const float *w = ur_recurrent_fresh(f->fresh_h, job->expected_h, row + r, hidden);
         if (op->dy)
             job->kernels->add(count, op->dy + row * hidden + at, s->dh + at);
         job->kernels->blend_back(count, w + units.begin, s->dh + at, s->dh + at, job->zone_h + at);
     }
-    for (size_t r = 0; f->zoneout_c > 0.0f && r < s->rows; r++) {
+    for (size_t r = rows.begin; f->zoneout_c > 0.0f && r < rows.end; r++) {
         const size_t at = r * hidden + units.begin;
         const float *w = ur_recurrent_fresh(f->fresh_c, job->expected_c, row + r, hidden);
         job->kernels->blend_back(count, w + units.begin, s->dc + at, s->dc + at, job->zone_c + at);
@@ -60,11 +60,12 @@ static void zone_before(const ur_recurrent_back_job *job, ur_range units, size_t
 }
 
 /* After it: what passed by the cell joins what the cell gave. */
-static void zone_after(const ur_recurrent_back_job *job, ur_range units, const ur_cell_step *s)
+static void zone_after(const ur_recurrent_back_job *job, ur_range rows, ur_range units,
+                       const ur_cell_step *s)
 {
     const ur_cpu_recurrent *f = job->op->forward;
     const size_t count = units.end - units.begin;
-    for (size_t r = 0; r < s->rows; r++) {
+    for (size_t r = rows.begin; r < rows.end; r++) {
         const size_t at = r * f->hidden + units.begin;
         if (f->zoneout_h > 0.0f && f->cell->direct)
             job->kernels->add(count, job->zone_h + at, s->dh + at);
@@ -75,20 +76,33 @@ static void zone_after(const ur_recurrent_back_job *job, ur_range units, const u
     }
 }
 
-/* The cell of step t, this member's units. */
-static void cell_back(const ur_recurrent_back_job *job, ur_range units, size_t t,
+/* The cell of step t: this member's units, or rows of a cell that needs them whole. */
+static void cell_back(const ur_recurrent_back_job *job, const ur_member *me, size_t t,
                       const ur_cell_step *s)
 {
     const ur_cpu_recurrent *f = job->op->forward;
+    const ur_cell *cell = f->cell;
     const bool zones = f->zoneout_h > 0.0f || f->zoneout_c > 0.0f;
+    const ur_range mine = ur_my_range(me, f->hidden), my_rows = ur_my_range(me, s->rows);
+    const ur_range rows = cell->whole_rows ? my_rows : (ur_range){0, s->rows};
+    const ur_range units = cell->whole_rows ? (ur_range){0, f->hidden} : mine;
     if (zones)
-        zone_before(job, units, t, s);
-    for (size_t r = 0; f->mask && f->cell->late && r < s->rows; r++)
+        zone_before(job, rows, units, t, s);
+    for (size_t r = 0; f->mask && cell->late && r < s->rows; r++)
         memset(job->d_in + r * f->hidden + units.begin, 0,
                (units.end - units.begin) * sizeof(float));
-    f->cell->backward(job->kernels, s, units.begin, units.end);
+    if (cell->whole_rows)
+        cell->backward(job->kernels, s, rows.begin, rows.end);
+    else
+        cell->backward(job->kernels, s, units.begin, units.end);
     if (zones)
-        zone_after(job, units, s);
+        zone_after(job, rows, units, s);
+    if (!cell->whole_rows)
+        return;
+    ur_barrier(me);
+    cell->sums_back(job->kernels, s, mine.begin, mine.end);
+    ur_barrier(me);
+    cell->products_back(job->kernels, s, rows.begin, rows.end);
 }
 
 /* dh = direct + mask d_in, where d_in has come through the masked products. */
@@ -152,7 +166,6 @@ static void steps_back(const ur_recurrent_back_job *job, const ur_member *me)
     const ur_cpu_recurrent *f = op->forward;
     const ur_layout *r = f->rows;
     const size_t hidden = f->hidden, width = ur_recurrent_width(f);
-    const ur_range units = ur_my_range(me, hidden);
 
     for (size_t t = r->steps; t-- > 0;) {
         const size_t row = r->offset[t], alive = ur_cpu_alive(r, t);
@@ -162,7 +175,9 @@ static void steps_back(const ur_recurrent_back_job *job, const ur_member *me)
         const ur_cell_step s = {
             .rows = alive,
             .hidden = hidden,
+            .batch = r->batch,
             .own = f->own,
+            .x_norm = f->x_norm ? f->x_norm + row * f->gates_row : NULL,
             .gates = f->gates + row * f->gates_row,
             .gates_row = f->gates_row,
             .h_gates = f->h_gates ? f->h_gates + row * f->gates_row : NULL,
@@ -180,9 +195,11 @@ static void steps_back(const ur_recurrent_back_job *job, const ur_member *me)
             .dc = job->dc,
             .d_late = job->d_late,
             .d_in = f->mask ? job->d_in : job->dh,
+            .d_bias = job->bias,
+            .row_scratch = job->row_scratch,
             .d_own = job->d_own,
         };
-        cell_back(job, units, t, &s);
+        cell_back(job, me, t, &s);
         ur_barrier(me);
         gates_back(job, me, t, &s);
     }
@@ -253,6 +270,8 @@ static bool take_scratch(const ur_cpu *cpu, ur_recurrent_back_job *job)
     }
     if (f->cell->late)
         job->d_late = take(cpu, r->batch * f->hidden, &ok);
+    if (f->cell->whole_rows)
+        job->row_scratch = take(cpu, r->batch * (f->gates_row + 3 * f->hidden), &ok);
     if (f->mask)
         job->d_in = take(cpu, r->batch * width, &ok);
     if (f->zoneout_h > 0.0f)

@@ -12,6 +12,7 @@ typedef struct ur_recurrent_back_job {
     float *h0;                      /* (B, R) by place; zeros where h started from nothing */
     float *dh, *dc;                 /* (B, R), (B, H) by place: carried from step to step */
     float *d_late;                  /* (B, H) of one step: gradient of what the late product took */
+    float *row_scratch;             /* for a cell of whole rows, see ur_cell_step */
     float *d_in;                    /* (B, R) of one step: gradient of the masked h_prev */
     float *zone_h, *zone_c;         /* (B, H) of one step: what passes by the cell */
     float *expected_h, *expected_c; /* (H) 1 - zoneout */

@@ -111,7 +111,11 @@ static void input_weights_back(const ur_recurrent_back_job *job, const ur_member
         };
         ur_outer_part(k, me, &outer);
     }
-    if (op->db_ih) {
+    if (op->db_ih && f->cell->whole_rows) { /* summed step by step */
+        const ur_range mine = ur_my_range(me, n);
+        k->add(mine.end - mine.begin, job->bias + mine.begin, op->db_ih + mine.begin);
+        k->add(mine.end - mine.begin, job->bias + mine.begin, op->db_hh + mine.begin);
+    } else if (op->db_ih) {
         const ur_range mine = ur_my_range(me, n);
         bias_back(job, me, rows, d, job->bias, op->db_ih);
         if (f->cell->split)

@@ -54,7 +54,7 @@ static void check(const ur_rnn_config *options, int variant, size_t hidden)
 static void cells(void **state)
 {
     (void)state;
-    static const char *const names[] = {"gru_original", "lstm_peephole"};
+    static const char *const names[] = {"gru_original", "lstm_peephole", "lstm_layer_norm"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         for (int variant = 0; variant < 8; variant++)
             check(&(ur_rnn_config){.cell = names[i]}, variant, 4);
@@ -77,6 +77,7 @@ static void options(void **state)
         {.cell = "rnn_tanh", .zoneout_h = 0.3f, .recurrent_dropout = 0.2f},
         {.cell = "gru", .zoneout_h = 0.3f, .recurrent_dropout = 0.2f},
         {.cell = "gru_original", .zoneout_h = 0.3f, .recurrent_dropout = 0.2f},
+        {.cell = "lstm_layer_norm", .zoneout_h = 0.3f, .zoneout_c = 0.3f, .recurrent_dropout = 0.2f},
         {.cell = "lstm_peephole", .zoneout_h = 0.3f, .zoneout_c = 0.3f, .recurrent_dropout = 0.2f},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
