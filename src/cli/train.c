@@ -7,7 +7,8 @@
 static const char *const optimizers[] = {"adam", "sgd", NULL};
 static const char *const attentions[] = {"none", "dot", NULL};
 /* rnn is short for rnn_tanh; alone, --bidirectional means average. */
-static const char *const cells[] = {"lstm", "gru", "rnn", "rnn_tanh", "rnn_relu", NULL};
+static const char *const cells[] = {"lstm",     "gru",          "rnn",           "rnn_tanh",
+                                    "rnn_relu", "gru_original", "lstm_peephole", NULL};
 static const char *const directions[] = {" no", "concat", "average", "", NULL};
 static const char *const starts[] = {"h", "hc", NULL};
 static const char *const orders[] = {" forward", "", "with-start", NULL};
@@ -34,7 +35,8 @@ static const option options[] = {
     {"embed", "N", OPTION_SIZE, OPTION_AT(embed), 1, 16384,
      .help = "Numbers that stand for a character."},
     {"cell", "lstm|gru|rnn", OPTION_CHOICE, OPTION_AT(cell), .choices = cells,
-     .help = "What encoder and decoder are made of; rnn is rnn_tanh, and there is rnn_relu."},
+     .help = "What encoder and decoder are made of. There are also rnn_relu (rnn is rnn_tanh), "
+             "gru_original, with the reset gate before the product, and lstm_peephole."},
     {"layers", "N", OPTION_SIZE, OPTION_AT(layers), 1, UR_MOST_LAYERS,
      .help = "Layers of the encoder."},
     {"decoder-layers", "N", OPTION_SIZE, OPTION_AT(decoder_layers), 1, UR_MOST_LAYERS,

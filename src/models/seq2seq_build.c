@@ -94,8 +94,7 @@ ur_status ur_seq2seq_check(const ur_seq2seq_config *config, ur_err *err)
     const ur_seq2seq_config full = filled_in(config), *c = &full;
     const ur_cell *cell = ur_cell_find(c->cell);
     if (!cell)
-        return ur_fail(err, UR_INVALID,
-                       "seq2seq: there is no cell \"%s\" (lstm, gru, rnn_tanh, rnn_relu)", c->cell);
+        return ur_fail(err, UR_INVALID, "seq2seq: there is no cell \"%s\"", c->cell);
     const ur_status status = check_sizes(c, err);
     if (status != UR_OK)
         return status;

@@ -8,7 +8,8 @@
 #include "base/status.h"
 
 static const char *const attention_words[] = {"none", "dot"};
-static const char *const cell_words[] = {"lstm", "gru", "rnn_tanh", "rnn_relu"};
+static const char *const cell_words[] = {"lstm",     "gru",          "rnn_tanh",
+                                         "rnn_relu", "gru_original", "lstm_peephole"};
 static const char *const direction_words[] = {"no", "concat", "average"};
 static const char *const start_words[] = {"h", "hc"};
 static const char *const form_words[] = {"fixed", "ragged"};
