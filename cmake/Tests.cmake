@@ -17,7 +17,7 @@ set(test_environment
     "UNROLL_SHARED=${UNROLL_SHARED}"
     "UNROLL_TOOL=${PROJECT_BINARY_DIR}/unroll"
     "CC=${CMAKE_C_COMPILER}"
-    "ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:strict_string_checks=1"
+    "ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:intercept_strstr=0"
     "UBSAN_OPTIONS=print_stacktrace=1"
     "TSAN_OPTIONS=halt_on_error=1")
 # Those worth running under ThreadSanitizer carry the label `threads`.

@@ -152,7 +152,7 @@ ur_status ur_st_read_floats(ur_st *st, size_t index, float *out, ur_err *err)
     if (dtype != UR_ST_F32 && dtype != UR_ST_F16 && dtype != UR_ST_BF16 && dtype != UR_ST_F64)
         return wrong_dtype(st, t, "F32, F16, BF16 or F64", err);
     size_t size = ur_st_dtype_size(dtype), n = 0;
-    unsigned char chunk[CHUNK];
+    unsigned char chunk[CHUNK] = {0};
     for (size_t begin = 0; begin < t->count; begin += n) {
         ur_status status = next_chunk(st, t, begin, chunk, &n, err);
         if (status != UR_OK)

@@ -228,7 +228,7 @@ static void seq2seq_measure(ur_tape *t, const ur_model *model, const void *data,
     int32_t *first = ur_take(t, count, sizeof *first);
     ur_encoded encoded;
     ur_seq *logits = teacher_forced(t, m, &s, &encoded);
-    if (!first || !logits)
+    if (!first || !logits || !s.answers_in || !s.answers_out)
         return;
     for (size_t b = 0; b < count; b++)
         first[b] = ur_ints(s.answers_in->values)[ur_row(s.answers_in->layout, b, 0)];

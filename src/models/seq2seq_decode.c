@@ -209,7 +209,7 @@ ur_answer *ur_seq2seq_answer(ur_tape *t, const ur_model *model, size_t count,
     const ur_seq *x = ur_seq2seq_questions(t, m, count, questions, NULL);
     const ur_encoded encoded = ur_seq2seq_encode(t, m, x);
     const ur_greedy g = ur_seq2seq_greedy(t, m, &encoded, starts, true);
-    if (!ur_tape_ok(t))
+    if (!ur_tape_ok(t) || !g.count)
         return NULL;
     for (size_t b = 0; b < count; b++)
         if (!fill_answer(t, m, &g, b, questions[b].length, starts[b], &out[b]))

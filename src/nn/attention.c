@@ -34,7 +34,8 @@ static void attention_back(ur_tape *tape, ur_node *node)
 static bool run(ur_tape *tape, const ur_cpu_attention *op, ur_tensor *q, ur_tensor *k, ur_tensor *v,
                 ur_tensor *context, ur_tensor *p)
 {
-    if (!ur_tape_ok(tape))
+    ur_tensor *out = context ? context : p;
+    if (!out || !ur_tape_ok(tape))
         return false;
     if (!ur_cpu_attention_forward(&tape->cpu, op)) {
         ur_tape_fail(tape, UR_NO_MEMORY, "out of memory: attention over %zu keys",
@@ -44,7 +45,6 @@ static bool run(ur_tape *tape, const ur_cpu_attention *op, ur_tensor *q, ur_tens
     const bool given = !op->k; /* the weights are an input */
     const bool learn = ur_wants_grad(tape, q) || ur_wants_grad(tape, k) || ur_wants_grad(tape, v) ||
                        (given && ur_wants_grad(tape, p));
-    ur_tensor *out = context ? context : p;
     out->needs_grad = learn;
     attention_node *n = learn ? ur_record(tape, sizeof *n, attention_back) : NULL;
     if (n) {

@@ -91,29 +91,33 @@ static bool step_of(const char *name, uint64_t *step)
     return errno == 0 && strcmp(end, ".safetensors") == 0;
 }
 
-/* The largest step below `limit` that has a checkpoint. */
-static bool newest_below(const ur_run *run, uint64_t limit, uint64_t *step)
+/* The largest step below `limit` that has a checkpoint; *found says whether there is one. */
+static ur_status newest_below(const ur_run *run, uint64_t limit, bool *found, uint64_t *step,
+                              ur_err *err)
 {
+    *found = false;
     char *folder = ur_path_join(run->a, run->folder, "checkpoints");
-    DIR *list = folder ? opendir(folder) : NULL;
-    bool found = false;
+    if (!folder)
+        return ur_no_memory(err, strlen(run->folder) + 32);
+    DIR *list = opendir(folder);
     for (struct dirent *entry; list && (entry = readdir(list));) {
         uint64_t n;
-        if (step_of(entry->d_name, &n) && n < limit && (!found || n > *step)) {
+        if (step_of(entry->d_name, &n) && n < limit && (!*found || n > *step)) {
             *step = n;
-            found = true;
+            *found = true;
         }
     }
     if (list)
         closedir(list);
     ur_free(run->a, folder);
-    return found;
+    return UR_OK;
 }
 
 static void remove_old(const ur_run *run, uint64_t newest)
 {
     uint64_t step = newest + 1;
-    for (int kept = 0; newest_below(run, step, &step); kept++) {
+    bool found;
+    for (int kept = 0; newest_below(run, step, &found, &step, NULL) == UR_OK && found; kept++) {
         char *path = kept < KEPT_CHECKPOINTS ? NULL : ur_checkpoint_path(run->a, run->folder, step);
         if (path)
             unlink(path);
@@ -184,7 +188,11 @@ static ur_status read_state(ur_run *run, ur_st *st, const char *path, ur_err *er
 ur_status ur_run_load_checkpoint(ur_run *run, ur_err *err)
 {
     uint64_t step = 0;
-    if (!newest_below(run, UINT64_MAX, &step))
+    bool found;
+    ur_status status = newest_below(run, UINT64_MAX, &found, &step, err);
+    if (status != UR_OK)
+        return status;
+    if (!found)
         return ur_fail(err, UR_BAD_FILE, "%s has no checkpoint to go on from", run->folder);
     char *path = ur_checkpoint_path(run->a, run->folder, step);
     if (!path)
@@ -192,7 +200,7 @@ ur_status ur_run_load_checkpoint(ur_run *run, ur_err *err)
     ur_st *st;
     ur_trainer *t = run->trainer;
     const size_t size = ur_params_size(run->model->params);
-    ur_status status = ur_st_open(run->a, path, &st, err);
+    status = ur_st_open(run->a, path, &st, err);
     if (status == UR_OK) {
         status = read_state(run, st, path, err);
         if (status == UR_OK)

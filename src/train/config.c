@@ -79,9 +79,9 @@ ur_status ur_config_print(const ur_allocator *a, const ur_seq2seq_config *c,
     ur_json_put_int(w, "vocabulary_size", (int64_t)c->vocabulary);
     ur_json_put_int(w, "embed_size", (int64_t)c->embed_size);
     ur_json_put_int(w, "hidden_size", (int64_t)c->hidden_size);
-    ur_json_put_string(w, "cell", c->cell);
-    ur_json_put_int(w, "layers", (int64_t)c->layers);
-    ur_json_put_int(w, "decoder_layers", (int64_t)c->decoder_layers);
+    ur_json_put_string(w, "cell", c->cell ? c->cell : cell_words[0]);
+    ur_json_put_int(w, "layers", c->layers ? (int64_t)c->layers : 1);
+    ur_json_put_int(w, "decoder_layers", c->decoder_layers ? (int64_t)c->decoder_layers : 1);
     ur_json_put_string(w, "bidirectional", direction_words[c->directions]);
     ur_json_put_int(w, "proj_size", (int64_t)c->proj_size);
     ur_json_put_string(w, "attention", attention_words[c->attention]);
@@ -255,6 +255,7 @@ static ur_status parse_root(const ur_allocator *a, const ur_json_value *root, ur
     if (status != UR_OK || !settings)
         return status;
     const ur_json_value training = ur_json_member(root, "training");
+    settings->strip = c->format.strip;
     return parse_settings(a, &training, settings, err);
 }
 

@@ -194,6 +194,15 @@ ur_status ur_run_create(ur_context *context, const char *folder, const ur_run_se
 
 /* ---- open --------------------------------------------------------------------------------- */
 
+/* A configuration that asks for what cannot be is a bad file. */
+static ur_status blame(const char *name, ur_status status, ur_err *err)
+{
+    if (status != UR_INVALID)
+        return status;
+    const ur_err why = err ? *err : (ur_err){UR_INVALID, ""};
+    return ur_fail(err, UR_BAD_FILE, "%s: %s", name, why.text);
+}
+
 /* Builds the model that a configuration tells of; its parameters are still zero. */
 static ur_status rebuild(ur_run *run, const char *name, bool settings, ur_err *err)
 {
@@ -208,8 +217,7 @@ static ur_status rebuild(ur_run *run, const char *name, bool settings, ur_err *e
         status = ur_pair_format_check(&config.format, run->vocabulary, err);
     if (status == UR_OK)
         status = ur_seq2seq_new(run->context, &config, &run->model, err);
-    return status == UR_INVALID ? ur_fail(err, UR_BAD_FILE, "%s: %s", name, err ? err->text : "")
-                                : status;
+    return blame(name, status, err);
 }
 
 /* config.json and vocab.txt of the run's folder. */
@@ -304,8 +312,10 @@ static ur_status reopen(ur_run *run, size_t epochs, size_t max_steps, ur_err *er
     if (status == UR_OK)
         status = open_valid(run, err);
     if (status == UR_OK)
-        status = ur_trainer_new(run->context, run->model, run->train, &run->settings.train,
-                                &run->trainer, err);
+        status = blame(run->folder,
+                       ur_trainer_new(run->context, run->model, run->train, &run->settings.train,
+                                      &run->trainer, err),
+                       err);
     if (status == UR_OK)
         status = ur_run_load_checkpoint(run, err);
     if (status == UR_OK)

@@ -61,6 +61,9 @@ static ur_status evaluate(session *s, ur_err *err)
         m.valid_loss = sum.loss / (double)(sum.positions ? sum.positions : 1);
         m.valid_accuracy = (double)sum.right / examples;
         m.valid_forced_accuracy = (double)sum.forced_right / examples;
+        if (status == UR_OK && !isfinite(m.valid_loss))
+            status = ur_fail(err, UR_DIVERGED, "step %zu: the validation loss is %g", s->last.step,
+                             m.valid_loss);
     }
     s->evaluation_seconds = now() - begin;
     run->seconds += s->evaluation_seconds;
@@ -80,12 +83,29 @@ static ur_status save(ur_run *run, ur_err *err)
     return status == UR_OK ? ur_run_save_checkpoint(run, err) : status;
 }
 
-/* The weights before the step that failed are good; they are saved if nothing is yet. */
+/* A step whose gradient was finite may still have thrown a weight out of range: such weights must
+ * not replace good ones. */
+static ur_status weights_finite(const ur_run *run, ur_err *err)
+{
+    ur_params *params = run->model->params;
+    for (size_t i = 0; i < ur_params_count(params); i++) {
+        const ur_param *p = ur_params_entry(params, i);
+        const float *w = ur_param_values(params, (int)i);
+        for (size_t j = 0; j < p->count; j++)
+            if (!isfinite(w[j]))
+                return ur_fail(err, UR_DIVERGED,
+                               "step %llu left %s not finite; try a smaller learning rate",
+                               (unsigned long long)run->trainer->progress.step, p->name);
+    }
+    return UR_OK;
+}
+
+/* The weights before the step that failed are saved if nothing is yet. */
 static ur_status keep_last_good(ur_run *run, ur_err *err)
 {
     char *path = ur_path_join(run->a, run->folder, "model.safetensors");
     struct stat there;
-    if (path && stat(path, &there) != 0)
+    if (path && stat(path, &there) != 0 && weights_finite(run, NULL) == UR_OK)
         ur_run_save_model(run, NULL);
     ur_free(run->a, path);
     return err ? err->status : UR_DIVERGED;
@@ -128,12 +148,17 @@ ur_status ur_run_train(ur_run *run, const ur_run_hooks *hooks, ur_err *err)
             return status;
         const bool end = ur_trainer_finished(run->trainer);
         const bool stop = !end && s.hooks->should_stop && s.hooks->should_stop(s.hooks->user);
-        if (s.last.epoch_ended || end) {
+        const bool keep = s.last.epoch_ended || end || stop;
+        if (keep)
+            status = weights_finite(run, err);
+        if (status == UR_OK && (s.last.epoch_ended || end)) {
             status = evaluate(&s, err);
             s.epoch_seconds = 0.0;
             s.epoch_examples = 0;
         }
-        if (status == UR_OK && (s.last.epoch_ended || end || stop))
+        if (status == UR_DIVERGED)
+            return keep_last_good(run, err);
+        if (status == UR_OK && keep)
             status = save(run, err);
         if (status == UR_OK && stop)
             return ur_fail(err, UR_INTERRUPTED, "stopped after step %zu", s.last.step);

@@ -29,7 +29,7 @@ struct ur_trainer {
     ur_tape **tapes;      /* (threads) */
     size_t *order;        /* (examples) this epoch's shuffle */
     uint64_t order_epoch; /* 1 + the epoch it was made for; 0: none */
-    size_t *sorted;           /* (2 batch) this batch, longest first; room to sort it */
+    size_t *sorted;       /* (2 batch) this batch, longest first; room to sort it */
     double *shard_loss;   /* (shards) */
     ur_err *shard_error;  /* (shards) */
 };

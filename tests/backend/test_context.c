@@ -97,8 +97,8 @@ static void every_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(instruction_sets),     cmocka_unit_test(unknown_instruction_set),
-        cmocka_unit_test(environment_variable), cmocka_unit_test(threads),
+        cmocka_unit_test(instruction_sets),          cmocka_unit_test(unknown_instruction_set),
+        cmocka_unit_test(environment_variable),      cmocka_unit_test(threads),
         cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,8 +87,8 @@ static inline void model_free(model *m)
 }
 
 /* Made-up numbers on the tape; row `from` is the first of those that the seed names. */
-static inline ur_tensor *made_up_rows(ur_tape *t, uint64_t seed, size_t from, size_t rows, size_t width,
-                               bool grad)
+static inline ur_tensor *made_up_rows(ur_tape *t, uint64_t seed, size_t from, size_t rows,
+                                      size_t width, bool grad)
 {
     ur_tensor *x = ur_new_floats(t, 2, (size_t[]){rows, width}, grad);
     for (size_t i = 0; x && i < rows * width; i++)
@@ -108,8 +108,8 @@ typedef struct pass {
     ur_rnn_out out;
 } pass;
 
-static inline ur_seq *made_up_seq(ur_tape *t, const ur_layout *l, uint64_t seed, size_t row, size_t width,
-                           bool grad)
+static inline ur_seq *made_up_seq(ur_tape *t, const ur_layout *l, uint64_t seed, size_t row,
+                                  size_t width, bool grad)
 {
     if (!l)
         return NULL;
@@ -121,7 +121,7 @@ static inline ur_seq *made_up_seq(ur_tape *t, const ur_layout *l, uint64_t seed,
 
 /* `batch` sequences from the first one on, of the numbers that whole batch has. */
 static inline pass run(model *m, ur_mode mode, ur_order order, const size_t *length, size_t first,
-                size_t batch)
+                       size_t batch)
 {
     pass p;
     ur_tape *t = m->tape;

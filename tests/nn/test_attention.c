@@ -90,8 +90,7 @@ static void equals_its_halves(void **state)
                 if (s >= query_length[b])
                     continue;
                 same_floats("context", "its halves",
-                            ur_floats(a.context->values) +
-                                ur_row(a.context->layout, b, s) * VALUES,
+                            ur_floats(a.context->values) + ur_row(a.context->layout, b, s) * VALUES,
                             ur_floats(c) + b * VALUES, VALUES);
                 for (size_t j = 0; j < key_length[b]; j++)
                     same_floats("weights", "its halves",
@@ -156,8 +155,8 @@ static void no_keys_give_zeros(void **state)
     const ur_layout *lk = ur_new_layout(f->tape, UR_STEP_MAJOR, BATCH, none, NULL);
     const ur_layout *lq = ur_new_layout(f->tape, UR_STEP_MAJOR, BATCH, query_length, NULL);
     const ur_seq *keys = ur_seq_floats(f->tape, lk, WIDTH, f->k, false);
-    const ur_seq *c = ur_attention_dot(
-        f->tape, ur_seq_floats(f->tape, lq, WIDTH, f->q, false), keys, keys, NULL);
+    const ur_seq *c =
+        ur_attention_dot(f->tape, ur_seq_floats(f->tape, lq, WIDTH, f->q, false), keys, keys, NULL);
     tape_fine(f->tape);
     for (size_t i = 0; i < QUERY_ROWS * WIDTH; i++)
         assert_true(ur_floats(c->values)[i] == 0.0f);

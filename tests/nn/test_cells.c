@@ -221,8 +221,8 @@ static void parameter_names(void **state)
 {
     (void)state;
     ur_context *context = context_of(NULL, 1, NULL);
-    model m = model_new(context, &(ur_rnn_config){.cell = "lstm_peephole", .bidirectional = true},
-                        5);
+    model m =
+        model_new(context, &(ur_rnn_config){.cell = "lstm_peephole", .bidirectional = true}, 5);
     static const char *const names[] = {"rnn.weight_ci_l0", "rnn.weight_cf_l0", "rnn.weight_co_l0",
                                         "rnn.weight_ci_l0_reverse"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -247,8 +247,8 @@ static void masks_are_of_the_sequence(void **state)
 {
     (void)state;
     ur_context *context = context_of(NULL, 1, NULL);
-    const ur_rnn_config options = {.cell = "lstm", .recurrent_dropout = 0.4f, .zoneout_h = 0.3f,
-                                   .zoneout_c = 0.3f};
+    const ur_rnn_config options = {
+        .cell = "lstm", .recurrent_dropout = 0.4f, .zoneout_h = 0.3f, .zoneout_c = 0.3f};
     model m = model_new(context, &options, WIDE);
     size_t length[400], zeros = 0, kept = 0;
     for (size_t b = 0; b < 400; b++)

@@ -9,8 +9,11 @@ static ur_tensor *part(ur_tape *t, int index, size_t begin, size_t end)
 {
     ur_tensor *p = ur_parameter(t, index);
     const size_t width = p->ndim > 1 ? p->dim[1] : 1, at = begin * width;
-    *p = (ur_tensor){.dtype = UR_F32, .ndim = 2, .dim = {end - begin, width},
-                     .data = ur_floats(p) + at, .grad = p->grad ? p->grad + at : NULL,
+    *p = (ur_tensor){.dtype = UR_F32,
+                     .ndim = 2,
+                     .dim = {end - begin, width},
+                     .data = ur_floats(p) + at,
+                     .grad = p->grad ? p->grad + at : NULL,
                      .needs_grad = p->needs_grad};
     if (width == 1) {
         p->dim[0] = 1;
@@ -97,9 +100,11 @@ static ur_state normed_lstm(ur_tape *t, const ur_cell_layer *l, ur_tensor *x, ur
     ur_tensor *a = ur_add(t, norm(t, gates(t, x, l->weight_ih, -1, 0, 4 * h), l->extra[0]),
                           norm(t, gates(t, h_in, l->weight_hh, -1, 0, 4 * h), l->extra[1]));
     if (l->bias_ih >= 0)
-        a = ur_add(t, a, ur_add(t, each_row(t, l->bias_ih, 0, 4 * h, batch),
-                                each_row(t, l->bias_hh, 0, 4 * h, batch)));
-    ur_tensor *i = ur_sigmoid(t, ur_slice(t, a, 0, h)), *f = ur_sigmoid(t, ur_slice(t, a, h, 2 * h));
+        a = ur_add(t, a,
+                   ur_add(t, each_row(t, l->bias_ih, 0, 4 * h, batch),
+                          each_row(t, l->bias_hh, 0, 4 * h, batch)));
+    ur_tensor *i = ur_sigmoid(t, ur_slice(t, a, 0, h)),
+              *f = ur_sigmoid(t, ur_slice(t, a, h, 2 * h));
     ur_tensor *g = ur_tanh(t, ur_slice(t, a, 2 * h, 3 * h));
     ur_tensor *c = ur_add(t, ur_mul(t, f, s.c), ur_mul(t, i, g));
     ur_tensor *u = ur_add(t, norm(t, c, l->extra[2]), each_row(t, l->extra[3], 0, h, batch));
@@ -111,12 +116,12 @@ static ur_state gru(ur_tape *t, const ur_cell_layer *l, ur_tensor *x, ur_tensor 
 {
     const size_t h = l->hidden_size;
     ur_tensor *a = gates(t, x, l->weight_ih, l->bias_ih, 0, 3 * h);
-    ur_tensor *rz = ur_sigmoid(t, ur_add(t, ur_slice(t, a, 0, 2 * h),
-                                         gates(t, h_in, l->weight_hh, l->bias_hh, 0, 2 * h)));
+    ur_tensor *rz = ur_sigmoid(
+        t, ur_add(t, ur_slice(t, a, 0, 2 * h), gates(t, h_in, l->weight_hh, l->bias_hh, 0, 2 * h)));
     ur_tensor *r = ur_slice(t, rz, 0, h), *z = ur_slice(t, rz, h, 2 * h);
-    ur_tensor *late =
-        original ? gates(t, ur_mul(t, r, h_in), l->weight_hh, l->bias_hh, 2 * h, 3 * h)
-                 : ur_mul(t, r, gates(t, h_in, l->weight_hh, l->bias_hh, 2 * h, 3 * h));
+    ur_tensor *late = original
+                          ? gates(t, ur_mul(t, r, h_in), l->weight_hh, l->bias_hh, 2 * h, 3 * h)
+                          : ur_mul(t, r, gates(t, h_in, l->weight_hh, l->bias_hh, 2 * h, 3 * h));
     ur_tensor *n = ur_tanh(t, ur_add(t, ur_slice(t, a, 2 * h, 3 * h), late));
     return (ur_state){ur_add(t, ur_sub(t, n, ur_mul(t, z, n)), ur_mul(t, z, s.h)), NULL};
 }
@@ -169,9 +174,8 @@ static void check_composed(ur_context *context, const ur_rnn_config *options, ur
     ur_cpu_recurrent noise = ur_cell_operation(m.params, &m.stack.part[0]);
     noise.rows = l;
     ur_cell_noise(t, &m.stack.part[0], &noise);
-    ur_tensor *mask = noise.mask ? ur_copy_floats(t, 2, (size_t[]){SEQUENCES, WIDE}, noise.mask,
-                                                  false)
-                                 : NULL;
+    ur_tensor *mask =
+        noise.mask ? ur_copy_floats(t, 2, (size_t[]){SEQUENCES, WIDE}, noise.mask, false) : NULL;
     const ur_seq *wy = made_up_seq(t, l, 4, 0, WIDE, false);
     ur_tensor *x[STEPS], *loss = NULL;
     for (size_t i = 0; i < STEPS; i++) {

@@ -141,8 +141,7 @@ static void embedding(void **state)
     for (size_t i = 0; i < batch; i++)
         length[i] = steps;
     const ur_layout *l = ur_new_layout(b.tape, UR_STEP_MAJOR, batch, length, NULL);
-    ur_seq *y = ur_embedding(b.tape, &layer,
-                             ur_seq_ints(b.tape, l, golden_ints(g, "ids", NULL)));
+    ur_seq *y = ur_embedding(b.tape, &layer, ur_seq_ints(b.tape, l, golden_ints(g, "ids", NULL)));
     tape_fine(b.tape);
     golden_compare_seq(g, "y", l, layer.size, ur_floats(y->values), FORWARD_BOUND);
     const ur_seq *w = ur_seq_floats(b.tape, l, layer.size, golden_floats(g, "wy", NULL), false);
@@ -253,8 +252,8 @@ static void attention_operations(void **state)
     bench_start(&b);
     for (int i = 0; i < 3; i++) {
         ur_tape_start(t, UR_TRAIN, b.params, b.gradient, 0, 0);
-        const ur_layout *l = ur_new_layout(t, i % 2 ? UR_STEP_MAJOR : UR_SEQUENCE_MAJOR, batch,
-                                           length, NULL);
+        const ur_layout *l =
+            ur_new_layout(t, i % 2 ? UR_STEP_MAJOR : UR_SEQUENCE_MAJOR, batch, length, NULL);
         ur_seq *hs = ur_seq_floats(t, l, width, hs_rows, true);
         ur_tensor *query = ur_copy_floats(t, 2, dim, golden_floats(g, "query", NULL), true);
         ur_seq *p = i == 0 ? ur_seq_floats(t, l, 1, golden_floats(g, "p", NULL), true)

@@ -178,8 +178,7 @@ static void initialisation(void **state)
         check_spread(f->params, "lstm.bias_ih_l0", 1.0 / 5.0);
         check_spread(f->params, "lstm.bias_hh_l0", 1.0 / 5.0);
         assert_memory_not_equal(ur_param_values(f->params, f->lstm.bias_ih),
-                                ur_param_values(f->params, f->lstm.bias_hh),
-                                100 * sizeof(float));
+                                ur_param_values(f->params, f->lstm.bias_hh), 100 * sizeof(float));
         if (seed == 1)
             memcpy(first, ur_params_values(f->params), size * sizeof *first);
         else

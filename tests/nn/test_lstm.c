@@ -77,8 +77,7 @@ static ur_tensor *weigh(ur_tape *t, ur_tensor *y, ur_tensor *w)
     return ur_sum(t, ur_mul(t, y, w));
 }
 
-static pass run(fixture *f, ur_tape *t, float *gradient, ur_order order, size_t first,
-                size_t batch)
+static pass run(fixture *f, ur_tape *t, float *gradient, ur_order order, size_t first, size_t batch)
 {
     pass p;
     size_t row = 0;
@@ -212,9 +211,8 @@ static void embedded_ids(void **state)
             const ur_seq *in = ur_seq_ints(t, l, ids);
             dh0[i] = ur_copy_floats(t, 2, (size_t[]){BATCH, HIDDEN}, f->h0, true);
             const ur_state s = {dh0[i], NULL};
-            const ur_lstm_out out =
-                i ? ur_lstm_embedded(t, &f->layer, &f->embed, in, s)
-                  : ur_lstm(t, &f->layer, ur_embedding(t, &f->embed, in), s);
+            const ur_lstm_out out = i ? ur_lstm_embedded(t, &f->layer, &f->embed, in, s)
+                                      : ur_lstm(t, &f->layer, ur_embedding(t, &f->embed, in), s);
             y[i] = out.y;
             const ur_seq *wy = ur_seq_floats(t, l, HIDDEN, f->wy, false);
             ur_backward(t, weigh(t, out.y->values, wy->values));
@@ -233,16 +231,20 @@ static void embedded_ids(void **state)
 static ur_tensor *bias(ur_tape *t, int index, size_t batch)
 {
     ur_tensor *b = ur_parameter(t, index);
-    *b = (ur_tensor){.dtype = UR_F32, .ndim = 2, .dim = {1, GATES}, .data = b->data,
-                     .grad = b->grad, .needs_grad = b->needs_grad};
+    *b = (ur_tensor){.dtype = UR_F32,
+                     .ndim = 2,
+                     .dim = {1, GATES},
+                     .data = b->data,
+                     .grad = b->grad,
+                     .needs_grad = b->needs_grad};
     return ur_repeat(t, b, ur_new_layout(t, UR_SEQUENCE_MAJOR, 1, &batch, NULL))->values;
 }
 
 static ur_state cell(ur_tape *t, const ur_lstm_layer *l, ur_tensor *x, ur_state s)
 {
     const size_t h = l->hidden_size, batch = x->dim[0];
-    ur_tensor *a = ur_add(t, ur_matmul_t(t, x, ur_parameter(t, l->weight_ih)),
-                          bias(t, l->bias_ih, batch));
+    ur_tensor *a =
+        ur_add(t, ur_matmul_t(t, x, ur_parameter(t, l->weight_ih)), bias(t, l->bias_ih, batch));
     a = ur_add(t, a, ur_matmul_t(t, s.h, ur_parameter(t, l->weight_hh)));
     a = ur_add(t, a, bias(t, l->bias_hh, batch));
     ur_tensor *i = ur_sigmoid(t, ur_slice(t, a, 0, h));
@@ -271,8 +273,7 @@ static void composed_of_elementary_operations(void **state)
         ur_tensor *w = ur_copy_floats(t, 2, dim, f->wy + (5 + i) * HIDDEN, false);
         loss = loss ? ur_add(t, loss, weigh(t, s.h, w)) : weigh(t, s.h, w);
         tape_fine(t);
-        near_floats("h", ur_floats(s.h), ur_floats(whole.out.y->values) + i * HIDDEN, HIDDEN,
-                    1e-6);
+        near_floats("h", ur_floats(s.h), ur_floats(whole.out.y->values) + i * HIDDEN, HIDDEN, 1e-6);
     }
     loss = ur_add(t, loss, weigh(t, s.h, ur_copy_floats(t, 2, dim, f->wh + at, false)));
     loss = ur_add(t, loss, weigh(t, s.c, ur_copy_floats(t, 2, dim, f->wc + at, false)));

@@ -122,8 +122,8 @@ static void compare(golden *g, const char *tensor, size_t count, const float *wa
     }
     if (!(worst <= bound * largest))
         fail_msg("%s: %s[%zu] is %g, not %g: an error of %.2g of the largest element, %.0e allowed",
-                 g->name, tensor, where, (double)got[where], (double)want[where],
-                 worst / largest, bound);
+                 g->name, tensor, where, (double)got[where], (double)want[where], worst / largest,
+                 bound);
 }
 
 void golden_compare(golden *g, const char *tensor, const float *got, double bound)

@@ -65,39 +65,79 @@ static void fail_once(ur_tape *t, int which)
     const ur_layout *turned = ur_new_layout(t, UR_SEQUENCE_MAJOR, 2, length, NULL);
     float x[9] = {0};
     switch (which) {
-    case 0: ur_add(t, a, b); break;
-    case 1: ur_mul(t, a, b); break;
-    case 2: ur_matmul_t(t, a, b); break;
-    case 3: ur_concat(t, a, b); break;
-    case 4: ur_slice(t, a, 2, 4); break;
-    case 5: ur_slice(t, a, 2, 1); break;
-    case 6: ur_repeat(t, b, l); break;
-    case 7: ur_parameter(t, 2); break;
-    case 8: ur_parameter(t, -1); break;
-    case 9: ur_backward(t, a); break;
-    case 10: ur_backward(t, NULL); break;
-    case 11: ur_new_floats(t, 0, huge, false); break;
-    case 12: ur_new_floats(t, 5, huge, false); break;
-    case 13: ur_new_floats(t, 2, huge, false); break;
-    case 14: ur_tape_rewind(t, ur_tape_place(t)); break;
-    case 15: ur_concat_seq(t, ur_seq_floats(t, l, 1, x, false),
-                           ur_seq_floats(t, turned, 1, x, false)); break;
-    default: ur_sub(t, a, b);
+    case 0:
+        ur_add(t, a, b);
+        break;
+    case 1:
+        ur_mul(t, a, b);
+        break;
+    case 2:
+        ur_matmul_t(t, a, b);
+        break;
+    case 3:
+        ur_concat(t, a, b);
+        break;
+    case 4:
+        ur_slice(t, a, 2, 4);
+        break;
+    case 5:
+        ur_slice(t, a, 2, 1);
+        break;
+    case 6:
+        ur_repeat(t, b, l);
+        break;
+    case 7:
+        ur_parameter(t, 2);
+        break;
+    case 8:
+        ur_parameter(t, -1);
+        break;
+    case 9:
+        ur_backward(t, a);
+        break;
+    case 10:
+        ur_backward(t, NULL);
+        break;
+    case 11:
+        ur_new_floats(t, 0, huge, false);
+        break;
+    case 12:
+        ur_new_floats(t, 5, huge, false);
+        break;
+    case 13:
+        ur_new_floats(t, 2, huge, false);
+        break;
+    case 14:
+        ur_tape_rewind(t, ur_tape_place(t));
+        break;
+    case 15:
+        ur_concat_seq(t, ur_seq_floats(t, l, 1, x, false), ur_seq_floats(t, turned, 1, x, false));
+        break;
+    default:
+        ur_sub(t, a, b);
     }
 }
 
 static void the_first_error_stays(void **state)
 {
     fixture *f = *state;
-    static const char *const says[] = {
-        "add: shapes (2,3) and (3,2) must be equal", "mul: shapes (2,3) and (3,2) must be equal",
-        "matmul: depths of (2,3) and (3,2) differ", "concat: rows of (2,3) and (3,2)",
-        "slice: columns 2 to 4 of (2,3)", "slice: columns 2 to 1 of (2,3)",
-        "repeat: (3,2) for a batch of 2 sequences", "parameter 2: the model has 2",
-        "parameter -1: the model has 2", "backward: starts from one number, not from (2,3)",
-        "backward: starts from one number, not from nothing", "tensor: 0 dimensions",
-        "tensor: 5 dimensions", "tensor: its size overflows", "rewind: only a tape for inference",
-        "concat: the sequences differ", "sub: shapes"};
+    static const char *const says[] = {"add: shapes (2,3) and (3,2) must be equal",
+                                       "mul: shapes (2,3) and (3,2) must be equal",
+                                       "matmul: depths of (2,3) and (3,2) differ",
+                                       "concat: rows of (2,3) and (3,2)",
+                                       "slice: columns 2 to 4 of (2,3)",
+                                       "slice: columns 2 to 1 of (2,3)",
+                                       "repeat: (3,2) for a batch of 2 sequences",
+                                       "parameter 2: the model has 2",
+                                       "parameter -1: the model has 2",
+                                       "backward: starts from one number, not from (2,3)",
+                                       "backward: starts from one number, not from nothing",
+                                       "tensor: 0 dimensions",
+                                       "tensor: 5 dimensions",
+                                       "tensor: its size overflows",
+                                       "rewind: only a tape for inference",
+                                       "concat: the sequences differ",
+                                       "sub: shapes"};
     for (int i = 0; i < (int)(sizeof says / sizeof *says); i++) {
         ur_tape_start(f->tape, UR_TRAIN, f->params, f->gradient, 0, 0);
         assert_string_equal(ur_error(f->tape), "");
@@ -255,8 +295,8 @@ static ur_status everything(ur_tape *t, const net *n, const ur_params *params, f
     const ur_lstm_out b = ur_lstm_embedded(t, &n->lstm, &n->embed, in, (ur_state){a.h_n, a.c_n});
     ur_weights *w;
     ur_seq *c = ur_attention_dot(t, b.y, a.y, a.y, &w);
-    c = ur_concat_seq(t, c, ur_repeat(t, ur_weighted_sum(t, a.y, ur_attention_weights(
-                                                                      t, b.h_n, a.y)), l));
+    c = ur_concat_seq(
+        t, c, ur_repeat(t, ur_weighted_sum(t, a.y, ur_attention_weights(t, b.h_n, a.y)), l));
     ur_tensor *loss = ur_cross_entropy(t, ur_linear_seq(t, &n->fc, c), in, 13.0);
     loss = ur_add(t, loss, ur_sum(t, ur_softmax(t, ur_matmul_t(t, b.h_n, b.c_n))));
     return gradient ? ur_backward(t, loss) : ur_tape_status(t);

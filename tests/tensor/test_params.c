@@ -58,13 +58,26 @@ static void sticky(void **state)
         assert_int_equal(ur_params_new(context, &p, NULL), UR_OK);
         assert_int_equal(ur_params_add(p, "first", 1, &one, 0), 0);
         switch (wrong) {
-        case 0: assert_int_equal(ur_params_add(p, "first", 1, &one, 0), -1); break;
-        case 1: assert_int_equal(ur_params_add(p, "wrong", 0, &one, 0), -1); break;
-        case 2: assert_int_equal(ur_params_add(p, "wrong", 5, many, 0), -1); break;
-        case 3: assert_int_equal(ur_params_add(p, "wrong", 2, huge, 0), -1); break;
-        case 4: assert_int_equal(ur_params_add(p, "wrong", 2, zero, 0), -1); break;
-        case 5: assert_int_equal(ur_params_alias(p, "first", 0), -1); break;
-        default: assert_int_equal(ur_params_alias(p, "wrong", 1), -1);
+        case 0:
+            assert_int_equal(ur_params_add(p, "first", 1, &one, 0), -1);
+            break;
+        case 1:
+            assert_int_equal(ur_params_add(p, "wrong", 0, &one, 0), -1);
+            break;
+        case 2:
+            assert_int_equal(ur_params_add(p, "wrong", 5, many, 0), -1);
+            break;
+        case 3:
+            assert_int_equal(ur_params_add(p, "wrong", 2, huge, 0), -1);
+            break;
+        case 4:
+            assert_int_equal(ur_params_add(p, "wrong", 2, zero, 0), -1);
+            break;
+        case 5:
+            assert_int_equal(ur_params_alias(p, "first", 0), -1);
+            break;
+        default:
+            assert_int_equal(ur_params_alias(p, "wrong", 1), -1);
         }
         assert_int_equal(ur_params_add(p, "later", 1, &one, 0), -1);
         assert_int_equal(ur_params_pack(p, 0, UR_PACK_ROWS, 1), -1);

@@ -190,8 +190,7 @@ static void flags(void **state)
             f->options.lr = 0.1;
             ur_trainer *t;
             ur_step s;
-            assert_int_equal(ur_trainer_new(f->context, m, &f->data, &f->options, &t, NULL),
-                             UR_OK);
+            assert_int_equal(ur_trainer_new(f->context, m, &f->data, &f->options, &t, NULL), UR_OK);
             assert_int_equal(ur_trainer_step(t, &s, NULL), UR_OK);
             const float want = i < 3 ? 1.0f : optimizer == UR_SGD ? 0.95f : 0.9f;
             for (size_t j = 0; j < A; j++)

@@ -77,7 +77,10 @@ static void options(void **state)
         {.cell = "rnn_tanh", .zoneout_h = 0.3f, .recurrent_dropout = 0.2f},
         {.cell = "gru", .zoneout_h = 0.3f, .recurrent_dropout = 0.2f},
         {.cell = "gru_original", .zoneout_h = 0.3f, .recurrent_dropout = 0.2f},
-        {.cell = "lstm_layer_norm", .zoneout_h = 0.3f, .zoneout_c = 0.3f, .recurrent_dropout = 0.2f},
+        {.cell = "lstm_layer_norm",
+         .zoneout_h = 0.3f,
+         .zoneout_c = 0.3f,
+         .recurrent_dropout = 0.2f},
         {.cell = "lstm_peephole", .zoneout_h = 0.3f, .zoneout_c = 0.3f, .recurrent_dropout = 0.2f},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)

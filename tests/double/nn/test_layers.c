@@ -38,8 +38,8 @@ static ur_tensor *attention_of_one(ur_tape *t, void *user)
     const checked *c = user;
     const ur_layout *l = ur_new_layout(t, UR_STEP_MAJOR, BATCH, key_length, NULL);
     ur_seq *x = seq_of(t, 0, l);
-    ur_seq *q = c->variant ? x : seq_of(t, 1, ur_new_layout(t, UR_STEP_MAJOR, BATCH, query_length,
-                                                             NULL));
+    ur_seq *q =
+        c->variant ? x : seq_of(t, 1, ur_new_layout(t, UR_STEP_MAJOR, BATCH, query_length, NULL));
     ur_seq *y = ur_attention_dot(t, q, x, x, NULL);
     return y ? weigh(t, y->values, 1) : NULL;
 }
@@ -61,8 +61,7 @@ static ur_tensor *halves(ur_tape *t, void *user)
     const checked *c = user;
     const ur_layout *l = ur_new_layout(t, c->order, BATCH, key_length, NULL);
     ur_seq *hs = seq_of(t, 0, l);
-    ur_seq *p = c->variant == 0 ? seq_of(t, 2, l)
-                                : ur_attention_weights(t, ur_parameter(t, 1), hs);
+    ur_seq *p = c->variant == 0 ? seq_of(t, 2, l) : ur_attention_weights(t, ur_parameter(t, 1), hs);
     if (!p)
         return NULL;
     if (c->variant == 1)
@@ -167,8 +166,8 @@ static void cross_entropy_loss(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(attention_dot),    cmocka_unit_test(attention_to_itself),
-        cmocka_unit_test(attention_halves), cmocka_unit_test(linear_layer),
+        cmocka_unit_test(attention_dot),         cmocka_unit_test(attention_to_itself),
+        cmocka_unit_test(attention_halves),      cmocka_unit_test(linear_layer),
         cmocka_unit_test(embedding_and_dropout), cmocka_unit_test(cross_entropy_loss),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

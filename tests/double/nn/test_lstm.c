@@ -4,7 +4,7 @@
 
 enum { BATCH = 6, HIDDEN = 5, INPUT = 3 };
 
-static const size_t ragged[BATCH] = {4, 0, 7, 1, 7, 2}, empty[BATCH] = {0};
+static const size_t ragged[BATCH] = {3, 0, 4, 1, 4, 2}, empty[BATCH] = {0};
 
 enum { USE_Y = 1, USE_H = 2, USE_C = 4, STATE_H = 8, STATE_C = 16 };
 
@@ -61,9 +61,9 @@ static void check(int variant, const size_t *length, ur_order order, size_t hidd
 static void lstm(void **state)
 {
     (void)state;
-    for (int variant = 1; variant < 32; variant++)
-        if (variant & (USE_Y | USE_H | USE_C))
-            check(variant, ragged, (ur_order)(variant % 2), HIDDEN, 1 + variant % 2);
+    static const int used[] = {USE_Y, USE_H, USE_C, USE_Y | USE_H | USE_C};
+    for (int i = 0; i < 16; i++)
+        check(used[i % 4] | (i / 4 * STATE_H), ragged, (ur_order)(i % 2), HIDDEN, 1 + i / 2 % 2);
     check(31, ragged, UR_STEP_MAJOR, HIDDEN, 2);
     check(31, ragged, UR_SEQUENCE_MAJOR, HIDDEN, 1);
     check(31, ragged, UR_STEP_MAJOR, 18, 2); /* more than a vector, not a multiple of one */
@@ -99,8 +99,7 @@ static ur_tensor *twice(ur_tape *t, void *user)
     const checked *c = user;
     const ur_layout *l = ur_new_layout(t, UR_STEP_MAJOR, BATCH, ragged, NULL);
     const ur_lstm_out first = ur_lstm(t, c->layer, seq_of(t, 4, l), (ur_state){0});
-    const ur_lstm_out second =
-        ur_lstm(t, c->layer, first.y, (ur_state){first.h_n, first.c_n});
+    const ur_lstm_out second = ur_lstm(t, c->layer, first.y, (ur_state){first.h_n, first.c_n});
     return second.y ? weigh(t, second.y->values, 1) : NULL;
 }
 
@@ -110,7 +109,7 @@ static void shared_weights(void **state)
     checked c = checked_new(2);
     const ur_lstm_layer layer = ur_lstm_add(c.params, "lstm", INPUT, INPUT);
     c.layer = &layer;
-    checked_input(&c, "x", 21, INPUT);
+    checked_input(&c, "x", 14, INPUT);
     checked_run(&c, "one layer twice", twice);
 }
 

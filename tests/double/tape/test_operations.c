@@ -6,26 +6,60 @@ static ur_tensor *elementary(ur_tape *t, void *user)
     const checked *c = user;
     ur_tensor *a = ur_parameter(t, 0), *b = ur_parameter(t, 1), *y = NULL;
     switch (c->variant) {
-    case 0: y = ur_add(t, a, b); break;
-    case 1: y = ur_sub(t, a, b); break;
-    case 2: y = ur_mul(t, a, b); break;
-    case 3: y = ur_scale(t, a, -1.75f); break;
-    case 4: y = ur_sigmoid(t, ur_scale(t, a, 3.0f)); break;
-    case 5: y = ur_tanh(t, ur_scale(t, a, 3.0f)); break;
-    case 6: y = ur_softmax(t, ur_scale(t, a, 2.0f)); break;
-    case 7: y = ur_sum(t, ur_mul(t, a, a)); break;
-    case 8: y = ur_matmul_t(t, a, b); break;
-    case 9: y = ur_concat(t, a, b); break;
-    case 10: y = ur_slice(t, ur_mul(t, a, b), 3, 11); break;
-    case 11: y = ur_add(t, a, a); break;  /* one tensor twice */
-    case 12: y = ur_mul(t, a, a); break;
-    case 13: y = ur_sub(t, a, ur_scale(t, a, 0.5f)); break;
-    case 14: y = ur_matmul_t(t, a, a); break;
-    case 15: y = ur_concat(t, a, a); break;
-    case 16: y = ur_slice(t, a, 4, 4); /* nothing */
+    case 0:
+        y = ur_add(t, a, b);
+        break;
+    case 1:
+        y = ur_sub(t, a, b);
+        break;
+    case 2:
+        y = ur_mul(t, a, b);
+        break;
+    case 3:
+        y = ur_scale(t, a, -1.75f);
+        break;
+    case 4:
+        y = ur_sigmoid(t, ur_scale(t, a, 3.0f));
+        break;
+    case 5:
+        y = ur_tanh(t, ur_scale(t, a, 3.0f));
+        break;
+    case 6:
+        y = ur_softmax(t, ur_scale(t, a, 2.0f));
+        break;
+    case 7:
+        y = ur_sum(t, ur_mul(t, a, a));
+        break;
+    case 8:
+        y = ur_matmul_t(t, a, b);
+        break;
+    case 9:
+        y = ur_concat(t, a, b);
+        break;
+    case 10:
+        y = ur_slice(t, ur_mul(t, a, b), 3, 11);
+        break;
+    case 11:
+        y = ur_add(t, a, a);
+        break; /* one tensor twice */
+    case 12:
+        y = ur_mul(t, a, a);
+        break;
+    case 13:
+        y = ur_sub(t, a, ur_scale(t, a, 0.5f));
+        break;
+    case 14:
+        y = ur_matmul_t(t, a, a);
+        break;
+    case 15:
+        y = ur_concat(t, a, a);
+        break;
+    case 16:
+        y = ur_slice(t, a, 4, 4); /* nothing */
         y = ur_concat(t, a, y);
         break;
-    default: fail();
+    default:
+        fail();
     }
     return ur_add(t, weigh(t, y, 1), ur_scale(t, weigh(t, a, 2), 0.1f));
 }
