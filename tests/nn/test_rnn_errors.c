@@ -296,7 +296,7 @@ static ur_status forward_and_backward(ur_tape *t, const fixture *f, float *gradi
 static ur_status train(const ur_allocator *a, ur_err *err, void *arg)
 {
     const ur_options options = {.allocator = a, .threads = *(const int *)arg};
-    fixture f = {NULL};
+    fixture f = {.context = NULL};
     float gradient[2048] = {0.0f};
     ur_status status = ur_context_new(&options, &f.context, err);
     if (status == UR_OK)
@@ -341,7 +341,7 @@ static void a_steady_state_takes_no_memory(void **state)
     failing_alloc a;
     failing_alloc_init(&a, 0, false);
     const ur_options options = {.allocator = &a.hooks, .threads = 2};
-    fixture f = {NULL};
+    fixture f = {.context = NULL};
     float gradient[2048] = {0.0f};
     assert_int_equal(ur_context_new(&options, &f.context, NULL), UR_OK);
     assert_int_equal(ur_params_new(f.context, &f.params, NULL), UR_OK);
