@@ -3,7 +3,6 @@
 #include "example.h"
 
 #include <math.h>
-#include <string.h>
 
 enum { HIDDEN = 16, SAMPLES = 480 };
 
@@ -45,7 +44,9 @@ int main(void)
     process(stream, in + SAMPLES / 2, out + SAMPLES / 2, SAMPLES / 2);
     ur_stream_state_load(stream, state);
     process(stream, in + SAMPLES / 2, again, SAMPLES / 2);
-    const bool same = memcmp(out + SAMPLES / 2, again, SAMPLES / 2 * sizeof *out) == 0;
+    bool same = true;
+    for (int i = 0; i < SAMPLES / 2; i++)
+        same = same && out[SAMPLES / 2 + i] == again[i];
 
     for (int i = 0; i < SAMPLES; i += 80)
         printf("%3d  in %6.3f  out %6.3f\n", i, (double)in[i], (double)out[i]);

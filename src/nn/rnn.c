@@ -158,7 +158,7 @@ static ur_rnn_out run_stack(ur_tape *tape, const ur_rnn_stack *stack, input in, 
 {
     const ur_rnn_out nothing = {0};
     const ur_rnn_config *c = &stack->config;
-    ur_tensor *h_n[2 * UR_MOST_LAYERS], *c_n[2 * UR_MOST_LAYERS];
+    ur_tensor *h_n[2 * UR_MOST_LAYERS], *c_n[2 * UR_MOST_LAYERS] = {NULL};
     if (!in.x || !ur_tape_ok(tape) || !check_state(tape, stack, initial))
         return nothing;
     const ur_order order = in.x->layout->order;

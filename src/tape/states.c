@@ -86,9 +86,9 @@ ur_tensor *ur_stack(ur_tape *tape, size_t count, ur_tensor *const *x)
     if (n) {
         n->count = count;
         n->y = y;
-        n->x = ur_take(tape, count, sizeof *n->x);
+        n->x = ur_take(tape, count, sizeof(ur_tensor *));
         if (n->x)
-            memcpy(n->x, x, count * sizeof *n->x);
+            memcpy(n->x, x, count * sizeof(ur_tensor *));
     }
     return ur_tape_ok(tape) ? y : NULL;
 }
