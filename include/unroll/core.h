@@ -228,6 +228,12 @@ ur_seq *ur_concat_seq(ur_tape *tape, ur_seq *a, ur_seq *b);                 /* o
 /* Every step of sequence b gets row b of x (batch, features): (rows, features). */
 ur_seq *ur_repeat(ur_tape *tape, ur_tensor *x, const ur_layout *layout);
 
+/* Each sequence turned around, its last step first. */
+ur_seq *ur_reverse(ur_tape *tape, ur_seq *x);
+/* n tensors (B, F) -> (n, B, F), and number `index` of them back. */
+ur_tensor *ur_stack(ur_tape *tape, size_t n, ur_tensor *const *x);
+ur_tensor *ur_pick(ur_tape *tape, ur_tensor *x, size_t index);
+
 /* ---- gradient check ----------------------------------------------------------------------- */
 
 /* Compares backward with central differences of `loss`, a function that builds a scalar on the

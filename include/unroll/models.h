@@ -55,15 +55,35 @@ typedef enum ur_attention_kind { UR_ATTENTION_NONE, UR_ATTENTION_DOT } ur_attent
 /* What the decoder starts from: the encoder's last h with c = 0, or both. */
 typedef enum ur_decoder_start { UR_START_H, UR_START_HC } ur_decoder_start;
 
-/* Embedding and LSTM over the question; a second embedding and LSTM over `_` and the answer; a
- * linear layer over [context; decoder output] (attention dot), the decoder output alone (none), or
- * [encoder's last h; decoder output] (peeky, whose LSTM reads [encoder's last h; embedding]).
- * Parameters: encoder.embed.weight encoder.lstm.* decoder.embed.weight decoder.lstm.*
- * decoder.fc.weight decoder.fc.bias. Drop-out acts on both embeddings' outputs and on the decoder's
- * output. (Sutskever et al. 2014; Luong et al. 2015; peeky: Cho et al. 2014.) */
+/* Whether the encoder also reads from the end, and what becomes of the top layer's two directions:
+ * side by side, or their mean (the layers below are always side by side). */
+typedef enum ur_directions { UR_ONE_WAY, UR_BOTH_CONCAT, UR_BOTH_AVERAGE } ur_directions;
+
+/* An embedding and a stack of recurrent layers over the question; a second embedding and stack over
+ * `_` and the answer; a linear layer over [context; decoder output] (attention dot), the decoder
+ * output alone (none), or [encoder's last h; decoder output] (peeky, whose decoder reads [encoder's
+ * last h; embedding]). (Sutskever et al. 2014; Luong et al. 2015; peeky: Cho et al. 2014.)
+ *
+ * Widths: the encoder's outputs have W features: proj_size where there is a projection, else
+ * hidden_size, and twice that for UR_BOTH_CONCAT. The decoder has one direction, no projection and
+ * W units, so that it can start from the encoder's states and be compared with its outputs.
+ *
+ * The decoder's start: with one layer it starts from the encoder's top layer, with as many layers as
+ * the encoder each starts from its own; any other depth is refused. The two directions' last h are
+ * put side by side or averaged as the outputs are. c is 0, or with UR_START_HC the encoder's: for
+ * an LSTM without projection whose directions are not averaged (averaging drops c).
+ *
+ * Parameters: encoder.embed.weight encoder.CELL.* decoder.embed.weight decoder.CELL.*
+ * decoder.fc.weight decoder.fc.bias, where CELL is lstm, gru or rnn. Drop-out acts on both
+ * embeddings' outputs, on the decoder's output, and between the layers of a stack. */
 typedef struct ur_seq2seq_config {
     size_t vocabulary; /* symbols */
     size_t embed_size, hidden_size;
+    const char *cell;         /* as in ur_rnn_config; NULL: "lstm" */
+    size_t layers;            /* of the encoder, 1 to UR_MOST_LAYERS; 0: 1 */
+    size_t decoder_layers;    /* 1 or as many as the encoder; 0: 1 */
+    ur_directions directions; /* of the encoder */
+    size_t proj_size;         /* of the encoder, lstm only; 0: none */
     ur_attention_kind attention;
     bool peeky; /* without attention only */
     ur_decoder_start decoder_start;
@@ -71,14 +91,20 @@ typedef struct ur_seq2seq_config {
     ur_pair_format format;
 } ur_seq2seq_config;
 
-/* embed 16, hidden 128, attention dot, the rest zero; vocabulary and format are for the caller. */
+/* embed 16, hidden 128, lstm, one layer, one way, attention dot, the rest zero; vocabulary and
+ * format are for the caller. */
 ur_seq2seq_config ur_seq2seq_defaults(void);
 
-/* A model with its parameters zero. UR_INVALID: sizes out of range, peeky together with attention. */
+/* Whether the options are in range and go together, whatever the vocabulary: UR_INVALID with the
+ * reason. */
+ur_status ur_seq2seq_check(const ur_seq2seq_config *config, ur_err *err);
+
+/* A model with its parameters zero. UR_INVALID: a vocabulary out of range, or ur_seq2seq_check. */
 ur_status ur_seq2seq_new(ur_context *context, const ur_seq2seq_config *config, ur_model **out,
                          ur_err *err);
-/* PyTorch's initialisation: embeddings N(0,1), LSTM U(+-1/sqrt(H)), linear U(+-1/sqrt(in)). */
+/* PyTorch's initialisation: embeddings N(0,1), cells U(+-1/sqrt(H)), linear U(+-1/sqrt(in)). */
 void ur_seq2seq_init(ur_model *model, uint64_t seed);
+/* With cell, layers and decoder_layers filled in. */
 const ur_seq2seq_config *ur_seq2seq_config_of(const ur_model *model);
 
 /* Logits of the teacher-forced decoder for some pairs, as a sequence over the decoder's steps, and

@@ -53,44 +53,169 @@ ur_seq *ur_linear_seq(ur_tape *tape, const ur_linear_layer *layer, const ur_seq 
  * sequence's id, step of the sequence, unit) and on nothing else. torch.nn.Dropout. */
 ur_seq *ur_dropout(ur_tape *tape, ur_seq *x, float p);
 
-/* ---- LSTM --------------------------------------------------------------------------------- */
+/* ---- recurrent layers --------------------------------------------------------------------- */
 
-/* The state of B sequences, (B, hidden) each; NULL means zeros. */
+/* The state of B sequences. NULL means zeros; a cell without c leaves c NULL. For one layer in one
+ * direction h is (B, R) and c is (B, hidden); for a stack (N, B, R) and (N, B, hidden), where N
+ * counts layers times directions: layer 0 forward, layer 0 backward, layer 1 forward ... R is the
+ * projection's size where there is one, else hidden. */
 typedef struct ur_state {
     ur_tensor *h, *c;
 } ur_state;
 
-/* y: (rows, hidden) in x's layout. h_n, c_n: (B, hidden) after each sequence's own last step; a
- * sequence of length 0 returns its initial state. */
-typedef struct ur_lstm_out {
+/* y: (rows, width) in x's layout. h_n, c_n: the state after each sequence's own last step; a
+ * sequence of length 0 returns its initial state. c_n is NULL for a cell without c. */
+typedef struct ur_rnn_out {
     ur_seq *y;
     ur_tensor *h_n, *c_n;
-} ur_lstm_out;
+} ur_rnn_out;
+typedef ur_rnn_out ur_lstm_out;
 
-/* PREFIX.weight_ih_l0 (4H, I), weight_hh_l0 (4H, H), bias_ih_l0 (4H), bias_hh_l0 (4H), gates in
- * the order i f g o. torch.nn.LSTM. */
-typedef struct ur_lstm_layer {
-    size_t input_size, hidden_size;
-    int weight_ih, weight_hh, bias_ih, bias_hh;
-    int pack_ih, pack_hh, pack_ih_back, pack_hh_back;
-} ur_lstm_layer;
+enum { UR_CELL_EXTRA = 4 }; /* most parameters that a cell has beside the usual ones */
 
+/* One layer in one direction of any cell: with G the cell's gates (rnn 1, lstm 4, gru 3),
+ * PREFIX.weight_ih_SUFFIX (GH, I), weight_hh_SUFFIX (GH, R), bias_ih_SUFFIX and bias_hh_SUFFIX (GH),
+ * and with a projection weight_hr_SUFFIX (P, H). Gates in PyTorch's order: i f g o; r z n.
+ * lstm_peephole also has weight_ci_SUFFIX, weight_cf_SUFFIX, weight_co_SUFFIX (H);
+ * lstm_layer_norm has weight_ln_ih_SUFFIX, weight_ln_hh_SUFFIX (GH), weight_ln_c_SUFFIX,
+ * bias_ln_c_SUFFIX (H). */
+typedef struct ur_cell_layer {
+    const struct ur_cell *cell;
+    size_t input_size, hidden_size, proj_size;
+    int weight_ih, weight_hh, bias_ih, bias_hh, weight_hr; /* -1: has none */
+    int extra[UR_CELL_EXTRA];                              /* -1: has none */
+    int pack_ih, pack_hh, pack_hr, pack_ih_back, pack_hh_back, pack_hr_back;
+    int pack_late, pack_late_back;
+    float recurrent_dropout, zoneout_h, zoneout_c; /* see ur_rnn_config */
+} ur_cell_layer;
+typedef ur_cell_layer ur_lstm_layer;
+
+/* torch.nn.LSTM with one layer; names end in _l0. */
 ur_lstm_layer ur_lstm_add(ur_params *params, const char *prefix, size_t input_size,
                           size_t hidden_size);
 /* U(-1/sqrt(H), 1/sqrt(H)), all of them. */
+void ur_cell_init(const ur_cell_layer *layer, ur_params *params, uint64_t seed);
 void ur_lstm_init(const ur_lstm_layer *layer, ur_params *params, uint64_t seed);
 
 /* All steps of a ragged batch: x (rows, input) in either order. */
+ur_rnn_out ur_cell_forward(ur_tape *tape, const ur_cell_layer *layer, ur_seq *x, ur_state initial);
 ur_lstm_out ur_lstm(ur_tape *tape, const ur_lstm_layer *layer, ur_seq *x, ur_state initial);
 
-/* The same for embedded ids: ur_lstm of ur_embedding, with the input's product done once per row of
+/* The same for embedded ids: ur_cell_forward of ur_embedding, with the input's product done once per row of
  * the embedding instead of once per id. */
+ur_rnn_out ur_cell_embedded(ur_tape *tape, const ur_cell_layer *layer,
+                            const ur_embedding_layer *embedding, const ur_seq *ids,
+                            ur_state initial);
 ur_lstm_out ur_lstm_embedded(ur_tape *tape, const ur_lstm_layer *layer,
                              const ur_embedding_layer *embedding, const ur_seq *ids,
                              ur_state initial);
 
 /* One step of B sequences, x (B, input): the same bits as that step of the whole sequence. */
+ur_state ur_cell_single_step(ur_tape *tape, const ur_cell_layer *layer, ur_tensor *x,
+                             ur_state state);
 ur_state ur_lstm_step(ur_tape *tape, const ur_lstm_layer *layer, ur_tensor *x, ur_state state);
+
+/* A stack of layers, in one direction or both: torch.nn.RNN, nn.LSTM, nn.GRU with the same options
+ * and parameter names. */
+typedef struct ur_rnn_config {
+    const char *cell; /* "lstm", "gru", "rnn_tanh", "rnn_relu"; and what PyTorch lacks:
+                         "gru_original" (reset before the product: Cho et al. 2014; ONNX's
+                         linear_before_reset = 0), parameters as gru;
+                         "lstm_peephole" (Gers and Schmidhuber 2000, ONNX's three diagonals);
+                         "lstm_layer_norm" (Ba, Kiros and Hinton 2016, equations 20 to 22) */
+    size_t input_size, hidden_size;
+    size_t proj_size;  /* lstm only; 0: none. Less than hidden_size */
+    size_t num_layers; /* 1 to UR_MOST_LAYERS */
+    bool bidirectional, no_bias;
+    bool average;  /* bidirectional: the top's outputs are the mean of the two directions instead of
+                      their concatenation (the layers below concatenate) */
+    float dropout; /* after every layer but the last */
+    /* In training, probabilities in [0, 1); any cell:
+     *   recurrent_dropout: what the recurrent products take of h_prev is multiplied by a mask, one per
+     *     sequence and the same at all its steps (Gal and Ghahramani 2016); not in inference
+     *   zoneout_h, zoneout_c: a unit keeps its previous h or c for a step (Krueger et al. 2017); in
+     *     inference the expectation, (1-p) new + p previous. Not with a projection; zoneout_c only
+     *     for a cell with c. */
+    float recurrent_dropout, zoneout_h, zoneout_c;
+} ur_rnn_config;
+
+enum { UR_MOST_LAYERS = 16 };
+
+typedef struct ur_rnn_stack {
+    ur_rnn_config config;
+    size_t count; /* layers times directions */
+    ur_cell_layer part[2 * UR_MOST_LAYERS];
+} ur_rnn_stack;
+
+/* UR_INVALID for options that do not go together, with the reason; parameters that could not be
+ * added are told by ur_params_seal. Names end in _l0, _l0_reverse, _l1 ... */
+ur_status ur_rnn_add(ur_params *params, const char *prefix, const ur_rnn_config *config,
+                     ur_rnn_stack *out, ur_err *err);
+void ur_rnn_init(const ur_rnn_stack *stack, ur_params *params, uint64_t seed);
+
+/* Features of the outputs: R, or 2 R where two directions are concatenated. */
+size_t ur_rnn_width(const ur_rnn_stack *stack);
+
+/* x (rows, input) -> y (rows, width), states (N, B, ..) as ur_state says. The backward direction
+ * starts at each sequence's own end. */
+ur_rnn_out ur_rnn(ur_tape *tape, const ur_rnn_stack *stack, ur_seq *x, ur_state initial);
+/* The same for embedded ids, see ur_cell_embedded. */
+ur_rnn_out ur_rnn_embedded(ur_tape *tape, const ur_rnn_stack *stack,
+                           const ur_embedding_layer *embedding, const ur_seq *ids,
+                           ur_state initial);
+
+/* ---- recurrent layers, one step at a time -------------------------------------------------- */
+
+/* A stack of layers in real time: made once, then a step at a time for B sequences side by side,
+ * without allocation, lock or system call, on the calling thread. The same bits as ur_rnn over the
+ * whole sequences; drop-out is off. A stream reads the parameters, which must outlive it and must
+ * not change during a step; streams of different threads may share them. */
+typedef struct ur_stream ur_stream;
+
+/* States start as zeros. UR_UNSUPPORTED for a bidirectional stack. The context is the parameters'
+ * own, or one of the same instruction set. */
+ur_status ur_stream_new(ur_context *context, const ur_params *params, const ur_rnn_stack *stack,
+                        size_t sequences, ur_stream **out, ur_err *err);
+void ur_stream_free(ur_stream *stream);
+
+/* x (B, input) -> y (B, ur_rnn_width). The two must not overlap. */
+void ur_stream_step(ur_stream *stream, const float *x, float *y);
+
+/* The state as floats: h (N, B, R), then c (N, B, hidden) where the cell has one; to the caller's
+ * memory and back. */
+size_t ur_stream_state_size(const ur_stream *stream);
+void ur_stream_state_save(const ur_stream *stream, float *state);
+void ur_stream_state_load(ur_stream *stream, const float *state);
+
+/* Zeros, for all sequences or for one of them (a number that is none does nothing). */
+void ur_stream_reset(ur_stream *stream);
+void ur_stream_reset_sequence(ur_stream *stream, size_t sequence);
+
+/* ---- states carried from batch to batch --------------------------------------------------- */
+
+/* Truncated back-propagation through time (Williams and Peng 1990): the states of `sequences`
+ * sequences between batches, outside of any tape. What comes out of a carry is an input without
+ * gradient: backward ends there.
+ *     ur_rnn_out out = ur_rnn(tape, &stack, x, ur_carry_state(tape, carry, batch, NULL));
+ *     ur_carry_take(tape, carry, batch, NULL, out);
+ * sequence (batch): which of them the batch holds, NULL for the first `batch` in order. Tapes may
+ * use different sequences of one carry at the same time. */
+typedef struct ur_carry ur_carry;
+
+/* States start as zeros. */
+ur_status ur_carry_new(ur_context *context, const ur_rnn_stack *stack, size_t sequences,
+                       ur_carry **out, ur_err *err);
+void ur_carry_free(ur_carry *carry);
+
+ur_state ur_carry_state(ur_tape *tape, const ur_carry *carry, size_t batch, const size_t *sequence);
+/* Keeps h_n and c_n of a batch; nothing when the tape failed. */
+void ur_carry_take(ur_tape *tape, ur_carry *carry, size_t batch, const size_t *sequence,
+                   ur_rnn_out out);
+
+void ur_carry_reset(ur_carry *carry);
+/* All states, in the order of ur_stream_state_save: to be saved with a training run. */
+size_t ur_carry_size(const ur_carry *carry);
+float *ur_carry_values(ur_carry *carry);
 
 /* ---- attention ---------------------------------------------------------------------------- */
 

@@ -17,9 +17,14 @@ ur_status ur_params_save(const ur_params *params, const char *path, ur_err *err)
 
 /* Reads them from a safetensors file (float64, float32, float16, bfloat16), strictly: a missing,
  * surplus or ill-shaped tensor is UR_BAD_FILE, every one of them named (as far as the sentence has
- * room), and the parameters are then unchanged. prefix: only tensors whose name starts with it
- * count, and it is cut off; "" for all. */
+ * room; ur_params_check names them all), and the parameters are then unchanged. prefix: only those
+ * tensors count whose name starts with it, and it is cut off; "" for all. */
 ur_status ur_params_load(ur_params *params, const char *path, const char *prefix, ur_err *err);
+
+/* Whether ur_params_load would accept the file; reads no weights. tell (or NULL) hears of every
+ * fault: "missing NAME", "surplus NAME", "ill-shaped: NAME is (..), (..) expected". */
+ur_status ur_params_check(const ur_params *params, const char *path, const char *prefix,
+                          void (*tell)(void *user, const char *fault), void *user, ur_err *err);
 
 /* ---- the trainer -------------------------------------------------------------------------- */
 

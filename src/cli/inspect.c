@@ -72,6 +72,73 @@ static void widen(table *t, const char *name)
         t->name_width = length;
 }
 
+/* ---- layers ------------------------------------------------------------------------------- */
+
+/* Parameters of one layer stand together in a model's table. A layer is what is left of a name
+ * without what the parameter is to it: "encoder.gru.weight_ih_l1_reverse" belongs to
+ * "encoder.gru l1_reverse", "decoder.fc.bias" to "decoder.fc". */
+static void layer_name(const char *parameter, char name[128])
+{
+    const char *dot = strrchr(parameter, '.');
+    const char *suffix = dot ? strstr(dot, "_l") : NULL;
+    const bool stacked = suffix && suffix[2] >= '0' && suffix[2] <= '9';
+    snprintf(name, 128, "%.*s%s%s", dot ? (int)(dot - parameter) : (int)strlen(parameter),
+             parameter, stacked ? " " : "", stacked ? suffix + 1 : "");
+}
+
+typedef struct layer {
+    char name[128], shapes[160]; /* of its matrices */
+    size_t count;
+} layer;
+
+/* The layer that begins with parameter *at, which moves behind it. */
+static layer next_layer(const ur_params *params, size_t *at, bool json)
+{
+    layer l = {.count = 0};
+    size_t used = 0;
+    layer_name(ur_params_entry(params, *at)->name, l.name);
+    for (; *at < ur_params_count(params); ++*at) {
+        const ur_param *p = ur_params_entry(params, *at);
+        char name[128];
+        layer_name(p->name, name);
+        if (strcmp(name, l.name) != 0)
+            break;
+        l.count += p->count;
+        if (p->ndim == 2 && used < sizeof l.shapes)
+            used += (size_t)snprintf(l.shapes + used, sizeof l.shapes - used,
+                                     json ? "%s[%zu,%zu]" : "%s(%zu, %zu)",
+                                     used == 0 ? ""
+                                     : json    ? ","
+                                               : " ",
+                                     p->dim[0], p->dim[1]);
+    }
+    return l;
+}
+
+static void print_layers(const ur_params *params, bool json)
+{
+    int name_width = 5, shape_width = 5;
+    for (size_t i = 0; i < ur_params_count(params);) {
+        const layer l = next_layer(params, &i, json);
+        const int name = (int)strlen(l.name), shape = (int)strlen(l.shapes);
+        name_width = name > name_width ? name : name_width;
+        shape_width = shape > shape_width ? shape : shape_width;
+    }
+    if (!json)
+        printf("%-*s  %-*s %14s %16s\n", name_width, "layer", shape_width, "shape", "parameters",
+               "bytes");
+    for (size_t i = 0, n = 0; i < ur_params_count(params); n++) {
+        char count[GROUPED], bytes[GROUPED];
+        const layer l = next_layer(params, &i, json);
+        if (json)
+            printf("%s{\"name\":\"%s\",\"shapes\":[%s],\"parameters\":%zu,\"bytes\":%zu}",
+                   n ? "," : "", l.name, l.shapes, l.count, l.count * sizeof(float));
+        else
+            printf("%-*s  %-*s %14s %16s\n", name_width, l.name, shape_width, l.shapes,
+                   grouped(l.count, count), grouped(l.count * sizeof(float), bytes));
+    }
+}
+
 /* ---- a run -------------------------------------------------------------------------------- */
 
 static void print_run(ur_run *run, const char *path, bool json)
@@ -84,8 +151,12 @@ static void print_run(ur_run *run, const char *path, bool json)
     if (json) {
         fputs("{\"path\":", stdout);
         json_string(stdout, path);
-        fputs(",\"tensors\":[", stdout);
+        fputs(",\"layers\":[", stdout);
+        print_layers(params, true);
+        fputs("],\"tensors\":[", stdout);
     } else {
+        print_layers(params, false);
+        putchar('\n');
         print_heading(&t);
     }
     for (size_t i = 0; i < n; i++) {
@@ -198,11 +269,13 @@ const verb inspect_verb = {
     .name = "inspect",
     .summary = "list a model's weights and configuration",
     .usage = usage,
-    .purpose = "Lists names, shapes and sizes of a run's weights and prints its configuration. Of "
-               "any safetensors file, whoever wrote it, it lists the tensors and the metadata.",
+    .purpose = "Shows a run's model layer by layer, lists names, shapes and sizes of its weights "
+               "and prints its configuration. Of any safetensors file, whoever wrote it, it lists "
+               "the tensors and the metadata.",
     .example = "  $ unroll inspect runs/dates\n"
-               "  name                       type   shape        elements      bytes\n"
-               "  encoder.embed.weight       F32    (59, 16)          944      3,776\n"
+               "  layer            shape                      parameters            bytes\n"
+               "  encoder.embed    (59, 16)                          944            3,776\n"
+               "  encoder.lstm l0  (512, 16) (512, 128)           74,752          299,008\n"
                "  ...\n",
     .see_also = "unroll help train",
     .options = options,

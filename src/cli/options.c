@@ -10,6 +10,8 @@ settings default_settings(void)
     return (settings){
         .hidden = model.hidden_size,
         .embed = model.embed_size,
+        .layers = model.layers,
+        .decoder_layers = model.decoder_layers,
         .dropout = (double)model.dropout,
         .attention = (int)model.attention,
         .decoder_start = (int)model.decoder_start,

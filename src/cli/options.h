@@ -13,10 +13,12 @@
 /* What the command line said, every verb's options together. */
 typedef struct settings {
     const char *data, *valid, *out, *question;
-    size_t size, valid_size, hidden, embed, batch, epochs, max_steps, threads;
+    size_t size, valid_size, hidden, embed, layers, decoder_layers, proj, batch, epochs, max_steps;
+    size_t threads;
     uint64_t seed;
     double lr, clip, momentum, weight_decay, dropout;
     int optimizer, attention, decoder_start, answer_order; /* the library's enumerations */
+    int cell, bidirectional;                               /* as train.c lists them */
     bool strip, peeky, reverse_input, resume, quiet, json;
     bool help;
     uint64_t given;   /* bit i: option i of the verb's table was given */

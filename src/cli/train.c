@@ -6,6 +6,10 @@
 
 static const char *const optimizers[] = {"adam", "sgd", NULL};
 static const char *const attentions[] = {"none", "dot", NULL};
+/* rnn is short for rnn_tanh; alone, --bidirectional means average. */
+static const char *const cells[] = {"lstm",     "gru",          "rnn",           "rnn_tanh",
+                                    "rnn_relu", "gru_original", "lstm_peephole", NULL};
+static const char *const directions[] = {" no", "concat", "average", "", NULL};
 static const char *const starts[] = {"h", "hc", NULL};
 static const char *const orders[] = {" forward", "", "with-start", NULL};
 
@@ -26,9 +30,27 @@ static const option options[] = {
     {"strip", NULL, OPTION_FLAG, OPTION_AT(strip),
      .help = "Drop the spaces around questions and answers, and let lengths differ.",
      .standard = ""},
-    {"hidden", "N", OPTION_SIZE, OPTION_AT(hidden), 1, 16384, .help = "Units of each LSTM."},
+    {"hidden", "N", OPTION_SIZE, OPTION_AT(hidden), 1, 16384,
+     .help = "Units of each of the encoder's layers."},
     {"embed", "N", OPTION_SIZE, OPTION_AT(embed), 1, 16384,
      .help = "Numbers that stand for a character."},
+    {"cell", "lstm|gru|rnn", OPTION_CHOICE, OPTION_AT(cell), .choices = cells,
+     .help = "What encoder and decoder are made of. There are also rnn_relu (rnn is rnn_tanh), "
+             "gru_original, with the reset gate before the product, and lstm_peephole."},
+    {"layers", "N", OPTION_SIZE, OPTION_AT(layers), 1, UR_MOST_LAYERS,
+     .help = "Layers of the encoder."},
+    {"decoder-layers", "N", OPTION_SIZE, OPTION_AT(decoder_layers), 1, UR_MOST_LAYERS,
+     .help = "1: the decoder starts from the encoder's top layer; as many as the encoder: each "
+             "layer starts from its own."},
+    {"bidirectional", "[=concat|average]", OPTION_CHOICE, OPTION_AT(bidirectional),
+     .choices = directions,
+     .help = "The encoder reads from both ends. The decoder gets the mean of the two directions "
+             "(average, also without a value) or both side by side, and is then twice as wide.",
+     .standard = ""},
+    {"proj", "P", OPTION_SIZE, OPTION_AT(proj), 1, 16383,
+     .help = "The encoder's LSTM layers put out P numbers in place of their units, and the decoder "
+             "is as wide as that.",
+     .standard = "none"},
     {"attention", "dot|none", OPTION_CHOICE, OPTION_AT(attention), .choices = attentions,
      .help = "Whether the decoder looks at every step of the encoder."},
     {"peeky", NULL, OPTION_FLAG, OPTION_AT(peeky),
@@ -57,7 +79,8 @@ static const option options[] = {
     {"clip", "X", OPTION_REAL, OPTION_AT(clip), 0, 1e9,
      .help = "Largest norm of the gradient; 0 for no limit."},
     {"dropout", "P", OPTION_REAL, OPTION_AT(dropout), 0, 0.99,
-     .help = "Part of the embeddings and of the decoder's output that is dropped."},
+     .help = "Part of the embeddings, of the decoder's output and of what goes from layer to layer "
+             "that is dropped."},
     {"seed", "N", OPTION_SEED, OPTION_AT(seed),
      .help = "Of everything random. Equal seeds give equal models, to the last bit."},
     {"resume", NULL, OPTION_FLAG, OPTION_AT(resume),
@@ -95,6 +118,39 @@ static bool is_builtin(const char *data)
     return strncmp(data, "builtin:", 8) == 0;
 }
 
+static ur_seq2seq_config model_of(const settings *s)
+{
+    ur_seq2seq_config config = ur_seq2seq_defaults();
+    config.embed_size = s->embed;
+    config.hidden_size = s->hidden;
+    config.cell = cells[s->cell];
+    if (strcmp(config.cell, "rnn") == 0)
+        config.cell = "rnn_tanh";
+    config.layers = s->layers;
+    config.decoder_layers = s->decoder_layers;
+    config.directions =
+        directions[s->bidirectional][0] ? (ur_directions)s->bidirectional : UR_BOTH_AVERAGE;
+    config.proj_size = s->proj;
+    config.attention = s->peeky ? UR_ATTENTION_NONE : (ur_attention_kind)s->attention;
+    config.peeky = s->peeky;
+    config.decoder_start = (ur_decoder_start)s->decoder_start;
+    config.dropout = (float)s->dropout;
+    config.format.reverse_input = s->reverse_input;
+    config.format.answer_order = (ur_answer_order)s->answer_order;
+    return config;
+}
+
+/* Whether the model's options go together. */
+static bool check_model(const settings *s)
+{
+    const ur_seq2seq_config config = model_of(s);
+    ur_err err;
+    if (ur_seq2seq_check(&config, &err) == UR_OK)
+        return true;
+    say_usage(&train_verb, "%s", err.text);
+    return false;
+}
+
 static bool check_new(const settings *s)
 {
     const verb *v = &train_verb;
@@ -111,7 +167,7 @@ static bool check_new(const settings *s)
     else if (s->momentum > 0 && s->optimizer != UR_SGD)
         say_usage(v, "--momentum belongs to --optimizer sgd; Adam has a momentum of its own");
     else
-        return true;
+        return check_model(s);
     return false;
 }
 
@@ -148,15 +204,7 @@ static ur_status create(ur_context *context, const settings *s, ur_run **run, ur
     how.train.weight_decay = s->weight_decay;
     how.train.clip = s->clip;
     how.train.seed = s->seed;
-    ur_seq2seq_config config = ur_seq2seq_defaults();
-    config.embed_size = s->embed;
-    config.hidden_size = s->hidden;
-    config.attention = s->peeky ? UR_ATTENTION_NONE : (ur_attention_kind)s->attention;
-    config.peeky = s->peeky;
-    config.decoder_start = (ur_decoder_start)s->decoder_start;
-    config.dropout = (float)s->dropout;
-    config.format.reverse_input = s->reverse_input;
-    config.format.answer_order = (ur_answer_order)s->answer_order;
+    const ur_seq2seq_config config = model_of(s);
     return ur_run_create(context, s->out, &how, &config, run, err);
 }
 

@@ -55,7 +55,7 @@ typedef struct ur_product {
     const int32_t *index; /* (m) */
 } ur_product;
 
-/* ---- elementwise work on rows (body_lstm.h) ----------------------------------------------- */
+/* ---- cells (body_lstm.h, body_gru.h, body_cells.h) ----------------------------------------- */
 
 /* One step of an LSTM for `rows` sequences, units [begin, end), after the products:
  *   i f g o = sigma(pre_i) sigma(pre_f) tanh(pre_g) sigma(pre_o)
@@ -83,6 +83,103 @@ typedef struct ur_lstm_cell_back {
     const float *dh;     /* (rows, hidden) gradient that came back from the next step */
     float *dc;           /* (rows, hidden) in: of c, out: of c_prev */
 } ur_lstm_cell_back;
+
+/* One step of a GRU (Cho et al. 2014, in PyTorch's and cuDNN's form: reset after the product):
+ *   r = sigma(x_r + h_r),  z = sigma(x_z + h_z),  n = tanh(x_n + r h_n)
+ *   h = n + z (h_prev - n)
+ * where x_* and h_* are the products with the input and with h_prev, biases included. */
+typedef struct ur_gru_cell {
+    size_t rows, hidden;
+    float *gates;   /* (rows, gates_row): in x_r x_z x_n, out r z n */
+    float *h_gates; /* (rows, gates_row): h_r h_z h_n */
+    size_t gates_row;
+    const float *h_prev; /* (rows, hidden) */
+    float *h;            /* (rows, hidden) */
+} ur_gru_cell;
+
+/* Its backward. With dh = dh + dy:
+ *   dn = dh (1-z),  dz = dh (h_prev - n),  dr = dn' h_n   (' : through the activation)
+ * gates become the gradients of x_*, h_gates those of h_* (the last one dn' r), and dh what goes
+ * straight to h_prev: dh z. */
+typedef struct ur_gru_cell_back {
+    size_t rows, hidden;
+    float *gates, *h_gates;
+    size_t gates_row;
+    const float *h_prev; /* (rows, hidden) */
+    const float *dy;     /* (rows, hidden) or NULL */
+    float *dh;           /* (rows, hidden) */
+} ur_gru_cell_back;
+
+/* One step of an Elman network: h = tanh or relu of the pre-activations; backward: gates become
+ * (dh + dy) times the slope, which follows from h. */
+typedef struct ur_rnn_cell {
+    size_t rows, hidden;
+    bool relu;
+    float *gates; /* (rows, gates_row) */
+    size_t gates_row;
+    float *h;        /* (rows, hidden) */
+    const float *dy; /* backward: (rows, hidden) or NULL */
+    const float *dh; /* backward: (rows, hidden) */
+} ur_rnn_cell;
+
+/* An LSTM with peepholes (Gers and Schmidhuber 2000, as ONNX has it): three diagonals that let the
+ * gates see the cell.
+ *   i = sigma(pre_i + p_i c_prev),  f = sigma(pre_f + p_f c_prev),  g = tanh(pre_g)
+ *   c = f c_prev + i g,  o = sigma(pre_o + p_o c),  h = o tanh(c) */
+typedef struct ur_peephole_cell {
+    ur_lstm_cell lstm;
+    const float *p_i, *p_f, *p_o; /* (hidden) */
+} ur_peephole_cell;
+
+/* Its backward: what the gates' gradients add to those of c, c_prev and the diagonals. */
+typedef struct ur_peephole_cell_back {
+    ur_lstm_cell_back lstm;
+    const float *p_i, *p_f, *p_o; /* (hidden) */
+    float *dp_i, *dp_f, *dp_o;    /* (hidden), added to, rows in order */
+} ur_peephole_cell_back;
+
+/* A GRU in its original form (Cho et al. 2014; ONNX's linear_before_reset = 0): reset before the
+ * product, which makes two products of a step. gru_reset stands between them, gru_original after:
+ *   r = sigma(pre_r),  z = sigma(pre_z),  reset = r h_in     (h_in: h_prev, or h_prev masked)
+ *   n = tanh(pre_n),  h = n + z (h_prev - n)
+ * Backward: gru_original_back leaves gradients in the gates z and n, and dh z in dh; then, d_reset
+ * being known, gru_reset_back leaves that of r, and adds d_reset r to d_in. */
+typedef struct ur_gru_original {
+    size_t rows, hidden;
+    float *gates; /* (rows, gates_row) r z n */
+    size_t gates_row;
+    const float *h_in, *h_prev; /* (rows, hidden) */
+    float *reset;               /* (rows, hidden); backward: its gradient */
+    float *h;                   /* (rows, hidden) */
+    const float *dy;            /* backward: (rows, hidden) or NULL */
+    float *dh, *d_in; /* backward: (rows, hidden), of h_prev and of h_in, may be the same */
+} ur_gru_original;
+
+/* A layer-normalised LSTM (Ba, Kiros and Hinton 2016, eq. 20 to 22). norm is a row less its mean,
+ * over the root of its variance + 1e-5.
+ *   a = g_x norm(gates) + g_h norm(h_gates) + b_ih + b_hh,   i f g o = sigma or tanh of a
+ *   c = f c_prev + i g,   h = o tanh(g_c norm(c) + b_c)
+ * Rows [begin, end). x_norm and h_gates get the normalised products with the factor behind each row.
+ * Backward in three passes: norm_cell_back leaves the gradients of a in the gates and of c_prev in
+ * dc; norm_sums_back, over units [begin, end) of all rows, adds to those of gains and biases;
+ * norm_products_back leaves in gates and h_gates those of the products. */
+typedef struct ur_norm_cell {
+    size_t rows, hidden;
+    float *gates, *h_gates;   /* (rows, gates_row): products without bias */
+    float *x_norm;            /* (rows, gates_row), or NULL in a forward without backward */
+    size_t gates_row;         /* > 4*hidden */
+    const float *g_x, *g_h;   /* (4 hidden) */
+    const float *g_c, *b_c;   /* (hidden) */
+    const float *b_ih, *b_hh; /* (4 hidden) or NULL */
+    const float *c_prev;      /* (rows, hidden) */
+    float *c, *h;             /* (rows, hidden) */
+    /* backward */
+    const float *dy;                           /* (rows, hidden) or NULL */
+    float *dh, *dc;                            /* (rows, hidden) */
+    float *spare;                              /* (rows, gates_row) scratch */
+    float *c_norm, *d_u, *d_c;                 /* (rows, hidden) scratch, kept between the passes */
+    float *dg_x, *dg_h, *dg_c, *db_c, *d_bias; /* added to; d_bias (4 hidden) of either bias */
+} ur_norm_cell;
 
 /* ---- optimisers (body_optim.h) ------------------------------------------------------------ */
 
@@ -123,6 +220,23 @@ typedef struct ur_kernels {
 
     void (*lstm_cell)(const ur_lstm_cell *s, size_t begin, size_t end);
     void (*lstm_cell_back)(const ur_lstm_cell_back *s, size_t begin, size_t end);
+    void (*gru_cell)(const ur_gru_cell *s, size_t begin, size_t end);
+    void (*gru_cell_back)(const ur_gru_cell_back *s, size_t begin, size_t end);
+    void (*rnn_cell)(const ur_rnn_cell *s, size_t begin, size_t end);
+    void (*rnn_cell_back)(const ur_rnn_cell *s, size_t begin, size_t end);
+    void (*peephole_cell)(const ur_peephole_cell *s, size_t begin, size_t end);
+    void (*peephole_cell_back)(const ur_peephole_cell_back *s, size_t begin, size_t end);
+    void (*gru_reset)(const ur_gru_original *s, size_t begin, size_t end);
+    void (*gru_reset_back)(const ur_gru_original *s, size_t begin, size_t end);
+    void (*gru_original)(const ur_gru_original *s, size_t begin, size_t end);
+    void (*gru_original_back)(const ur_gru_original *s, size_t begin, size_t end);
+    void (*norm_cell)(const ur_norm_cell *s, size_t begin, size_t end);
+    void (*norm_cell_back)(const ur_norm_cell *s, size_t begin, size_t end);
+    void (*norm_sums_back)(const ur_norm_cell *s, size_t begin, size_t end);
+    void (*norm_products_back)(const ur_norm_cell *s, size_t begin, size_t end);
+    /* y = w a + (1-w) b; backward: da = w dy, db = (1-w) dy, where da may be dy. */
+    void (*blend)(size_t n, const float *w, const float *a, const float *b, float *y);
+    void (*blend_back)(size_t n, const float *w, const float *dy, float *da, float *db);
 
     /* y[i] = f(x[i]), i < n; x and y may be the same. */
     void (*exp)(size_t n, const float *x, float *y);

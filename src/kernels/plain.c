@@ -7,7 +7,10 @@
 #include "kernels/body_math.h"
 #include "kernels/body_gemm.h"
 #include "kernels/body_lstm.h"
+#include "kernels/body_gru.h"
+#include "kernels/body_cells.h"
 #include "kernels/body_rows.h"
+#include "kernels/body_layer_norm.h"
 #include "kernels/body_optim.h"
 
 #define UR_TABLE ur_kernels_plain

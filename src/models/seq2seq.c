@@ -1,143 +1,75 @@
-/* seq2seq.c - an encoder-decoder over characters: its parameters, forward and loss.
+/* seq2seq.c - an encoder-decoder over characters: its forward, loss and measure.
  *
- *   encoder:  x = embed(question),  y, h, c = lstm(x)
- *   decoder:  x = embed(`_` answer) [peeky: [h; x]],  d = lstm(x) from (h, 0) or (h, c)
+ *   encoder:  x = embed(question),  y, h, c = rnn(x)
+ *   decoder:  x = embed(`_` answer) [peeky: [h; x]],  d = rnn(x) from (h, 0) or (h, c)
  *             logits = fc([context; d]),  context = softmax(d y^T) y         attention dot
  *             logits = fc(d)                                                 none
  *             logits = fc([h; d])                                            peeky
+ * rnn is a stack of any cell; h is the top layer's last, of both directions where there are two.
  * The context enters the output layer only (Luong et al. 2015, without input feeding). */
 #include "models/seq2seq.h"
 
-#include <string.h>
-
-#include "base/alloc.h"
-#include "base/status.h"
-
-static const ur_model_class seq2seq_class;
-
-enum { MOST_UNITS = 65536, MOST_SYMBOLS = 1 << 22 };
-
-ur_seq2seq_config ur_seq2seq_defaults(void)
-{
-    return (ur_seq2seq_config){.embed_size = 16, .hidden_size = 128, .attention = UR_ATTENTION_DOT};
-}
-
-static ur_status check_config(const ur_seq2seq_config *c, ur_err *err)
-{
-    if (c->vocabulary < 1 || c->vocabulary > MOST_SYMBOLS)
-        return ur_fail(err, UR_INVALID, "seq2seq: a vocabulary of %zu symbols, 1 to %d expected",
-                       c->vocabulary, MOST_SYMBOLS);
-    if (c->embed_size < 1 || c->embed_size > MOST_UNITS)
-        return ur_fail(err, UR_INVALID, "seq2seq: embedding size %zu, 1 to %d expected",
-                       c->embed_size, MOST_UNITS);
-    if (c->hidden_size < 1 || c->hidden_size > MOST_UNITS)
-        return ur_fail(err, UR_INVALID, "seq2seq: hidden size %zu, 1 to %d expected",
-                       c->hidden_size, MOST_UNITS);
-    if (!(c->dropout >= 0.0f && c->dropout < 1.0f))
-        return ur_fail(err, UR_INVALID, "seq2seq: drop-out %g, it must be in [0, 1)",
-                       (double)c->dropout);
-    if (c->peeky && c->attention != UR_ATTENTION_NONE)
-        return ur_fail(err, UR_INVALID,
-                       "seq2seq: peeky goes without attention only: both would feed the encoder to "
-                       "the output layer");
-    return UR_OK;
-}
-
-ur_status ur_seq2seq_new(ur_context *context, const ur_seq2seq_config *config, ur_model **out,
-                         ur_err *err)
-{
-    *out = NULL;
-    ur_status status = check_config(config, err);
-    if (status != UR_OK)
-        return status;
-    ur_seq2seq *m = ur_alloc_zero(ur_context_allocator(context), 1, sizeof *m);
-    if (!m)
-        return ur_no_memory(err, sizeof *m);
-    m->base.class_of = &seq2seq_class;
-    m->context = context;
-    m->config = *config;
-    status = ur_params_new(context, &m->base.params, err);
-    if (status == UR_OK) {
-        ur_params *p = m->base.params;
-        const size_t v = config->vocabulary, e = config->embed_size, h = config->hidden_size;
-        const bool wide = config->peeky || config->attention != UR_ATTENTION_NONE;
-        m->encoder.embed = ur_embedding_add(p, "encoder.embed", v, e);
-        m->encoder.lstm = ur_lstm_add(p, "encoder.lstm", e, h);
-        m->decoder.embed = ur_embedding_add(p, "decoder.embed", v, e);
-        m->decoder.lstm = ur_lstm_add(p, "decoder.lstm", config->peeky ? h + e : e, h);
-        m->decoder.fc = ur_linear_add(p, "decoder.fc", wide ? 2 * h : h, v, true);
-        status = ur_params_seal(p, err);
-    }
-    if (status != UR_OK) {
-        ur_model_free(&m->base);
-        return status;
-    }
-    *out = &m->base;
-    return UR_OK;
-}
-
-static void seq2seq_free(ur_model *model)
-{
-    const ur_allocator *a = ur_context_allocator(((ur_seq2seq *)model)->context);
-    ur_params_free(model->params);
-    ur_free(a, model);
-}
-
-void ur_seq2seq_init(ur_model *model, uint64_t seed)
-{
-    const ur_seq2seq *m = ur_as_seq2seq(model);
-    ur_embedding_init(&m->encoder.embed, model->params, seed);
-    ur_lstm_init(&m->encoder.lstm, model->params, seed);
-    ur_embedding_init(&m->decoder.embed, model->params, seed);
-    ur_lstm_init(&m->decoder.lstm, model->params, seed);
-    ur_linear_init(&m->decoder.fc, model->params, seed);
-    ur_params_changed(model->params);
-}
-
-const ur_seq2seq_config *ur_seq2seq_config_of(const ur_model *model)
-{
-    return &ur_as_seq2seq(model)->config;
-}
-
 /* ---- forward ------------------------------------------------------------------------------ */
 
-/* Whether drop-out stands between embedding and LSTM. */
+/* Whether drop-out stands between embedding and recurrent layers. */
 static bool drops(const ur_tape *t, const ur_seq2seq *m)
 {
     return m->config.dropout > 0.0f && ur_tape_mode(t) == UR_TRAIN;
 }
 
+/* A layer's part of states (N, B, ..): (B, ..), its two directions joined as the outputs are. */
+static ur_tensor *join(ur_tape *t, const ur_seq2seq *m, ur_tensor *states, size_t layer)
+{
+    const ur_directions how = m->config.directions;
+    if (how == UR_ONE_WAY)
+        return ur_pick(t, states, layer);
+    ur_tensor *forward = ur_pick(t, states, 2 * layer);
+    ur_tensor *backward = ur_pick(t, states, 2 * layer + 1);
+    if (how == UR_BOTH_CONCAT)
+        return ur_concat(t, forward, backward);
+    return ur_scale(t, ur_add(t, forward, backward), 0.5f);
+}
+
 ur_encoded ur_seq2seq_encode(ur_tape *t, const ur_seq2seq *m, const ur_seq *questions)
 {
     const ur_embedding_layer *embed = &m->encoder.embed;
-    const ur_lstm_layer *lstm = &m->encoder.lstm;
+    const ur_rnn_stack *rnn = &m->encoder.rnn;
     const ur_state zero = {0};
-    const ur_lstm_out out =
+    const ur_rnn_out out =
         drops(t, m)
-            ? ur_lstm(t, lstm, ur_dropout(t, ur_embedding(t, embed, questions), m->config.dropout),
-                      zero)
-            : ur_lstm_embedded(t, lstm, embed, questions, zero);
+            ? ur_rnn(t, rnn, ur_dropout(t, ur_embedding(t, embed, questions), m->config.dropout),
+                     zero)
+            : ur_rnn_embedded(t, rnn, embed, questions, zero);
+    return (ur_encoded){out.y, join(t, m, out.h_n, m->config.layers - 1), out};
+}
+
+ur_state ur_seq2seq_start(ur_tape *t, const ur_seq2seq *m, const ur_encoded *encoded)
+{
+    const size_t depth = m->config.decoder_layers, top = m->config.layers - 1;
     const bool both = m->config.decoder_start == UR_START_HC;
-    return (ur_encoded){out.y, out.h_n, {out.h_n, both ? out.c_n : NULL}};
+    ur_tensor *h[UR_MOST_LAYERS], *c[UR_MOST_LAYERS];
+    for (size_t i = 0; i < depth; i++) {
+        const size_t layer = depth == 1 ? top : i;
+        h[i] = layer == top ? encoded->h : join(t, m, encoded->all.h_n, layer);
+        c[i] = both ? join(t, m, encoded->all.c_n, layer) : NULL;
+    }
+    return (ur_state){ur_stack(t, depth, h), both ? ur_stack(t, depth, c) : NULL};
 }
 
 ur_decoded ur_seq2seq_decode(ur_tape *t, const ur_seq2seq *m, const ur_encoded *encoded,
-                             const ur_seq *inputs, ur_state state, ur_weights **weights)
+                             const ur_seq *inputs, const ur_state *state, ur_weights **weights)
 {
     const float p = m->config.dropout;
     const ur_embedding_layer *embed = &m->decoder.embed;
-    const ur_lstm_layer *lstm = &m->decoder.lstm;
-    ur_seq *peek = NULL;
-    ur_lstm_out out;
+    const ur_rnn_stack *rnn = &m->decoder.rnn;
+    ur_seq *peek = m->config.peeky && inputs ? ur_repeat(t, encoded->h, inputs->layout) : NULL;
+    const ur_state start = state ? *state : ur_seq2seq_start(t, m, encoded);
+    ur_rnn_out out;
     if (m->config.peeky || drops(t, m)) {
         ur_seq *x = ur_dropout(t, ur_embedding(t, embed, inputs), p);
-        if (m->config.peeky && x) {
-            peek = ur_repeat(t, encoded->h, x->layout);
-            x = ur_concat_seq(t, peek, x);
-        }
-        out = ur_lstm(t, lstm, x, state);
+        out = ur_rnn(t, rnn, m->config.peeky ? ur_concat_seq(t, peek, x) : x, start);
     } else {
-        out = ur_lstm_embedded(t, lstm, embed, inputs, state);
+        out = ur_rnn_embedded(t, rnn, embed, inputs, start);
     }
     ur_seq *d = ur_dropout(t, out.y, p);
     if (m->config.peeky)
@@ -219,7 +151,7 @@ static shard load_shard(ur_tape *t, const ur_seq2seq *m, const ur_pairs *pairs, 
 static ur_seq *teacher_forced(ur_tape *t, const ur_seq2seq *m, const shard *s, ur_encoded *encoded)
 {
     *encoded = ur_seq2seq_encode(t, m, s->questions);
-    return ur_seq2seq_decode(t, m, encoded, s->answers_in, encoded->start, NULL).logits;
+    return ur_seq2seq_decode(t, m, encoded, s->answers_in, NULL, NULL).logits;
 }
 
 static ur_tensor *seq2seq_loss(ur_tape *t, const ur_model *model, const void *data, size_t count,
@@ -326,9 +258,9 @@ static size_t seq2seq_positions(const ur_model *model, const void *data, size_t 
     return ur_pair_steps(&ur_as_seq2seq(model)->config.format, ur_pairs_answer(data, i).length);
 }
 
-static const ur_model_class seq2seq_class = {
+const ur_model_class ur_seq2seq_class = {
     .kind = "seq2seq",
-    .free = seq2seq_free,
+    .free = ur_seq2seq_free,
     .examples = seq2seq_examples,
     .length = seq2seq_length,
     .positions = seq2seq_positions,

@@ -11,20 +11,23 @@ typedef struct ur_seq2seq {
     ur_seq2seq_config config;
     struct {
         ur_embedding_layer embed;
-        ur_lstm_layer lstm;
+        ur_rnn_stack rnn;
     } encoder;
     struct {
         ur_embedding_layer embed;
-        ur_lstm_layer lstm;
+        ur_rnn_stack rnn;
         ur_linear_layer fc;
     } decoder;
 } ur_seq2seq;
 
-/* The encoder's outputs and what the decoder starts from. */
+extern const ur_model_class ur_seq2seq_class;
+void ur_seq2seq_free(ur_model *model);
+
+/* What the encoder made of the questions. */
 typedef struct ur_encoded {
-    ur_seq *y;
-    ur_tensor *h;
-    ur_state start;
+    ur_seq *y;      /* (rows, W) */
+    ur_tensor *h;   /* (B, W) the top layer's last h, its directions joined */
+    ur_rnn_out all; /* every layer's and direction's states */
 } ur_encoded;
 
 static inline const ur_seq2seq *ur_as_seq2seq(const ur_model *model)
@@ -34,14 +37,17 @@ static inline const ur_seq2seq *ur_as_seq2seq(const ur_model *model)
 
 ur_encoded ur_seq2seq_encode(ur_tape *tape, const ur_seq2seq *m, const ur_seq *questions);
 
+/* What the decoder starts from: h (decoder layers, B, W), and c likewise or NULL. */
+ur_state ur_seq2seq_start(ur_tape *tape, const ur_seq2seq *m, const ur_encoded *encoded);
+
 /* Logits of decoder steps whose inputs are given: all of them, or one step of every sequence, with
- * the state after the last step. weights may be NULL. */
+ * the state after the last step. state: NULL for the decoder's start. weights may be NULL. */
 typedef struct ur_decoded {
     ur_seq *logits;
     ur_state state;
 } ur_decoded;
 ur_decoded ur_seq2seq_decode(ur_tape *tape, const ur_seq2seq *m, const ur_encoded *encoded,
-                             const ur_seq *inputs, ur_state state, ur_weights **weights);
+                             const ur_seq *inputs, const ur_state *state, ur_weights **weights);
 
 /* Questions in the encoder's order as one ragged batch. */
 ur_seq *ur_seq2seq_questions(ur_tape *tape, const ur_seq2seq *m, size_t count,

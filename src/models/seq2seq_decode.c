@@ -74,41 +74,59 @@ static size_t take_step(ur_tape *t, const ur_seq2seq *m, const ur_decoded *d,
     return alive;
 }
 
+static void copy(ur_tensor *to, const ur_tensor *from)
+{
+    if (to)
+        memcpy(to->data, from->data, ur_count(to) * sizeof(float));
+}
+
+/* The decoder's start in tensors of its own, which every step then overwrites. */
+static ur_state first_state(ur_tape *t, const ur_seq2seq *m, const ur_encoded *encoded)
+{
+    const ur_state start = ur_seq2seq_start(t, m, encoded), nothing = {0};
+    if (!start.h)
+        return nothing;
+    const ur_state own = {ur_new_floats(t, 3, start.h->dim, false),
+                          encoded->all.c_n ? ur_new_floats(t, 3, start.h->dim, false) : NULL};
+    if (!ur_tape_ok(t))
+        return nothing;
+    copy(own.h, start.h);
+    if (start.c)
+        copy(own.c, start.c);
+    else if (own.c)
+        memset(own.c->data, 0, ur_count(own.c) * sizeof(float));
+    return own;
+}
+
 ur_greedy ur_seq2seq_greedy(ur_tape *t, const ur_seq2seq *m, const ur_encoded *encoded,
                             const int32_t *first, bool details)
 {
     const ur_greedy nothing = {0};
     if (!ur_tape_ok(t))
         return nothing;
-    const size_t batch = encoded->h->dim[0], hidden = m->config.hidden_size;
+    const size_t batch = encoded->h->dim[0];
     ur_greedy g = new_greedy(t, m, batch, encoded->y->layout->steps, details);
     size_t *one = ur_take(t, batch, sizeof *one);
     int32_t *next = ur_take(t, batch, sizeof *next);
-    ur_state state = {ur_rows_new(t, batch, hidden), ur_rows_new(t, batch, hidden)};
+    const ur_state state = first_state(t, m, encoded);
     if (!ur_tape_ok(t))
         return nothing;
     for (size_t b = 0; b < batch; b++) {
         one[b] = 1;
         next[b] = first[b];
     }
-    const size_t bytes = batch * hidden * sizeof(float);
-    memcpy(state.h->data, encoded->start.h->data, bytes);
-    if (encoded->start.c)
-        memcpy(state.c->data, encoded->start.c->data, bytes);
-    else
-        memset(state.c->data, 0, bytes);
     const ur_layout *layout = ur_new_layout(t, UR_STEP_MAJOR, batch, one, NULL);
     const ur_place place = ur_tape_place(t);
     size_t alive = batch;
     for (size_t step = 0; step < g.steps && alive && ur_tape_ok(t); step++) {
         ur_weights *weights = NULL;
-        const ur_decoded d = ur_seq2seq_decode(t, m, encoded, ur_seq_ints(t, layout, next), state,
+        const ur_decoded d = ur_seq2seq_decode(t, m, encoded, ur_seq_ints(t, layout, next), &state,
                                                g.attention ? &weights : NULL);
         if (!ur_tape_ok(t))
             return nothing;
         alive = take_step(t, m, &d, weights, step, &g, next);
-        memcpy(state.h->data, d.state.h->data, bytes); /* survives the rewind */
-        memcpy(state.c->data, d.state.c->data, bytes);
+        copy(state.h, d.state.h); /* survives the rewind */
+        copy(state.c, d.state.c);
         ur_tape_rewind(t, place);
     }
     return g;

@@ -16,6 +16,7 @@ typedef struct pack {
     int index;
     ur_pack_kind kind;
     size_t gates;
+    size_t begin, rows; /* of the weight */
     float *data;
 } pack;
 
@@ -139,13 +140,19 @@ int ur_params_alias(ur_params *p, const char *name, int index)
 
 int ur_params_pack(ur_params *p, int index, ur_pack_kind kind, size_t gates)
 {
+    return index < 0 ? -1 : ur_params_pack_part(p, index, kind, gates, 0, p->entries[index].dim[0]);
+}
+
+int ur_params_pack_part(ur_params *p, int index, ur_pack_kind kind, size_t gates, size_t begin,
+                        size_t end)
+{
     if (index < 0 || p->failure.status != UR_OK)
         return -1;
     if (!ur_reserve(&p->context->allocator, &p->packs, &p->pack_capacity, p->pack_count,
                     p->pack_count + 1, sizeof *p->packs))
         return fail(p, UR_NO_MEMORY, "out of memory while packing parameter %s",
                     p->entries[index].name);
-    p->packs[p->pack_count] = (pack){index, kind, gates, NULL};
+    p->packs[p->pack_count] = (pack){index, kind, gates, begin, end - begin, NULL};
     return (int)p->pack_count++;
 }
 
@@ -153,7 +160,7 @@ int ur_params_pack(ur_params *p, int index, ur_pack_kind kind, size_t gates)
 static ur_columns pack_columns(const ur_params *p, const pack *q, size_t *k)
 {
     const ur_param *w = &p->entries[q->index];
-    const size_t rows = w->dim[0], width = w->ndim > 1 ? w->dim[1] : 1;
+    const size_t rows = q->rows, width = w->ndim > 1 ? w->dim[1] : 1;
     *k = q->kind == UR_PACK_ROWS ? width : rows;
     return q->kind == UR_PACK_ROWS ? (ur_columns){q->gates, rows / q->gates}
                                    : (ur_columns){1, width};
@@ -209,7 +216,7 @@ static void repack_member(void *arg, const ur_member *me)
     for (size_t i = 0; i < p->pack_count; i++) {
         const pack *q = &p->packs[i];
         const ur_param *w = &p->entries[q->index];
-        const float *values = p->values + w->offset;
+        const float *values = p->values + w->offset + q->begin * (w->ndim > 1 ? w->dim[1] : 1);
         size_t k;
         const ur_columns columns = pack_columns(p, q, &k);
         const ur_range mine = ur_my_range(me, kernels->panels(columns));

@@ -15,6 +15,9 @@ typedef enum ur_pack_kind {
  * number, -1 on failure (sticky, like ur_params_add). gates: of a recurrent cell, 1 otherwise;
  * UR_PACK_ROWS only. Before sealing. */
 int ur_params_pack(ur_params *params, int index, ur_pack_kind kind, size_t gates);
+/* The same for rows [begin, end) of a matrix alone. */
+int ur_params_pack_part(ur_params *params, int index, ur_pack_kind kind, size_t gates, size_t begin,
+                        size_t end);
 
 const float *ur_params_packed(const ur_params *params, int pack);
 

@@ -8,11 +8,16 @@
 #include "base/status.h"
 
 static const char *const attention_words[] = {"none", "dot"};
+static const char *const cell_words[] = {"lstm",     "gru",          "rnn_tanh",
+                                         "rnn_relu", "gru_original", "lstm_peephole"};
+static const char *const direction_words[] = {"no", "concat", "average"};
 static const char *const start_words[] = {"h", "hc"};
 static const char *const form_words[] = {"fixed", "ragged"};
 static const char *const order_words[] = {"no", "yes", "with-start"};
 static const char *const optimizer_words[] = {"adam", "sgd"};
 
+/* Still 1: the keys cell, layers, decoder_layers, bidirectional and proj_size came later, and a file
+ * without them means what it meant, one LSTM layer in one direction. */
 enum { CONFIG_VERSION = 1, MOST = 1 << 30 };
 
 #define COUNT(x) (sizeof(x) / sizeof *(x))
@@ -74,6 +79,11 @@ ur_status ur_config_print(const ur_allocator *a, const ur_seq2seq_config *c,
     ur_json_put_int(w, "vocabulary_size", (int64_t)c->vocabulary);
     ur_json_put_int(w, "embed_size", (int64_t)c->embed_size);
     ur_json_put_int(w, "hidden_size", (int64_t)c->hidden_size);
+    ur_json_put_string(w, "cell", c->cell ? c->cell : cell_words[0]);
+    ur_json_put_int(w, "layers", c->layers ? (int64_t)c->layers : 1);
+    ur_json_put_int(w, "decoder_layers", c->decoder_layers ? (int64_t)c->decoder_layers : 1);
+    ur_json_put_string(w, "bidirectional", direction_words[c->directions]);
+    ur_json_put_int(w, "proj_size", (int64_t)c->proj_size);
     ur_json_put_string(w, "attention", attention_words[c->attention]);
     ur_json_put_bool(w, "peeky", c->peeky);
     ur_json_put_string(w, "decoder_start", start_words[c->decoder_start]);
@@ -193,12 +203,36 @@ static ur_status parse_settings(const ur_allocator *a, const ur_json_value *obje
     return ur_settings_copy(a, &borrowed, s, err);
 }
 
+/* What files written before these keys do not have: none of them, then. */
+static void parse_stacks(reader *r, ur_seq2seq_config *c)
+{
+    static const char *const keys[] = {"cell", "layers", "decoder_layers", "bidirectional",
+                                       "proj_size"};
+    bool any = false;
+    for (size_t i = 0; i < COUNT(keys); i++) {
+        const ur_json_value member = ur_json_member(&r->object, keys[i]);
+        any = any || !ur_json_is_missing(&member);
+    }
+    c->cell = cell_words[0];
+    c->layers = c->decoder_layers = 1;
+    if (!any)
+        return;
+    c->cell = cell_words[choice(r, "cell", cell_words, COUNT(cell_words))];
+    c->layers = (size_t)whole(r, "layers", 1, UR_MOST_LAYERS);
+    c->decoder_layers = (size_t)whole(r, "decoder_layers", 1, UR_MOST_LAYERS);
+    c->directions =
+        (ur_directions)choice(r, "bidirectional", direction_words, COUNT(direction_words));
+    c->proj_size = (size_t)whole(r, "proj_size", 0, 65535);
+}
+
 static ur_status parse_root(const ur_allocator *a, const ur_json_value *root, ur_seq2seq_config *c,
                             ur_run_settings *settings, ur_err *err)
 {
     static const char *const keys[] = {
-        "version", "model",         "vocabulary_size", "embed_size", "hidden_size", "attention",
-        "peeky",   "decoder_start", "dropout",         "text",       "training"};
+        "version",   "model",  "vocabulary_size", "embed_size",    "hidden_size",
+        "cell",      "layers", "decoder_layers",  "bidirectional", "proj_size",
+        "attention", "peeky",  "decoder_start",   "dropout",       "text",
+        "training"};
     static const char *const models[] = {"seq2seq"};
     reader r = {*root, UR_OK, err};
     only(&r, keys, COUNT(keys));
@@ -207,6 +241,7 @@ static ur_status parse_root(const ur_allocator *a, const ur_json_value *root, ur
     c->vocabulary = (size_t)whole(&r, "vocabulary_size", 1, 1 << 22);
     c->embed_size = (size_t)whole(&r, "embed_size", 1, 65536);
     c->hidden_size = (size_t)whole(&r, "hidden_size", 1, 65536);
+    parse_stacks(&r, c);
     c->attention =
         (ur_attention_kind)choice(&r, "attention", attention_words, COUNT(attention_words));
     c->peeky = truth(&r, "peeky");

@@ -30,19 +30,25 @@ ur_status ur_weights_write(const ur_allocator *a, const ur_params *params, const
     return status;
 }
 
-/* Collects what is wrong, as far as the sentence has room. */
+/* Collects what is wrong: the sentence as far as it has room, and all of it to whoever listens. */
 typedef struct complaints {
     char text[400];
     size_t used, count;
+    void (*tell)(void *user, const char *fault); /* or NULL */
+    void *user;
 } complaints;
 
 static void complain(complaints *c, const char *what, const char *name, const char *detail)
 {
-    char one[240];
+    char one[800];
+    if (c->tell) {
+        snprintf(one, sizeof one, "%s %s%s", what, name, detail);
+        c->tell(c->user, one);
+    }
     const int n =
         snprintf(one, sizeof one, "%s%s %.96s%s", c->count ? "; " : "", what, name, detail);
     c->count++;
-    if (n > 0 && c->used + (size_t)n + 1 < sizeof c->text && (size_t)n < sizeof one) {
+    if (n > 0 && c->used + (size_t)n + 1 < sizeof c->text) {
         memcpy(c->text + c->used, one, (size_t)n + 1);
         c->used += (size_t)n;
     }
@@ -110,14 +116,23 @@ static void check_names(const ur_params *params, ur_st *st, const char *prefix, 
     }
 }
 
+static ur_status check_file(const ur_params *params, ur_st *st, const char *path,
+                            const char *prefix, complaints *c, ur_err *err)
+{
+    check_names(params, st, prefix, c);
+    if (c->count)
+        return ur_fail(err, UR_BAD_FILE, "%s does not fit the model, %zu tensors at fault: %s",
+                       path, c->count, c->text);
+    return UR_OK;
+}
+
 ur_status ur_weights_read(ur_params *params, ur_st *st, const char *path, const char *prefix,
                           ur_err *err)
 {
     complaints c = {.used = 0};
-    check_names(params, st, prefix, &c);
-    if (c.count)
-        return ur_fail(err, UR_BAD_FILE, "%s does not fit the model, %zu tensors at fault: %s",
-                       path, c.count, c.text);
+    const ur_status fits = check_file(params, st, path, prefix, &c, err);
+    if (fits != UR_OK)
+        return fits;
     const ur_allocator *a = &ur_params_context(params)->allocator;
     float *fresh = ur_alloc_zero(a, ur_params_size(params), sizeof *fresh);
     if (!fresh)
@@ -151,6 +166,19 @@ ur_status ur_params_load(ur_params *params, const char *path, const char *prefix
     if (status != UR_OK)
         return status;
     status = ur_weights_read(params, st, path, prefix, err);
+    ur_st_close(st);
+    return status;
+}
+
+ur_status ur_params_check(const ur_params *params, const char *path, const char *prefix,
+                          void (*tell)(void *user, const char *fault), void *user, ur_err *err)
+{
+    ur_st *st;
+    complaints c = {.tell = tell, .user = user};
+    ur_status status = ur_st_open(&ur_params_context(params)->allocator, path, &st, err);
+    if (status != UR_OK)
+        return status;
+    status = check_file(params, st, path, prefix, &c, err);
     ur_st_close(st);
     return status;
 }

@@ -189,6 +189,40 @@ static void lstm(bench *t)
     put(dc, cells);
 }
 
+static void gru(bench *t)
+{
+    const size_t count = 1 + below(t, 6), hidden = 1 + below(t, 70), cells = count * hidden;
+    const size_t row = 3 * hidden;
+    float *gates = t->a, *h_gates = t->b, *h_prev = t->c, *h = t->d, *dh = t->y;
+    fill(t, gates, 3 * cells, 4.0f);
+    fill(t, h_gates, 3 * cells, 4.0f);
+    fill(t, h_prev, cells, 1.0f);
+    t->k->gru_cell(&(ur_gru_cell){count, hidden, gates, h_gates, row, h_prev, h}, 0, hidden);
+    put(gates, 3 * cells);
+    put(h, cells);
+    fill(t, dh, cells, 1.0f);
+    t->k->gru_cell_back(&(ur_gru_cell_back){count, hidden, gates, h_gates, row, h_prev, h, dh}, 0,
+                        hidden);
+    put(gates, 3 * cells);
+    put(h_gates, 3 * cells);
+    put(dh, cells);
+}
+
+static void rnn(bench *t)
+{
+    const size_t count = 1 + below(t, 6), hidden = 1 + below(t, 70), cells = count * hidden;
+    const bool relu = bits(t) & 1;
+    float *gates = t->a, *h = t->b, *dy = t->c, *dh = t->d;
+    fill(t, gates, cells, 4.0f);
+    fill(t, dy, cells, 1.0f);
+    fill(t, dh, cells, 1.0f);
+    const ur_rnn_cell cell = {count, hidden, relu, gates, hidden, h, dy, dh};
+    t->k->rnn_cell(&cell, 0, hidden);
+    put(h, cells);
+    t->k->rnn_cell_back(&cell, 0, hidden);
+    put(gates, cells);
+}
+
 int main(int argc, char **argv)
 {
     static bench t;
@@ -212,6 +246,8 @@ int main(int argc, char **argv)
         tables(&t);
         product(&t);
         lstm(&t);
+        gru(&t);
+        rnn(&t);
     }
     ur_normal_fill(7, 9, 1001, t.y);
     put(t.y, 1001);

@@ -15,18 +15,50 @@
 /* What differs between the cases; sizes come from the tensors. */
 typedef struct variant {
     const char *name;
-    ur_attention_kind attention;
-    bool peeky, ragged;
-    ur_decoder_start start;
+    ur_seq2seq_config config;
+    bool ragged;
     double clip;
 } variant;
 
 static const variant variants[] = {
-    {"seq2seq_dot", UR_ATTENTION_DOT, false, false, UR_START_H, 5.0},
-    {"seq2seq_none", UR_ATTENTION_NONE, false, false, UR_START_H, 5.0},
-    {"seq2seq_peeky", UR_ATTENTION_NONE, true, false, UR_START_H, 5.0},
-    {"seq2seq_hc", UR_ATTENTION_DOT, false, false, UR_START_HC, 5.0},
-    {"seq2seq_ragged", UR_ATTENTION_DOT, false, true, UR_START_H, 0.25},
+    {"seq2seq_dot", {.attention = UR_ATTENTION_DOT}, false, 5.0},
+    {"seq2seq_none", {.cell = "lstm"}, false, 5.0},
+    {"seq2seq_peeky", {.peeky = true}, false, 5.0},
+    {"seq2seq_hc", {.attention = UR_ATTENTION_DOT, .decoder_start = UR_START_HC}, false, 5.0},
+    {"seq2seq_ragged", {.attention = UR_ATTENTION_DOT}, true, 0.25},
+    {"seq2seq_gru", {.cell = "gru", .attention = UR_ATTENTION_DOT}, true, 5.0},
+    {"seq2seq_gru_average",
+     {.cell = "gru", .layers = 2, .directions = UR_BOTH_AVERAGE, .attention = UR_ATTENTION_DOT},
+     true,
+     5.0},
+    {"seq2seq_lstm_average",
+     {.layers = 2, .directions = UR_BOTH_AVERAGE, .attention = UR_ATTENTION_DOT},
+     true,
+     5.0},
+    {"seq2seq_gru_deep",
+     {.cell = "gru", .layers = 2, .decoder_layers = 2, .attention = UR_ATTENTION_DOT},
+     true,
+     5.0},
+    {"seq2seq_lstm_deep",
+     {.layers = 2,
+      .decoder_layers = 2,
+      .directions = UR_BOTH_CONCAT,
+      .attention = UR_ATTENTION_DOT,
+      .decoder_start = UR_START_HC},
+     true,
+     5.0},
+    {"seq2seq_rnn_peeky",
+     {.cell = "rnn_relu",
+      .layers = 2,
+      .decoder_layers = 2,
+      .directions = UR_BOTH_AVERAGE,
+      .peeky = true},
+     true,
+     5.0},
+    {"seq2seq_proj",
+     {.layers = 2, .directions = UR_BOTH_CONCAT, .proj_size = 3, .attention = UR_ATTENTION_DOT},
+     true,
+     5.0},
 };
 
 /* The case's questions and answers (without start symbol) as pairs. */
@@ -57,18 +89,26 @@ static ur_pairs *pairs_of(golden *g, bool ragged, size_t **steps)
     return p;
 }
 
+/* From encoder.CELL.weight_ih_l0, which has as many blocks of hidden rows as the cell has gates. */
+static size_t hidden_of(golden *g, const char *cell)
+{
+    if (cell && strcmp(cell, "gru") == 0)
+        return golden_dim(g, "encoder.gru.weight_ih_l0", 0) / 3;
+    if (cell && strncmp(cell, "rnn", 3) == 0)
+        return golden_dim(g, "encoder.rnn.weight_ih_l0", 0);
+    return golden_dim(g, "encoder.lstm.weight_ih_l0", 0) / 4;
+}
+
 static void run_case(const variant *v, const char *isa, int threads)
 {
     golden g = golden_open(v->name);
     size_t *steps;
     ur_pairs *pairs = pairs_of(&g, v->ragged, &steps);
     ur_context *context = context_of(isa, threads, NULL);
-    ur_seq2seq_config config = {.vocabulary = golden_dim(&g, "encoder.embed.weight", 0),
-                                .embed_size = golden_dim(&g, "encoder.embed.weight", 1),
-                                .hidden_size = golden_dim(&g, "encoder.lstm.weight_hh_l0", 1),
-                                .attention = v->attention,
-                                .peeky = v->peeky,
-                                .decoder_start = v->start};
+    ur_seq2seq_config config = v->config;
+    config.vocabulary = golden_dim(&g, "encoder.embed.weight", 0);
+    config.embed_size = golden_dim(&g, "encoder.embed.weight", 1);
+    config.hidden_size = hidden_of(&g, config.cell);
     config.format = (ur_pair_format){.question_width = golden_dim(&g, "questions", 1),
                                      .answer_steps = golden_dim(&g, "answers", 1) - 1,
                                      .start = golden_ints(&g, "answers", NULL)[0],

@@ -72,7 +72,13 @@ static void parameters(void **state)
                 assert_int_equal(p->dim[1], want[i].dim[variant][1]);
             assert_true(p->flags & UR_TRAINABLE);
         }
-        assert_memory_equal(ur_seq2seq_config_of(m), &config, sizeof config);
+        const ur_seq2seq_config *kept = ur_seq2seq_config_of(m); /* defaults filled in */
+        assert_string_equal(kept->cell, "lstm");
+        assert_int_equal(kept->layers, 1);
+        assert_int_equal(kept->decoder_layers, 1);
+        assert_int_equal(kept->hidden_size, config.hidden_size);
+        assert_int_equal(kept->attention, config.attention);
+        assert_int_equal(kept->peeky, config.peeky);
         ur_model_free(m);
     }
     ur_context_free(context);

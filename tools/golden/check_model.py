@@ -4,7 +4,8 @@
     check_model.py RUN_DIR [LOGITS.safetensors] [--bound 1e-5]
 
 RUN_DIR holds model.safetensors and config.json (keys embed_size hidden_size attention peeky
-decoder_start, anywhere in it). LOGITS holds what unroll computed: `questions` (B, L) as the encoder
+decoder_start cell layers decoder_layers bidirectional proj_size, anywhere in it; the last five may
+be absent). LOGITS holds what unroll computed: `questions` (B, L) as the encoder
 reads them, `answers_in` (B, T), `logits` (B, T, V), and for ragged batches `question_lengths` (B)
 and `answer_lengths` (B); positions behind an end are not compared. Without it only the loading is
 checked. Exit status 0 if all agrees, 1 if not.
@@ -17,16 +18,14 @@ import sys
 import torch
 from safetensors.torch import load_file
 
-from seq2seq import from_state_dict, valid
-
-KEYS = ("embed_size", "hidden_size", "attention", "peeky", "decoder_start")
+from seq2seq import OPTIONS, from_state_dict, valid
 
 
 def find_keys(value, found):
     """The known keys, wherever they stand in the configuration."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            if key in KEYS and not isinstance(inner, (dict, list)):
+            if key in OPTIONS and not isinstance(inner, (dict, list)):
                 found.setdefault(key, inner)
             else:
                 find_keys(inner, found)
@@ -47,7 +46,7 @@ def compare(model, data):
     expected = model.double()(questions, answers_in, None if lengths is None else lengths.long())
     actual = data["logits"].double()
     if actual.shape != expected.shape:
-        raise SystemExit(f"logits have shape {tuple(actual.shape)}, expected {tuple(expected.shape)}")
+        raise SystemExit(f"logits have shape {tuple(actual.shape)}, not {tuple(expected.shape)}")
     if "answer_lengths" in data:
         keep = valid(data["answer_lengths"].long(), answers_in.shape[1])
         expected, actual = expected[keep], actual[keep]

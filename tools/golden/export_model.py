@@ -4,7 +4,7 @@
     export_model.py RUN_DIR [--from RUN_DIR2] [--vocab-size N ...] [--logits]
 
 Without --from: model.safetensors and config.json holding only the model's keys (embed_size
-hidden_size attention peeky decoder_start vocab_size). With --from: sizes and options of that run,
+hidden_size attention ... vocab_size). With --from: sizes and options of that run,
 its config.json and vocab.txt copied, its weights replaced by fresh ones; unroll can then open the
 folder. --logits adds logits.safetensors: random `questions`, `answers_in` and PyTorch's `logits`.
 """
@@ -17,7 +17,7 @@ import torch
 
 from check_model import load_run
 from common import write_safetensors
-from seq2seq import Seq2Seq
+from seq2seq import CELLS, OPTIONS, Seq2Seq, options_of
 
 
 def main():
@@ -31,6 +31,11 @@ def main():
     parser.add_argument("--attention", choices=("dot", "none"), default="dot")
     parser.add_argument("--peeky", action="store_true")
     parser.add_argument("--decoder-start", choices=("h", "hc"), default="h")
+    parser.add_argument("--cell", choices=tuple(CELLS), default="lstm")
+    parser.add_argument("--layers", type=int, default=1)
+    parser.add_argument("--decoder-layers", type=int, default=1)
+    parser.add_argument("--bidirectional", choices=("no", "concat", "average"), default="no")
+    parser.add_argument("--proj-size", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--logits", action="store_true")
     parser.add_argument("--question-width", type=int, default=29)
@@ -40,17 +45,12 @@ def main():
     torch.manual_seed(args.seed)
     if args.source:
         old, config = load_run(args.source)
-        encoder, decoder = old.encoder.embed, old.decoder.embed
-        model = Seq2Seq(encoder.num_embeddings, encoder.embedding_dim, old.encoder.lstm.hidden_size,
-                        old.decoder.attention, old.decoder.peeky, old.decoder_start,
-                        decoder.num_embeddings)
+        model = Seq2Seq(**options_of(old.state_dict(), config))
         for name in ("config.json", "vocab.txt"):
             if os.path.exists(os.path.join(args.source, name)):
                 shutil.copy(os.path.join(args.source, name), args.run)
     else:
-        config = {"embed_size": args.embed_size, "hidden_size": args.hidden_size,
-                  "attention": args.attention, "peeky": args.peeky,
-                  "decoder_start": args.decoder_start}
+        config = {key: getattr(args, key) for key in OPTIONS}
         model = Seq2Seq(args.vocab_size, **config)
         with open(os.path.join(args.run, "config.json"), "w", encoding="utf-8") as file:
             json.dump(dict(config, vocab_size=args.vocab_size), file, indent=2)

@@ -17,9 +17,14 @@ def describe(path):
     metadata = header.pop("__metadata__")
     lines = [f"### {os.path.basename(path)}", "",
              f"PyTorch {metadata['torch']}, seed {metadata['seed']}, `{metadata['config']}`", ""]
+    cases = json.loads(metadata["config"]).get("cases", [])
+    for case in cases:  # of a file that holds many: one line each
+        names = [n[:-len(case) - 1] for n in header if n.endswith("." + case)]
+        lines.append(f"- `{case}`: {' '.join(names)}")
     for name, entry in header.items():
-        shape = ",".join(map(str, entry["shape"]))
-        lines.append(f"- `{name}` {entry['dtype']} ({shape})")
+        if name.split(".")[-1] not in cases:
+            shape = ",".join(map(str, entry["shape"]))
+            lines.append(f"- `{name}` {entry['dtype']} ({shape})")
     return "\n".join(lines) + "\n"
 
 

@@ -6,6 +6,7 @@ import os
 import layers
 import list_files
 import optimizers
+import rnn
 import translator
 from common import FOLDER
 
@@ -15,6 +16,7 @@ def main():
         os.remove(old)
     layers.main()
     optimizers.main()
+    rnn.main()
     translator.main()
     list_files.main()
 

@@ -1,7 +1,8 @@
 """The encoder-decoder as a PyTorch module: what unroll's seq2seq model equals.
 
-state_dict: encoder.embed.weight encoder.lstm.{weight_ih_l0,weight_hh_l0,bias_ih_l0,bias_hh_l0}
+state_dict: encoder.embed.weight encoder.lstm.{weight_ih_l0,weight_hh_l0,bias_ih_l0,bias_hh_l0, ...}
             decoder.embed.weight decoder.lstm.{...} decoder.fc.weight decoder.fc.bias
+with gru or rnn in place of lstm for the other cells.
 
 Shapes: questions (B, L), answers_in (B, T) of ids, answers start symbol first; logits (B, T, V).
 Lengths are optional; without them every sequence has the full width.
@@ -15,25 +16,66 @@ def valid(lengths, steps):
     return torch.arange(steps)[None, :] < torch.as_tensor(lengths)[:, None]
 
 
+# Keys of a run's configuration that are parameters of Seq2Seq.
+OPTIONS = ("embed_size", "hidden_size", "attention", "peeky", "decoder_start", "cell", "layers",
+           "decoder_layers", "bidirectional", "proj_size")
+CELLS = {"lstm": ("lstm", nn.LSTM, {}), "gru": ("gru", nn.GRU, {}),
+         "rnn_tanh": ("rnn", nn.RNN, {}), "rnn_relu": ("rnn", nn.RNN, {"nonlinearity": "relu"})}
+
+
+def add_rnn(module, cell, *sizes, **options):
+    """Adds an nn.LSTM, nn.GRU or nn.RNN under its own name, `lstm`, `gru` or `rnn`."""
+    name, kind, more = CELLS[cell]
+    module.add_module(name, kind(*sizes, batch_first=True, **options, **more))
+    module.rnn_name = name
+
+
+def run_rnn(module, x, state=None):
+    """-> outputs and (h, c); c is None for a cell without one."""
+    rnn = getattr(module, module.rnn_name)
+    if state is not None and module.rnn_name != "lstm":
+        state = state[0]
+    outputs, state = rnn(x, state)
+    return outputs, state if isinstance(state, tuple) else (state, None)
+
+
 class Encoder(nn.Module):
-    def __init__(self, vocab_size, embed_size, hidden_size):
+    def __init__(self, vocab_size, embed_size, hidden_size, cell="lstm", layers=1,
+                 bidirectional="no", proj_size=0):
         super().__init__()
+        if bidirectional not in ("no", "concat", "average"):
+            raise ValueError(f"bidirectional is no, concat or average, not {bidirectional}")
+        self.bidirectional = bidirectional
         self.embed = nn.Embedding(vocab_size, embed_size)
-        self.lstm = nn.LSTM(embed_size, hidden_size, batch_first=True)
+        options = {"proj_size": proj_size} if proj_size else {}
+        add_rnn(self, cell, embed_size, hidden_size, layers, bidirectional=bidirectional != "no",
+                **options)
+        self.width = (proj_size or hidden_size) * (2 if bidirectional == "concat" else 1)
+
+    def join(self, forward, backward):
+        if self.bidirectional == "average":
+            return (forward + backward) / 2
+        return torch.cat([forward, backward], dim=-1)
 
     def forward(self, questions, lengths=None):
-        """-> outputs (B, L, H), zero behind a sequence's end, and the last h and c, (1, B, H)."""
+        """-> outputs (B, L, W), zero behind a sequence's end, and every layer's last h and c,
+        (layers, B, W); where there are two directions, of both: side by side or their mean."""
         x = self.embed(questions)
         if lengths is None:
-            return self.lstm(x)
-        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
-        outputs, state = self.lstm(packed)
-        outputs, _ = pad_packed_sequence(outputs, batch_first=True, total_length=x.shape[1])
-        return outputs, state
+            outputs, state = run_rnn(self, x)
+        else:
+            packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+            outputs, state = run_rnn(self, packed)
+            outputs, _ = pad_packed_sequence(outputs, batch_first=True, total_length=x.shape[1])
+        if self.bidirectional == "no":
+            return outputs, state
+        outputs = self.join(*outputs.chunk(2, dim=2))
+        return outputs, tuple(s if s is None else self.join(s[0::2], s[1::2]) for s in state)
 
 
 class Decoder(nn.Module):
-    def __init__(self, vocab_size, embed_size, hidden_size, attention="dot", peeky=False):
+    def __init__(self, vocab_size, embed_size, hidden_size, attention="dot", peeky=False,
+                 cell="lstm", layers=1):
         super().__init__()
         if attention not in ("dot", "none"):
             raise ValueError(f"attention is dot or none, not {attention}")
@@ -41,8 +83,7 @@ class Decoder(nn.Module):
             raise ValueError("peeky goes without attention only")
         self.attention, self.peeky = attention, peeky
         self.embed = nn.Embedding(vocab_size, embed_size)
-        self.lstm = nn.LSTM(embed_size + (hidden_size if peeky else 0), hidden_size,
-                            batch_first=True)
+        add_rnn(self, cell, embed_size + (hidden_size if peeky else 0), hidden_size, layers)
         wide = peeky or attention == "dot"
         self.fc = nn.Linear(hidden_size * (2 if wide else 1), vocab_size)
 
@@ -54,7 +95,7 @@ class Decoder(nn.Module):
         h_enc = encoder_h[:, None, :].expand(-1, x.shape[1], -1)
         if self.peeky:
             x = torch.cat([h_enc, x], dim=2)
-        y, state = self.lstm(x, state)
+        y, state = run_rnn(self, x, state)
         weights = None
         if self.attention == "dot":
             scores = y @ encoder_outputs.transpose(1, 2)
@@ -69,20 +110,30 @@ class Decoder(nn.Module):
 
 
 class Seq2Seq(nn.Module):
+    """The decoder is as wide as the encoder's outputs; it starts from the encoder's top layer if it
+    has one layer, else from every layer."""
+
     def __init__(self, vocab_size, embed_size=16, hidden_size=128, attention="dot", peeky=False,
-                 decoder_start="h", answer_vocab_size=None):
+                 decoder_start="h", answer_vocab_size=None, cell="lstm", layers=1,
+                 decoder_layers=1, bidirectional="no", proj_size=0):
         super().__init__()
         if decoder_start not in ("h", "hc"):
             raise ValueError(f"decoder_start is h or hc, not {decoder_start}")
-        self.decoder_start = decoder_start
-        self.encoder = Encoder(vocab_size, embed_size, hidden_size)
-        self.decoder = Decoder(answer_vocab_size or vocab_size, embed_size, hidden_size, attention,
-                               peeky)
+        if decoder_layers not in (1, layers):
+            raise ValueError("a decoder has one layer or as many as the encoder")
+        self.decoder_start, self.decoder_layers = decoder_start, decoder_layers
+        self.encoder = Encoder(vocab_size, embed_size, hidden_size, cell, layers, bidirectional,
+                               proj_size)
+        self.decoder = Decoder(answer_vocab_size or vocab_size, embed_size, self.encoder.width,
+                               attention, peeky, cell, decoder_layers)
 
     def encode(self, questions, lengths=None):
-        """-> encoder outputs, encoder's last h (B, H), the decoder's first state."""
+        """-> encoder outputs, encoder's last h (B, W), the decoder's first state."""
         outputs, (h, c) = self.encoder(questions, lengths)
-        return outputs, h[0], (h, c if self.decoder_start == "hc" else torch.zeros_like(c))
+        start = h[-self.decoder_layers:].contiguous()
+        if self.decoder_start == "h":
+            return outputs, h[-1], (start, torch.zeros_like(start))
+        return outputs, h[-1], (start, c[-self.decoder_layers:].contiguous())
 
     def forward(self, questions, answers_in, question_lengths=None):
         outputs, h, state = self.encode(questions, question_lengths)
@@ -111,12 +162,19 @@ def loss_of(logits, targets, answer_lengths=None):
     return nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-100)
 
 
+def options_of(state, config):
+    """What Seq2Seq is made with, from a run's weights and configuration."""
+    encoder, decoder = state["encoder.embed.weight"], state["decoder.embed.weight"]
+    options = {"vocab_size": encoder.shape[0], "answer_vocab_size": decoder.shape[0],
+               "embed_size": int(config.get("embed_size", encoder.shape[1]))}
+    if "hidden_size" not in config:
+        options["hidden_size"] = state["encoder.lstm.weight_ih_l0"].shape[0] // 4
+    options.update((key, config[key]) for key in OPTIONS if key in config)
+    return options
+
+
 def from_state_dict(state, config):
     """The module that a run's weights and configuration describe, loaded strictly."""
-    encoder, decoder = state["encoder.embed.weight"], state["decoder.embed.weight"]
-    model = Seq2Seq(encoder.shape[0], int(config.get("embed_size", encoder.shape[1])),
-                    int(config.get("hidden_size", state["encoder.lstm.weight_hh_l0"].shape[1])),
-                    config.get("attention", "dot"), bool(config.get("peeky", False)),
-                    config.get("decoder_start", "h"), decoder.shape[0])
+    model = Seq2Seq(**options_of(state, config))
     model.load_state_dict(state, strict=True)
     return model.eval()

@@ -9,10 +9,10 @@ VOCAB, EMBED, HIDDEN, BATCH, QUESTION, ANSWER, START = 13, 6, 10, 7, 7, 4, 5
 LR, STEPS = 1e-2, 3
 
 
-def seq2seq_case(name, seed, clip=5.0, ragged=False, **options):
+def seq2seq_case(name, seed, clip=5.0, ragged=False, hidden=HIDDEN, **options):
     g = seeded(seed)
     weights = {n: p.detach().clone()
-               for n, p in Seq2Seq(VOCAB, EMBED, HIDDEN, **options).named_parameters()}
+               for n, p in Seq2Seq(VOCAB, EMBED, hidden, **options).named_parameters()}
     questions = torch.randint(0, VOCAB, (BATCH, QUESTION), generator=g)
     answers = torch.randint(0, VOCAB, (BATCH, ANSWER + 1), generator=g)
     answers[:, 0] = START
@@ -27,7 +27,7 @@ def seq2seq_case(name, seed, clip=5.0, ragged=False, **options):
     data.update(questions=questions, answers=answers)
 
     def compute(dtype):
-        model = Seq2Seq(VOCAB, EMBED, HIDDEN, **options).to(dtype)
+        model = Seq2Seq(VOCAB, EMBED, hidden, **options).to(dtype)
         model.load_state_dict({n: w.to(dtype) for n, w in weights.items()})
         optimizer = torch.optim.Adam(model.parameters(), lr=LR)
         out = dict(data, **weights)
@@ -50,7 +50,7 @@ def seq2seq_case(name, seed, clip=5.0, ragged=False, **options):
         return out
 
     write_case(name, seed, dict(
-        {"vocab_size": VOCAB, "embed_size": EMBED, "hidden_size": HIDDEN, "attention": "dot",
+        {"vocab_size": VOCAB, "embed_size": EMBED, "hidden_size": hidden, "attention": "dot",
          "peeky": False, "decoder_start": "h", "start": START, "lr": LR, "clip": clip,
          "steps": STEPS}, **options), compute)
 
@@ -61,6 +61,16 @@ def main():
     seq2seq_case("seq2seq_peeky", 33, attention="none", peeky=True)
     seq2seq_case("seq2seq_hc", 34, decoder_start="hc")
     seq2seq_case("seq2seq_ragged", 35, clip=0.25, ragged=True)
+    small = {"hidden": 4, "ragged": True}
+    seq2seq_case("seq2seq_gru", 36, cell="gru", **small)
+    seq2seq_case("seq2seq_gru_average", 37, cell="gru", layers=2, bidirectional="average", **small)
+    seq2seq_case("seq2seq_lstm_average", 38, layers=2, bidirectional="average", **small)
+    seq2seq_case("seq2seq_gru_deep", 39, cell="gru", layers=2, decoder_layers=2, **small)
+    seq2seq_case("seq2seq_lstm_deep", 40, layers=2, decoder_layers=2, bidirectional="concat",
+                 decoder_start="hc", **small)
+    seq2seq_case("seq2seq_rnn_peeky", 41, cell="rnn_relu", layers=2, decoder_layers=2,
+                 bidirectional="average", attention="none", peeky=True, **small)
+    seq2seq_case("seq2seq_proj", 42, layers=2, bidirectional="concat", proj_size=3, **small)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 /* cpu.c - how a team shares products and loops. */
 #include "backend/cpu/cpu.h"
 
+#include <string.h>
+
 size_t ur_packed_size(const ur_kernels *kernels, ur_columns columns, size_t k)
 {
     return kernels->panels(columns) * k * UR_PANEL_VECTORS * kernels->lanes;
@@ -78,4 +80,17 @@ void ur_outer_part(const ur_kernels *kernels, const ur_member *me, const ur_cpu_
         .start = UR_START_C,
     };
     kernels->product(&product, 0, kernels->panels(columns));
+}
+
+void ur_gather_panels(const ur_kernels *kernels, ur_columns columns, ur_range mine, size_t rows,
+                      const int32_t *ids, const float *table, float *out, size_t row)
+{
+    const size_t wide = columns.gates > 1 ? kernels->lanes : UR_PANEL_VECTORS * kernels->lanes;
+    const size_t begin = mine.begin * wide, most = mine.end * wide;
+    const size_t end = most < columns.units ? most : columns.units;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t g = 0; g < columns.gates && begin < end; g++)
+            memcpy(out + r * row + g * columns.units + begin,
+                   table + (size_t)ids[r] * row + g * columns.units + begin,
+                   (end - begin) * sizeof *out);
 }

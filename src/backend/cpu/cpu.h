@@ -55,4 +55,8 @@ typedef struct ur_cpu_outer {
 
 void ur_outer_part(const ur_kernels *kernels, const ur_member *me, const ur_cpu_outer *outer);
 
+/* out(r, :) = table(ids[r], :) in the columns of panels `mine`; both have `row` floats a row. */
+void ur_gather_panels(const ur_kernels *kernels, ur_columns columns, ur_range mine, size_t rows,
+                      const int32_t *ids, const float *table, float *out, size_t row);
+
 #endif

@@ -40,9 +40,11 @@ static void check(ur_seq2seq_config config, int threads)
     if (ur_gradient_check(t, w.model->params, loss, &w, 0, &worst, &err) != UR_OK)
         fail_msg("%s", err.text);
     if (!(worst <= CHECK_BOUND))
-        fail_msg("attention %d, peeky %d, start %d, drop-out %g, end %d: %.2g apart",
-                 (int)config.attention, config.peeky, (int)config.decoder_start,
-                 (double)config.dropout, (int)config.format.end, worst);
+        fail_msg("%s, %zu layers to %zu, directions %d, projection %zu, attention %d, peeky %d, "
+                 "start %d, drop-out %g, end %d: %.2g apart",
+                 config.cell ? config.cell : "lstm", config.layers, config.decoder_layers,
+                 (int)config.directions, config.proj_size, (int)config.attention, config.peeky,
+                 (int)config.decoder_start, (double)config.dropout, (int)config.format.end, worst);
     ur_tape_free(t);
     ur_model_free(w.model);
     ur_context_free(context);
@@ -65,8 +67,39 @@ static void seq2seq(void **state)
     }
 }
 
+/* Cells, depths and directions, with and without drop-out. */
+static void stacks(void **state)
+{
+    (void)state;
+    static const ur_seq2seq_config kinds[] = {
+        {.cell = "gru", .attention = UR_ATTENTION_DOT},
+        {.cell = "gru", .layers = 2, .directions = UR_BOTH_AVERAGE, .attention = UR_ATTENTION_DOT},
+        {.layers = 2, .directions = UR_BOTH_AVERAGE, .attention = UR_ATTENTION_DOT},
+        {.cell = "gru", .layers = 2, .decoder_layers = 2, .directions = UR_BOTH_AVERAGE},
+        {.layers = 2,
+         .decoder_layers = 2,
+         .directions = UR_BOTH_CONCAT,
+         .attention = UR_ATTENTION_DOT,
+         .decoder_start = UR_START_HC},
+        {.cell = "rnn_tanh", .layers = 3, .directions = UR_BOTH_CONCAT, .peeky = true},
+        {.layers = 2, .proj_size = 2, .directions = UR_BOTH_AVERAGE, .attention = UR_ATTENTION_DOT},
+        {.proj_size = 3, .directions = UR_BOTH_CONCAT, .peeky = true},
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        for (int variant = 0; variant < 2; variant++) {
+            ur_seq2seq_config config = kinds[i];
+            config.vocabulary = SYMBOLS;
+            config.embed_size = 3;
+            config.hidden_size = 4;
+            config.dropout = variant ? 0.4f : 0.0f;
+            config.format.end = variant ? 1 : -1;
+            config.format.answer_steps = 4;
+            check(config, 1 + variant);
+        }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(seq2seq)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(seq2seq), cmocka_unit_test(stacks)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

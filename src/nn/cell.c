@@ -1,0 +1,352 @@
+/* cell.c - one recurrent layer in one direction, over ragged sequences.
+ *
+ *   a = W_ih x + b_ih + W_hh h + b_hh,   (m', c') = cell(a, h, c),   h' = m' or W_hr m'
+ * The cells' equations are in backend/cpu/cell_*.c, the arithmetic in backend/cpu/recurrent.c; this
+ * file says which tensors go in and come out, and who owns them. Backward needs x, y, the gates
+ * after activation, every step's c, and h before projection. */
+#include "nn/nn.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "backend/cpu/recurrent.h"
+
+ur_cell_layer ur_cell_add(ur_params *params, const char *prefix, const char *suffix,
+                          const struct ur_cell *cell, size_t input_size, size_t hidden_size,
+                          size_t proj_size, bool bias)
+{
+    const size_t gates =
+        hidden_size <= SIZE_MAX / cell->gates ? cell->gates * hidden_size : SIZE_MAX;
+    const size_t width = proj_size ? proj_size : hidden_size;
+    ur_cell_layer l = {.cell = cell,
+                       .input_size = input_size,
+                       .hidden_size = hidden_size,
+                       .proj_size = proj_size,
+                       .bias_ih = -1,
+                       .bias_hh = -1,
+                       .weight_hr = -1,
+                       .pack_hr = -1,
+                       .pack_hr_back = -1,
+                       .pack_late = -1,
+                       .pack_late_back = -1};
+    const struct {
+        const char *name;
+        int *to;
+        size_t rows, columns;
+        bool wanted;
+    } all[] = {{"weight_ih_", &l.weight_ih, gates, input_size, true},
+               {"weight_hh_", &l.weight_hh, gates, width, true},
+               {"bias_ih_", &l.bias_ih, gates, 0, bias},
+               {"bias_hh_", &l.bias_hh, gates, 0, bias},
+               {"weight_hr_", &l.weight_hr, proj_size, hidden_size, proj_size > 0}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s%s", all[i].name, suffix);
+        if (all[i].wanted)
+            *all[i].to = ur_layer_param(params, prefix, name, all[i].rows, all[i].columns);
+    }
+    for (size_t i = 0; i < UR_CELL_EXTRA; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s_%s", cell->own[i].name ? cell->own[i].name : "", suffix);
+        l.extra[i] = cell->own[i].name
+                         ? ur_layer_param(params, prefix, name, cell->own[i].size * hidden_size, 0)
+                         : -1;
+    }
+    l.pack_ih = ur_params_pack(params, l.weight_ih, UR_PACK_ROWS, cell->gates);
+    const size_t late = cell->late, before = gates - late * hidden_size;
+    l.pack_hh =
+        ur_params_pack_part(params, l.weight_hh, UR_PACK_ROWS, cell->gates - late, 0, before);
+    l.pack_ih_back = ur_params_pack(params, l.weight_ih, UR_PACK_COLS, 1);
+    l.pack_hh_back = ur_params_pack_part(params, l.weight_hh, UR_PACK_COLS, 1, 0, before);
+    if (late) {
+        l.pack_late = ur_params_pack_part(params, l.weight_hh, UR_PACK_ROWS, late, before, gates);
+        l.pack_late_back = ur_params_pack_part(params, l.weight_hh, UR_PACK_COLS, 1, before, gates);
+    }
+    if (proj_size) {
+        l.pack_hr = ur_params_pack(params, l.weight_hr, UR_PACK_ROWS, 1);
+        l.pack_hr_back = ur_params_pack(params, l.weight_hr, UR_PACK_COLS, 1);
+    }
+    return l;
+}
+
+ur_lstm_layer ur_lstm_add(ur_params *params, const char *prefix, size_t input_size,
+                          size_t hidden_size)
+{
+    return ur_cell_add(params, prefix, "l0", &ur_cell_lstm, input_size, hidden_size, 0, true);
+}
+
+static void init_extra(ur_params *params, int index, const ur_cell_weight *weight, float bound,
+                       uint64_t seed)
+{
+    float *x = ur_param_values(params, index);
+    if (!weight->constant)
+        ur_init_uniform(params, index, bound, seed);
+    for (size_t i = 0; weight->constant && i < ur_params_entry(params, (size_t)index)->count; i++)
+        x[i] = weight->start;
+}
+
+void ur_cell_init(const ur_cell_layer *layer, ur_params *params, uint64_t seed)
+{
+    const float bound = 1.0f / sqrtf((float)layer->hidden_size);
+    const int all[] = {layer->weight_ih, layer->weight_hh, layer->bias_ih, layer->bias_hh,
+                       layer->weight_hr};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i] >= 0)
+            ur_init_uniform(params, all[i], bound, seed);
+    for (size_t i = 0; i < UR_CELL_EXTRA; i++)
+        if (layer->extra[i] >= 0)
+            init_extra(params, layer->extra[i], &layer->cell->own[i], bound, seed);
+}
+
+void ur_lstm_init(const ur_lstm_layer *layer, ur_params *params, uint64_t seed)
+{
+    ur_cell_init(layer, params, seed);
+}
+
+static size_t width_of(const ur_cell_layer *l)
+{
+    return l->proj_size ? l->proj_size : l->hidden_size;
+}
+
+_Static_assert((int)UR_CELL_EXTRA == (int)UR_CELL_OWN, "as many in a layer as in a cell");
+
+typedef struct cell_node {
+    ur_node node;
+    const ur_cell_layer *layer;
+    ur_tensor *x, *y, *h_n, *c_n, *h0, *c0;
+    ur_cpu_recurrent op;
+} cell_node;
+
+static const float *data_of(const ur_params *params, int index)
+{
+    return index < 0 ? NULL
+                     : ur_params_data(params) + ur_params_entry(params, (size_t)index)->offset;
+}
+
+static const float *packed_of(const ur_params *params, int pack)
+{
+    return pack < 0 ? NULL : ur_params_packed(params, pack);
+}
+
+ur_cpu_recurrent ur_cell_operation(const ur_params *params, const ur_cell_layer *l)
+{
+    ur_cpu_recurrent op = {
+        .cell = l->cell,
+        .input = l->input_size,
+        .hidden = l->hidden_size,
+        .proj = l->proj_size,
+        .gates_row = ur_recurrent_gates_row(l->cell, l->hidden_size),
+        .w_ih = packed_of(params, l->pack_ih),
+        .w_hh = packed_of(params, l->pack_hh),
+        .w_late = packed_of(params, l->pack_late),
+        .w_hr = packed_of(params, l->pack_hr),
+        .b_ih = data_of(params, l->bias_ih),
+        .b_hh = data_of(params, l->bias_hh),
+        .zoneout_h = l->zoneout_h,
+        .zoneout_c = l->zoneout_c,
+    };
+    for (size_t i = 0; i < UR_CELL_EXTRA; i++)
+        op.own[i] = data_of(params, l->extra[i]);
+    return op;
+}
+
+static void cell_back(ur_tape *tape, ur_node *node)
+{
+    cell_node *n = (cell_node *)node;
+    const float *dc_n = n->c_n ? n->c_n->grad : NULL;
+    if (!n->y->grad && !n->h_n->grad && !dc_n)
+        return;
+    const ur_cell_layer *l = n->layer;
+    ur_cpu_recurrent_back back = {
+        .forward = &n->op,
+        .w_ih = packed_of(tape->params, l->pack_ih_back),
+        .w_hh = packed_of(tape->params, l->pack_hh_back),
+        .w_hr = packed_of(tape->params, l->pack_hr_back),
+        .dy = n->y->grad,
+        .dh_n = n->h_n->grad,
+        .dc_n = dc_n,
+        .dx = ur_grad(tape, n->x),
+        .dh0 = ur_grad(tape, n->h0),
+        .dc0 = ur_grad(tape, n->c0),
+        .dw_ih = ur_weight_grad(tape, l->weight_ih),
+        .dw_hh = ur_weight_grad(tape, l->weight_hh),
+        .db_ih = ur_weight_grad(tape, l->bias_ih),
+        .db_hh = ur_weight_grad(tape, l->bias_hh),
+        .dw_hr = ur_weight_grad(tape, l->weight_hr),
+        .w_late = packed_of(tape->params, l->pack_late_back),
+    };
+    for (size_t i = 0; i < UR_CELL_EXTRA; i++)
+        back.d_own[i] = ur_weight_grad(tape, l->extra[i]);
+    if (ur_tape_ok(tape) && !ur_cpu_recurrent_backward(&tape->cpu, &back))
+        ur_tape_fail(tape, UR_NO_MEMORY, "out of memory: %s backward over %zu rows", l->cell->name,
+                     n->op.rows->rows);
+}
+
+/* Whether the input and the initial state fit the layer; fails the tape when they do not. */
+static bool check_shapes(ur_tape *tape, const ur_cell_layer *l, const ur_tensor *x, size_t batch,
+                         ur_state s)
+{
+    const char *name = l->cell->name;
+    if (x->ndim != 2 || x->dim[1] != l->input_size) {
+        const char *weight = ur_params_entry(tape->params, (size_t)l->weight_ih)->name;
+        const char *dot = strrchr(weight, '.');
+        ur_tape_fail(tape, UR_INVALID, "%s_forward: input has %zu features, %s wants %zu [x %s]",
+                     name, x->dim[x->ndim - 1], dot ? dot + 1 : weight, l->input_size,
+                     ur_shape(x).text);
+        return false;
+    }
+    if (s.c && !l->cell->has_c) {
+        ur_tape_fail(tape, UR_INVALID, "%s_forward: this cell has no c, but was given one", name);
+        return false;
+    }
+    const ur_tensor *states[] = {s.h, s.c};
+    const size_t widths[] = {width_of(l), l->hidden_size};
+    for (int i = 0; i < 2; i++)
+        if (states[i] && (states[i]->ndim != 2 || states[i]->dim[0] != batch ||
+                          states[i]->dim[1] != widths[i])) {
+            ur_tape_fail(tape, UR_INVALID, "%s_forward: initial %s is %s, (%zu,%zu) expected", name,
+                         i ? "c" : "h", ur_shape(states[i]).text, batch, widths[i]);
+            return false;
+        }
+    return true;
+}
+
+static void record(ur_tape *tape, const ur_cell_layer *l, ur_tensor *x, ur_rnn_out out,
+                   ur_state initial, const ur_cpu_recurrent *op)
+{
+    cell_node *n = ur_record(tape, sizeof *n, cell_back);
+    if (!n)
+        return;
+    n->layer = l;
+    n->x = x;
+    n->y = out.y->values;
+    n->h_n = out.h_n;
+    n->c_n = out.c_n;
+    n->h0 = initial.h;
+    n->c0 = initial.c;
+    n->op = *op;
+    n->y->needs_grad = n->h_n->needs_grad = true;
+    if (n->c_n)
+        n->c_n->needs_grad = true;
+}
+
+/* Memory for what backward needs. */
+static void keep_for_backward(ur_tape *tape, const ur_cell_layer *l, ur_cpu_recurrent *op)
+{
+    const size_t rows = op->rows->rows;
+    op->gates = ur_take(tape, rows * op->gates_row, sizeof(float));
+    if (l->cell->split)
+        op->h_gates = ur_take(tape, rows * op->gates_row, sizeof(float));
+    if (l->cell->has_c)
+        op->c = ur_take(tape, rows * l->hidden_size, sizeof(float));
+    if (l->cell->late)
+        op->late = ur_take(tape, rows * l->hidden_size, sizeof(float));
+    if (l->cell->whole_rows)
+        op->x_norm = ur_take(tape, rows * op->gates_row, sizeof(float));
+    if (op->mask)
+        op->h_in = ur_take(tape, rows * width_of(l), sizeof(float));
+    if (l->zoneout_c > 0.0f)
+        op->c_new = ur_take(tape, rows * l->hidden_size, sizeof(float));
+    if (ur_recurrent_has_m(op))
+        op->m = ur_take(tape, rows * l->hidden_size, sizeof(float));
+}
+
+/* The layer over step-major rows: x holds the rows themselves, or a table of which ids (else NULL)
+ * picks them. */
+static ur_rnn_out run(ur_tape *tape, const ur_cell_layer *l, ur_tensor *x, const int32_t *ids,
+                      const ur_layout *rows, ur_state initial)
+{
+    const ur_rnn_out nothing = {0};
+    ur_cpu_recurrent op = ur_cell_operation(tape->params, l);
+    op.rows = rows;
+    op.x = ur_floats(x);
+    op.ids = ids;
+    op.table_rows = x->dim[0];
+    op.h0 = initial.h ? ur_floats(initial.h) : NULL;
+    op.c0 = initial.c ? ur_floats(initial.c) : NULL;
+    const ur_rnn_out out = {
+        .y = ur_seq_new(tape, ur_rows_new(tape, rows->rows, width_of(l)), rows),
+        .h_n = ur_rows_new(tape, rows->batch, width_of(l)),
+        .c_n = l->cell->has_c ? ur_rows_new(tape, rows->batch, l->hidden_size) : NULL,
+    };
+    const bool learn = ur_weights_learn(tape) || ur_wants_grad(tape, x) ||
+                       ur_wants_grad(tape, initial.h) || ur_wants_grad(tape, initial.c);
+    ur_cell_noise(tape, l, &op);
+    if (learn)
+        keep_for_backward(tape, l, &op);
+    if (!ur_tape_ok(tape))
+        return nothing;
+    op.y = ur_floats(out.y->values);
+    op.h_n = ur_floats(out.h_n);
+    op.c_n = out.c_n ? ur_floats(out.c_n) : NULL;
+    if (!ur_cpu_recurrent_forward(&tape->cpu, &op)) {
+        ur_tape_fail(tape, UR_NO_MEMORY, "out of memory: %s over %zu rows", l->cell->name,
+                     rows->rows);
+        return nothing;
+    }
+    if (learn)
+        record(tape, l, x, out, initial, &op);
+    return ur_tape_ok(tape) ? out : nothing;
+}
+
+ur_rnn_out ur_cell_forward(ur_tape *tape, const ur_cell_layer *l, ur_seq *x, ur_state initial)
+{
+    if (!x || !ur_tape_ok(tape) || !check_shapes(tape, l, x->values, x->layout->batch, initial))
+        return (ur_rnn_out){0};
+    ur_seq *steps = ur_reorder(tape, x, UR_STEP_MAJOR);
+    if (!steps)
+        return (ur_rnn_out){0};
+    ur_rnn_out out = run(tape, l, steps->values, NULL, steps->layout, initial);
+    out.y = ur_reorder(tape, out.y, x->layout->order);
+    return ur_tape_ok(tape) ? out : (ur_rnn_out){0};
+}
+
+ur_lstm_out ur_lstm(ur_tape *tape, const ur_lstm_layer *l, ur_seq *x, ur_state initial)
+{
+    return ur_cell_forward(tape, l, x, initial);
+}
+
+ur_rnn_out ur_cell_embedded(ur_tape *tape, const ur_cell_layer *l,
+                            const ur_embedding_layer *embedding, const ur_seq *ids,
+                            ur_state initial)
+{
+    if (!ids || !ur_tape_ok(tape))
+        return (ur_rnn_out){0};
+    if (ids->layout->rows < embedding->count) /* depends on shapes alone: so do the bits */
+        return ur_cell_forward(tape, l, ur_embedding(tape, embedding, ids), initial);
+    ur_tensor *table = ur_parameter(tape, embedding->weight);
+    const ur_seq *steps = ur_reorder(tape, ids, UR_STEP_MAJOR);
+    if (!table || !steps || !ur_ids_in_range(tape, embedding, ids) ||
+        !check_shapes(tape, l, table, ids->layout->batch, initial))
+        return (ur_rnn_out){0};
+    ur_rnn_out out = run(tape, l, table, ur_ints(steps->values), steps->layout, initial);
+    out.y = ur_reorder(tape, out.y, ids->layout->order);
+    return ur_tape_ok(tape) ? out : (ur_rnn_out){0};
+}
+
+ur_lstm_out ur_lstm_embedded(ur_tape *tape, const ur_lstm_layer *l,
+                             const ur_embedding_layer *embedding, const ur_seq *ids,
+                             ur_state initial)
+{
+    return ur_cell_embedded(tape, l, embedding, ids, initial);
+}
+
+ur_state ur_cell_single_step(ur_tape *tape, const ur_cell_layer *l, ur_tensor *x, ur_state state)
+{
+    if (!x || !ur_tape_ok(tape))
+        return (ur_state){0};
+    const size_t batch = x->dim[0];
+    size_t *length = ur_take(tape, batch, sizeof *length);
+    for (size_t b = 0; length && b < batch; b++)
+        length[b] = 1;
+    const ur_layout *layout =
+        length ? ur_new_layout(tape, UR_STEP_MAJOR, batch, length, NULL) : NULL;
+    const ur_rnn_out out = ur_cell_forward(tape, l, ur_seq_new(tape, x, layout), state);
+    return (ur_state){out.h_n, out.c_n};
+}
+
+ur_state ur_lstm_step(ur_tape *tape, const ur_lstm_layer *l, ur_tensor *x, ur_state state)
+{
+    return ur_cell_single_step(tape, l, x, state);
+}

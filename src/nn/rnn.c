@@ -1,0 +1,197 @@
+/* rnn.c - stacks of recurrent layers, one way or both ways (torch.nn.RNN, nn.LSTM, nn.GRU).
+ *
+ * The backward direction is the same cell over sequences turned around at their own ends; its
+ * outputs are turned back and stand right of the forward ones. Drop-out acts on what goes from
+ * layer to layer. */
+#include "nn/nn.h"
+
+#include <stdio.h>
+
+#include "backend/cpu/recurrent.h"
+#include "base/status.h"
+
+static ur_status check_config(const ur_rnn_config *c, const ur_cell *cell, ur_err *err)
+{
+    if (!cell)
+        return ur_fail(err, UR_INVALID,
+                       "rnn: there is no cell \"%s\" (lstm, gru, rnn_tanh, rnn_relu, gru_original, "
+                       "lstm_peephole, lstm_layer_norm)",
+                       c->cell ? c->cell : "");
+    if (c->input_size < 1 || c->hidden_size < 1)
+        return ur_fail(err, UR_INVALID, "%s: input size %zu and hidden size %zu must be at least 1",
+                       cell->name, c->input_size, c->hidden_size);
+    if (c->num_layers < 1 || c->num_layers > UR_MOST_LAYERS)
+        return ur_fail(err, UR_INVALID, "%s: %zu layers, 1 to %d expected", cell->name,
+                       c->num_layers, UR_MOST_LAYERS);
+    if (c->proj_size && cell != &ur_cell_lstm)
+        return ur_fail(err, UR_INVALID, "%s: only an lstm has a projection", cell->name);
+    if (c->proj_size && c->proj_size >= c->hidden_size)
+        return ur_fail(err, UR_INVALID, "lstm: projection size %zu must be below hidden size %zu",
+                       c->proj_size, c->hidden_size);
+    if (!(c->dropout >= 0.0f && c->dropout < 1.0f))
+        return ur_fail(err, UR_INVALID, "%s: drop-out %g, it must be in [0, 1)", cell->name,
+                       (double)c->dropout);
+    if (c->dropout > 0.0f && c->num_layers == 1)
+        return ur_fail(err, UR_INVALID,
+                       "%s: drop-out acts between layers, and there is only one layer", cell->name);
+    if (c->average && !c->bidirectional)
+        return ur_fail(err, UR_INVALID, "%s: there is only one direction, nothing to average",
+                       cell->name);
+    return UR_OK;
+}
+
+static ur_status check_noise(const ur_rnn_config *c, const ur_cell *cell, ur_err *err)
+{
+    const float p[] = {c->recurrent_dropout, c->zoneout_h, c->zoneout_c};
+    static const char *const name[] = {"recurrent drop-out", "zoneout of h", "zoneout of c"};
+    for (int i = 0; i < 3; i++)
+        if (!(p[i] >= 0.0f && p[i] < 1.0f))
+            return ur_fail(err, UR_INVALID, "%s: %s %g, it must be in [0, 1)", cell->name, name[i],
+                           (double)p[i]);
+    if (c->zoneout_c > 0.0f && !cell->has_c)
+        return ur_fail(err, UR_INVALID, "%s: zoneout of c, but this cell has no c", cell->name);
+    if ((c->zoneout_h > 0.0f || c->zoneout_c > 0.0f) && c->proj_size)
+        return ur_fail(err, UR_INVALID,
+                       "%s: zoneout keeps units of h, but a projection mixes them at every step",
+                       cell->name);
+    return UR_OK;
+}
+
+static size_t directions(const ur_rnn_config *c)
+{
+    return c->bidirectional ? 2 : 1;
+}
+
+ur_status ur_rnn_add(ur_params *params, const char *prefix, const ur_rnn_config *config,
+                     ur_rnn_stack *out, ur_err *err)
+{
+    const ur_cell *cell = config->cell ? ur_cell_find(config->cell) : NULL;
+    ur_status status = check_config(config, cell, err);
+    if (status == UR_OK)
+        status = check_noise(config, cell, err);
+    if (status != UR_OK)
+        return status;
+    *out = (ur_rnn_stack){.config = *config};
+    out->config.cell = cell->name;
+    const size_t width = config->proj_size ? config->proj_size : config->hidden_size;
+    size_t input = config->input_size;
+    for (size_t layer = 0; layer < config->num_layers; layer++) {
+        for (size_t d = 0; d < directions(config); d++) {
+            char suffix[32];
+            snprintf(suffix, sizeof suffix, "l%zu%s", layer, d ? "_reverse" : "");
+            ur_cell_layer *part = &out->part[out->count++];
+            *part = ur_cell_add(params, prefix, suffix, cell, input, config->hidden_size,
+                                config->proj_size, !config->no_bias);
+            part->recurrent_dropout = config->recurrent_dropout;
+            part->zoneout_h = config->zoneout_h;
+            part->zoneout_c = config->zoneout_c;
+        }
+        input = directions(config) * width;
+    }
+    return UR_OK;
+}
+
+void ur_rnn_init(const ur_rnn_stack *stack, ur_params *params, uint64_t seed)
+{
+    for (size_t i = 0; i < stack->count; i++)
+        ur_cell_init(&stack->part[i], params, seed);
+}
+
+size_t ur_rnn_width(const ur_rnn_stack *stack)
+{
+    const ur_rnn_config *c = &stack->config;
+    const size_t width = c->proj_size ? c->proj_size : c->hidden_size;
+    return c->bidirectional && !c->average ? 2 * width : width;
+}
+
+/* ---- forward ------------------------------------------------------------------------------ */
+
+/* What the first layer reads, or the one before it wrote. */
+typedef struct input {
+    ur_seq *x;                           /* rows of features, or ids of */
+    const ur_embedding_layer *embedding; /* this, unless NULL */
+} input;
+
+static ur_rnn_out run_part(ur_tape *tape, const ur_cell_layer *part, input in, bool backward,
+                           ur_state initial)
+{
+    ur_seq *x = backward ? ur_reverse(tape, in.x) : in.x;
+    ur_rnn_out out = in.embedding ? ur_cell_embedded(tape, part, in.embedding, x, initial)
+                                  : ur_cell_forward(tape, part, x, initial);
+    if (backward)
+        out.y = ur_reverse(tape, out.y);
+    return out;
+}
+
+static ur_state pick_state(ur_tape *tape, ur_state all, size_t index)
+{
+    return (ur_state){all.h ? ur_pick(tape, all.h, index) : NULL,
+                      all.c ? ur_pick(tape, all.c, index) : NULL};
+}
+
+/* The two directions of a layer become one sequence. */
+static ur_seq *join(ur_tape *tape, const ur_rnn_config *c, bool top, ur_seq *forward,
+                    ur_seq *backward)
+{
+    if (!top || !c->average)
+        return ur_concat_seq(tape, forward, backward);
+    if (!forward || !backward)
+        return NULL;
+    ur_tensor *sum = ur_add(tape, forward->values, backward->values);
+    return ur_seq_new(tape, ur_scale(tape, sum, 0.5f), forward->layout);
+}
+
+static bool check_state(ur_tape *tape, const ur_rnn_stack *stack, ur_state initial)
+{
+    const ur_tensor *states[] = {initial.h, initial.c};
+    for (int i = 0; i < 2; i++)
+        if (states[i] && (states[i]->ndim != 3 || states[i]->dim[0] != stack->count)) {
+            ur_tape_fail(tape, UR_INVALID,
+                         "%s: initial %s is %s, (%zu,B,features) expected: layers times directions",
+                         stack->config.cell, i ? "c" : "h", ur_shape(states[i]).text, stack->count);
+            return false;
+        }
+    return true;
+}
+
+static ur_rnn_out run_stack(ur_tape *tape, const ur_rnn_stack *stack, input in, ur_state initial)
+{
+    const ur_rnn_out nothing = {0};
+    const ur_rnn_config *c = &stack->config;
+    ur_tensor *h_n[2 * UR_MOST_LAYERS], *c_n[2 * UR_MOST_LAYERS] = {NULL};
+    if (!in.x || !ur_tape_ok(tape) || !check_state(tape, stack, initial))
+        return nothing;
+    const ur_order order = in.x->layout->order;
+    in.x = ur_reorder(tape, in.x, UR_STEP_MAJOR); /* once, so that all sums run the same way */
+    for (size_t layer = 0, i = 0; layer < c->num_layers; layer++) {
+        ur_seq *y[2] = {NULL, NULL};
+        for (size_t d = 0; d < directions(c); d++, i++) {
+            const ur_rnn_out out =
+                run_part(tape, &stack->part[i], in, d == 1, pick_state(tape, initial, i));
+            y[d] = out.y;
+            h_n[i] = out.h_n;
+            c_n[i] = out.c_n;
+        }
+        const bool top = layer + 1 == c->num_layers;
+        in = (input){c->bidirectional ? join(tape, c, top, y[0], y[1]) : y[0], NULL};
+        if (!top)
+            in.x = ur_dropout(tape, in.x, c->dropout);
+    }
+    if (!ur_tape_ok(tape))
+        return nothing;
+    const ur_rnn_out out = {ur_reorder(tape, in.x, order), ur_stack(tape, stack->count, h_n),
+                            c_n[0] ? ur_stack(tape, stack->count, c_n) : NULL};
+    return ur_tape_ok(tape) ? out : nothing;
+}
+
+ur_rnn_out ur_rnn(ur_tape *tape, const ur_rnn_stack *stack, ur_seq *x, ur_state initial)
+{
+    return run_stack(tape, stack, (input){x, NULL}, initial);
+}
+
+ur_rnn_out ur_rnn_embedded(ur_tape *tape, const ur_rnn_stack *stack,
+                           const ur_embedding_layer *embedding, const ur_seq *ids, ur_state initial)
+{
+    ur_seq *x = ids ? ur_seq_new(tape, ids->values, ids->layout) : NULL;
+    return run_stack(tape, stack, (input){x, embedding}, initial);
+}
