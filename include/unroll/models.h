@@ -88,6 +88,8 @@ typedef struct ur_seq2seq_config {
     bool peeky; /* without attention only */
     ur_decoder_start decoder_start;
     float dropout;
+    float recurrent_dropout, zoneout_h, zoneout_c; /* of both stacks, as in ur_rnn_config */
+    bool no_bias;                                  /* of both stacks' cells */
     ur_pair_format format;
 } ur_seq2seq_config;
 

@@ -147,8 +147,10 @@ typedef struct ur_rnn_stack {
     ur_cell_layer part[2 * UR_MOST_LAYERS];
 } ur_rnn_stack;
 
-/* UR_INVALID for options that do not go together, with the reason; parameters that could not be
- * added are told by ur_params_seal. Names end in _l0, _l0_reverse, _l1 ... */
+/* Whether the options are in range and go together: UR_INVALID with the reason. */
+ur_status ur_rnn_check(const ur_rnn_config *config, ur_err *err);
+
+/* Fails as ur_rnn_check does; parameters that could not be added are told by ur_params_seal. Names end in _l0, _l0_reverse, _l1 ... */
 ur_status ur_rnn_add(ur_params *params, const char *prefix, const ur_rnn_config *config,
                      ur_rnn_stack *out, ur_err *err);
 void ur_rnn_init(const ur_rnn_stack *stack, ur_params *params, uint64_t seed);

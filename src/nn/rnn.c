@@ -10,7 +10,7 @@
 #include "backend/cpu/recurrent.h"
 #include "base/status.h"
 
-static ur_status check_config(const ur_rnn_config *c, const ur_cell *cell, ur_err *err)
+static ur_status check_sizes(const ur_rnn_config *c, const ur_cell *cell, ur_err *err)
 {
     if (!cell)
         return ur_fail(err, UR_INVALID,
@@ -57,6 +57,13 @@ static ur_status check_noise(const ur_rnn_config *c, const ur_cell *cell, ur_err
     return UR_OK;
 }
 
+ur_status ur_rnn_check(const ur_rnn_config *config, ur_err *err)
+{
+    const ur_cell *cell = config->cell ? ur_cell_find(config->cell) : NULL;
+    const ur_status status = check_sizes(config, cell, err);
+    return status == UR_OK ? check_noise(config, cell, err) : status;
+}
+
 static size_t directions(const ur_rnn_config *c)
 {
     return c->bidirectional ? 2 : 1;
@@ -65,12 +72,10 @@ static size_t directions(const ur_rnn_config *c)
 ur_status ur_rnn_add(ur_params *params, const char *prefix, const ur_rnn_config *config,
                      ur_rnn_stack *out, ur_err *err)
 {
-    const ur_cell *cell = config->cell ? ur_cell_find(config->cell) : NULL;
-    ur_status status = check_config(config, cell, err);
-    if (status == UR_OK)
-        status = check_noise(config, cell, err);
+    const ur_status status = ur_rnn_check(config, err);
     if (status != UR_OK)
         return status;
+    const ur_cell *cell = ur_cell_find(config->cell);
     *out = (ur_rnn_stack){.config = *config};
     out->config.cell = cell->name;
     const size_t width = config->proj_size ? config->proj_size : config->hidden_size;

@@ -8,16 +8,16 @@
 #include "base/status.h"
 
 static const char *const attention_words[] = {"none", "dot"};
-static const char *const cell_words[] = {"lstm",     "gru",          "rnn_tanh",
-                                         "rnn_relu", "gru_original", "lstm_peephole"};
+static const char *const cell_words[] = {
+    "lstm", "gru", "rnn_tanh", "rnn_relu", "gru_original", "lstm_peephole", "lstm_layer_norm"};
 static const char *const direction_words[] = {"no", "concat", "average"};
 static const char *const start_words[] = {"h", "hc"};
 static const char *const form_words[] = {"fixed", "ragged"};
 static const char *const order_words[] = {"no", "yes", "with-start"};
 static const char *const optimizer_words[] = {"adam", "sgd"};
 
-/* Still 1: the keys cell, layers, decoder_layers, bidirectional and proj_size came later, and a file
- * without them means what it meant, one LSTM layer in one direction. */
+/* Still 1: the keys of stack_keys and noise_keys came later, and a file without them means what it
+ * meant: one LSTM layer in one direction, with biases, and without noise in the recurrence. */
 enum { CONFIG_VERSION = 1, MOST = 1 << 30 };
 
 #define COUNT(x) (sizeof(x) / sizeof *(x))
@@ -88,6 +88,10 @@ ur_status ur_config_print(const ur_allocator *a, const ur_seq2seq_config *c,
     ur_json_put_bool(w, "peeky", c->peeky);
     ur_json_put_string(w, "decoder_start", start_words[c->decoder_start]);
     ur_json_put_real(w, "dropout", (double)c->dropout);
+    ur_json_put_real(w, "recurrent_dropout", (double)c->recurrent_dropout);
+    ur_json_put_real(w, "zoneout_h", (double)c->zoneout_h);
+    ur_json_put_real(w, "zoneout_c", (double)c->zoneout_c);
+    ur_json_put_bool(w, "bias", !c->no_bias);
     put_format(w, &c->format);
     if (settings)
         put_settings(w, settings);
@@ -203,19 +207,24 @@ static ur_status parse_settings(const ur_allocator *a, const ur_json_value *obje
     return ur_settings_copy(a, &borrowed, s, err);
 }
 
-/* What files written before these keys do not have: none of them, then. */
-static void parse_stacks(reader *r, ur_seq2seq_config *c)
+/* Files written before a group of keys was there have none of them. */
+static bool has_any(const reader *r, const char *const *keys, size_t n)
 {
-    static const char *const keys[] = {"cell", "layers", "decoder_layers", "bidirectional",
-                                       "proj_size"};
     bool any = false;
-    for (size_t i = 0; i < COUNT(keys); i++) {
+    for (size_t i = 0; i < n; i++) {
         const ur_json_value member = ur_json_member(&r->object, keys[i]);
         any = any || !ur_json_is_missing(&member);
     }
+    return any;
+}
+
+static void parse_stacks(reader *r, ur_seq2seq_config *c)
+{
+    static const char *const stack_keys[] = {"cell", "layers", "decoder_layers", "bidirectional",
+                                             "proj_size"};
     c->cell = cell_words[0];
     c->layers = c->decoder_layers = 1;
-    if (!any)
+    if (!has_any(r, stack_keys, COUNT(stack_keys)))
         return;
     c->cell = cell_words[choice(r, "cell", cell_words, COUNT(cell_words))];
     c->layers = (size_t)whole(r, "layers", 1, UR_MOST_LAYERS);
@@ -225,14 +234,27 @@ static void parse_stacks(reader *r, ur_seq2seq_config *c)
     c->proj_size = (size_t)whole(r, "proj_size", 0, 65535);
 }
 
+static void parse_noise(reader *r, ur_seq2seq_config *c)
+{
+    static const char *const noise_keys[] = {"recurrent_dropout", "zoneout_h", "zoneout_c", "bias"};
+    if (!has_any(r, noise_keys, COUNT(noise_keys)))
+        return;
+    c->recurrent_dropout = (float)real(r, "recurrent_dropout", 0.0, 0.999999);
+    c->zoneout_h = (float)real(r, "zoneout_h", 0.0, 0.999999);
+    c->zoneout_c = (float)real(r, "zoneout_c", 0.0, 0.999999);
+    c->no_bias = !truth(r, "bias");
+}
+
 static ur_status parse_root(const ur_allocator *a, const ur_json_value *root, ur_seq2seq_config *c,
                             ur_run_settings *settings, ur_err *err)
 {
-    static const char *const keys[] = {
-        "version",   "model",  "vocabulary_size", "embed_size",    "hidden_size",
-        "cell",      "layers", "decoder_layers",  "bidirectional", "proj_size",
-        "attention", "peeky",  "decoder_start",   "dropout",       "text",
-        "training"};
+    static const char *const keys[] = {"version",       "model",          "vocabulary_size",
+                                       "embed_size",    "hidden_size",    "cell",
+                                       "layers",        "decoder_layers", "bidirectional",
+                                       "proj_size",     "attention",      "peeky",
+                                       "decoder_start", "dropout",        "recurrent_dropout",
+                                       "zoneout_h",     "zoneout_c",      "bias",
+                                       "text",          "training"};
     static const char *const models[] = {"seq2seq"};
     reader r = {*root, UR_OK, err};
     only(&r, keys, COUNT(keys));
@@ -248,6 +270,7 @@ static ur_status parse_root(const ur_allocator *a, const ur_json_value *root, ur
     c->decoder_start =
         (ur_decoder_start)choice(&r, "decoder_start", start_words, COUNT(start_words));
     c->dropout = (float)real(&r, "dropout", 0.0, 0.999999);
+    parse_noise(&r, c);
     if (r.status != UR_OK)
         return r.status;
     const ur_json_value text = ur_json_member(root, "text");
