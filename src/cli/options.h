@@ -16,10 +16,10 @@ typedef struct settings {
     size_t size, valid_size, hidden, embed, layers, decoder_layers, proj, batch, epochs, max_steps;
     size_t threads;
     uint64_t seed;
-    double lr, clip, momentum, weight_decay, dropout;
-    int optimizer, attention, decoder_start, answer_order; /* the library's enumerations */
+    double lr, clip, momentum, weight_decay, dropout, recurrent_dropout, zoneout, zoneout_c;
+    int optimizer, attention, decoder_start, answer_order, init; /* the library's enumerations */
     int cell, bidirectional;                               /* as train.c lists them */
-    bool strip, peeky, reverse_input, resume, quiet, json;
+    bool no_bias, strip, peeky, reverse_input, resume, quiet, json;
     bool help;
     uint64_t given;   /* bit i: option i of the verb's table was given */
     char **arguments; /* what is not an option */

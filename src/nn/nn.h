@@ -19,6 +19,12 @@ ur_cell_layer ur_cell_add(ur_params *params, const char *prefix, const char *suf
                           const struct ur_cell *cell, size_t input_size, size_t hidden_size,
                           size_t proj_size, bool bias);
 
+/* ur_cell_forward, or with an embedding ur_cell_embedded. c, unless NULL, receives the cell states of
+ * every step, (rows, hidden) in x's layout, for a cell that has them. */
+ur_rnn_out ur_cell_run(ur_tape *tape, const ur_cell_layer *layer,
+                       const ur_embedding_layer *embedding, ur_seq *x, ur_state initial,
+                       ur_seq **c);
+
 /* A forward pass with what it takes from the layer and its parameters; rows, inputs, states and
  * outputs are still to be filled in. */
 ur_cpu_recurrent ur_cell_operation(const ur_params *params, const ur_cell_layer *layer);
