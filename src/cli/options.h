@@ -21,6 +21,12 @@ typedef struct settings {
     int optimizer, schedule, attention, decoder_start, answer_order, init; /* the library's */
     int cell, bidirectional; /* as train.c lists them */
     bool no_bias, strip, peeky, reverse_input, resume, quiet, json;
+    /* language models */
+    const char *prompt;
+    size_t max_tokens, min_freq, max_size, bptt, tokens, top_k;
+    double valid_split, temperature, top_p;
+    int tokenizer, sampling;
+    bool lower, letters_only, both, one_hot, tied, keep_tail;
     bool help;
     uint64_t given;   /* bit i: option_at(verb, i) was given */
     char **arguments; /* what is not an option */

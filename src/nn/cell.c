@@ -174,19 +174,22 @@ static void cell_back(ur_tape *tape, ur_node *node)
                      n->op.rows->rows);
 }
 
-/* Whether the input and the initial state fit the layer; fails the tape when they do not. */
-static bool check_shapes(ur_tape *tape, const ur_cell_layer *l, const ur_tensor *x, size_t batch,
-                         ur_state s)
+/* Whether the input, or the initial state, fits the layer; fails the tape when it does not. */
+static bool check_input(ur_tape *tape, const ur_cell_layer *l, const ur_tensor *x)
+{
+    if (x->ndim == 2 && x->dim[1] == l->input_size)
+        return true;
+    const char *weight = ur_params_entry(tape->params, (size_t)l->weight_ih)->name;
+    const char *dot = strrchr(weight, '.');
+    ur_tape_fail(tape, UR_INVALID, "%s_forward: input has %zu features, %s wants %zu [x %s]",
+                 l->cell->name, x->dim[x->ndim - 1], dot ? dot + 1 : weight, l->input_size,
+                 ur_shape(x).text);
+    return false;
+}
+
+static bool check_state(ur_tape *tape, const ur_cell_layer *l, size_t batch, ur_state s)
 {
     const char *name = l->cell->name;
-    if (x->ndim != 2 || x->dim[1] != l->input_size) {
-        const char *weight = ur_params_entry(tape->params, (size_t)l->weight_ih)->name;
-        const char *dot = strrchr(weight, '.');
-        ur_tape_fail(tape, UR_INVALID, "%s_forward: input has %zu features, %s wants %zu [x %s]",
-                     name, x->dim[x->ndim - 1], dot ? dot + 1 : weight, l->input_size,
-                     ur_shape(x).text);
-        return false;
-    }
     if (s.c && !l->cell->has_c) {
         ur_tape_fail(tape, UR_INVALID, "%s_forward: this cell has no c, but was given one", name);
         return false;
@@ -246,17 +249,19 @@ static void keep_for_backward(ur_tape *tape, const ur_cell_layer *l, ur_cpu_recu
         op->m = ur_take(tape, rows * l->hidden_size, sizeof(float));
 }
 
-/* The layer over step-major rows: x holds the rows themselves, or a table of which ids (else NULL)
- * picks them. c, unless NULL, receives every step's c. */
-static ur_rnn_out run(ur_tape *tape, const ur_cell_layer *l, ur_tensor *x, const int32_t *ids,
-                      const ur_layout *rows, ur_state initial, ur_seq **c)
+ur_rnn_out ur_cell_run(ur_tape *tape, const ur_cell_layer *l, ur_cell_input in,
+                       const ur_layout *rows, ur_state initial, ur_seq **c)
 {
     const ur_rnn_out nothing = {0};
+    if (!check_state(tape, l, rows->batch, initial))
+        return nothing;
     ur_cpu_recurrent op = ur_cell_operation(tape->params, l);
     op.rows = rows;
-    op.x = ur_floats(x);
-    op.ids = ids;
-    op.table_rows = x->dim[0];
+    op.x = in.x ? ur_floats(in.x) : NULL;
+    op.ids = in.ids;
+    op.table_rows = in.table_rows;
+    op.column = in.column;
+    op.w_ih_rows = data_of(tape->params, l->weight_ih);
     op.h0 = initial.h ? ur_floats(initial.h) : NULL;
     op.c0 = initial.c ? ur_floats(initial.c) : NULL;
     const ur_rnn_out out = {
@@ -264,7 +269,7 @@ static ur_rnn_out run(ur_tape *tape, const ur_cell_layer *l, ur_tensor *x, const
         .h_n = ur_rows_new(tape, rows->batch, width_of(l)),
         .c_n = l->cell->has_c ? ur_rows_new(tape, rows->batch, l->hidden_size) : NULL,
     };
-    const bool learn = ur_weights_learn(tape) || ur_wants_grad(tape, x) ||
+    const bool learn = ur_weights_learn(tape) || ur_wants_grad(tape, in.x) ||
                        ur_wants_grad(tape, initial.h) || ur_wants_grad(tape, initial.c);
     ur_tensor *steps = c && l->cell->has_c ? ur_rows_new(tape, rows->rows, l->hidden_size) : NULL;
     op.c = steps ? ur_floats(steps) : NULL;
@@ -282,14 +287,14 @@ static ur_rnn_out run(ur_tape *tape, const ur_cell_layer *l, ur_tensor *x, const
         return nothing;
     }
     if (learn)
-        record(tape, l, x, out, steps, initial, &op);
+        record(tape, l, in.x, out, steps, initial, &op);
     if (steps)
         *c = ur_seq_new(tape, steps, rows);
     return ur_tape_ok(tape) ? out : nothing;
 }
 
-ur_rnn_out ur_cell_run(ur_tape *tape, const ur_cell_layer *l, const ur_embedding_layer *embedding,
-                       ur_seq *x, ur_state initial, ur_seq **c)
+ur_rnn_out ur_cell_over(ur_tape *tape, const ur_cell_layer *l, const ur_embedding_layer *embedding,
+                        ur_seq *x, ur_state initial, ur_seq **c)
 {
     if (!x || !ur_tape_ok(tape))
         return (ur_rnn_out){0};
@@ -300,12 +305,13 @@ ur_rnn_out ur_cell_run(ur_tape *tape, const ur_cell_layer *l, const ur_embedding
     const ur_seq *steps = ur_reorder(tape, x, UR_STEP_MAJOR);
     ur_tensor *values = embedding ? ur_parameter(tape, embedding->weight) : x ? x->values : NULL;
     if (!steps || !values || (embedding && !ur_ids_in_range(tape, embedding, steps)) ||
-        !check_shapes(tape, l, values, steps->layout->batch, initial))
+        !check_input(tape, l, values))
         return (ur_rnn_out){0};
+    const ur_cell_input in =
+        embedding ? (ur_cell_input){values, ur_ints(steps->values), NULL, values->dim[0]}
+                  : (ur_cell_input){.x = steps->values};
     ur_seq *c_steps = NULL;
-    ur_rnn_out out =
-        run(tape, l, embedding ? values : steps->values, embedding ? ur_ints(steps->values) : NULL,
-            steps->layout, initial, c ? &c_steps : NULL);
+    ur_rnn_out out = ur_cell_run(tape, l, in, steps->layout, initial, c ? &c_steps : NULL);
     out.y = ur_reorder(tape, out.y, x->layout->order);
     if (c)
         *c = ur_reorder(tape, c_steps, x->layout->order);
@@ -314,7 +320,7 @@ ur_rnn_out ur_cell_run(ur_tape *tape, const ur_cell_layer *l, const ur_embedding
 
 ur_rnn_out ur_cell_forward(ur_tape *tape, const ur_cell_layer *l, ur_seq *x, ur_state initial)
 {
-    return ur_cell_run(tape, l, NULL, x, initial, NULL);
+    return ur_cell_over(tape, l, NULL, x, initial, NULL);
 }
 
 ur_rnn_out ur_cell_embedded(ur_tape *tape, const ur_cell_layer *l,
@@ -322,7 +328,7 @@ ur_rnn_out ur_cell_embedded(ur_tape *tape, const ur_cell_layer *l,
                             ur_state initial)
 {
     ur_seq *x = ids ? ur_seq_new(tape, ids->values, ids->layout) : NULL;
-    return ur_cell_run(tape, l, embedding, x, initial, NULL);
+    return ur_cell_over(tape, l, embedding, x, initial, NULL);
 }
 
 ur_state ur_cell_single_step(ur_tape *tape, const ur_cell_layer *l, ur_tensor *x, ur_state state)

@@ -114,15 +114,17 @@ size_t ur_rnn_width(const ur_rnn_stack *stack)
 
 /* What the first layer reads, or the one before it wrote. */
 typedef struct input {
-    ur_seq *x;                           /* rows of features, or ids of */
-    const ur_embedding_layer *embedding; /* this, unless NULL */
+    ur_seq *x;                           /* rows of features, or ids: */
+    const ur_embedding_layer *embedding; /* of this, unless NULL, */
+    bool one_hot;                        /* or for one-hot rows */
 } input;
 
 static ur_rnn_out run_part(ur_tape *tape, const ur_cell_layer *part, input in, bool backward,
                            ur_state initial, ur_seq **c)
 {
     ur_seq *x = backward ? ur_reverse(tape, in.x) : in.x;
-    ur_rnn_out out = ur_cell_run(tape, part, in.embedding, x, initial, c);
+    ur_rnn_out out = in.one_hot ? ur_cell_one_hot(tape, part, x, initial)
+                                : ur_cell_over(tape, part, in.embedding, x, initial, c);
     if (backward)
         out.y = ur_reverse(tape, out.y);
     if (backward && c)
@@ -184,7 +186,7 @@ static ur_rnn_out run_stack(ur_tape *tape, const ur_rnn_stack *stack, input in, 
             c_n[i] = out.c_n;
         }
         const bool top = layer + 1 == c->num_layers;
-        in = (input){c->bidirectional ? join(tape, c, top, y[0], y[1]) : y[0], NULL};
+        in = (input){c->bidirectional ? join(tape, c, top, y[0], y[1]) : y[0], NULL, false};
         if (!top)
             in.x = ur_dropout(tape, in.x, c->dropout);
     }
@@ -197,7 +199,7 @@ static ur_rnn_out run_stack(ur_tape *tape, const ur_rnn_stack *stack, input in, 
 
 ur_rnn_out ur_rnn(ur_tape *tape, const ur_rnn_stack *stack, ur_seq *x, ur_state initial)
 {
-    return run_stack(tape, stack, (input){x, NULL}, initial, NULL);
+    return run_stack(tape, stack, (input){x, NULL, false}, initial, NULL);
 }
 
 ur_rnn_out ur_rnn_with_cells(ur_tape *tape, const ur_rnn_stack *stack, ur_seq *x, ur_state initial,
@@ -208,7 +210,7 @@ ur_rnn_out ur_rnn_with_cells(ur_tape *tape, const ur_rnn_stack *stack, ur_seq *x
     if (ur_tape_ok(tape) && !stack->part[0].cell->has_c)
         ur_tape_fail(tape, UR_INVALID, "%s: the cell states of every step, but this cell has none",
                      stack->config.cell);
-    const ur_rnn_out out = run_stack(tape, stack, (input){x, NULL}, initial, cells);
+    const ur_rnn_out out = run_stack(tape, stack, (input){x, NULL, false}, initial, cells);
     for (size_t i = 0; !ur_tape_ok(tape) && i < stack->count; i++)
         cells[i] = NULL;
     return out;
@@ -218,5 +220,12 @@ ur_rnn_out ur_rnn_embedded(ur_tape *tape, const ur_rnn_stack *stack,
                            const ur_embedding_layer *embedding, const ur_seq *ids, ur_state initial)
 {
     ur_seq *x = ids ? ur_seq_new(tape, ids->values, ids->layout) : NULL;
-    return run_stack(tape, stack, (input){x, embedding}, initial, NULL);
+    return run_stack(tape, stack, (input){x, embedding, false}, initial, NULL);
+}
+
+ur_rnn_out ur_rnn_one_hot(ur_tape *tape, const ur_rnn_stack *stack, const ur_seq *ids,
+                          ur_state initial)
+{
+    ur_seq *x = ids ? ur_seq_new(tape, ids->values, ids->layout) : NULL;
+    return run_stack(tape, stack, (input){x, NULL, true}, initial, NULL);
 }

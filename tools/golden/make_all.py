@@ -3,6 +3,7 @@
 import glob
 import os
 
+import language_model
 import layers
 import list_files
 import optimizers
@@ -18,6 +19,7 @@ def main():
     optimizers.main()
     rnn.main()
     translator.main()
+    language_model.main()
     list_files.main()
 
 
