@@ -7,6 +7,7 @@ import layers
 import list_files
 import optimizers
 import rnn
+import tagger
 import translator
 from common import FOLDER
 
@@ -17,6 +18,7 @@ def main():
     layers.main()
     optimizers.main()
     rnn.main()
+    tagger.main()
     translator.main()
     list_files.main()
 
