@@ -181,7 +181,7 @@ enum { UR_MOST_LABELS = 65536 };
 
 /* embed 64, hidden 128, lstm, one layer, both directions side by side, no drop-out; vocabulary and
  * labels are for the caller. Text: words (a tagger's data has them cut already), for a classifier
- * words and punctuation. */
+ * words and punctuation; those that occur once become <unk>, so that <unk> is learned. */
 ur_tagger_config ur_tagger_defaults(bool per_sequence);
 
 /* Whether the options are in range and go together, whatever the vocabulary and the labels:

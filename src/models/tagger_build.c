@@ -17,6 +17,7 @@ ur_tagger_config ur_tagger_defaults(bool per_sequence)
         .layers = 1,
         .directions = UR_BOTH_CONCAT,
         .per_sequence = per_sequence,
+        .min_freq = 2,
         .text = {.tokenizer = per_sequence ? UR_WORDS_PUNCTUATION : UR_WORDS}};
 }
 

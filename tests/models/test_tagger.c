@@ -80,7 +80,8 @@ static void together_is_one_by_one(void **state)
         const ur_tagger_config config = config_of(per_sequence, variant / 2);
         const size_t n = answers_of(&m, per_sequence);
         contexts all = contexts_new();
-        for (int c = 0; c < all.count; c++) {
+        /* all contexts with the first model of each kind, the reference and the last with others */
+        for (int c = 0; c < all.count; c += variant < 2 || c ? 1 : all.count - 1) {
             ur_model *model = model_of(all.at[c], &config);
             assert_int_equal(ur_tagger_apply(all.at[c], model, TEXTS, m.texts, label, p, NULL),
                              UR_OK);
@@ -177,7 +178,7 @@ static void evaluation(void **state)
         ur_labelled *data = labelled_of(NULL, per_sequence ? UR_CLASSIFIED : UR_TAGGED, TOKENS,
                                         LABELS, TEXTS, m.length, m.ids, m.labels);
         ur_measure first = {0};
-        for (int c = 0; c < all.count; c++) {
+        for (int c = 0; c < all.count; c += variant < 2 || c ? 1 : all.count - 1) {
             ur_model *model = model_of(all.at[c], &config);
             ur_measure sum;
             ur_confusion *confusion;
