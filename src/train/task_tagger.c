@@ -62,7 +62,8 @@ static const char *read_cell(ur_reader *r)
         r->status = ur_json_get_string(&r->object, "cell", &name, r->err);
     const ur_cell *cell = ur_cell_find(name);
     if (!cell)
-        r->status = ur_fail(r->err, UR_INVALID, "there is no cell \"%s\"", name);
+        r->status =
+            ur_fail(r->err, UR_BAD_FILE, "%s: there is no cell \"%s\"", r->object.file, name);
     return cell ? cell->name : "lstm";
 }
 
