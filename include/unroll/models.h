@@ -151,96 +151,124 @@ typedef struct ur_answer {
 ur_answer *ur_seq2seq_answer(ur_tape *tape, const ur_model *model, size_t count,
                              const ur_ids *questions, const int32_t *first);
 
-/* ---- taggers and classifiers --------------------------------------------------------------- */
+/* ---- texts that models learn from ------------------------------------------------------------- */
 
-/* An embedding, a stack of recurrent layers, and a linear layer that gives a label to every token
- * of a text (tagger: words' parts of speech, names) or to the whole of it (classifier):
- *     y, h_n = rnn(embed(tokens))
- *     logits = fc(y)         tagger: (tokens, labels)
- *     logits = fc(h)         classifier: (texts, labels); h is the top layer's last state, with two
- *                            directions torch.cat((h_n[-2], h_n[-1]), dim=1), or their mean
- * Cross-entropy is the mean over all the tokens, or texts, of a batch. A classifier's answer to a
- * text without tokens is what fc makes of zeros.
+/* How a text file becomes a model's tokens, and which of them it learns from; part of a model's
+ * configuration. */
+typedef struct ur_text_source {
+    ur_text_options options;
+    size_t min_freq, max_size; /* of the vocabulary, see ur_vocabulary_options */
+    size_t max_tokens;         /* the training text's first tokens alone; 0: all */
+    double valid_split;        /* in [0, 1): this part of them, from the end, is for validation where
+                                  there is no file for that; 0: none */
+} ur_text_source;
+
+/* UR_INVALID with the reason: ur_text_check (vocabulary NULL: not asked), or a part out of range. */
+ur_status ur_text_source_check(const ur_text_source *source, const ur_vocabulary *vocabulary,
+                               ur_err *err);
+
+/* ---- language models: the next token -------------------------------------------------------- */
+
+/* One-hot rows or an embedding, a stack of recurrent layers, a linear layer to the vocabulary:
+ *     logits_t = fc(rnn(embed(x_t), state))        loss: mean cross-entropy against x_{t+1}
+ * (Mikolov et al. 2010; Zaremba et al. 2014.) Parameters: embed.weight unless one-hot, CELL.* where
+ * CELL is lstm, gru or rnn, fc.weight fc.bias: what torch.nn.Embedding, LSTM and Linear have. tied:
+ * fc.weight is embed.weight (Press and Wolf 2017). Drop-out acts on the embedding's output, between
+ * layers and on the last layer's output.
  *
- * Parameters: embed.weight CELL.* fc.weight fc.bias, where CELL is lstm, gru or rnn. Drop-out acts on
- * the embeddings, between the layers, and on what fc reads. */
-typedef struct ur_tagger_config {
-    size_t vocabulary, labels; /* tokens; labels, at most UR_MOST_LABELS */
-    size_t embed_size, hidden_size;
-    const char *cell;         /* as in ur_rnn_config; NULL: "lstm" */
-    size_t layers;            /* 1 to UR_MOST_LAYERS; 0: 1 */
-    ur_directions directions; /* UR_ONE_WAY: a token's label depends on those before it alone */
+ * Batches are windows of `bptt` steps, see ur_window_options. Sequential windows go on from the
+ * states that the ones before them left, through which no gradient flows (truncated
+ * back-propagation, Williams and Peng 1990), and begin with zeros in every epoch; random ones always
+ * begin with zeros.
+ *
+ * A bidirectional model (outputs side by side) reads tokens that it is to predict: it is no language
+ * model, its perplexity says nothing about one, and it cannot generate. */
+typedef struct ur_language_model_config {
+    size_t vocabulary;  /* tokens, at least 2 */
+    const char *cell;   /* as in ur_rnn_config; NULL: "lstm" */
+    size_t embed_size;  /* 0: one-hot rows, which are never written out */
+    size_t hidden_size;
+    size_t layers; /* 1 to UR_MOST_LAYERS; 0: 1 */
+    bool bidirectional;
+    bool tied; /* embed_size is then what the layers put out: hidden_size, twice that both ways */
     float dropout;
-    bool per_sequence; /* a classifier */
-    /* What a run has to know of its texts; the model itself sees ids. */
-    ur_text_options text;
-    size_t min_freq, max_size; /* see ur_vocabulary_options */
-} ur_tagger_config;
+    size_t bptt; /* steps of a window; 0: 35 */
+    ur_sampling sampling;
+    bool keep_tail;
+    ur_text_source text;
+} ur_language_model_config;
 
-enum { UR_MOST_LABELS = 65536 };
+/* lstm, one-hot, hidden 256, one layer, windows of 35 steps, sequential; the rest zero. */
+ur_language_model_config ur_language_model_defaults(void);
 
-/* embed 64, hidden 128, lstm, one layer, both directions side by side, no drop-out; vocabulary and
- * labels are for the caller. Text: words (a tagger's data has them cut already), for a classifier
- * words and punctuation; those that occur once become <unk>, so that <unk> is learned. */
-ur_tagger_config ur_tagger_defaults(bool per_sequence);
+/* Whether the options are in range and go together, whatever the vocabulary: UR_INVALID with the
+ * reason. */
+ur_status ur_language_model_check(const ur_language_model_config *config, ur_err *err);
 
-/* Whether the options are in range and go together, whatever the vocabulary and the labels:
- * UR_INVALID with the reason. */
-ur_status ur_tagger_check(const ur_tagger_config *config, ur_err *err);
+/* A model with its parameters zero. UR_INVALID: a vocabulary out of range, or
+ * ur_language_model_check. */
+ur_status ur_language_model_new(ur_context *context, const ur_language_model_config *config,
+                                ur_model **out, ur_err *err);
+/* PyTorch's initialisation: embeddings N(0,1), cells U(+-1/sqrt(H)), linear U(+-1/sqrt(in)); a tied
+ * weight U(+-0.1), as PyTorch's example of a word model has it: N(0,1) would be a deafening output
+ * layer. */
+void ur_language_model_init(ur_model *model, uint64_t seed);
+/* With cell, layers and bptt filled in. */
+const ur_language_model_config *ur_language_model_config_of(const ur_model *model);
 
-/* A model with its parameters zero, of kind "tagger" or "classifier"; its data is ur_labelled,
- * UR_TAGGED or UR_CLASSIFIED. UR_INVALID: a number of tokens or labels out of range, or
- * ur_tagger_check. */
-ur_status ur_tagger_new(ur_context *context, const ur_tagger_config *config, ur_model **out,
-                        ur_err *err);
-/* PyTorch's initialisation: embedding N(0,1), cells U(+-1/sqrt(H)), linear U(+-1/sqrt(in)). */
-void ur_tagger_init(ur_model *model, uint64_t seed);
-/* With cell and layers filled in. */
-const ur_tagger_config *ur_tagger_config_of(const ur_model *model);
+/* What a language model learns from or is measured on: a text (a copy) as windows, and the states
+ * that batches hand on. batch: streams side by side, the trainer's batch; 0:
+ * for ur_evaluate alone. UR_INVALID: ids that are not in the vocabulary, a text that is too short for
+ * a batch (ur_windows_new), or that is the same token throughout. */
+typedef struct ur_language_data ur_language_data;
+ur_status ur_language_data_new(ur_context *context, const ur_model *model, ur_ids text,
+                               size_t batch, ur_language_data **out, ur_err *err);
+void ur_language_data_free(ur_language_data *data);
+ur_ids ur_language_data_text(const ur_language_data *data);
 
-/* tokens: ids (rows) of any layout -> logits: tagger (rows, labels) of the same layout, classifier
- * (B, labels), one step for each text. */
-ur_seq *ur_tagger_forward(ur_tape *tape, const ur_model *model, const ur_seq *tokens);
+/* Logits for ids (rows), in their layout, and the states after each sequence. initial: see
+ * ur_state. */
+typedef struct ur_language_logits {
+    ur_seq *logits;
+    ur_rnn_out out;
+} ur_language_logits;
+ur_language_logits ur_language_model_forward(ur_tape *tape, const ur_model *model,
+                                             const ur_seq *ids, ur_state initial);
 
-/* Labels of `count` texts, which share the context's threads. There are n answers: one for each
- * token of text 0, then of text 1 ...; from a classifier one for each text. label (n): the most
- * probable (the first of equals); probability (n, labels): of every label; either may be NULL.
- * UR_INVALID: an id that is not in the vocabulary. */
-ur_status ur_tagger_apply(ur_context *context, const ur_model *model, size_t count,
-                          const ur_ids *texts, int32_t *label, float *probability, ur_err *err);
+/* ---- generation ----------------------------------------------------------------------------- */
 
-/* ---- how often which label was taken for which ---------------------------------------------- */
+/* How the next token is chosen from the logits. temperature 0: the most probable one (of equals the
+ * one with the lowest id). Otherwise logits are divided by the temperature; top_k (0: all) keeps the
+ * k largest; top_p (0 or 1: all) keeps of those the most probable ones until their probabilities
+ * reach top_p (Holtzman et al. 2020); and one is drawn. The same seed draws the same tokens on
+ * every machine. */
+typedef struct ur_choice {
+    float temperature;
+    size_t top_k;
+    float top_p;
+    uint64_t seed;
+} ur_choice;
 
-/* counts (labels, labels): row = the true label, column = the model's. */
-typedef struct ur_confusion {
-    size_t labels;
-    size_t *counts;
-} ur_confusion;
+/* A model that writes on: it reads tokens, then chooses one, reads that, and so forth. States start
+ * as zeros. The model must outlive the generator and not change meanwhile. */
+typedef struct ur_generator ur_generator;
 
-/* All zero; fresh memory from `a` (NULL: malloc). */
-ur_status ur_confusion_new(const ur_allocator *a, size_t labels, ur_confusion **out, ur_err *err);
-void ur_confusion_free(const ur_allocator *a, ur_confusion *confusion); /* accepts NULL */
+/* choice: NULL for the most probable token. UR_INVALID: a choice out of range. UR_UNSUPPORTED: a
+ * bidirectional model. */
+ur_status ur_generator_new(ur_context *context, const ur_model *model, const ur_choice *choice,
+                           ur_generator **out, ur_err *err);
+void ur_generator_free(ur_generator *generator);
 
-/* precision = right / predicted, recall = right / present, f1 = 2 right / (predicted + present), the
- * harmonic mean of the two; each 0 where it would be 0 / 0. */
-typedef struct ur_label_score {
-    size_t present;   /* how often it is the true label */
-    size_t predicted; /* how often the model says so */
-    size_t right;     /* both */
-    double precision, recall, f1;
-} ur_label_score;
+/* Reads a prompt, or more of it. UR_INVALID for an id that is not in the vocabulary. */
+ur_status ur_generator_read(ur_generator *generator, ur_ids ids, ur_err *err);
 
-ur_label_score ur_confusion_score(const ur_confusion *confusion, size_t label);
-/* Right ones among all; 0 of none. */
-double ur_confusion_accuracy(const ur_confusion *confusion);
-/* The plain mean of f1 over the labels that are present or predicted at all, as scikit-learn's
- * f1_score(average="macro") has it; 0 where there is none. */
-double ur_confusion_f1(const ur_confusion *confusion);
+/* Chooses the token after what was read, and reads it. log_probability (or NULL): what the model gave
+ * it, whatever the choice made of that. UR_INVALID while nothing was read. */
+ur_status ur_generator_write(ur_generator *generator, int32_t *id, double *log_probability,
+                             ur_err *err);
 
-/* Loss, accuracy (examples and right count tokens, or texts) and macro f1 of a model on data; where
- * confusion is not NULL it receives a fresh matrix from the context's allocator. */
-ur_status ur_tagger_evaluate(ur_context *context, const ur_model *model, const ur_labelled *data,
-                             ur_measure *out, ur_confusion **confusion, ur_err *err);
+/* The logits of the token to come (vocabulary), NULL while nothing was read. */
+const float *ur_generator_logits(const ur_generator *generator);
 
 #ifdef __cplusplus
 }

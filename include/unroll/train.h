@@ -4,6 +4,7 @@
 
 #include "unroll/core.h"
 #include "unroll/models.h"
+#include "unroll/tagger.h"
 #include "unroll/text.h"
 
 #ifdef __cplusplus
@@ -108,6 +109,7 @@ typedef struct ur_run_settings {
  * what is known so far. kind: what is trained, as ur_run_kind names it; config: that kind's.
  *     "seq2seq"  ur_seq2seq_config: its vocabulary and all of its format but the orders are found
  *                out from the data
+ *     "language_model"  ur_language_model_config: its vocabulary is found out from the data
  *     "tagger", "classifier"  ur_tagger_config: its vocabulary and labels are found out from the
  *                data, per_sequence is what the kind says
  * UR_INVALID: an unknown kind, or the folder already holds a run; UR_IO: it cannot be written. */

@@ -3,7 +3,7 @@
 #define UR_MODELS_TAGGER_H
 
 #include "tape/tape.h"
-#include "unroll/models.h"
+#include "unroll/tagger.h"
 
 typedef struct ur_tagger {
     ur_model base;

@@ -183,19 +183,22 @@ static void cell_back(ur_tape *tape, ur_node *node)
                      n->op.rows->rows);
 }
 
-/* Whether the input and the initial state fit the layer; fails the tape when they do not. */
-static bool check_shapes(ur_tape *tape, const ur_cell_layer *l, const ur_tensor *x, size_t batch,
-                         ur_state s)
+/* Whether the input, or the initial state, fits the layer; fails the tape when it does not. */
+static bool check_input(ur_tape *tape, const ur_cell_layer *l, const ur_tensor *x)
+{
+    if (x->ndim == 2 && x->dim[1] == l->input_size)
+        return true;
+    const char *weight = ur_params_entry(tape->params, (size_t)l->weight_ih)->name;
+    const char *dot = strrchr(weight, '.');
+    ur_tape_fail(tape, UR_INVALID, "%s_forward: input has %zu features, %s wants %zu [x %s]",
+                 l->cell->name, x->dim[x->ndim - 1], dot ? dot + 1 : weight, l->input_size,
+                 ur_shape(x).text);
+    return false;
+}
+
+static bool check_state(ur_tape *tape, const ur_cell_layer *l, size_t batch, ur_state s)
 {
     const char *name = l->cell->name;
-    if (x->ndim != 2 || x->dim[1] != l->input_size) {
-        const char *weight = ur_params_entry(tape->params, (size_t)l->weight_ih)->name;
-        const char *dot = strrchr(weight, '.');
-        ur_tape_fail(tape, UR_INVALID, "%s_forward: input has %zu features, %s wants %zu [x %s]",
-                     name, x->dim[x->ndim - 1], dot ? dot + 1 : weight, l->input_size,
-                     ur_shape(x).text);
-        return false;
-    }
     if (s.c && !l->cell->has_c) {
         ur_tape_fail(tape, UR_INVALID, "%s_forward: this cell has no c, but was given one", name);
         return false;
@@ -252,17 +255,19 @@ static void keep_for_backward(ur_tape *tape, const ur_cell_layer *l, ur_cpu_recu
         op->m = ur_take(tape, rows * l->hidden_size, sizeof(float));
 }
 
-/* The layer over step-major rows: x holds the rows themselves, or a table of which ids (else NULL)
- * picks them. */
-static ur_rnn_out run(ur_tape *tape, const ur_cell_layer *l, ur_tensor *x, const int32_t *ids,
-                      const ur_layout *rows, ur_state initial)
+ur_rnn_out ur_cell_run(ur_tape *tape, const ur_cell_layer *l, ur_cell_input in,
+                       const ur_layout *rows, ur_state initial)
 {
     const ur_rnn_out nothing = {0};
+    if (!check_state(tape, l, rows->batch, initial))
+        return nothing;
     ur_cpu_recurrent op = ur_cell_operation(tape->params, l);
     op.rows = rows;
-    op.x = ur_floats(x);
-    op.ids = ids;
-    op.table_rows = x->dim[0];
+    op.x = in.x ? ur_floats(in.x) : NULL;
+    op.ids = in.ids;
+    op.table_rows = in.table_rows;
+    op.column = in.column;
+    op.w_ih_rows = data_of(tape->params, l->weight_ih);
     op.h0 = initial.h ? ur_floats(initial.h) : NULL;
     op.c0 = initial.c ? ur_floats(initial.c) : NULL;
     const ur_rnn_out out = {
@@ -270,7 +275,7 @@ static ur_rnn_out run(ur_tape *tape, const ur_cell_layer *l, ur_tensor *x, const
         .h_n = ur_rows_new(tape, rows->batch, width_of(l)),
         .c_n = l->cell->has_c ? ur_rows_new(tape, rows->batch, l->hidden_size) : NULL,
     };
-    const bool learn = ur_weights_learn(tape) || ur_wants_grad(tape, x) ||
+    const bool learn = ur_weights_learn(tape) || ur_wants_grad(tape, in.x) ||
                        ur_wants_grad(tape, initial.h) || ur_wants_grad(tape, initial.c);
     ur_cell_noise(tape, l, &op);
     if (learn)
@@ -286,18 +291,19 @@ static ur_rnn_out run(ur_tape *tape, const ur_cell_layer *l, ur_tensor *x, const
         return nothing;
     }
     if (learn)
-        record(tape, l, x, out, initial, &op);
+        record(tape, l, in.x, out, initial, &op);
     return ur_tape_ok(tape) ? out : nothing;
 }
 
 ur_rnn_out ur_cell_forward(ur_tape *tape, const ur_cell_layer *l, ur_seq *x, ur_state initial)
 {
-    if (!x || !ur_tape_ok(tape) || !check_shapes(tape, l, x->values, x->layout->batch, initial))
+    if (!x || !ur_tape_ok(tape) || !check_input(tape, l, x->values))
         return (ur_rnn_out){0};
     ur_seq *steps = ur_reorder(tape, x, UR_STEP_MAJOR);
     if (!steps)
         return (ur_rnn_out){0};
-    ur_rnn_out out = run(tape, l, steps->values, NULL, steps->layout, initial);
+    ur_rnn_out out =
+        ur_cell_run(tape, l, (ur_cell_input){.x = steps->values}, steps->layout, initial);
     out.y = ur_reorder(tape, out.y, x->layout->order);
     return ur_tape_ok(tape) ? out : (ur_rnn_out){0};
 }
@@ -317,10 +323,10 @@ ur_rnn_out ur_cell_embedded(ur_tape *tape, const ur_cell_layer *l,
         return ur_cell_forward(tape, l, ur_embedding(tape, embedding, ids), initial);
     ur_tensor *table = ur_parameter(tape, embedding->weight);
     const ur_seq *steps = ur_reorder(tape, ids, UR_STEP_MAJOR);
-    if (!table || !steps || !ur_ids_in_range(tape, embedding, ids) ||
-        !check_shapes(tape, l, table, ids->layout->batch, initial))
+    if (!table || !steps || !ur_ids_in_range(tape, embedding, ids) || !check_input(tape, l, table))
         return (ur_rnn_out){0};
-    ur_rnn_out out = run(tape, l, table, ur_ints(steps->values), steps->layout, initial);
+    const ur_cell_input in = {table, ur_ints(steps->values), NULL, table->dim[0]};
+    ur_rnn_out out = ur_cell_run(tape, l, in, steps->layout, initial);
     out.y = ur_reorder(tape, out.y, ids->layout->order);
     return ur_tape_ok(tape) ? out : (ur_rnn_out){0};
 }

@@ -3,6 +3,7 @@
 import glob
 import os
 
+import language_model
 import layers
 import list_files
 import optimizers
@@ -20,6 +21,7 @@ def main():
     rnn.main()
     tagger.main()
     translator.main()
+    language_model.main()
     list_files.main()
 
 

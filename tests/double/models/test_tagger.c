@@ -2,7 +2,7 @@
  * depths, ragged texts, with and without drop-out. */
 #include "double/check.h"
 #include "models/made_labelled.h"
-#include "unroll/models.h"
+#include "unroll/tagger.h"
 
 enum { TOKENS = 6, LABELS = 3, TEXTS = 4 };
 
