@@ -93,12 +93,26 @@ expect 2 '--peeky goes with --attention none' \
     train seq2seq --data builtin:dates --out o --peeky --attention dot
 expect 2 '--momentum belongs to --optimizer sgd' \
     train seq2seq --data builtin:dates --out o --momentum 0.9
+expect 2 '--lr-epochs belongs to --schedule step' \
+    train seq2seq --data builtin:dates --out o --lr-epochs 3 --schedule cosine
+expect 2 '--lr-factor belongs to --schedule step or plateau' \
+    train seq2seq --data builtin:dates --out o --lr-factor 0.5
+expect 2 '--lr-patience belongs to --schedule plateau' \
+    train seq2seq --data builtin:dates --out o --lr-patience 3 --schedule step
+expect 2 '--lr-min belongs to --schedule cosine or plateau' \
+    train seq2seq --data builtin:dates --out o --lr-min 0 --schedule step
+expect 2 '--lr-min 0.1 is above --lr 0.01' \
+    train seq2seq --data builtin:dates --out o --lr 0.01 --lr-min 0.1 --schedule cosine
+expect 2 '--schedule linear: expected constant or step or cosine or plateau' \
+    train seq2seq --schedule linear
+expect 2 '--lr-factor 1: expected a number above 0 and below 1' train seq2seq --lr-factor 1
 expect 2 '--size is for built-in data; f.txt has' train seq2seq --data f.txt --out o --size 3
 expect 2 '--valid-size is for built-in data, not for f.txt' \
     train seq2seq --data builtin:dates --valid f.txt --out o --valid-size 3
 for option in data=a valid=a size=3 valid-size=3 strip hidden=3 embed=3 attention=dot peeky \
     decoder-start=h reverse-input reverse-answer batch=3 optimizer=sgd lr=1 momentum=0 \
-    weight-decay=0 clip=0 dropout=0 seed=1; do
+    weight-decay=0 clip=0 dropout=0 seed=1 schedule=step lr-epochs=3 lr-factor=0.5 lr-patience=1 \
+    lr-min=0 warmup=3 early-stop=1; do
     expect 2 "^unroll: --${option%%=*} does not go with --resume: " \
         train seq2seq --out o --resume "--$option"
 done
