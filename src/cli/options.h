@@ -14,11 +14,11 @@
 typedef struct settings {
     const char *data, *valid, *out, *question;
     size_t size, valid_size, hidden, embed, layers, decoder_layers, proj, batch, epochs, max_steps;
-    size_t threads;
+    size_t threads, lr_epochs, lr_patience, warmup, early_stop;
     uint64_t seed;
-    double lr, clip, momentum, weight_decay, dropout;
-    int optimizer, attention, decoder_start, answer_order; /* the library's enumerations */
-    int cell, bidirectional;                               /* as train.c lists them */
+    double lr, clip, momentum, weight_decay, dropout, lr_factor, lr_min;
+    int optimizer, schedule, attention, decoder_start, answer_order; /* the library's */
+    int cell, bidirectional;                                         /* as train.c lists them */
     bool strip, peeky, reverse_input, resume, quiet, json;
     /* language models */
     const char *prompt;

@@ -101,6 +101,16 @@ static ur_status load_weights(ur_run *run, const char *path, bool single, ur_err
     return status;
 }
 
+ur_status ur_run_load_model(ur_run *run, ur_err *err)
+{
+    char *path = ur_path_join(run->a, run->folder, "model.safetensors");
+    if (!path)
+        return ur_no_memory(err, MOST_PATH);
+    const ur_status status = load_weights(run, path, false, err);
+    ur_free(run->a, path);
+    return status;
+}
+
 ur_status ur_run_open(ur_context *context, const char *path, ur_run **out, ur_err *err)
 {
     struct stat there;
@@ -109,11 +119,9 @@ ur_status ur_run_open(ur_context *context, const char *path, ur_run **out, ur_er
     *out = NULL;
     ur_status status = ur_run_new(context, folder ? path : NULL, &run, err);
     if (status == UR_OK && folder) {
-        char *weights = ur_path_join(run->a, path, "model.safetensors");
-        status = weights ? open_folder(run, err) : ur_no_memory(err, MOST_PATH);
+        status = open_folder(run, err);
         if (status == UR_OK)
-            status = load_weights(run, weights, false, err);
-        ur_free(run->a, weights);
+            status = ur_run_load_model(run, err);
     } else if (status == UR_OK) {
         status = load_weights(run, path, true, err);
     }
@@ -137,10 +145,7 @@ static ur_status reopen(ur_run *run, size_t epochs, size_t max_steps, ur_err *er
     run->settings.train.max_steps = max_steps;
     status = run->task->reopen(run, err);
     if (status == UR_OK)
-        status = blame(run->folder,
-                       ur_trainer_new(run->context, run->model, run->train, &run->settings.train,
-                                      &run->trainer, err),
-                       err);
+        status = blame(run->folder, ur_run_new_trainer(run, err), err);
     if (status == UR_OK)
         status = ur_run_load_checkpoint(run, err);
     if (status == UR_OK)
