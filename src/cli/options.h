@@ -27,6 +27,7 @@ typedef struct settings {
     double valid_split, temperature, top_p;
     int tokenizer, sampling;
     bool lower, letters_only, both, one_hot, tied, keep_tail;
+    bool confusion;
     bool help;
     uint64_t given;   /* bit i: option_at(verb, i) was given */
     char **arguments; /* what is not an option */

@@ -4,12 +4,10 @@
  * and attention multiplies the decoder's outputs with the encoder's. */
 #include "models/seq2seq.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "backend/cpu/recurrent.h"
 #include "base/alloc.h"
 #include "base/status.h"
+#include "models/parts.h"
 
 enum { MOST_UNITS = 65536, MOST_SYMBOLS = 1 << 22 };
 
@@ -133,12 +131,6 @@ ur_status ur_seq2seq_check(const ur_seq2seq_config *config, ur_err *err)
 
 /* ---- parameters --------------------------------------------------------------------------- */
 
-/* "encoder.gru": the name a PyTorch module would give its nn.GRU (rnn for rnn_tanh, rnn_relu). */
-static void rnn_name(const char *part, const char *cell, char name[64])
-{
-    snprintf(name, 64, "%s.%.*s", part, (int)strcspn(cell, "_"), cell);
-}
-
 static ur_status add_parameters(ur_seq2seq *m, ur_err *err)
 {
     ur_params *p = m->base.params;
@@ -148,12 +140,12 @@ static ur_status add_parameters(ur_seq2seq *m, ur_err *err)
     const ur_rnn_config encoder = encoder_of(c), decoder = decoder_of(c);
     char name[64];
     m->encoder.embed = ur_embedding_add(p, "encoder.embed", c->vocabulary, c->embed_size);
-    rnn_name("encoder", c->cell, name);
+    ur_rnn_prefix("encoder", c->cell, name);
     ur_status status = ur_rnn_add(p, name, &encoder, &m->encoder.rnn, err);
     if (status != UR_OK)
         return status;
     m->decoder.embed = ur_embedding_add(p, "decoder.embed", c->vocabulary, c->embed_size);
-    rnn_name("decoder", c->cell, name);
+    ur_rnn_prefix("decoder", c->cell, name);
     status = ur_rnn_add(p, name, &decoder, &m->decoder.rnn, err);
     if (status != UR_OK)
         return status;
