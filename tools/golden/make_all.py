@@ -3,6 +3,7 @@
 import glob
 import os
 
+import cells
 import layers
 import list_files
 import optimizers
@@ -17,6 +18,7 @@ def main():
     layers.main()
     optimizers.main()
     rnn.main()
+    cells.main()
     translator.main()
     list_files.main()
 
