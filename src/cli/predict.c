@@ -171,7 +171,7 @@ static int run_predict(const settings *s)
     if (!context)
         return code;
     if (ur_run_open(context, s->arguments[0], &run, &err) != UR_OK) {
-        code = say_error(&err);
+        code = say_open_error(context, s->arguments[0], &err);
     } else {
         bool lines_in = s->n_arguments == 2 && strcmp(s->arguments[1], "-") == 0;
         code = lines_in ? answer_lines(run, s->json) : answer_arguments(run, s);

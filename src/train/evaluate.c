@@ -1,6 +1,6 @@
 /* evaluate.c - a model's measure over a whole data set, shard by shard, shared by the threads. The
  * shards' figures are added in order, so threads do not change them. */
-#include "train/trainer.h"
+#include "train/run.h"
 
 #include "base/alloc.h"
 #include "base/status.h"
@@ -112,5 +112,17 @@ ur_status ur_evaluate(ur_context *context, const ur_model *model, const void *da
         add_up(&e, shards, out);
     }
     free_memory(context, &e);
+    return status;
+}
+
+ur_status ur_run_evaluate(ur_run *run, const ur_pair_source *source, ur_measure *out, ur_err *err)
+{
+    ur_pairs *pairs;
+    ur_status status = ur_pairs_open(run->a, source, &ur_seq2seq_config_of(run->model)->format,
+                                     run->vocabulary, &pairs, err);
+    if (status != UR_OK)
+        return status;
+    status = ur_evaluate(run->context, run->model, pairs, out, err);
+    ur_pairs_free(pairs);
     return status;
 }

@@ -258,7 +258,11 @@ static ur_status open_single(ur_run *run, const char *path, ur_st *st, ur_err *e
     return status == UR_OK ? rebuild(run, path, false, err) : status;
 }
 
-static ur_status load_weights(ur_run *run, const char *path, bool single, ur_err *err)
+typedef void (*listener)(void *user, const char *fault);
+
+/* Where somebody listens, only looks whether they fit. */
+static ur_status load_weights(ur_run *run, const char *path, bool single, listener tell, void *user,
+                              ur_err *err)
 {
     ur_st *st;
     ur_status status = ur_st_open(run->a, path, &st, err);
@@ -267,12 +271,14 @@ static ur_status load_weights(ur_run *run, const char *path, bool single, ur_err
     if (single)
         status = open_single(run, path, st, err);
     if (status == UR_OK)
-        status = ur_weights_read(run->model->params, st, path, "", err);
+        status = tell ? ur_weights_check(run->model->params, st, path, "", tell, user, err)
+                      : ur_weights_read(run->model->params, st, path, "", err);
     ur_st_close(st);
     return status;
 }
 
-ur_status ur_run_open(ur_context *context, const char *path, ur_run **out, ur_err *err)
+static ur_status open_run(ur_context *context, const char *path, listener tell, void *user,
+                          ur_run **out, ur_err *err)
 {
     struct stat there;
     const bool folder = stat(path, &there) == 0 && S_ISDIR(there.st_mode);
@@ -283,10 +289,10 @@ ur_status ur_run_open(ur_context *context, const char *path, ur_run **out, ur_er
         char *weights = ur_path_join(run->a, path, "model.safetensors");
         status = weights ? open_folder(run, err) : ur_no_memory(err, MOST_PATH);
         if (status == UR_OK)
-            status = load_weights(run, weights, false, err);
+            status = load_weights(run, weights, false, tell, user, err);
         ur_free(run->a, weights);
     } else if (status == UR_OK) {
-        status = load_weights(run, path, true, err);
+        status = load_weights(run, path, true, tell, user, err);
     }
     if (status != UR_OK) {
         ur_run_free(run);
@@ -294,6 +300,20 @@ ur_status ur_run_open(ur_context *context, const char *path, ur_run **out, ur_er
     }
     *out = run;
     return UR_OK;
+}
+
+ur_status ur_run_open(ur_context *context, const char *path, ur_run **out, ur_err *err)
+{
+    return open_run(context, path, NULL, NULL, out, err);
+}
+
+ur_status ur_run_check(ur_context *context, const char *path, listener tell, void *user,
+                       ur_err *err)
+{
+    ur_run *run;
+    const ur_status status = open_run(context, path, tell, user, &run, err);
+    ur_run_free(run);
+    return status;
 }
 
 /* ---- resume ------------------------------------------------------------------------------- */
@@ -374,16 +394,4 @@ const ur_pairs *ur_run_train_pairs(const ur_run *run)
 const ur_pairs *ur_run_valid_pairs(const ur_run *run)
 {
     return run->valid;
-}
-
-ur_status ur_run_evaluate(ur_run *run, const ur_pair_source *source, ur_measure *out, ur_err *err)
-{
-    ur_pairs *pairs;
-    ur_status status = ur_pairs_open(run->a, source, &ur_seq2seq_config_of(run->model)->format,
-                                     run->vocabulary, &pairs, err);
-    if (status != UR_OK)
-        return status;
-    status = ur_evaluate(run->context, run->model, pairs, out, err);
-    ur_pairs_free(pairs);
-    return status;
 }
