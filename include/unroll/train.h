@@ -144,6 +144,9 @@ ur_status ur_run_create(ur_context *context, const char *folder, const ur_run_se
 
 /* Opens a trained model: a run's folder, its model.safetensors, or a checkpoint. */
 ur_status ur_run_open(ur_context *context, const char *path, ur_run **out, ur_err *err);
+/* Whether ur_run_open would; tell hears of every fault of the weights, as in ur_params_check. */
+ur_status ur_run_check(ur_context *context, const char *path,
+                       void (*tell)(void *user, const char *fault), void *user, ur_err *err);
 
 /* Opens a run to go on training from its newest checkpoint; reads the data again. more: changes
  * epochs and max_steps, the rest of the settings stays as recorded. UR_BAD_FILE when there is no

@@ -22,7 +22,7 @@ static int evaluate(ur_context *context, const settings *s)
     ur_run *run;
     ur_measure measure = {0};
     if (ur_run_open(context, s->arguments[0], &run, &err) != UR_OK)
-        return say_error(&err);
+        return say_open_error(context, s->arguments[0], &err);
     ur_pair_source source = {
         .data = s->data, .size = s->size, .seed = s->seed, .split = UR_SPLIT_VALID};
     if (ur_run_folder(run) && !was_given(&eval_verb, s, "seed"))

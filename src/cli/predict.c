@@ -135,7 +135,7 @@ static int run_predict(const settings *s)
     if (!context)
         return code;
     if (ur_run_open(context, s->arguments[0], &run, &err) != UR_OK) {
-        code = say_error(&err);
+        code = say_open_error(context, s->arguments[0], &err);
     } else if (!find_kind(ur_run_kind(run))->predict) {
         say("%s is a %s, which predicts nothing from texts", s->arguments[0], ur_run_kind(run));
         code = CODE_FAILURE;

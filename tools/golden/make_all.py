@@ -4,6 +4,7 @@ import glob
 import os
 
 import language_model
+import cells
 import layers
 import list_files
 import optimizers
@@ -20,6 +21,7 @@ def main():
     optimizers.main()
     rnn.main()
     tagger.main()
+    cells.main()
     translator.main()
     language_model.main()
     list_files.main()
