@@ -15,7 +15,7 @@ expect 2 'unknown option --verbose before the verb' --verbose train
 
 # arguments
 expect 2 'what to train is missing' train
-expect 2 "unknown model 'lstm'; there is: seq2seq" train lstm --data a --out b
+expect 2 "unknown model 'lstm'; there is: seq2seq, lm" train lstm --data a --out b
 expect 2 "'x' is one argument too many" train seq2seq x --data a --out b
 expect 2 '--out is missing' train seq2seq --data builtin:dates
 expect 2 '--data is missing' train seq2seq --out o
@@ -25,6 +25,10 @@ expect 2 "'b' is one argument too many" eval a b --data c
 expect 2 'the run is missing' predict
 expect 2 'the text is missing' predict r
 expect 2 'the run is missing' plot
+expect 2 'the run is missing' generate
+expect 2 "'b' is one argument too many; the prompt goes after --prompt" generate a b
+expect 2 '--out is missing' train lm --data f.txt
+expect 2 '--data is missing: a text file' train lm --out o
 expect 2 '--attention draws one run, 2 were given' plot a b --attention x
 expect 2 'what to inspect is missing' inspect
 expect 2 "'b' is one argument too many" inspect a b
@@ -69,7 +73,22 @@ expect 2 '--decoder-start c: expected h or hc' train seq2seq --decoder-start c
 expect 2 '--reverse-answer yes: expected with-start' train seq2seq --reverse-answer=yes
 expect 2 '--reverse-answer : expected with-start' train seq2seq --reverse-answer=
 
+expect 2 '--tokenizer chars: expected char or word or word-punct' train lm --tokenizer chars
+expect 2 '--sampling any: expected sequential or random' train lm --sampling any
+expect 2 '--valid-split 1: expected a number above 0 and below 1' train lm --valid-split 1
+expect 2 '--bptt 0: expected a whole number from 1 to 1000000' train lm --bptt 0
+expect 2 '--temperature -1: ' generate r --temperature -1
+expect 2 '--top-p 0: expected a number above 0 and at most 1' generate r --top-p 0
+expect 2 '--top-k 0: ' generate r --top-k 0
+expect 2 '--tokens 0: ' generate r --tokens 0
+
 # what does not go together
+expect 2 'builtin:dates are pairs for unroll train seq2seq' train lm --data builtin:dates --out o
+expect 2 '--valid and --valid-split are two ways' \
+    train lm --data f.txt --valid g.txt --valid-split 0.1 --out o
+expect 2 '--one-hot and --embed are two ways' train lm --data f.txt --one-hot --embed 3 --out o
+expect 2 'one-hot rows have no embedding' train lm --data f.txt --one-hot --tied --out o
+expect 2 'outputs of the layers, 256; it is 8' train lm --data f.txt --embed 8 --tied --out o
 expect 2 '--peeky goes with --attention none' \
     train seq2seq --data builtin:dates --out o --peeky --attention dot
 expect 2 '--momentum belongs to --optimizer sgd' \

@@ -3,10 +3,12 @@
 import glob
 import os
 
+import language_model
 import layers
 import list_files
 import optimizers
 import rnn
+import tagger
 import translator
 from common import FOLDER
 
@@ -17,7 +19,9 @@ def main():
     layers.main()
     optimizers.main()
     rnn.main()
+    tagger.main()
     translator.main()
+    language_model.main()
     list_files.main()
 
 

@@ -82,13 +82,16 @@ typedef struct ur_cpu_recurrent {
     const float *x;           /* (rows, I); or, where the inputs are rows of a table, that: */
     const int32_t *ids;       /* (rows) NULL: x is (rows, I). Row r's input is x[ids[r]] */
     size_t table_rows;        /* of x, then */
-    const float *h0, *c0;     /* (B, R), (B, H) by caller's index; NULL: zeros */
-    float *y;                 /* (rows, R) out */
-    float *gates, *h_gates;   /* (rows, gates_row) out, saved for backward; NULL: not saved */
-    float *c;                 /* (rows, H) out, likewise; NULL too for a cell without c */
-    float *m;      /* (rows, H) h before projection, likewise; NULL too where that is y */
-    float *late;   /* (rows, H) what the late product took, likewise */
-    float *x_norm; /* (rows, gates_row) likewise, for a cell of whole rows */
+    const int32_t *column;    /* (table_rows) or NULL: the table's rows are one-hot, row d being
+                                 column[d]; x is NULL, and w_ih_rows is W_ih as it is, (GH, I) */
+    const float *w_ih_rows;
+    const float *h0, *c0;   /* (B, R), (B, H) by caller's index; NULL: zeros */
+    float *y;               /* (rows, R) out */
+    float *gates, *h_gates; /* (rows, gates_row) out, saved for backward; NULL: not saved */
+    float *c;               /* (rows, H) out, likewise; NULL too for a cell without c */
+    float *m;               /* (rows, H) h before projection, likewise; NULL too where that is y */
+    float *late;            /* (rows, H) what the late product took, likewise */
+    float *x_norm;          /* (rows, gates_row) likewise, for a cell of whole rows */
     /* Drop-out of what the recurrent products take: h_in = mask h_prev; NULL: none. */
     const float *mask; /* (B, R) by place */
     float *h_in;       /* (rows, R) out, saved for backward */
@@ -134,6 +137,7 @@ typedef struct ur_cpu_recurrent_back {
     const float *w_late;             /* (H of late H), w_hh then being without these rows */
     const float *dy;                 /* (rows, R) */
     const float *dh_n, *dc_n;        /* (B, R), (B, H) */
+    const float *dc;                 /* (rows, H) of every step's c, or NULL */
     float *dx, *dh0, *dc0;           /* dx is shaped like x: with ids, the table's gradient */
     float *dw_ih, *dw_hh, *db_ih, *db_hh, *dw_hr; /* NULL: not wanted */
     float *d_own[UR_CELL_OWN];
