@@ -4,6 +4,7 @@
 
 #include "unroll/core.h"
 #include "unroll/models.h"
+#include "unroll/tagger.h"
 #include "unroll/text.h"
 
 #ifdef __cplusplus
@@ -134,6 +135,8 @@ typedef struct ur_run_settings {
  *     "seq2seq"  ur_seq2seq_config: its vocabulary and all of its format but the orders are found
  *                out from the data
  *     "language_model"  ur_language_model_config: its vocabulary is found out from the data
+ *     "tagger", "classifier"  ur_tagger_config: its vocabulary and labels are found out from the
+ *                data, per_sequence is what the kind says
  * UR_INVALID: an unknown kind, the folder already holds a run, or the plateau schedule or early
  * stopping without validation data; UR_IO: it cannot be written. */
 ur_status ur_run_create(ur_context *context, const char *folder, const ur_run_settings *settings,
@@ -163,7 +166,7 @@ const char *ur_run_folder(const ur_run *run); /* NULL when a single file was ope
 /* config.json's text. */
 const char *ur_run_config_text(const ur_run *run);
 /* The data that a created or resumed run trains on and validates with, of the type that the kind's
- * model learns from (seq2seq: ur_pairs). NULL: there is none. */
+ * model learns from (seq2seq: ur_pairs; tagger, classifier: ur_labelled). NULL: there is none. */
 void *ur_run_train_data(const ur_run *run);
 void *ur_run_valid_data(const ur_run *run);
 
@@ -239,12 +242,38 @@ typedef struct ur_text_answer {
 ur_status ur_run_answer(ur_run *run, size_t count, const char *const *questions,
                         ur_text_answer *out, size_t *bad, ur_err *err);
 
+/* What a tagger or classifier says to a text. Valid until the next ur_run_label on this run. */
+typedef struct ur_text_labels {
+    size_t count;              /* tokens of the text; 1 from a classifier */
+    const char *const *tokens; /* (count) as they stand in the text; NULL from a classifier */
+    const char *const *labels; /* (count) the most probable one of each */
+    const float *probability;  /* (count) of that label */
+    const float *all;          /* (count, labels) of every label, in the order of ur_run_labels */
+} ur_text_labels;
+
+/* Labels texts given as UTF-8, many at a time sharing the threads; out has room for `count`. A
+ * tagger's text is a sentence whose tokens stand between white space. Words that the model does not
+ * know are <unk> to it. A text that cannot be encoded is UR_BAD_FILE and its index goes to *bad (may
+ * be NULL). A text without tokens gets no labels from a tagger, and from a classifier what it says
+ * to nothing. UR_UNSUPPORTED for a model of another kind. */
+ur_status ur_run_label(ur_run *run, size_t count, const char *const *texts, ur_text_labels *out,
+                       size_t *bad, ur_err *err);
+
+/* Evaluates a tagger or classifier on a file; *confusion receives a fresh matrix in the order of
+ * ur_run_labels, which ur_confusion_free releases with the context's allocator. */
+ur_status ur_run_confusion(ur_run *run, const char *data, ur_measure *out, ur_confusion **confusion,
+                           ur_err *err);
+
 /* Draws accuracy and loss over epochs of one or several runs into one SVG picture. */
 ur_status ur_run_plot_curves(ur_context *context, size_t count, const char *const *folders,
                              const char *path, ur_err *err);
 
 /* Draws where the model looked while it answered: question across, answer down. */
 ur_status ur_run_plot_attention(ur_run *run, const char *question, const char *path, ur_err *err);
+
+/* Draws a confusion matrix with this run's labels: what is true down, what the model says across. */
+ur_status ur_run_plot_confusion(ur_run *run, const ur_confusion *confusion, const char *path,
+                                ur_err *err);
 
 #ifdef __cplusplus
 }

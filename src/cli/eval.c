@@ -27,9 +27,15 @@ static int evaluate(ur_context *context, const settings *s)
         .data = s->data, .size = s->size, .seed = s->seed, .split = UR_SPLIT_VALID};
     if (ur_run_folder(run) && !was_given(&eval_verb, s, "seed"))
         source.seed = ur_run_settings_of(run)->train.seed;
-    ur_status status = ur_run_evaluate(run, &source, &measure, &err);
-    if (status == UR_OK)
-        find_kind(ur_run_kind(run))->print_measure(run, &measure, s->json);
+    const model_kind *k = find_kind(ur_run_kind(run));
+    ur_status status;
+    if (k->evaluate) {
+        status = k->evaluate(context, run, s->data, s->json, &err);
+    } else {
+        status = ur_run_evaluate(run, &source, &measure, &err);
+        if (status == UR_OK)
+            k->print_measure(run, &measure, s->json);
+    }
     ur_run_free(run);
     return status == UR_OK ? CODE_OK : say_error(&err);
 }

@@ -17,15 +17,17 @@ typedef struct settings {
     size_t threads, lr_epochs, lr_patience, warmup, early_stop;
     uint64_t seed;
     double lr, clip, momentum, weight_decay, dropout, lr_factor, lr_min;
-    int optimizer, schedule, attention, decoder_start, answer_order; /* the library's */
-    int cell, bidirectional;                                         /* as train.c lists them */
-    bool strip, peeky, reverse_input, resume, quiet, json;
+    double recurrent_dropout, zoneout, zoneout_c;
+    int optimizer, schedule, attention, decoder_start, answer_order, init; /* the library's */
+    int cell, bidirectional; /* as train.c lists them */
+    bool no_bias, strip, peeky, reverse_input, resume, quiet, json;
     /* language models */
     const char *prompt;
     size_t max_tokens, min_freq, max_size, bptt, tokens, top_k;
     double valid_split, temperature, top_p;
     int tokenizer, sampling;
     bool lower, letters_only, both, one_hot, tied, keep_tail;
+    bool confusion;
     bool help;
     uint64_t given;   /* bit i: option_at(verb, i) was given */
     char **arguments; /* what is not an option */

@@ -225,8 +225,9 @@ int train_kind(const trainee *t, const settings *s)
 
 /* ---- the verb of one word ------------------------------------------------------------------- */
 
-extern const verb train_seq2seq_verb, train_lm_verb;
-static const verb *const parts[] = {&train_seq2seq_verb, &train_lm_verb, NULL};
+extern const verb train_seq2seq_verb, train_lm_verb, train_tagger_verb, train_classifier_verb;
+static const verb *const parts[] = {&train_seq2seq_verb, &train_lm_verb, &train_tagger_verb,
+                                    &train_classifier_verb, NULL};
 
 static int run_train(const settings *s)
 {

@@ -8,6 +8,7 @@ import layers
 import list_files
 import optimizers
 import rnn
+import tagger
 import translator
 from common import FOLDER
 
@@ -18,6 +19,7 @@ def main():
     layers.main()
     optimizers.main()
     rnn.main()
+    tagger.main()
     translator.main()
     language_model.main()
     list_files.main()
