@@ -21,7 +21,7 @@ done
 
 # train and the words of a verb of two
 for words in $verbs; do
-    verb=$(echo "$words" | tr = ' ')
+    verb=$(echo "$words" | tr '=' ' ')
     grep -q "^\*unroll $verb" "$manual" || fail "the manual page does not have $verb"
     # shellcheck disable=SC2086
     expect 0 "^usage: unroll $verb" help $verb
