@@ -77,6 +77,10 @@ typedef enum ur_decoder_start { UR_START_H, UR_START_HC } ur_decoder_start;
  * side by side, or their mean (the layers below are always side by side). */
 typedef enum ur_directions { UR_ONE_WAY, UR_BOTH_CONCAT, UR_BOTH_AVERAGE } ur_directions;
 
+/* Where the weights start: as PyTorch's modules do, or with matrices N(0, 1/columns) (LeCun et al.
+ * 1998), biases 0 and embeddings N(0, 0.01^2). */
+typedef enum ur_initialisation { UR_INIT_PYTORCH, UR_INIT_LECUN } ur_initialisation;
+
 /* An embedding and a stack of recurrent layers over the question; a second embedding and stack over
  * `_` and the answer; a linear layer over [context; decoder output] (attention dot), the decoder
  * output alone (none), or [encoder's last h; decoder output] (peeky, whose decoder reads [encoder's
@@ -106,6 +110,9 @@ typedef struct ur_seq2seq_config {
     bool peeky; /* without attention only */
     ur_decoder_start decoder_start;
     float dropout;
+    float recurrent_dropout, zoneout_h, zoneout_c; /* of both stacks, as in ur_rnn_config */
+    bool no_bias;                                  /* of both stacks' cells */
+    ur_initialisation init;
     ur_pair_format format;
 } ur_seq2seq_config;
 
@@ -120,7 +127,8 @@ ur_status ur_seq2seq_check(const ur_seq2seq_config *config, ur_err *err);
 /* A model with its parameters zero. UR_INVALID: a vocabulary out of range, or ur_seq2seq_check. */
 ur_status ur_seq2seq_new(ur_context *context, const ur_seq2seq_config *config, ur_model **out,
                          ur_err *err);
-/* PyTorch's initialisation: embeddings N(0,1), cells U(+-1/sqrt(H)), linear U(+-1/sqrt(in)). */
+/* As the configuration says. PyTorch's initialisation: embeddings N(0,1), cells U(+-1/sqrt(H)),
+ * linear U(+-1/sqrt(in)). */
 void ur_seq2seq_init(ur_model *model, uint64_t seed);
 /* With cell, layers and decoder_layers filled in. */
 const ur_seq2seq_config *ur_seq2seq_config_of(const ur_model *model);
@@ -159,7 +167,7 @@ typedef struct ur_text_source {
     ur_text_options options;
     size_t min_freq, max_size; /* of the vocabulary, see ur_vocabulary_options */
     size_t max_tokens;         /* the training text's first tokens alone; 0: all */
-    double valid_split;        /* in [0, 1): this part of them, from the end, is for validation where
+    double valid_split; /* in [0, 1): this part of them, from the end, is for validation where
                                   there is no file for that; 0: none */
 } ur_text_source;
 
@@ -184,9 +192,9 @@ ur_status ur_text_source_check(const ur_text_source *source, const ur_vocabulary
  * A bidirectional model (outputs side by side) reads tokens that it is to predict: it is no language
  * model, its perplexity says nothing about one, and it cannot generate. */
 typedef struct ur_language_model_config {
-    size_t vocabulary;  /* tokens, at least 2 */
-    const char *cell;   /* as in ur_rnn_config; NULL: "lstm" */
-    size_t embed_size;  /* 0: one-hot rows, which are never written out */
+    size_t vocabulary; /* tokens, at least 2 */
+    const char *cell;  /* as in ur_rnn_config; NULL: "lstm" */
+    size_t embed_size; /* 0: one-hot rows, which are never written out */
     size_t hidden_size;
     size_t layers; /* 1 to UR_MOST_LAYERS; 0: 1 */
     bool bidirectional;

@@ -17,9 +17,10 @@ typedef struct settings {
     size_t threads, lr_epochs, lr_patience, warmup, early_stop;
     uint64_t seed;
     double lr, clip, momentum, weight_decay, dropout, lr_factor, lr_min;
-    int optimizer, schedule, attention, decoder_start, answer_order; /* the library's */
-    int cell, bidirectional;                                         /* as train.c lists them */
-    bool strip, peeky, reverse_input, resume, quiet, json;
+    double recurrent_dropout, zoneout, zoneout_c;
+    int optimizer, schedule, attention, decoder_start, answer_order, init; /* the library's */
+    int cell, bidirectional; /* as train.c lists them */
+    bool no_bias, strip, peeky, reverse_input, resume, quiet, json;
     /* language models */
     const char *prompt;
     size_t max_tokens, min_freq, max_size, bptt, tokens, top_k;

@@ -59,7 +59,7 @@ ur_rnn_out ur_cell_one_hot(ur_tape *tape, const ur_cell_layer *l, const ur_seq *
         all_columns(&in, id, column);
     if (!ur_tape_ok(tape))
         return nothing;
-    ur_rnn_out out = ur_cell_run(tape, l, in, steps->layout, initial);
+    ur_rnn_out out = ur_cell_run(tape, l, in, steps->layout, initial, NULL);
     out.y = ur_reorder(tape, out.y, ids->layout->order);
     return ur_tape_ok(tape) ? out : nothing;
 }

@@ -19,7 +19,11 @@ static ur_seq2seq_config some_config(void)
                            .hidden_size = 128,
                            .attention = UR_ATTENTION_DOT,
                            .decoder_start = UR_START_HC,
-                           .dropout = 0.25f};
+                           .dropout = 0.25f,
+                           .recurrent_dropout = 0.375f,
+                           .zoneout_h = 0.125f,
+                           .zoneout_c = 0.5f,
+                           .no_bias = true};
     c.format = (ur_pair_format){.form = UR_PAIRS_RAGGED,
                                 .strip = true,
                                 .reverse_input = true,
@@ -84,7 +88,8 @@ static void there_and_back(void **state)
     assert_true(c.vocabulary == want.vocabulary && c.embed_size == want.embed_size &&
                 c.hidden_size == want.hidden_size && c.attention == want.attention &&
                 c.peeky == want.peeky && c.decoder_start == want.decoder_start &&
-                c.dropout == want.dropout);
+                c.dropout == want.dropout && c.recurrent_dropout == want.recurrent_dropout &&
+                c.zoneout_h == want.zoneout_h && c.zoneout_c == want.zoneout_c && c.no_bias);
     assert_true(c.format.form == want.format.form && c.format.strip && c.format.reverse_input &&
                 c.format.answer_order == want.format.answer_order && c.format.question_width == 0 &&
                 c.format.answer_steps == 12 && c.format.start == 0 && c.format.end == 1);
@@ -142,6 +147,10 @@ static const char *const scalars[] = {"version",
                                       "peeky",
                                       "decoder_start",
                                       "dropout",
+                                      "recurrent_dropout",
+                                      "zoneout_h",
+                                      "zoneout_c",
+                                      "bias",
                                       "form",
                                       "strip",
                                       "reverse_input",
@@ -219,6 +228,10 @@ static void values_out_of_range(void **state)
                                          {"decoder_start", "\"c\""},
                                          {"dropout", "1"},
                                          {"dropout", "-0.1"},
+                                         {"recurrent_dropout", "1"},
+                                         {"zoneout_h", "-0.1"},
+                                         {"zoneout_c", "1"},
+                                         {"bias", "1"},
                                          {"form", "\"free\""},
                                          {"reverse_answer", "true"},
                                          {"question_width", "65537"},

@@ -137,6 +137,7 @@ typedef struct ur_cpu_recurrent_back {
     const float *w_late;             /* (H of late H), w_hh then being without these rows */
     const float *dy;                 /* (rows, R) */
     const float *dh_n, *dc_n;        /* (B, R), (B, H) */
+    const float *dc;                 /* (rows, H) of every step's c, or NULL */
     float *dx, *dh0, *dc0;           /* dx is shaped like x: with ids, the table's gradient */
     float *dw_ih, *dw_hh, *db_ih, *db_hh, *dw_hr; /* NULL: not wanted */
     float *d_own[UR_CELL_OWN];
