@@ -165,11 +165,11 @@ static int run_classifier(const settings *s)
 
 static const char *const tagger_usage[] = {
     "train tagger --data FILE --out FOLDER [options]",
-    "train tagger --out FOLDER --resume [--epochs N] [--max-steps N]", NULL};
+    "train tagger --out FOLDER --resume [--epochs N]", NULL};
 
 static const char *const classifier_usage[] = {
     "train classifier --data FILE --out FOLDER [options]",
-    "train classifier --out FOLDER --resume [--epochs N] [--max-steps N]", NULL};
+    "train classifier --out FOLDER --resume [--epochs N]", NULL};
 
 static const char *const notes[] = {TRAIN_NOTE, LABEL_NOTE, NULL};
 
