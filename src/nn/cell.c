@@ -115,6 +115,7 @@ typedef struct cell_node {
     ur_node node;
     const ur_cell_layer *layer;
     ur_tensor *x, *y, *h_n, *c_n, *h0, *c0;
+    ur_tensor *o; /* the last gate of every step where it was asked for, else NULL */
     ur_cpu_recurrent op;
 } cell_node;
 
@@ -154,8 +155,8 @@ ur_cpu_recurrent ur_cell_operation(const ur_params *params, const ur_cell_layer 
 static void cell_back(ur_tape *tape, ur_node *node)
 {
     cell_node *n = (cell_node *)node;
-    const float *dc_n = n->c_n ? n->c_n->grad : NULL;
-    if (!n->y->grad && !n->h_n->grad && !dc_n)
+    const float *dc_n = n->c_n ? n->c_n->grad : NULL, *d_o = n->o ? n->o->grad : NULL;
+    if (!n->y->grad && !n->h_n->grad && !dc_n && !d_o)
         return;
     const ur_cell_layer *l = n->layer;
     ur_cpu_recurrent_back back = {
@@ -164,6 +165,7 @@ static void cell_back(ur_tape *tape, ur_node *node)
         .w_hh = packed_of(tape->params, l->pack_hh_back),
         .w_hr = packed_of(tape->params, l->pack_hr_back),
         .dy = n->y->grad,
+        .d_o = d_o,
         .dh_n = n->h_n->grad,
         .dc_n = dc_n,
         .dx = ur_grad(tape, n->x),
@@ -213,7 +215,7 @@ static bool check_shapes(ur_tape *tape, const ur_cell_layer *l, const ur_tensor 
 }
 
 static void record(ur_tape *tape, const ur_cell_layer *l, ur_tensor *x, ur_rnn_out out,
-                   ur_state initial, const ur_cpu_recurrent *op)
+                   ur_tensor *o, ur_state initial, const ur_cpu_recurrent *op)
 {
     cell_node *n = ur_record(tape, sizeof *n, cell_back);
     if (!n)
@@ -223,12 +225,15 @@ static void record(ur_tape *tape, const ur_cell_layer *l, ur_tensor *x, ur_rnn_o
     n->y = out.y->values;
     n->h_n = out.h_n;
     n->c_n = out.c_n;
+    n->o = o;
     n->h0 = initial.h;
     n->c0 = initial.c;
     n->op = *op;
     n->y->needs_grad = n->h_n->needs_grad = true;
     if (n->c_n)
         n->c_n->needs_grad = true;
+    if (o)
+        o->needs_grad = true;
 }
 
 /* Memory for what backward needs. */
@@ -252,10 +257,18 @@ static void keep_for_backward(ur_tape *tape, const ur_cell_layer *l, ur_cpu_recu
         op->m = ur_take(tape, rows * l->hidden_size, sizeof(float));
 }
 
+/* The last gate's columns of the gates that were kept. */
+static void copy_last_gate(const ur_cpu_recurrent *op, float *o)
+{
+    const size_t before = (op->cell->gates - 1) * op->hidden;
+    for (size_t r = 0; r < op->rows->rows; r++)
+        memcpy(o + r * op->hidden, op->gates + r * op->gates_row + before, op->hidden * sizeof *o);
+}
+
 /* The layer over step-major rows: x holds the rows themselves, or a table of which ids (else NULL)
- * picks them. */
+ * picks them. o: where the last gate of every step goes, (rows, H), or NULL. */
 static ur_rnn_out run(ur_tape *tape, const ur_cell_layer *l, ur_tensor *x, const int32_t *ids,
-                      const ur_layout *rows, ur_state initial)
+                      const ur_layout *rows, ur_state initial, ur_tensor *o)
 {
     const ur_rnn_out nothing = {0};
     ur_cpu_recurrent op = ur_cell_operation(tape->params, l);
@@ -275,6 +288,8 @@ static ur_rnn_out run(ur_tape *tape, const ur_cell_layer *l, ur_tensor *x, const
     ur_cell_noise(tape, l, &op);
     if (learn)
         keep_for_backward(tape, l, &op);
+    else if (o)
+        op.gates = ur_take(tape, rows->rows * op.gates_row, sizeof(float));
     if (!ur_tape_ok(tape))
         return nothing;
     op.y = ur_floats(out.y->values);
@@ -285,8 +300,10 @@ static ur_rnn_out run(ur_tape *tape, const ur_cell_layer *l, ur_tensor *x, const
                      rows->rows);
         return nothing;
     }
+    if (o)
+        copy_last_gate(&op, ur_floats(o));
     if (learn)
-        record(tape, l, x, out, initial, &op);
+        record(tape, l, x, out, o, initial, &op);
     return ur_tape_ok(tape) ? out : nothing;
 }
 
@@ -297,7 +314,28 @@ ur_rnn_out ur_cell_forward(ur_tape *tape, const ur_cell_layer *l, ur_seq *x, ur_
     ur_seq *steps = ur_reorder(tape, x, UR_STEP_MAJOR);
     if (!steps)
         return (ur_rnn_out){0};
-    ur_rnn_out out = run(tape, l, steps->values, NULL, steps->layout, initial);
+    ur_rnn_out out = run(tape, l, steps->values, NULL, steps->layout, initial, NULL);
+    out.y = ur_reorder(tape, out.y, x->layout->order);
+    return ur_tape_ok(tape) ? out : (ur_rnn_out){0};
+}
+
+ur_rnn_out ur_cell_with_gate(ur_tape *tape, const ur_cell_layer *l, ur_seq *x, ur_state initial,
+                             ur_seq **o)
+{
+    *o = NULL;
+    if (!x || !ur_tape_ok(tape) || !check_shapes(tape, l, x->values, x->layout->batch, initial))
+        return (ur_rnn_out){0};
+    if (!l->cell->gives_o) {
+        ur_tape_fail(tape, UR_UNSUPPORTED, "%s_forward: this cell does not give out a gate",
+                     l->cell->name);
+        return (ur_rnn_out){0};
+    }
+    ur_seq *steps = ur_reorder(tape, x, UR_STEP_MAJOR);
+    ur_tensor *gate = steps ? ur_rows_new(tape, steps->layout->rows, l->hidden_size) : NULL;
+    if (!gate)
+        return (ur_rnn_out){0};
+    ur_rnn_out out = run(tape, l, steps->values, NULL, steps->layout, initial, gate);
+    *o = out.y ? ur_reorder(tape, ur_seq_new(tape, gate, steps->layout), x->layout->order) : NULL;
     out.y = ur_reorder(tape, out.y, x->layout->order);
     return ur_tape_ok(tape) ? out : (ur_rnn_out){0};
 }
@@ -320,7 +358,7 @@ ur_rnn_out ur_cell_embedded(ur_tape *tape, const ur_cell_layer *l,
     if (!table || !steps || !ur_ids_in_range(tape, embedding, ids) ||
         !check_shapes(tape, l, table, ids->layout->batch, initial))
         return (ur_rnn_out){0};
-    ur_rnn_out out = run(tape, l, table, ur_ints(steps->values), steps->layout, initial);
+    ur_rnn_out out = run(tape, l, table, ur_ints(steps->values), steps->layout, initial, NULL);
     out.y = ur_reorder(tape, out.y, ids->layout->order);
     return ur_tape_ok(tape) ? out : (ur_rnn_out){0};
 }

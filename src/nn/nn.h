@@ -19,6 +19,11 @@ ur_cell_layer ur_cell_add(ur_params *params, const char *prefix, const char *suf
                           const struct ur_cell *cell, size_t input_size, size_t hidden_size,
                           size_t proj_size, bool bias);
 
+/* ur_cell_forward that also gives the cell's last gate at every step, (rows, hidden) in x's layout:
+ * of an LSTM the output gate o. UR_UNSUPPORTED for other cells. */
+ur_rnn_out ur_cell_with_gate(ur_tape *tape, const ur_cell_layer *layer, ur_seq *x, ur_state initial,
+                             ur_seq **o);
+
 /* A forward pass with what it takes from the layer and its parameters; rows, inputs, states and
  * outputs are still to be filled in. */
 ur_cpu_recurrent ur_cell_operation(const ur_params *params, const ur_cell_layer *layer);

@@ -5,6 +5,7 @@ import os
 
 import layers
 import list_files
+import next_words
 import optimizers
 import rnn
 import translator
@@ -18,6 +19,7 @@ def main():
     optimizers.main()
     rnn.main()
     translator.main()
+    next_words.main()
     list_files.main()
 
 
