@@ -71,8 +71,12 @@ static void measure(ur_tape *tape, const ur_model *model, const void *data, size
     }
 }
 
-static const ur_model_class parity_class = {"parity",   NULL, count_examples, count_bits,
-                                            count_bits, loss, measure};
+static const ur_model_class parity_class = {.kind = "parity",
+                                            .examples = count_examples,
+                                            .length = count_bits,
+                                            .positions = count_bits,
+                                            .loss = loss,
+                                            .measure = measure};
 
 int main(void)
 {

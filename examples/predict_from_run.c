@@ -14,7 +14,7 @@ static void make_run(ur_context *context, const char *folder)
     settings.train = ur_train_defaults();
     settings.train.epochs = 2;
     settings.train.lr = 1e-2;
-    check(ur_run_create(context, folder, &settings, &config, &run, &err), err.text);
+    check(ur_run_create(context, folder, &settings, "seq2seq", &config, &run, &err), err.text);
     check(ur_run_train(run, NULL, &err), err.text);
     ur_run_free(run);
 }

@@ -32,7 +32,7 @@ int main(void)
     settings.train.batch = 100;
     settings.train.epochs = 2;
     settings.train.lr = 1e-2;
-    check(ur_run_create(context, folder, &settings, &config, &run, &err), err.text);
+    check(ur_run_create(context, folder, &settings, "seq2seq", &config, &run, &err), err.text);
     const ur_run_hooks stopping = {.user = &steps, .on_evaluation = say, .should_stop = stop_soon};
     const ur_status status = ur_run_train(run, &stopping, &err);
     check(status == UR_INTERRUPTED ? UR_OK : UR_INVALID, "was not stopped");

@@ -14,15 +14,17 @@ extern "C" {
 
 /* What an evaluation adds up over examples. */
 typedef struct ur_measure {
-    double loss;      /* sum over positions of -log probability, natural logarithm */
-    size_t positions; /* that the loss counts */
-    size_t examples;
+    double loss;         /* sum over positions of -log probability, natural logarithm */
+    size_t positions;    /* that the loss counts */
+    size_t examples;     /* answers, texts, or the tokens that a tagger labels */
     size_t right;        /* examples that the model gets wholly right on its own */
-    size_t forced_right; /* ... when every earlier symbol is given (teacher forcing) */
+    size_t forced_right; /* positions that are right when every earlier symbol is given */
+    double f1;           /* mean over the labels of each one's F1; where there are labels */
 } ur_measure;
 
 /* Parameters plus what a trainer has to know. Data is whatever the model learns from (ur_pairs
- * for seq2seq), behind a pointer that only the model looks behind. */
+ * for seq2seq), behind a pointer that only the model looks behind. What batches hand on to later
+ * ones lives in the data, so that many may use one model. */
 typedef struct ur_model ur_model;
 
 typedef struct ur_model_class {
@@ -39,6 +41,21 @@ typedef struct ur_model_class {
     /* Adds what an evaluation of some examples gives; uses an inference tape. */
     void (*measure)(ur_tape *tape, const ur_model *model, const void *data, size_t count,
                     const size_t *which, ur_measure *sum);
+
+    /* The rest may be NULL. */
+
+    /* Prepares epoch `epoch` (from 0), as the seed decides: how many examples it has, at least one.
+     * They are then taken in the order 0, 1, 2 ..., `batch` at a time; those of one batch must not
+     * depend on each other. NULL: all examples, shuffled every epoch. */
+    size_t (*start_epoch)(ur_model *model, void *data, uint64_t seed, uint64_t epoch);
+    /* State that `loss` hands on from batch to batch: `count` floats, always as many. Checkpoints
+     * save it; it is put back after start_epoch where training goes on inside an epoch, before it
+     * where an epoch is to begin. A step that failed leaves it undefined. */
+    float *(*carried)(ur_model *model, void *data, size_t *count);
+    /* An evaluation that is not a sum over examples: a text read from start to end. NULL: shards
+     * of `measure`. */
+    ur_status (*evaluate)(ur_context *context, const ur_model *model, const void *data,
+                          ur_measure *out, ur_err *err);
 } ur_model_class;
 
 struct ur_model {

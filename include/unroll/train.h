@@ -54,14 +54,20 @@ typedef struct ur_step {
     size_t epoch;          /* counted from 1 */
     size_t batch, batches; /* of this epoch, batch counted from 1 */
     size_t examples;       /* in this batch */
+    size_t positions;      /* that the loss counts, of this batch */
     double loss;           /* mean over the batch's positions */
     double gradient_norm;  /* global, before clipping */
     bool epoch_ended;
     double epoch_loss; /* unweighted mean of the batches' losses of this epoch so far */
+    /* Of this epoch so far: sums over positions, so that perplexity is exp(epoch_nll /
+     * epoch_positions), each batch before its update. */
+    double epoch_nll;
+    size_t epoch_positions;
 } ur_step;
 
-/* The model and the data stay the caller's and must outlive the trainer. */
-ur_status ur_trainer_new(ur_context *context, ur_model *model, const void *data,
+/* The model and the data stay the caller's and must outlive the trainer. A model class with
+ * start_epoch or carried changes the data, which is then this trainer's alone. */
+ur_status ur_trainer_new(ur_context *context, ur_model *model, void *data,
                          const ur_train_options *options, ur_trainer **out, ur_err *err);
 void ur_trainer_free(ur_trainer *trainer);
 
@@ -72,7 +78,7 @@ bool ur_trainer_finished(const ur_trainer *trainer);
  * names the parameter; the model is then as before the step. */
 ur_status ur_trainer_step(ur_trainer *trainer, ur_step *report, ur_err *err);
 
-/* Adds up the model's measure over all examples. */
+/* Adds up the model's measure over all examples, or the model's own evaluation. */
 ur_status ur_evaluate(ur_context *context, const ur_model *model, const void *data, ur_measure *out,
                       ur_err *err);
 
@@ -94,15 +100,17 @@ typedef struct ur_run_settings {
     const char *data;        /* file, or builtin:dates, builtin:additions */
     const char *valid;       /* file; NULL: a builtin's validation split, else nothing */
     size_t size, valid_size; /* of built-in data; 0: 45,000 and 5,000 */
-    bool strip;
+    bool strip;              /* of pairs */
     ur_train_options train;
 } ur_run_settings;
 
-/* Starts a new run: reads the data, builds and initialises the model (config's vocabulary and all
- * of its format but the orders are found out from the data), makes the folder and writes what is
- * known so far. UR_INVALID when the folder already holds a run; UR_IO when it cannot be written. */
+/* Starts a new run: reads the data, builds and initialises the model, makes the folder and writes
+ * what is known so far. kind: what is trained, as ur_run_kind names it; config: that kind's.
+ *     "seq2seq"  ur_seq2seq_config: its vocabulary and all of its format but the orders are found
+ *                out from the data
+ * UR_INVALID: an unknown kind, or the folder already holds a run; UR_IO: it cannot be written. */
 ur_status ur_run_create(ur_context *context, const char *folder, const ur_run_settings *settings,
-                        const ur_seq2seq_config *config, ur_run **out, ur_err *err);
+                        const char *kind, const void *config, ur_run **out, ur_err *err);
 
 /* Opens a trained model: a run's folder, its model.safetensors, or a checkpoint. */
 ur_status ur_run_open(ur_context *context, const char *path, ur_run **out, ur_err *err);
@@ -115,38 +123,55 @@ ur_status ur_run_resume(ur_context *context, const char *folder, size_t epochs, 
 
 void ur_run_free(ur_run *run);
 
+const char *ur_run_kind(const ur_run *run); /* "seq2seq" */
 ur_model *ur_run_model(ur_run *run);
 const ur_vocabulary *ur_run_vocabulary(const ur_run *run);
+/* The vocabulary of the labels that a tagger or classifier gives; NULL for other kinds. */
+const ur_vocabulary *ur_run_labels(const ur_run *run);
 const ur_run_settings *ur_run_settings_of(const ur_run *run);
 const char *ur_run_folder(const ur_run *run); /* NULL when a single file was opened */
 /* config.json's text. */
 const char *ur_run_config_text(const ur_run *run);
-/* The data that a created or resumed run trains on and validates with; valid may be NULL. */
-const ur_pairs *ur_run_train_pairs(const ur_run *run);
-const ur_pairs *ur_run_valid_pairs(const ur_run *run);
+/* The data that a created or resumed run trains on and validates with, of the type that the kind's
+ * model learns from (seq2seq: ur_pairs). NULL: there is none. */
+void *ur_run_train_data(const ur_run *run);
+void *ur_run_valid_data(const ur_run *run);
 
-/* One evaluation, as metrics.jsonl has it. */
+/* One evaluation, as metrics.jsonl has it. A figure that the kind of model does not have, or that
+ * asks for validation data where there is none, is NaN. */
 typedef struct ur_metrics {
     size_t epoch, step;
-    double train_loss; /* mean of the epoch's batches */
     bool has_valid;
+    double train_loss;             /* mean of the epoch's batches */
+    double train_perplexity;       /* exp of the mean over the epoch's positions */
     double valid_loss;             /* mean over positions */
-    double valid_accuracy;         /* whole answers, free-running */
-    double valid_forced_accuracy;  /* whole answers, teacher-forced */
+    double valid_perplexity;       /* its exp */
+    double valid_accuracy;         /* whole answers, free-running; or labels that are right */
+    double valid_forced_accuracy;  /* symbols that are right after the right ones */
+    double valid_f1;               /* mean over the labels */
     double seconds, train_seconds; /* since the start of training; without evaluation */
     double sequences_per_second;   /* of this epoch's training */
+    double tokens_per_second;
 } ur_metrics;
+
+/* The names of the figures that a run's kind has, in the order of metrics.jsonl, ended by NULL;
+ * and one of them by its name, NaN when there is none of that name. */
+const char *const *ur_run_figures(const ur_run *run);
+double ur_metrics_figure(const ur_metrics *metrics, const char *name);
 
 /* What the caller of ur_run_train wants to hear; any may be NULL. */
 typedef struct ur_run_hooks {
     void *user;
-    /* After every step. seconds_left: an estimate, evaluation included. */
-    void (*on_step)(void *user, const ur_step *step, double sequences_per_second,
-                    double seconds_left);
+    /* After every step. per_second: of this epoch, what ur_run_unit counts. seconds_left: an
+     * estimate, evaluation included. */
+    void (*on_step)(void *user, const ur_step *step, double per_second, double seconds_left);
     void (*on_evaluation)(void *user, const ur_metrics *metrics);
     /* Asked after every step: true finishes the step, saves and returns UR_INTERRUPTED. */
     bool (*should_stop)(void *user);
 } ur_run_hooks;
+
+/* What the speed of a run's training is told in: "sequences" or "tokens". */
+const char *ur_run_unit(const ur_run *run);
 
 /* Trains to the end: an evaluation, a line in the logs, model.safetensors and a checkpoint after
  * every epoch (and when max_steps or an interruption ends it inside one). UR_DIVERGED keeps the
@@ -160,7 +185,7 @@ void ur_metrics_free(ur_context *context, ur_metrics *metrics);
 
 /* ---- using a trained run ------------------------------------------------------------------ */
 
-/* Evaluates on a file or built-in data (source as in ur_pairs_open). */
+/* Evaluates on a file or, for pairs, built-in data (source as in ur_pairs_open). */
 ur_status ur_run_evaluate(ur_run *run, const ur_pair_source *source, ur_measure *out, ur_err *err);
 
 /* An answer as text, with what stands behind it. Valid until the next ur_run_answer on this run. */
@@ -177,8 +202,8 @@ typedef struct ur_text_answer {
 
 /* Answers questions given as UTF-8 texts, many at a time sharing the threads; out has room for
  * `count`. A question that cannot be encoded is UR_BAD_FILE and its index goes to *bad (may be
- * NULL). UR_UNSUPPORTED for a model trained with UR_ANSWER_WITH_START: its first input would be
- * the answer's last symbol. */
+ * NULL). UR_UNSUPPORTED for another kind than seq2seq, and for a model trained with
+ * UR_ANSWER_WITH_START: its first input would be the answer's last symbol. */
 ur_status ur_run_answer(ur_run *run, size_t count, const char *const *questions,
                         ur_text_answer *out, size_t *bad, ur_err *err);
 

@@ -24,12 +24,11 @@ static double share(size_t part, size_t whole)
 static void print_measure(const ur_measure *m, bool json)
 {
     double loss = m->positions ? m->loss / (double)m->positions : 0;
-    double accuracy = share(m->right, m->examples), forced = share(m->forced_right, m->examples);
+    double accuracy = share(m->right, m->examples), forced = share(m->forced_right, m->positions);
     if (!json) {
         char text[GROUPED];
         printf("accuracy         %8.4f %%   whole answers, free-running\n", 100 * accuracy);
-        printf("teacher-forced   %8.4f %%   whole answers, each symbol after the right ones\n",
-               100 * forced);
+        printf("teacher-forced   %8.4f %%   symbols, each after the right ones\n", 100 * forced);
         printf("loss             %8.6f     mean over symbols\n", loss);
         printf("pairs            %8s\n", grouped(m->examples, text));
         return;
@@ -87,13 +86,14 @@ const verb eval_verb = {
     .name = "eval",
     .summary = "measure how often a model is right",
     .usage = usage,
-    .purpose = "Asks a trained model every question of a file and counts the answers that are "
-               "right in every character, once when the model goes on from what it wrote itself, "
-               "once when each character follows the right ones. RUN is a run's folder, or a "
-               "model.safetensors or checkpoint from one.",
+    .purpose =
+        "Asks a trained model every question of a file and counts the answers that are "
+        "right in every character when the model goes on from what it wrote itself, and the "
+        "characters that are right when each follows the right ones. RUN is a run's folder, or a "
+        "model.safetensors or checkpoint from one.",
     .example = "  $ unroll eval runs/dates --data builtin:dates\n"
                "  accuracy          99.9600 %   whole answers, free-running\n"
-               "  teacher-forced    99.9800 %   whole answers, each symbol after the right ones\n"
+               "  teacher-forced    99.9960 %   symbols, each after the right ones\n"
                "  loss             0.000123     mean over symbols\n"
                "  pairs               5,000\n",
     .see_also = "unroll help train, unroll help predict",

@@ -64,9 +64,9 @@ static int print_sample(ur_tape *tape, ur_run *run, const ur_pairs *pairs, size_
 
 int print_samples(ur_context *context, ur_run *run, size_t count)
 {
-    const ur_pairs *pairs = ur_run_valid_pairs(run);
+    const ur_pairs *pairs = ur_run_valid_data(run);
     if (!pairs)
-        pairs = ur_run_train_pairs(run);
+        pairs = ur_run_train_data(run);
     size_t all = ur_pairs_count(pairs);
     ur_tape *tape;
     ur_err err;

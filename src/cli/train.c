@@ -205,7 +205,7 @@ static ur_status create(ur_context *context, const settings *s, ur_run **run, ur
     how.train.clip = s->clip;
     how.train.seed = s->seed;
     const ur_seq2seq_config config = model_of(s);
-    return ur_run_create(context, s->out, &how, &config, run, err);
+    return ur_run_create(context, s->out, &how, "seq2seq", &config, run, err);
 }
 
 static ur_status open_run(ur_context *context, const settings *s, ur_run **run, ur_err *err)
@@ -219,10 +219,10 @@ static ur_status open_run(ur_context *context, const settings *s, ur_run **run, 
 static void say_start(ur_context *context, ur_run *run)
 {
     char pairs[GROUPED], valid[GROUPED], weights[GROUPED];
-    const ur_pairs *validation = ur_run_valid_pairs(run);
+    const ur_pairs *validation = ur_run_valid_data(run);
     int threads = ur_context_threads(context);
     fprintf(stderr, "%s pairs to learn, %s to validate; %zu symbols, %s weights; %s, %d thread%s\n",
-            grouped(ur_pairs_count(ur_run_train_pairs(run)), pairs),
+            grouped(ur_pairs_count(ur_run_train_data(run)), pairs),
             grouped(validation ? ur_pairs_count(validation) : 0, valid),
             ur_vocabulary_size(ur_run_vocabulary(run)),
             grouped(ur_params_weights(ur_run_model(run)->params), weights), ur_context_isa(context),

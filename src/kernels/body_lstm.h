@@ -44,6 +44,9 @@ lstm_cell_back_units(const ur_lstm_cell_back *s, size_t r, size_t u, const bool 
     const vf f = LOAD(gate + hidden);
     const vf g = LOAD(gate + 2 * hidden);
     const vf o = LOAD(gate + 3 * hidden);
+    for (size_t j = 0; j < 4; j++) /* two rows on: saved long ago, they are no longer near */
+        __builtin_prefetch(gate + 2 * s->gates_row + j * hidden, 1);
+    __builtin_prefetch(s->c_prev + at + 2 * hidden);
     const vf tanh_c = v_tanh(LOAD(s->c + at));
     vf dh = LOAD(s->dh + at);
     if (s->dy)

@@ -185,7 +185,7 @@ static int32_t argmax(const float *x, size_t n)
     return (int32_t)best;
 }
 
-/* Loss, and how many answers are right at every position when earlier symbols are given. */
+/* Loss, and how many symbols are right when all earlier ones are given. */
 static void measure_forced(ur_tape *t, const ur_seq *logits, const ur_seq *targets, ur_measure *sum)
 {
     const size_t classes = logits->values->dim[1];
@@ -193,15 +193,13 @@ static void measure_forced(ur_tape *t, const ur_seq *logits, const ur_seq *targe
     const float *x = ur_floats(logits->values);
     const int32_t *target = ur_ints(targets->values);
     for (size_t b = 0; b < l->batch; b++) {
-        bool right = true;
         for (size_t s = 0; s < l->length[b]; s++) {
             const size_t r = ur_row(l, b, s);
             const float *row = x + r * classes;
             sum->loss += (double)t->cpu.kernels->cross_entropy(classes, row, target[r], NULL);
-            right = right && argmax(row, classes) == target[r];
+            sum->forced_right += argmax(row, classes) == target[r];
         }
         sum->positions += l->length[b];
-        sum->forced_right += right;
     }
 }
 

@@ -151,6 +151,9 @@ ur_status ur_run_answer(ur_run *run, size_t count, const char *const *questions,
 {
     const size_t threads = (size_t)ur_context_threads(run->context);
     ur_run_forget_answers(run);
+    if (strcmp(ur_run_kind(run), "seq2seq") != 0)
+        return ur_fail(err, UR_UNSUPPORTED, "this model is a %s, which answers no questions",
+                       ur_run_kind(run));
     answering a = {.run = run, .count = count, .out = out};
     a.questions = ur_alloc_zero(run->a, count, sizeof *a.questions);
     a.blocks = ur_alloc_zero(run->a, count, sizeof *a.blocks);

@@ -16,15 +16,33 @@
 #include "base/status.h"
 #include "unroll/io.h"
 #include "text/vocabulary.h"
-#include "train/config.h"
+#include "train/task.h"
 #include "train/weights.h"
 
-enum { STATE_VERSION = 1, STATE_WORDS = 10 };
 enum { KEPT_CHECKPOINTS = 2 };
 
 #define STATE_NAME UR_CHECKPOINT_PREFIX "state"
 #define MOMENT1_NAME UR_CHECKPOINT_PREFIX "moment1"
 #define MOMENT2_NAME UR_CHECKPOINT_PREFIX "moment2"
+#define CARRIED_NAME UR_CHECKPOINT_PREFIX "carried"
+
+/* The words of the state. Version 1 ended before EPOCH_NLL. */
+enum {
+    VERSION,
+    STEP,
+    EPOCH,
+    BATCH,
+    LOSS_SUM,
+    SECONDS,
+    TRAIN_SECONDS,
+    EXAMPLES,
+    FINGERPRINT,
+    ZERO,
+    EPOCH_NLL,
+    EPOCH_POSITIONS,
+    STATE_WORDS
+};
+enum { STATE_VERSION = 2, OLD_WORDS = EPOCH_NLL };
 
 static uint64_t bits_of(double x)
 {
@@ -51,19 +69,24 @@ char *ur_checkpoint_path(const ur_allocator *a, const char *folder, uint64_t ste
 static ur_status write_weights(ur_run *run, const char *path, const ur_st_tensor *more,
                                size_t n_more, ur_err *err)
 {
-    char *config, *vocabulary = NULL;
+    char *config, *vocabulary = NULL, *labels = NULL;
     size_t size;
-    ur_status status =
-        ur_config_print(run->a, ur_seq2seq_config_of(run->model), NULL, &config, err);
+    ur_status status = ur_config_print(run->a, run->task, run->config, NULL, &config, err);
     if (status == UR_OK)
         status = ur_vocabulary_print(run->vocabulary, &vocabulary, &size, err);
+    if (status == UR_OK && run->labels)
+        status = ur_vocabulary_print(run->labels, &labels, &size, err);
     if (status == UR_OK) {
-        const ur_st_pair metadata[] = {
-            {"format", "pt"}, {"unroll.config", config}, {"unroll.vocabulary", vocabulary}};
-        status = ur_weights_write(run->a, run->model->params, path, more, n_more, metadata, 3, err);
+        const ur_st_pair metadata[] = {{"format", "pt"},
+                                       {"unroll.config", config},
+                                       {"unroll.vocabulary", vocabulary},
+                                       {"unroll.labels", labels}};
+        status = ur_weights_write(run->a, run->model->params, path, more, n_more, metadata,
+                                  labels ? 4 : 3, err);
     }
     ur_free(run->a, config);
     ur_free(run->a, vocabulary);
+    ur_free(run->a, labels);
     return status;
 }
 
@@ -127,62 +150,115 @@ static void remove_old(const ur_run *run, uint64_t newest)
 
 /* ---- saving and loading ------------------------------------------------------------------- */
 
+/* What the model's batches hand on; none: NULL. */
+static float *carried(const ur_run *run, size_t *count)
+{
+    *count = 0;
+    const ur_model_class *class_of = run->model->class_of;
+    return class_of->carried ? class_of->carried(run->model, run->train, count) : NULL;
+}
+
+/* How many examples the data has, whichever epoch it is. */
+static uint64_t examples(const ur_run *run)
+{
+    return run->model->class_of->examples(run->model, run->train);
+}
+
 ur_status ur_run_save_checkpoint(ur_run *run, ur_err *err)
 {
     const ur_trainer *t = run->trainer;
-    const uint64_t state[STATE_WORDS] = {STATE_VERSION,
-                                         t->progress.step,
-                                         t->progress.epoch,
-                                         t->progress.batch,
-                                         bits_of(t->progress.loss_sum),
-                                         bits_of(run->seconds),
-                                         bits_of(run->train_seconds),
-                                         t->examples,
-                                         ur_pairs_fingerprint(run->train),
-                                         0};
+    const ur_progress *p = &t->progress;
+    const uint64_t state[STATE_WORDS] = {[VERSION] = STATE_VERSION,
+                                         [STEP] = p->step,
+                                         [EPOCH] = p->epoch,
+                                         [BATCH] = p->batch,
+                                         [LOSS_SUM] = bits_of(p->loss_sum),
+                                         [SECONDS] = bits_of(run->seconds),
+                                         [TRAIN_SECONDS] = bits_of(run->train_seconds),
+                                         [EXAMPLES] = examples(run),
+                                         [FINGERPRINT] = run->task->fingerprint(run->train),
+                                         [EPOCH_NLL] = bits_of(p->nll_sum),
+                                         [EPOCH_POSITIONS] = p->positions};
     const size_t words = STATE_WORDS, size = ur_params_size(run->model->params);
-    ur_st_tensor more[3];
-    size_t n = 0;
+    size_t count, n = 0;
+    const float *carry = carried(run, &count);
+    ur_st_tensor more[4];
     more[n++] = (ur_st_tensor){STATE_NAME, UR_ST_U64, 1, &words, state};
     if (t->moment1)
         more[n++] = (ur_st_tensor){MOMENT1_NAME, UR_ST_F32, 1, &size, t->moment1};
     if (t->moment2)
         more[n++] = (ur_st_tensor){MOMENT2_NAME, UR_ST_F32, 1, &size, t->moment2};
-    char *path = ur_checkpoint_path(run->a, run->folder, t->progress.step);
+    if (carry)
+        more[n++] = (ur_st_tensor){CARRIED_NAME, UR_ST_F32, 1, &count, carry};
+    char *path = ur_checkpoint_path(run->a, run->folder, p->step);
     if (!path)
         return ur_no_memory(err, strlen(run->folder) + 64);
     const ur_status status = write_weights(run, path, more, n, err);
     ur_free(run->a, path);
     if (status == UR_OK)
-        remove_old(run, t->progress.step);
+        remove_old(run, p->step);
     return status;
 }
 
-static ur_status read_state(ur_run *run, ur_st *st, const char *path, ur_err *err)
+/* The words of the state, those that an old version did not have zero. */
+static ur_status read_words(ur_st *st, const char *path, uint64_t s[STATE_WORDS], ur_err *err)
 {
-    uint64_t s[STATE_WORDS] = {0};
-    ur_trainer *t = run->trainer;
     const ur_st_info *info = ur_st_find(st, STATE_NAME);
-    if (!info || info->dtype != UR_ST_U64 || info->count != STATE_WORDS)
+    if (!info || info->dtype != UR_ST_U64 ||
+        (info->count != STATE_WORDS && info->count != OLD_WORDS))
         return ur_fail(err, UR_BAD_FILE, "%s: no checkpoint, %s with %d words is missing", path,
                        STATE_NAME, STATE_WORDS);
     const ur_status status = ur_st_read_u64(st, ur_st_index(st, STATE_NAME), s, err);
     if (status != UR_OK)
         return status;
-    if (s[0] != STATE_VERSION)
+    if (s[VERSION] != (info->count == OLD_WORDS ? 1 : STATE_VERSION))
         return ur_fail(err, UR_BAD_FILE, "%s: a checkpoint of version %llu, %d expected", path,
-                       (unsigned long long)s[0], STATE_VERSION);
-    if (s[7] != t->examples || s[8] != ur_pairs_fingerprint(run->train))
+                       (unsigned long long)s[VERSION], STATE_VERSION);
+    return UR_OK;
+}
+
+/* Where training stood; inside an epoch, this makes the epoch ready. */
+static ur_status read_state(ur_run *run, ur_st *st, const char *path, ur_err *err)
+{
+    uint64_t s[STATE_WORDS] = {0};
+    ur_trainer *t = run->trainer;
+    ur_status status = read_words(st, path, s, err);
+    if (status != UR_OK)
+        return status;
+    if (s[EXAMPLES] != examples(run) || s[FINGERPRINT] != run->task->fingerprint(run->train))
         return ur_fail(err, UR_BAD_FILE,
                        "%s is not the data this run began with, training cannot go on from %s",
                        run->settings.data, path);
-    if (s[3] >= t->batches)
-        return ur_fail(err, UR_BAD_FILE, "%s: batch %llu of an epoch of %zu", path,
-                       (unsigned long long)s[3], t->batches);
-    t->progress = (ur_progress){s[1], s[2], s[3], double_of(s[4])};
-    run->seconds = double_of(s[5]);
-    run->train_seconds = double_of(s[6]);
-    return UR_OK;
+    t->progress = (ur_progress){.step = s[STEP],
+                                .epoch = s[EPOCH],
+                                .batch = s[BATCH],
+                                .loss_sum = double_of(s[LOSS_SUM]),
+                                .nll_sum = double_of(s[EPOCH_NLL]),
+                                .positions = s[EPOCH_POSITIONS]};
+    run->seconds = double_of(s[SECONDS]);
+    run->train_seconds = double_of(s[TRAIN_SECONDS]);
+    if (s[BATCH] > 0)
+        status = ur_trainer_prepare(t, err);
+    if (status == UR_OK && s[BATCH] > 0 && s[BATCH] >= t->batches)
+        status = ur_fail(err, UR_BAD_FILE, "%s: batch %llu of an epoch of %zu", path,
+                         (unsigned long long)s[BATCH], t->batches);
+    return status;
+}
+
+static ur_status read_tensors(ur_run *run, ur_st *st, const char *path, ur_err *err)
+{
+    ur_trainer *t = run->trainer;
+    const size_t size = ur_params_size(run->model->params);
+    size_t count;
+    float *carry = carried(run, &count);
+    ur_status status = ur_weights_read(run->model->params, st, path, "", err);
+    if (status == UR_OK && t->moment1)
+        status = ur_st_load_floats(st, MOMENT1_NAME, 1, &size, t->moment1, err);
+    if (status == UR_OK && t->moment2)
+        status = ur_st_load_floats(st, MOMENT2_NAME, 1, &size, t->moment2, err);
+    if (status == UR_OK && carry)
+        status = ur_st_load_floats(st, CARRIED_NAME, 1, &count, carry, err);
+    return status;
 }
 
 ur_status ur_run_load_checkpoint(ur_run *run, ur_err *err)
@@ -198,17 +274,11 @@ ur_status ur_run_load_checkpoint(ur_run *run, ur_err *err)
     if (!path)
         return ur_no_memory(err, strlen(run->folder) + 64);
     ur_st *st;
-    ur_trainer *t = run->trainer;
-    const size_t size = ur_params_size(run->model->params);
     status = ur_st_open(run->a, path, &st, err);
     if (status == UR_OK) {
         status = read_state(run, st, path, err);
         if (status == UR_OK)
-            status = ur_weights_read(run->model->params, st, path, "", err);
-        if (status == UR_OK && t->moment1)
-            status = ur_st_load_floats(st, MOMENT1_NAME, 1, &size, t->moment1, err);
-        if (status == UR_OK && t->moment2)
-            status = ur_st_load_floats(st, MOMENT2_NAME, 1, &size, t->moment2, err);
+            status = read_tensors(run, st, path, err);
         ur_st_close(st);
     }
     ur_free(run->a, path);

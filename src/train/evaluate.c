@@ -92,6 +92,8 @@ ur_status ur_evaluate(ur_context *context, const ur_model *model, const void *da
                       ur_err *err)
 {
     *out = (ur_measure){0};
+    if (model->class_of->evaluate)
+        return model->class_of->evaluate(context, model, data, out, err);
     evaluation e = {.model = model, .data = data};
     e.examples = model->class_of->examples(model, data);
     const size_t shards = (e.examples + UR_SHARD_ROWS - 1) / UR_SHARD_ROWS;

@@ -2,8 +2,10 @@
  *
  * metrics.jsonl is rewritten whole, atomically, at every evaluation: it is small, and so it never
  * ends in half a line nor tells of steps that a resumed run takes again. */
-#include "train/run.h"
+#include "train/task.h"
 
+#include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,29 +15,69 @@
 #include "base/status.h"
 #include "io/json.h"
 
-static ur_status metrics_line(const ur_allocator *a, const ur_metrics *m, ur_replace *file,
-                              ur_err *err)
+/* ---- figures ------------------------------------------------------------------------------ */
+
+/* One figure: a member of ur_metrics, and how train.log says it. */
+typedef struct figure {
+    const char *name;
+    size_t offset;
+    const char *said; /* NULL: not said */
+    double scale;
+} figure;
+
+#define FIGURE(name, said, scale)                                                                  \
+    {                                                                                              \
+#name, offsetof(ur_metrics, name), said, scale                                             \
+    }
+static const figure figures[] = {
+    FIGURE(train_loss, "loss %.5f", 1),
+    FIGURE(train_perplexity, "perplexity %.4f", 1),
+    FIGURE(valid_loss, "valid loss %.5f", 1),
+    FIGURE(valid_perplexity, "valid perplexity %.4f", 1),
+    FIGURE(valid_accuracy, "accuracy %.2f %%", 100),
+    FIGURE(valid_forced_accuracy, "teacher-forced %.2f %%", 100),
+    FIGURE(valid_f1, "F1 %.4f", 1),
+    FIGURE(seconds, NULL, 1),
+    FIGURE(train_seconds, NULL, 1),
+    FIGURE(sequences_per_second, "%.0f sequences/s", 1),
+    FIGURE(tokens_per_second, "%.0f tokens/s", 1),
+};
+
+static const figure *find_figure(const char *name)
+{
+    for (size_t i = 0; i < UR_COUNT(figures); i++)
+        if (strcmp(figures[i].name, name) == 0)
+            return &figures[i];
+    return NULL;
+}
+
+double ur_metrics_figure(const ur_metrics *m, const char *name)
+{
+    const figure *f = find_figure(name);
+    double value = (double)NAN;
+    if (f)
+        memcpy(&value, (const char *)m + f->offset, sizeof value);
+    return value;
+}
+
+const char *const *ur_run_figures(const ur_run *run)
+{
+    return run->task->figures;
+}
+
+/* ---- writing ------------------------------------------------------------------------------ */
+
+static ur_status metrics_line(const ur_run *run, const ur_metrics *m, ur_replace *file, ur_err *err)
 {
     ur_json_writer *w;
-    ur_status status = ur_json_writer_new(a, 0, &w, err);
+    ur_status status = ur_json_writer_new(run->a, 0, &w, err);
     if (status != UR_OK)
         return status;
     ur_json_open_object(w, NULL);
     ur_json_put_int(w, "epoch", (int64_t)m->epoch);
     ur_json_put_int(w, "step", (int64_t)m->step);
-    ur_json_put_real(w, "train_loss", m->train_loss);
-    if (m->has_valid) {
-        ur_json_put_real(w, "valid_loss", m->valid_loss);
-        ur_json_put_real(w, "valid_accuracy", m->valid_accuracy);
-        ur_json_put_real(w, "valid_forced_accuracy", m->valid_forced_accuracy);
-    } else {
-        ur_json_put_null(w, "valid_loss");
-        ur_json_put_null(w, "valid_accuracy");
-        ur_json_put_null(w, "valid_forced_accuracy");
-    }
-    ur_json_put_real(w, "seconds", m->seconds);
-    ur_json_put_real(w, "train_seconds", m->train_seconds);
-    ur_json_put_real(w, "sequences_per_second", m->sequences_per_second);
+    for (const char *const *name = run->task->figures; *name; name++)
+        ur_json_put_real(w, *name, ur_metrics_figure(m, *name)); /* NaN as null */
     ur_json_close_object(w);
     size_t size;
     const char *text = ur_json_text(w, &size, err);
@@ -53,23 +95,28 @@ static ur_status write_all(ur_run *run, const char *path, ur_err *err)
     if (status != UR_OK)
         return status;
     for (size_t i = 0; i < run->metrics_count && status == UR_OK; i++)
-        status = metrics_line(run->a, &run->metrics[i], file, err);
+        status = metrics_line(run, &run->metrics[i], file, err);
     if (status == UR_OK)
         return ur_replace_commit(file, err);
     ur_replace_abort(file);
     return status;
 }
 
-static ur_status log_line(const char *path, const ur_metrics *m, ur_err *err)
+static ur_status log_line(const ur_run *run, const char *path, const ur_metrics *m, ur_err *err)
 {
     FILE *log = fopen(path, "a");
     if (!log)
         return ur_fail(err, UR_IO, "%s: cannot be opened for writing", path);
-    fprintf(log, "epoch %zu  step %zu  loss %.5f", m->epoch, m->step, m->train_loss);
-    if (m->has_valid)
-        fprintf(log, "  valid loss %.5f  accuracy %.2f %%  teacher-forced %.2f %%", m->valid_loss,
-                100.0 * m->valid_accuracy, 100.0 * m->valid_forced_accuracy);
-    fprintf(log, "  %.0f sequences/s  %.1f s\n", m->sequences_per_second, m->seconds);
+    fprintf(log, "epoch %zu  step %zu", m->epoch, m->step);
+    for (const char *const *name = run->task->figures; *name; name++) {
+        const figure *f = find_figure(*name);
+        const double value = ur_metrics_figure(m, *name);
+        if (f && f->said && !isnan(value)) {
+            fputs("  ", log);
+            fprintf(log, f->said, f->scale * value);
+        }
+    }
+    fprintf(log, "  %.1f s\n", m->seconds);
     const bool bad = ferror(log) != 0;
     if (fclose(log) != 0 || bad)
         return ur_fail(err, UR_IO, "%s: writing failed", path);
@@ -88,7 +135,7 @@ ur_status ur_run_add_metrics(ur_run *run, const ur_metrics *metrics, ur_err *err
     if (status == UR_OK)
         status = write_all(run, path, err);
     if (status == UR_OK)
-        status = log_line(log, metrics, err);
+        status = log_line(run, log, metrics, err);
     ur_free(run->a, path);
     ur_free(run->a, log);
     return status;
@@ -99,28 +146,18 @@ ur_status ur_run_add_metrics(ur_run *run, const ur_metrics *metrics, ur_err *err
 static ur_status read_line(const ur_json_value *line, ur_metrics *m, ur_err *err)
 {
     int64_t epoch = 0, step = 0;
-    const double most = 1e300;
-    const ur_json_value valid = ur_json_member(line, "valid_accuracy");
     ur_status status = ur_json_get_int(line, "epoch", 0, INT64_MAX, &epoch, err);
     if (status == UR_OK)
         status = ur_json_get_int(line, "step", 0, INT64_MAX, &step, err);
-    const struct {
-        const char *key;
-        double *to;
-        bool of_valid;
-    } reals[] = {{"train_loss", &m->train_loss, false},
-                 {"valid_loss", &m->valid_loss, true},
-                 {"valid_accuracy", &m->valid_accuracy, true},
-                 {"valid_forced_accuracy", &m->valid_forced_accuracy, true},
-                 {"seconds", &m->seconds, false},
-                 {"train_seconds", &m->train_seconds, false},
-                 {"sequences_per_second", &m->sequences_per_second, false}};
-    *m = (ur_metrics){.epoch = (size_t)epoch,
-                      .step = (size_t)step,
-                      .has_valid = !ur_json_is_missing(&valid) && !ur_json_is_null(&valid)};
-    for (size_t i = 0; i < sizeof reals / sizeof *reals && status == UR_OK; i++)
-        if (!reals[i].of_valid || m->has_valid)
-            status = ur_json_get_real(line, reals[i].key, -most, most, reals[i].to, err);
+    *m = (ur_metrics){.epoch = (size_t)epoch, .step = (size_t)step};
+    for (size_t i = 0; i < UR_COUNT(figures) && status == UR_OK; i++) {
+        const ur_json_value member = ur_json_member(line, figures[i].name);
+        double value = (double)NAN;
+        if (!ur_json_is_missing(&member) && !ur_json_is_null(&member))
+            status = ur_json_real(&member, -1e300, 1e300, &value, err);
+        memcpy((char *)m + figures[i].offset, &value, sizeof value);
+    }
+    m->has_valid = !isnan(m->valid_loss);
     return status;
 }
 

@@ -125,7 +125,8 @@ ur_status ur_run_plot_curves(ur_context *context, size_t count, const char *cons
 
 ur_status ur_run_plot_attention(ur_run *run, const char *question, const char *path, ur_err *err)
 {
-    if (ur_seq2seq_config_of(run->model)->attention == UR_ATTENTION_NONE)
+    if (strcmp(ur_run_kind(run), "seq2seq") != 0 ||
+        ur_seq2seq_config_of(run->model)->attention == UR_ATTENTION_NONE)
         return ur_fail(err, UR_UNSUPPORTED, "this model has no attention to draw");
     ur_text_answer answer;
     const ur_status status = ur_run_answer(run, 1, &question, &answer, NULL, err);

@@ -1,4 +1,4 @@
-/* run.c - making, opening and resuming a run (train.h says what its folder holds). */
+/* run.c - making a run, and what it tells of itself (train.h says what its folder holds). */
 #include "train/run.h"
 
 #include <string.h>
@@ -7,12 +7,10 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/status.h"
-#include "unroll/io.h"
 #include "text/vocabulary.h"
-#include "train/config.h"
-#include "train/weights.h"
+#include "train/task.h"
 
-enum { MOST_CONFIG = 16 << 20, MOST_PATH = 4096 };
+enum { MOST_PATH = 4096 };
 
 char *ur_path_join(const ur_allocator *a, const char *folder, const char *name)
 {
@@ -26,7 +24,7 @@ char *ur_path_join(const ur_allocator *a, const char *folder, const char *name)
     return path;
 }
 
-static ur_status new_run(ur_context *context, const char *folder, ur_run **out, ur_err *err)
+ur_status ur_run_new(ur_context *context, const char *folder, ur_run **out, ur_err *err)
 {
     const ur_allocator *a = ur_context_allocator(context);
     ur_run *run = *out = ur_alloc_zero(a, 1, sizeof *run);
@@ -48,8 +46,12 @@ void ur_run_free(ur_run *run)
     ur_trainer_free(run->trainer);
     ur_model_free(run->model);
     ur_vocabulary_free(run->vocabulary);
-    ur_pairs_free(run->train);
-    ur_pairs_free(run->valid);
+    ur_vocabulary_free(run->labels);
+    if (run->task) {
+        run->task->free_data(run->train);
+        run->task->free_data(run->valid);
+    }
+    ur_free(a, run->config);
     ur_settings_free(a, &run->settings);
     ur_run_forget_answers(run);
     ur_free(a, run->metrics);
@@ -60,8 +62,9 @@ void ur_run_free(ur_run *run)
 
 /* ---- data --------------------------------------------------------------------------------- */
 
-static ur_pair_source source_of(const ur_run_settings *s, ur_split split)
+ur_pair_source ur_run_source(const ur_run *run, ur_split split)
 {
+    const ur_run_settings *s = &run->settings;
     const bool training = split == UR_SPLIT_TRAIN;
     return (ur_pair_source){.data = training || !s->valid ? s->data : s->valid,
                             .size = training ? s->size : s->valid_size,
@@ -69,31 +72,13 @@ static ur_pair_source source_of(const ur_run_settings *s, ur_split split)
                             .split = split};
 }
 
-static bool is_builtin(const char *data)
+ur_status ur_run_check_vocabulary(const ur_run *run, size_t vocabulary, ur_err *err)
 {
-    return strncmp(data, "builtin:", 8) == 0;
-}
-
-static ur_status open_valid(ur_run *run, ur_err *err)
-{
-    const ur_run_settings *s = &run->settings;
-    if (!s->valid && !is_builtin(s->data))
+    const size_t size = ur_vocabulary_size(run->vocabulary);
+    if (vocabulary == size)
         return UR_OK;
-    const ur_pair_source source = source_of(s, UR_SPLIT_VALID);
-    return ur_pairs_open(run->a, &source, &ur_seq2seq_config_of(run->model)->format,
-                         run->vocabulary, &run->valid, err);
-}
-
-uint64_t ur_pairs_fingerprint(const ur_pairs *pairs)
-{
-    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a over ids and lengths */
-    for (size_t i = 0; i < 2 * ur_pairs_count(pairs); i++) {
-        const ur_ids side = i % 2 ? ur_pairs_answer(pairs, i / 2) : ur_pairs_question(pairs, i / 2);
-        hash = (hash ^ side.length) * UINT64_C(0x100000001b3);
-        for (size_t j = 0; j < side.length; j++)
-            hash = (hash ^ (uint32_t)side.ids[j]) * UINT64_C(0x100000001b3);
-    }
-    return hash;
+    return ur_fail(err, UR_INVALID, "\"vocabulary_size\" is %zu, but the vocabulary has %zu",
+                   vocabulary, size);
 }
 
 /* ---- create ------------------------------------------------------------------------------- */
@@ -123,8 +108,7 @@ ur_status ur_run_save_config(ur_run *run, ur_err *err)
     char *text, *path = ur_path_join(run->a, run->folder, "config.json");
     if (!path)
         return ur_no_memory(err, MOST_PATH);
-    ur_status status =
-        ur_config_print(run->a, ur_seq2seq_config_of(run->model), &run->settings, &text, err);
+    ur_status status = ur_config_print(run->a, run->task, run->config, &run->settings, &text, err);
     if (status == UR_OK) {
         ur_free(run->a, run->config_text);
         run->config_text = text;
@@ -134,45 +118,48 @@ ur_status ur_run_save_config(ur_run *run, ur_err *err)
     return status;
 }
 
-static ur_status save_vocabulary(const ur_run *run, ur_err *err)
+static ur_status save_words(const ur_run *run, const ur_vocabulary *words, const char *name,
+                            ur_err *err)
 {
-    char *path = ur_path_join(run->a, run->folder, "vocab.txt");
+    char *path = ur_path_join(run->a, run->folder, name);
     if (!path)
         return ur_no_memory(err, MOST_PATH);
-    const ur_status status = ur_vocabulary_save(run->vocabulary, path, err);
+    const ur_status status = ur_vocabulary_save(words, path, err);
     ur_free(run->a, path);
     return status;
 }
 
-/* Data, vocabulary, model. */
-static ur_status build(ur_run *run, const ur_seq2seq_config *wanted, ur_err *err)
+static ur_status save_vocabulary(const ur_run *run, ur_err *err)
 {
-    ur_seq2seq_config config = *wanted;
-    const ur_pair_source source = source_of(&run->settings, UR_SPLIT_TRAIN);
-    ur_status status = ur_pairs_learn(run->a, &source, run->settings.strip, &run->train,
-                                      &run->vocabulary, &config.format, err);
-    if (status != UR_OK)
+    const ur_status status = save_words(run, run->vocabulary, "vocab.txt", err);
+    if (status != UR_OK || !run->labels)
         return status;
-    config.format.reverse_input = wanted->format.reverse_input;
-    config.format.answer_order = wanted->format.answer_order;
-    config.vocabulary = ur_vocabulary_size(run->vocabulary);
-    status = ur_seq2seq_new(run->context, &config, &run->model, err);
-    if (status != UR_OK)
-        return status;
-    ur_seq2seq_init(run->model, run->settings.train.seed);
-    return open_valid(run, err);
+    return save_words(run, run->labels, "labels.txt", err);
+}
+
+/* Data, vocabulary, model. */
+static ur_status build(ur_run *run, const char *kind, const void *config, ur_err *err)
+{
+    run->task = ur_task_find(kind);
+    if (!run->task)
+        return ur_fail(err, UR_INVALID, "unknown kind of model \"%s\"", kind);
+    run->config = ur_alloc(run->a, 1, run->task->config_size);
+    if (!run->config)
+        return ur_no_memory(err, run->task->config_size);
+    memcpy(run->config, config, run->task->config_size);
+    return run->task->create(run, err);
 }
 
 ur_status ur_run_create(ur_context *context, const char *folder, const ur_run_settings *settings,
-                        const ur_seq2seq_config *config, ur_run **out, ur_err *err)
+                        const char *kind, const void *config, ur_run **out, ur_err *err)
 {
     ur_run *run;
     *out = NULL;
-    ur_status status = new_run(context, folder, &run, err);
+    ur_status status = ur_run_new(context, folder, &run, err);
     if (status == UR_OK)
         status = ur_settings_copy(run->a, settings, &run->settings, err);
     if (status == UR_OK)
-        status = build(run, config, err);
+        status = build(run, kind, config, err);
     if (status == UR_OK)
         status = ur_trainer_new(context, run->model, run->train, &run->settings.train,
                                 &run->trainer, err);
@@ -192,154 +179,17 @@ ur_status ur_run_create(ur_context *context, const char *folder, const ur_run_se
     return UR_OK;
 }
 
-/* ---- open --------------------------------------------------------------------------------- */
-
-/* A configuration that asks for what cannot be is a bad file. */
-static ur_status blame(const char *name, ur_status status, ur_err *err)
-{
-    if (status != UR_INVALID)
-        return status;
-    const ur_err why = err ? *err : (ur_err){UR_INVALID, ""};
-    return ur_fail(err, UR_BAD_FILE, "%s: %s", name, why.text);
-}
-
-/* Builds the model that a configuration tells of; its parameters are still zero. */
-static ur_status rebuild(ur_run *run, const char *name, bool settings, ur_err *err)
-{
-    ur_seq2seq_config config;
-    ur_status status = ur_config_parse(run->a, name, run->config_text, strlen(run->config_text),
-                                       &config, settings ? &run->settings : NULL, err);
-    if (status == UR_OK && config.vocabulary != ur_vocabulary_size(run->vocabulary))
-        status =
-            ur_fail(err, UR_BAD_FILE, "%s: \"vocabulary_size\" is %zu, but the vocabulary has %zu",
-                    name, config.vocabulary, ur_vocabulary_size(run->vocabulary));
-    if (status == UR_OK)
-        status = ur_pair_format_check(&config.format, run->vocabulary, err);
-    if (status == UR_OK)
-        status = ur_seq2seq_new(run->context, &config, &run->model, err);
-    return blame(name, status, err);
-}
-
-/* config.json and vocab.txt of the run's folder. */
-static ur_status open_folder(ur_run *run, ur_err *err)
-{
-    size_t size;
-    char *config = ur_path_join(run->a, run->folder, "config.json");
-    char *vocabulary = ur_path_join(run->a, run->folder, "vocab.txt");
-    ur_status status = config && vocabulary ? UR_OK : ur_no_memory(err, MOST_PATH);
-    if (status == UR_OK)
-        status = ur_read_file(run->a, config, MOST_CONFIG, &run->config_text, &size, err);
-    if (status == UR_OK && strlen(run->config_text) != size)
-        status = ur_fail(err, UR_BAD_FILE, "%s: a zero byte in the text", config);
-    if (status == UR_OK)
-        status = ur_vocabulary_load(run->a, vocabulary, &run->vocabulary, err);
-    if (status == UR_OK)
-        status = rebuild(run, config, true, err);
-    ur_free(run->a, config);
-    ur_free(run->a, vocabulary);
-    return status;
-}
-
-/* What a single file carries in its metadata. */
-static ur_status open_single(ur_run *run, const char *path, ur_st *st, ur_err *err)
-{
-    const char *config = ur_st_metadata(st, "unroll.config");
-    const char *vocabulary = ur_st_metadata(st, "unroll.vocabulary");
-    if (!config || !vocabulary)
-        return ur_fail(err, UR_BAD_FILE,
-                       "%s holds weights but no configuration and vocabulary of a model: open the "
-                       "run's folder instead",
-                       path);
-    run->config_text = ur_strdup(run->a, config);
-    if (!run->config_text)
-        return ur_no_memory(err, strlen(config) + 1);
-    const ur_status status =
-        ur_vocabulary_parse(run->a, path, vocabulary, strlen(vocabulary), &run->vocabulary, err);
-    return status == UR_OK ? rebuild(run, path, false, err) : status;
-}
-
-static ur_status load_weights(ur_run *run, const char *path, bool single, ur_err *err)
-{
-    ur_st *st;
-    ur_status status = ur_st_open(run->a, path, &st, err);
-    if (status != UR_OK)
-        return status;
-    if (single)
-        status = open_single(run, path, st, err);
-    if (status == UR_OK)
-        status = ur_weights_read(run->model->params, st, path, "", err);
-    ur_st_close(st);
-    return status;
-}
-
-ur_status ur_run_open(ur_context *context, const char *path, ur_run **out, ur_err *err)
-{
-    struct stat there;
-    const bool folder = stat(path, &there) == 0 && S_ISDIR(there.st_mode);
-    ur_run *run;
-    *out = NULL;
-    ur_status status = new_run(context, folder ? path : NULL, &run, err);
-    if (status == UR_OK && folder) {
-        char *weights = ur_path_join(run->a, path, "model.safetensors");
-        status = weights ? open_folder(run, err) : ur_no_memory(err, MOST_PATH);
-        if (status == UR_OK)
-            status = load_weights(run, weights, false, err);
-        ur_free(run->a, weights);
-    } else if (status == UR_OK) {
-        status = load_weights(run, path, true, err);
-    }
-    if (status != UR_OK) {
-        ur_run_free(run);
-        return status;
-    }
-    *out = run;
-    return UR_OK;
-}
-
-/* ---- resume ------------------------------------------------------------------------------- */
-
-static ur_status reopen(ur_run *run, size_t epochs, size_t max_steps, ur_err *err)
-{
-    ur_status status = open_folder(run, err);
-    if (status != UR_OK)
-        return status;
-    if (epochs)
-        run->settings.train.epochs = epochs;
-    run->settings.train.max_steps = max_steps;
-    const ur_pair_source source = source_of(&run->settings, UR_SPLIT_TRAIN);
-    status = ur_pairs_open(run->a, &source, &ur_seq2seq_config_of(run->model)->format,
-                           run->vocabulary, &run->train, err);
-    if (status == UR_OK)
-        status = open_valid(run, err);
-    if (status == UR_OK)
-        status = blame(run->folder,
-                       ur_trainer_new(run->context, run->model, run->train, &run->settings.train,
-                                      &run->trainer, err),
-                       err);
-    if (status == UR_OK)
-        status = ur_run_load_checkpoint(run, err);
-    if (status == UR_OK)
-        status = ur_run_load_metrics(run, run->trainer->progress.step, err);
-    return status == UR_OK ? ur_run_save_config(run, err) : status;
-}
-
-ur_status ur_run_resume(ur_context *context, const char *folder, size_t epochs, size_t max_steps,
-                        ur_run **out, ur_err *err)
-{
-    ur_run *run;
-    *out = NULL;
-    ur_status status = new_run(context, folder, &run, err);
-    if (status == UR_OK)
-        status = reopen(run, epochs, max_steps, err);
-    if (status != UR_OK) {
-        ur_run_free(run);
-        return status;
-    }
-    *out = run;
-    return UR_OK;
-}
-
 /* ---- asking ------------------------------------------------------------------------------- */
+
+const char *ur_run_kind(const ur_run *run)
+{
+    return run->task->kind;
+}
+
+const char *ur_run_unit(const ur_run *run)
+{
+    return run->task->unit;
+}
 
 ur_model *ur_run_model(ur_run *run)
 {
@@ -349,6 +199,11 @@ ur_model *ur_run_model(ur_run *run)
 const ur_vocabulary *ur_run_vocabulary(const ur_run *run)
 {
     return run->vocabulary;
+}
+
+const ur_vocabulary *ur_run_labels(const ur_run *run)
+{
+    return run->labels;
 }
 
 const ur_run_settings *ur_run_settings_of(const ur_run *run)
@@ -366,24 +221,23 @@ const char *ur_run_config_text(const ur_run *run)
     return run->config_text;
 }
 
-const ur_pairs *ur_run_train_pairs(const ur_run *run)
+void *ur_run_train_data(const ur_run *run)
 {
     return run->train;
 }
 
-const ur_pairs *ur_run_valid_pairs(const ur_run *run)
+void *ur_run_valid_data(const ur_run *run)
 {
     return run->valid;
 }
 
 ur_status ur_run_evaluate(ur_run *run, const ur_pair_source *source, ur_measure *out, ur_err *err)
 {
-    ur_pairs *pairs;
-    ur_status status = ur_pairs_open(run->a, source, &ur_seq2seq_config_of(run->model)->format,
-                                     run->vocabulary, &pairs, err);
+    void *data;
+    ur_status status = run->task->open(run, source, &data, err);
     if (status != UR_OK)
         return status;
-    status = ur_evaluate(run->context, run->model, pairs, out, err);
-    ur_pairs_free(pairs);
+    status = ur_evaluate(run->context, run->model, data, out, err);
+    run->task->free_data(data);
     return status;
 }

@@ -2,6 +2,7 @@
 #ifndef UR_TRAIN_RUN_H
 #define UR_TRAIN_RUN_H
 
+#include "train/config.h"
 #include "train/trainer.h"
 #include "unroll/train.h"
 
@@ -10,10 +11,12 @@ struct ur_run {
     const ur_allocator *a;
     char *folder;      /* NULL: a single file was opened */
     char *config_text; /* config.json, or what the single file carries */
+    const ur_task *task;
+    void *config; /* the kind's own struct */
     ur_run_settings settings;
-    ur_vocabulary *vocabulary;
+    ur_vocabulary *vocabulary, *labels; /* labels: NULL unless the kind has them */
     ur_model *model;
-    ur_pairs *train, *valid; /* NULL unless created or resumed */
+    void *train, *valid; /* the kind's data; NULL unless created or resumed */
     ur_trainer *trainer;
     double seconds, train_seconds; /* of earlier sessions and this one */
     ur_metrics *metrics;           /* every evaluation so far */
@@ -21,6 +24,9 @@ struct ur_run {
     void **answers; /* (answer_count) what the last answers point into */
     size_t answer_count;
 };
+
+/* An empty run; folder: NULL for none. */
+ur_status ur_run_new(ur_context *context, const char *folder, ur_run **out, ur_err *err);
 
 /* FOLDER/NAME, or with a number FOLDER/checkpoints/N.safetensors; fresh memory or NULL. */
 char *ur_path_join(const ur_allocator *a, const char *folder, const char *name);
@@ -42,8 +48,5 @@ ur_status ur_run_add_metrics(ur_run *run, const ur_metrics *metrics, ur_err *err
 ur_status ur_run_load_metrics(ur_run *run, uint64_t step, ur_err *err);
 
 void ur_run_forget_answers(ur_run *run);
-
-/* A number that changes when the data does. */
-uint64_t ur_pairs_fingerprint(const ur_pairs *pairs);
 
 #endif

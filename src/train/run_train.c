@@ -1,7 +1,8 @@
 /* run_train.c - training a run to its end: steps, evaluations, logs, checkpoints. */
-#include "train/run.h"
+#include "train/task.h"
 
 #include <math.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -20,16 +21,23 @@ typedef struct session {
     ur_run *run;
     const ur_run_hooks *hooks;
     double epoch_seconds; /* training alone, of the epoch's part in this session */
-    size_t epoch_examples;
+    size_t epoch_examples, epoch_positions;
     size_t steps;              /* of this session */
     double step_seconds;       /* of all of them */
     double evaluation_seconds; /* of the last evaluation */
     ur_step last;
 } session;
 
-static double sequences_per_second(const session *s)
+static double per_second(const session *s, size_t count)
 {
-    return s->epoch_seconds > 0.0 ? (double)s->epoch_examples / s->epoch_seconds : 0.0;
+    return s->epoch_seconds > 0.0 ? (double)count / s->epoch_seconds : 0.0;
+}
+
+/* In what the kind counts. */
+static double speed(const session *s)
+{
+    const bool tokens = strcmp(s->run->task->unit, "tokens") == 0;
+    return per_second(s, tokens ? s->epoch_positions : s->epoch_examples);
 }
 
 static double seconds_left(const session *s)
@@ -45,22 +53,46 @@ static double seconds_left(const session *s)
            epochs * s->evaluation_seconds;
 }
 
+/* A mean over `count`; NaN over nothing. */
+static double mean(double sum, size_t count)
+{
+    return count ? sum / (double)count : (double)NAN;
+}
+
+/* What the epoch's steps say; the figures of validation data are not known yet. */
+static ur_metrics figures_of(const session *s)
+{
+    const double unknown = (double)NAN;
+    const ur_step *last = &s->last;
+    return (ur_metrics){.epoch = last->epoch,
+                        .step = last->step,
+                        .has_valid = s->run->valid != NULL,
+                        .train_loss = last->epoch_loss,
+                        .train_perplexity = exp(mean(last->epoch_nll, last->epoch_positions)),
+                        .valid_loss = unknown,
+                        .valid_perplexity = unknown,
+                        .valid_accuracy = unknown,
+                        .valid_forced_accuracy = unknown,
+                        .valid_f1 = unknown,
+                        .train_seconds = s->run->train_seconds,
+                        .sequences_per_second = per_second(s, s->epoch_examples),
+                        .tokens_per_second = per_second(s, s->epoch_positions)};
+}
+
 static ur_status evaluate(session *s, ur_err *err)
 {
     ur_run *run = s->run;
-    ur_metrics m = {.epoch = s->last.epoch,
-                    .step = s->last.step,
-                    .train_loss = s->last.epoch_loss,
-                    .has_valid = run->valid != NULL};
+    ur_metrics m = figures_of(s);
     const double begin = now();
     ur_status status = UR_OK;
     if (run->valid) {
         ur_measure sum;
         status = ur_evaluate(run->context, run->model, run->valid, &sum, err);
-        const double examples = (double)(sum.examples ? sum.examples : 1);
-        m.valid_loss = sum.loss / (double)(sum.positions ? sum.positions : 1);
-        m.valid_accuracy = (double)sum.right / examples;
-        m.valid_forced_accuracy = (double)sum.forced_right / examples;
+        m.valid_loss = mean(sum.loss, sum.positions);
+        m.valid_perplexity = exp(m.valid_loss);
+        m.valid_accuracy = mean((double)sum.right, sum.examples);
+        m.valid_forced_accuracy = mean((double)sum.forced_right, sum.positions);
+        m.valid_f1 = sum.f1;
         if (status == UR_OK && !isfinite(m.valid_loss))
             status = ur_fail(err, UR_DIVERGED, "step %zu: the validation loss is %g", s->last.step,
                              m.valid_loss);
@@ -68,8 +100,6 @@ static ur_status evaluate(session *s, ur_err *err)
     s->evaluation_seconds = now() - begin;
     run->seconds += s->evaluation_seconds;
     m.seconds = run->seconds;
-    m.train_seconds = run->train_seconds;
-    m.sequences_per_second = sequences_per_second(s);
     if (status == UR_OK)
         status = ur_run_add_metrics(run, &m, err);
     if (status == UR_OK && s->hooks->on_evaluation)
@@ -123,10 +153,11 @@ static ur_status one_step(session *s, ur_err *err)
     run->train_seconds += took;
     s->epoch_seconds += took;
     s->epoch_examples += s->last.examples;
+    s->epoch_positions += s->last.positions;
     s->step_seconds += took;
     s->steps++;
     if (s->hooks->on_step)
-        s->hooks->on_step(s->hooks->user, &s->last, sequences_per_second(s), seconds_left(s));
+        s->hooks->on_step(s->hooks->user, &s->last, speed(s), seconds_left(s));
     return UR_OK;
 }
 
@@ -154,7 +185,7 @@ ur_status ur_run_train(ur_run *run, const ur_run_hooks *hooks, ur_err *err)
         if (status == UR_OK && (s.last.epoch_ended || end)) {
             status = evaluate(&s, err);
             s.epoch_seconds = 0.0;
-            s.epoch_examples = 0;
+            s.epoch_examples = s.epoch_positions = 0;
         }
         if (status == UR_DIVERGED)
             return keep_last_good(run, err);

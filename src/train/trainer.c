@@ -61,7 +61,8 @@ static bool take_memory(ur_trainer *t)
     if (adam)
         ok = ok && (t->moment2 = ur_alloc_zero(a, size, sizeof *t->moment2));
     ok = ok && (t->tapes = ur_alloc_zero(a, threads, sizeof(ur_tape *)));
-    ok = ok && (t->order = ur_alloc(a, t->examples, sizeof *t->order));
+    if (!t->model->class_of->start_epoch)
+        ok = ok && (t->order = ur_alloc(a, t->examples, sizeof *t->order));
     ok = ok && (t->sorted = ur_alloc(a, 2 * t->options.batch, sizeof *t->sorted));
     ok = ok && (t->shard_loss = ur_alloc(a, shards, sizeof *t->shard_loss));
     ok = ok && (t->shard_error = ur_alloc(a, shards, sizeof *t->shard_error));
@@ -71,7 +72,7 @@ static bool take_memory(ur_trainer *t)
            ur_fold_new(a, t->context->kernels, size, t->options.batch, &t->fold, NULL) == UR_OK;
 }
 
-ur_status ur_trainer_new(ur_context *context, ur_model *model, const void *data,
+ur_status ur_trainer_new(ur_context *context, ur_model *model, void *data,
                          const ur_train_options *options, ur_trainer **out, ur_err *err)
 {
     *out = NULL;
@@ -128,13 +129,28 @@ bool ur_trainer_finished(const ur_trainer *t)
 /* This epoch's order of the examples. */
 static void shuffle(ur_trainer *t)
 {
-    if (t->order_epoch == t->progress.epoch + 1)
-        return;
     for (size_t i = 0; i < t->examples; i++)
         t->order[i] = i;
     ur_random random = ur_random_start(t->options.seed, SHUFFLE_STREAM + t->progress.epoch);
     ur_random_shuffle(&random, t->order, t->examples);
+}
+
+ur_status ur_trainer_prepare(ur_trainer *t, ur_err *err)
+{
+    const ur_model_class *class_of = t->model->class_of;
+    if (t->order_epoch == t->progress.epoch + 1)
+        return UR_OK;
+    if (class_of->start_epoch) {
+        t->examples = class_of->start_epoch(t->model, t->data, t->options.seed, t->progress.epoch);
+        t->batches = (t->examples + t->options.batch - 1) / t->options.batch;
+        if (t->examples == 0)
+            return ur_fail(err, UR_INVALID, "there is nothing to train on in epoch %llu",
+                           (unsigned long long)t->progress.epoch + 1);
+    } else {
+        shuffle(t);
+    }
     t->order_epoch = t->progress.epoch + 1;
+    return UR_OK;
 }
 
 /* Longest first; equals stay in the order they came in: an insertion sort for the few lengths that
@@ -158,7 +174,7 @@ static void sort_by_length(const ur_trainer *t, size_t *items, size_t *scratch, 
 
 typedef struct batch_job {
     ur_trainer *trainer;
-    size_t count, shards;
+    size_t count, shards, positions;
     double normaliser;
 } batch_job;
 
@@ -195,16 +211,25 @@ static double tree_sum(size_t n, double *x)
     return x[0];
 }
 
-/* Forward and backward of the next batch; the loss in *loss, the gradient in the fold. */
-static ur_status run_batch(ur_trainer *t, size_t begin, size_t count, double *loss, ur_err *err)
+/* The next batch, longest first. */
+static batch_job next_batch(ur_trainer *t)
 {
-    batch_job job = {t, count, ur_shard_count(count), 0.0};
-    size_t positions = 0;
-    memcpy(t->sorted, t->order + begin, count * sizeof *t->sorted);
-    for (size_t i = 0; i < count; i++)
-        positions += t->model->class_of->positions(t->model, t->data, t->sorted[i]);
-    job.normaliser = positions ? (double)positions : 1.0;
-    sort_by_length(t, t->sorted, t->sorted + t->options.batch, count);
+    const size_t begin = t->progress.batch * t->options.batch;
+    const size_t left = t->examples - begin;
+    batch_job job = {.trainer = t, .count = left < t->options.batch ? left : t->options.batch};
+    job.shards = ur_shard_count(job.count);
+    for (size_t i = 0; i < job.count; i++) {
+        t->sorted[i] = t->order ? t->order[begin + i] : begin + i;
+        job.positions += t->model->class_of->positions(t->model, t->data, t->sorted[i]);
+    }
+    job.normaliser = job.positions ? (double)job.positions : 1.0;
+    sort_by_length(t, t->sorted, t->sorted + t->options.batch, job.count);
+    return job;
+}
+
+/* Forward and backward of a batch; the loss in *loss, the gradient in the fold. */
+static ur_status run_batch(ur_trainer *t, batch_job job, double *loss, ur_err *err)
+{
 
     const int threads = ur_context_threads(t->context);
     const bool team = job.shards < (size_t)threads;
@@ -242,47 +267,57 @@ static ur_status diverged(const ur_trainer *t, const float *gradient, double los
                    (unsigned long long)t->progress.step + 1, loss);
 }
 
-ur_status ur_trainer_step(ur_trainer *t, ur_step *report, ur_err *err)
+/* Clips the gradient in the fold and steps. */
+static ur_status follow(ur_trainer *t, double loss, double *norm, ur_err *err)
 {
-    const ur_fpmode mode = ur_fpmode_enter();
-    shuffle(t);
-    const size_t begin = t->progress.batch * t->options.batch;
-    const size_t left = t->examples - begin;
-    const size_t count = left < t->options.batch ? left : t->options.batch;
-    double loss = 0.0;
-    ur_status status = run_batch(t, begin, count, &loss, err);
-    float norm = 0.0f;
-    if (status == UR_OK) {
-        const float *gradient = ur_fold_sum(t->fold);
-        norm = ur_trainer_norm(t, gradient);
-        if (!isfinite(loss) || !isfinite(norm)) {
-            status = diverged(t, gradient, loss, err);
-        } else {
-            const double clip = t->options.clip / ((double)norm + 1e-6);
-            ur_trainer_apply(t, gradient, t->options.clip > 0.0 && clip < 1.0 ? (float)clip : 1.0f);
-        }
-    }
-    ur_fpmode_leave(mode);
-    if (status != UR_OK)
-        return status;
+    const float *gradient = ur_fold_sum(t->fold);
+    *norm = (double)ur_trainer_norm(t, gradient);
+    if (!isfinite(loss) || !isfinite(*norm))
+        return diverged(t, gradient, loss, err);
+    const double clip = t->options.clip / (*norm + 1e-6);
+    ur_trainer_apply(t, gradient, t->options.clip > 0.0 && clip < 1.0 ? (float)clip : 1.0f);
+    return UR_OK;
+}
 
+/* Counts a step that was done. */
+static void advance(ur_trainer *t, const batch_job *job, ur_step *report)
+{
     ur_progress *p = &t->progress;
     p->step++;
     p->batch++;
-    p->loss_sum += loss;
-    *report = (ur_step){.step = p->step,
-                        .epoch = p->epoch + 1,
-                        .batch = p->batch,
-                        .batches = t->batches,
-                        .examples = count,
-                        .loss = loss,
-                        .gradient_norm = (double)norm,
-                        .epoch_ended = p->batch == t->batches,
-                        .epoch_loss = p->loss_sum / (double)p->batch};
+    p->loss_sum += report->loss;
+    p->nll_sum += report->loss * job->normaliser;
+    p->positions += job->positions;
+    report->step = p->step;
+    report->epoch = p->epoch + 1;
+    report->batch = p->batch;
+    report->batches = t->batches;
+    report->examples = job->count;
+    report->positions = job->positions;
+    report->epoch_ended = p->batch == t->batches;
+    report->epoch_loss = p->loss_sum / (double)p->batch;
+    report->epoch_nll = p->nll_sum;
+    report->epoch_positions = p->positions;
     if (report->epoch_ended) {
         p->epoch++;
-        p->batch = 0;
-        p->loss_sum = 0.0;
+        p->batch = p->positions = 0;
+        p->loss_sum = p->nll_sum = 0.0;
     }
-    return UR_OK;
+}
+
+ur_status ur_trainer_step(ur_trainer *t, ur_step *report, ur_err *err)
+{
+    *report = (ur_step){0};
+    ur_status status = ur_trainer_prepare(t, err);
+    if (status != UR_OK)
+        return status;
+    const ur_fpmode mode = ur_fpmode_enter();
+    const batch_job job = next_batch(t);
+    status = run_batch(t, job, &report->loss, err);
+    if (status == UR_OK)
+        status = follow(t, report->loss, &report->gradient_norm, err);
+    ur_fpmode_leave(mode);
+    if (status == UR_OK)
+        advance(t, &job, report);
+    return status;
 }

@@ -8,31 +8,36 @@
 #include "train/shards.h"
 #include "unroll/train.h"
 
-/* Where training stands. The shuffle of an epoch is made again from (seed, epoch). */
+/* Where training stands. An epoch's order is made again from (seed, epoch). */
 typedef struct ur_progress {
-    uint64_t step;   /* optimiser steps done */
-    uint64_t epoch;  /* finished epochs */
-    uint64_t batch;  /* batches done of the epoch that is under way */
-    double loss_sum; /* of those batches */
+    uint64_t step;      /* optimiser steps done */
+    uint64_t epoch;     /* finished epochs */
+    uint64_t batch;     /* batches done of the epoch that is under way */
+    double loss_sum;    /* of those batches */
+    double nll_sum;     /* of their positions */
+    uint64_t positions; /* how many */
 } ur_progress;
 
 struct ur_trainer {
     ur_context *context;
     ur_model *model;
-    const void *data;
+    void *data;
     ur_train_options options;
-    size_t examples, batches;
+    size_t examples, batches; /* of the epoch that order_epoch names; before that, of the data */
     ur_progress progress;
     float *moment1, *moment2; /* Adam's m and v, or SGD's velocity in moment1; NULL: not used */
     float *partial;           /* (blocks of the vector) sums of squares */
     ur_fold *fold;
     ur_tape **tapes;      /* (threads) */
-    size_t *order;        /* (examples) this epoch's shuffle */
+    size_t *order;        /* (examples) this epoch's shuffle; NULL: the model's own order */
     uint64_t order_epoch; /* 1 + the epoch it was made for; 0: none */
     size_t *sorted;       /* (2 batch) this batch, longest first; room to sort it */
     double *shard_loss;   /* (shards) */
     ur_err *shard_error;  /* (shards) */
 };
+
+/* Makes the next epoch ready, unless it is. */
+ur_status ur_trainer_prepare(ur_trainer *trainer, ur_err *err);
 
 /* Steps the weights by the gradient, scaled. */
 void ur_trainer_apply(ur_trainer *trainer, const float *gradient, float scale);

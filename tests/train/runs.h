@@ -49,7 +49,7 @@ static inline ur_run *run_created(ur_context *context, const char *folder,
 {
     ur_run *run;
     ur_err err;
-    if (ur_run_create(context, folder, settings, config, &run, &err) != UR_OK)
+    if (ur_run_create(context, folder, settings, "seq2seq", config, &run, &err) != UR_OK)
         fail_msg("%s", err.text);
     return run;
 }

@@ -84,7 +84,7 @@ static void clipped(golden *g, const char *kind, double clip)
     memcpy(both + a, gb, b * sizeof *gb);
     ur_context *context = context_of(NULL, 2, NULL);
     ur_model *model = toy_new(context, a, b, UR_TRAINABLE);
-    const toy_data data = {1, both};
+    toy_data data = {1, both};
     ur_train_options o = base(UR_SGD, 1.0);
     ur_trainer *trainer;
     ur_step step;

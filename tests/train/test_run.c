@@ -62,8 +62,8 @@ static void a_folder(void **state)
     evaluations = 0;
     ur_run *run = run_created(context, "run", &settings, &config);
     assert_string_equal(ur_run_folder(run), "run");
-    assert_int_equal(ur_pairs_count(ur_run_train_pairs(run)), 200);
-    assert_int_equal(ur_pairs_count(ur_run_valid_pairs(run)), 40);
+    assert_int_equal(ur_pairs_count(ur_run_train_data(run)), 200);
+    assert_int_equal(ur_pairs_count(ur_run_valid_data(run)), 40);
     assert_int_equal(ur_run_train(run, &hooks, NULL), UR_OK);
     assert_int_equal(evaluations, 4);
     ur_run_free(run);
@@ -98,7 +98,7 @@ static void no_validation_data(void **state)
     put_file("pairs.txt", "1+1_2\n2+2_4\n3+5_8\n");
     settings.data = "pairs.txt";
     ur_run *run = run_created(context, "run", &settings, &config);
-    assert_null(ur_run_valid_pairs(run));
+    assert_null(ur_run_valid_data(run));
     run_trained(run);
     ur_run_free(run);
     ur_metrics *m;
@@ -109,7 +109,7 @@ static void no_validation_data(void **state)
     ur_metrics_free(context, m);
     settings.valid = "pairs.txt";
     run = run_created(context, "with", &settings, &config);
-    assert_int_equal(ur_pairs_count(ur_run_valid_pairs(run)), 3);
+    assert_int_equal(ur_pairs_count(ur_run_valid_data(run)), 3);
     run_trained(run);
     ur_run_free(run);
 }
@@ -175,28 +175,29 @@ static void creation_refused(void **state)
     ur_run_settings settings = tiny_settings();
     ur_seq2seq_config config = tiny_config();
     train_one("run");
-    refused(ur_run_create(context, "run", &settings, &config, &run, &err), UR_INVALID, &err,
-            "run already holds a run");
+    refused(ur_run_create(context, "run", &settings, "seq2seq", &config, &run, &err), UR_INVALID,
+            &err, "run already holds a run");
     assert_null(run);
     config.peeky = true;
-    refused(ur_run_create(context, "new", &settings, &config, &run, &err), UR_INVALID, &err,
-            "peeky");
+    refused(ur_run_create(context, "new", &settings, "seq2seq", &config, &run, &err), UR_INVALID,
+            &err, "peeky");
     config = tiny_config();
     settings.train.lr = 0.0;
-    refused(ur_run_create(context, "new", &settings, &config, &run, &err), UR_INVALID, &err,
-            "learning rate");
+    refused(ur_run_create(context, "new", &settings, "seq2seq", &config, &run, &err), UR_INVALID,
+            &err, "learning rate");
     settings = tiny_settings();
     settings.data = "nowhere.txt";
-    refused(ur_run_create(context, "new", &settings, &config, &run, &err), UR_BAD_FILE, &err,
-            "nowhere.txt");
+    refused(ur_run_create(context, "new", &settings, "seq2seq", &config, &run, &err), UR_BAD_FILE,
+            &err, "nowhere.txt");
     settings = tiny_settings();
     settings.valid = "nowhere.txt";
-    refused(ur_run_create(context, "new", &settings, &config, &run, &err), UR_BAD_FILE, &err,
-            "nowhere.txt");
+    refused(ur_run_create(context, "new", &settings, "seq2seq", &config, &run, &err), UR_BAD_FILE,
+            &err, "nowhere.txt");
     assert_int_not_equal(access("new", F_OK), 0); /* nothing half-written */
     settings = tiny_settings();
     put_file("file", "");
-    refused(ur_run_create(context, "file", &settings, &config, &run, &err), UR_IO, &err, "file");
+    refused(ur_run_create(context, "file", &settings, "seq2seq", &config, &run, &err), UR_IO, &err,
+            "file");
 }
 
 /* Replaces `from` by `to` in a file. */

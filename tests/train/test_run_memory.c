@@ -44,7 +44,7 @@ static ur_status create(const ur_allocator *a, ur_err *err, void *arg)
     ur_status status = ur_context_new(&options, &context, err);
     if (status != UR_OK)
         return status;
-    status = ur_run_create(context, "run", &settings, &config, &run, err);
+    status = ur_run_create(context, "run", &settings, "seq2seq", &config, &run, err);
     ur_run_free(run);
     ur_context_free(context);
     return status;
@@ -152,7 +152,7 @@ static void steady_training(void **state)
     ur_trainer *t;
     ur_step s;
     assert_int_equal(
-        ur_trainer_new(context, ur_run_model(run), ur_run_train_pairs(run), &o, &t, NULL), UR_OK);
+        ur_trainer_new(context, ur_run_model(run), ur_run_train_data(run), &o, &t, NULL), UR_OK);
     for (int i = 0; i < 2; i++)
         assert_int_equal(ur_trainer_step(t, &s, NULL), UR_OK);
     const size_t calls = count.calls;

@@ -258,7 +258,7 @@ static ur_status train(const ur_allocator *a, ur_err *err, void *arg)
 {
     const ur_options options = {.allocator = a, .threads = *(const int *)arg};
     float gradient[A + B] = {1.0f};
-    const toy_data data = {100, gradient};
+    toy_data data = {100, gradient};
     ur_train_options o = ur_train_defaults();
     ur_context *context, *own = context_of(NULL, 1, NULL);
     ur_model *model = toy_new(own, A, B, UR_TRAINABLE); /* not under test */
