@@ -64,8 +64,8 @@ def main():
     next_words_case("text_lstm_one", 51)
     next_words_case("text_lstm_one_gate", 56, output_from="gate", bias_init="one")
     next_words_case("text_lstm_three", 53, layers=3)
-    next_words_case("text_lstm_three_gate", 54, layers=3, output_from="gate", bias_init="one")
-    next_words_case("text_lstm_one_hot", 55, embed=0, layers=2, bias_init="one")
+    next_words_case("text_lstm_three_gate", 61, layers=3, output_from="gate", bias_init="one")
+    next_words_case("text_lstm_one_hot", 82, embed=0, layers=2, bias_init="one")
 
 
 if __name__ == "__main__":
