@@ -3,13 +3,15 @@
  *   core    errors, memory, tensors, ragged sequences, parameters, the tape
  *   io      weights in safetensors files
  *   nn      layers and losses
- *   text    vocabularies, data sets, batches
+ *   text    UTF-8, vocabularies, pairs of questions and answers
+ *   corpus  tokenizers, whole texts, texts with labels
  *   models  whole models, saved and loaded
  *   train   optimisers and the trainer */
 #ifndef UNROLL_H
 #define UNROLL_H
 
 #include "unroll/core.h"
+#include "unroll/corpus.h"
 #include "unroll/io.h"
 #include "unroll/models.h"
 #include "unroll/nn.h"

@@ -3,6 +3,7 @@
 #define UNROLL_MODELS_H
 
 #include "unroll/core.h"
+#include "unroll/corpus.h"
 #include "unroll/nn.h"
 #include "unroll/text.h"
 
@@ -149,6 +150,106 @@ typedef struct ur_answer {
  * inference over the model's parameters. NULL when the tape failed. */
 ur_answer *ur_seq2seq_answer(ur_tape *tape, const ur_model *model, size_t count,
                              const ur_ids *questions, const int32_t *first);
+
+/* ---- language models: the next token -------------------------------------------------------- */
+
+/* One-hot rows or an embedding, a stack of recurrent layers, a linear layer to the vocabulary:
+ *     logits_t = fc(rnn(embed(x_t), state))        loss: mean cross-entropy against x_{t+1}
+ * (Mikolov et al. 2010; Zaremba et al. 2014.) Parameters: embed.weight unless one-hot, CELL.* where
+ * CELL is lstm, gru or rnn, fc.weight fc.bias: what torch.nn.Embedding, LSTM and Linear have. tied:
+ * fc.weight is embed.weight (Press and Wolf 2017). Drop-out acts on the embedding's output, between
+ * layers and on the last layer's output.
+ *
+ * Batches are windows of `bptt` steps, see ur_window_options. Sequential windows go on from the
+ * states that the ones before them left, through which no gradient flows (truncated
+ * back-propagation, Williams and Peng 1990), and begin with zeros in every epoch; random ones always
+ * begin with zeros.
+ *
+ * A bidirectional model (outputs side by side) reads tokens that it is to predict: it is no language
+ * model, its perplexity says nothing about one, and it cannot generate. */
+typedef struct ur_language_model_config {
+    size_t vocabulary; /* tokens, at least 2 */
+    const char *cell;  /* as in ur_rnn_config; NULL: "lstm" */
+    size_t embed_size; /* 0: one-hot rows, which are never written out */
+    size_t hidden_size;
+    size_t layers; /* 1 to UR_MOST_LAYERS; 0: 1 */
+    bool bidirectional;
+    bool tied; /* embed_size is then what the layers put out: hidden_size, twice that both ways */
+    float dropout;
+    size_t bptt; /* steps of a window; 0: 35 */
+    ur_sampling sampling;
+    bool keep_tail;
+    ur_text_options text;
+} ur_language_model_config;
+
+/* lstm, one-hot, hidden 256, one layer, windows of 35 steps, sequential; the rest zero. */
+ur_language_model_config ur_language_model_defaults(void);
+
+/* Whether the options are in range and go together, whatever the vocabulary: UR_INVALID with the
+ * reason. */
+ur_status ur_language_model_check(const ur_language_model_config *config, ur_err *err);
+
+/* A model with its parameters zero. UR_INVALID: a vocabulary out of range, or
+ * ur_language_model_check. */
+ur_status ur_language_model_new(ur_context *context, const ur_language_model_config *config,
+                                ur_model **out, ur_err *err);
+/* PyTorch's initialisation: embeddings N(0,1), cells U(+-1/sqrt(H)), linear U(+-1/sqrt(in)); a tied
+ * weight U(+-0.1), as PyTorch's example of a word model has it: N(0,1) would be a deafening output
+ * layer. */
+void ur_language_model_init(ur_model *model, uint64_t seed);
+/* With cell, layers and bptt filled in. */
+const ur_language_model_config *ur_language_model_config_of(const ur_model *model);
+
+/* What a language model learns from or is measured on: a text as windows, and the states that
+ * batches hand on. The ids stay the caller's. batch: streams side by side, the trainer's batch; 0:
+ * for ur_evaluate alone. UR_INVALID: ids that are not in the vocabulary, a text that is too short for
+ * a batch (ur_windows_new), or that is the same token throughout. */
+typedef struct ur_language_data ur_language_data;
+ur_status ur_language_data_new(ur_context *context, const ur_model *model, ur_ids text,
+                               size_t batch, ur_language_data **out, ur_err *err);
+void ur_language_data_free(ur_language_data *data);
+
+/* Logits for ids (rows), in their layout, and the states after each sequence. initial: see
+ * ur_state. */
+typedef struct ur_language_logits {
+    ur_seq *logits;
+    ur_rnn_out out;
+} ur_language_logits;
+ur_language_logits ur_language_model_forward(ur_tape *tape, const ur_model *model,
+                                             const ur_seq *ids, ur_state initial);
+
+/* ---- generation ----------------------------------------------------------------------------- */
+
+/* How the next token is chosen from the logits. temperature 0: the most probable one (of equals the
+ * one with the lowest id). Otherwise logits are divided by the temperature; top_k (0: all) keeps the
+ * k largest; top_p (0 or 1: all) keeps of those the most probable ones until their probabilities
+ * reach top_p (Holtzman et al. 2020); and one is drawn. The same seed draws the same tokens on
+ * every machine. */
+typedef struct ur_choice {
+    float temperature;
+    size_t top_k;
+    float top_p;
+    uint64_t seed;
+} ur_choice;
+
+/* A model that writes on: it reads tokens, then chooses one, reads that, and so forth. States start
+ * as zeros. The model must outlive the generator and not change meanwhile. */
+typedef struct ur_generator ur_generator;
+
+/* choice: NULL for the most probable token. UR_INVALID: a choice out of range. UR_UNSUPPORTED: a
+ * bidirectional model. */
+ur_status ur_generator_new(ur_context *context, const ur_model *model, const ur_choice *choice,
+                           ur_generator **out, ur_err *err);
+void ur_generator_free(ur_generator *generator);
+
+/* Reads a prompt, or more of it. UR_INVALID for an id that is not in the vocabulary. */
+ur_status ur_generator_read(ur_generator *generator, ur_ids ids, ur_err *err);
+
+/* Chooses the token after what was read, and reads it. UR_INVALID while nothing was read. */
+ur_status ur_generator_write(ur_generator *generator, int32_t *id, ur_err *err);
+
+/* The logits of the token to come (vocabulary), NULL while nothing was read. */
+const float *ur_generator_logits(const ur_generator *generator);
 
 /* ---- text_lstm: the next word from the n words before it ----------------------------------- */
 

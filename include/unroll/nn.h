@@ -39,6 +39,10 @@ typedef struct ur_linear_layer {
 
 ur_linear_layer ur_linear_add(ur_params *params, const char *prefix, size_t in_features,
                               size_t out_features, bool bias);
+/* One whose weight is an embedding's: PREFIX.weight is a second name for it, and both learn it (Press
+ * and Wolf 2017). count is out, size is in. */
+ur_linear_layer ur_linear_add_tied(ur_params *params, const char *prefix,
+                                   const ur_embedding_layer *embedding, bool bias);
 /* U(-1/sqrt(in), 1/sqrt(in)), weight and bias. */
 void ur_linear_init(const ur_linear_layer *layer, ur_params *params, uint64_t seed);
 
@@ -110,6 +114,11 @@ ur_lstm_out ur_lstm_embedded(ur_tape *tape, const ur_lstm_layer *layer,
                              const ur_embedding_layer *embedding, const ur_seq *ids,
                              ur_state initial);
 
+/* The same for one-hot rows: what ur_cell_forward makes of rows (rows, input) that are zero but for a
+ * one at each id, which are never written out. ids in [0, input). */
+ur_rnn_out ur_cell_one_hot(ur_tape *tape, const ur_cell_layer *layer, const ur_seq *ids,
+                           ur_state initial);
+
 /* One step of B sequences, x (B, input): the same bits as that step of the whole sequence. */
 ur_state ur_cell_single_step(ur_tape *tape, const ur_cell_layer *layer, ur_tensor *x,
                              ur_state state);
@@ -163,6 +172,9 @@ ur_rnn_out ur_rnn(ur_tape *tape, const ur_rnn_stack *stack, ur_seq *x, ur_state 
 ur_rnn_out ur_rnn_embedded(ur_tape *tape, const ur_rnn_stack *stack,
                            const ur_embedding_layer *embedding, const ur_seq *ids,
                            ur_state initial);
+/* The same for one-hot rows, see ur_cell_one_hot. */
+ur_rnn_out ur_rnn_one_hot(ur_tape *tape, const ur_rnn_stack *stack, const ur_seq *ids,
+                          ur_state initial);
 
 /* ---- recurrent layers, one step at a time -------------------------------------------------- */
 

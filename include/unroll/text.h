@@ -221,6 +221,52 @@ ur_status ur_pair_encode(const ur_pair_format *format, const ur_vocabulary *voca
 ur_status ur_pairs_generate(const ur_allocator *a, const ur_pair_source *source, char **text,
                             size_t *bytes, ur_err *err);
 
+/* ---- windows: a long text, cut for truncated back-propagation ------------------------------ */
+
+typedef enum ur_sampling {
+    UR_SAMPLING_SEQUENTIAL, /* `batch` streams read side by side from their start to their end, so
+                               that states can be carried from batch to batch */
+    UR_SAMPLING_RANDOM      /* windows in any order: states begin anew in each */
+} ur_sampling;
+
+/* How every epoch cuts a text of n tokens into windows of `bptt` steps; the target of a step is the
+ * token after it. (Zhang et al., Dive into Deep Learning, section 8.3.)
+ *   sequential  the epoch starts at a random offset of 0 to bptt, included; what is left, less its last
+ *               token, is cut into `batch` streams of floor((n - offset - 1) / batch) tokens, and the
+ *               streams into floor(stream / bptt) windows
+ *   random      a random offset of 0 to bptt - 1, then floor((n - offset - 1) / bptt) windows that
+ *               follow each other without a gap, shuffled
+ * What does not fill a window (sequential) or a batch (random) is dropped, or with keep_tail makes
+ * a last batch of shorter windows, or of fewer. */
+typedef struct ur_window_options {
+    size_t batch, bptt;
+    ur_sampling sampling;
+    bool keep_tail;
+} ur_window_options;
+
+/* A window: steps 0 to length - 1 read ids[0] to ids[length - 1] and are to predict ids[1] to
+ * ids[length]. */
+typedef struct ur_window {
+    const int32_t *ids;
+    size_t length;
+    size_t stream; /* sequential: which of the streams it is of; random: 0 */
+} ur_window;
+
+typedef struct ur_windows ur_windows;
+
+/* The ids stay the caller's. UR_INVALID: a batch or a window of nothing, or a text that is too short
+ * for one batch wherever the epoch starts. Stands at the epoch of offset 0, unshuffled. */
+ur_status ur_windows_new(const ur_allocator *a, ur_ids text, const ur_window_options *options,
+                         ur_windows **out, ur_err *err);
+void ur_windows_free(ur_windows *windows);
+
+/* Cuts the text for an epoch, which depends on seed and epoch alone; returns how many windows it
+ * has. Windows are numbered in the order to be read: batch k has numbers k * batch and following,
+ * its streams in order. */
+size_t ur_windows_start(ur_windows *windows, uint64_t seed, uint64_t epoch);
+size_t ur_windows_count(const ur_windows *windows);
+ur_window ur_windows_at(const ur_windows *windows, size_t number);
+
 #ifdef __cplusplus
 }
 #endif

@@ -18,37 +18,23 @@
 
 /* ---- forward ------------------------------------------------------------------------------ */
 
-/* Rows of zeros with a one at each id: (rows, V). */
-static ur_seq *one_hot(ur_tape *t, const ur_seq *ids, size_t classes)
-{
-    if (!ids)
-        return NULL;
-    const size_t rows = ids->layout->rows;
-    const int32_t *id = ur_ints(ids->values);
-    for (size_t r = 0; r < rows; r++)
-        if (id[r] < 0 || (size_t)id[r] >= classes)
-            return ur_tape_fail(t, UR_INVALID, "one-hot: id %d is not in [0, %zu)", (int)id[r],
-                                classes);
-    ur_tensor *x = ur_rows_new(t, rows, classes);
-    if (!x)
-        return NULL;
-    memset(x->data, 0, ur_count(x) * sizeof(float));
-    for (size_t r = 0; r < rows; r++)
-        ur_floats(x)[r * classes + (size_t)id[r]] = 1.0f;
-    return ur_seq_new(t, x, ids->layout);
-}
-
-/* Layer l over x, or over embedded ids where x is NULL. *v: what its logits come from. */
+/* Layer l over x, or over words where x is NULL. *v: what its logits come from. */
 static ur_rnn_out run_layer(ur_tape *t, const ur_text_lstm *m, size_t l, ur_seq *x,
-                            const ur_seq *ids, ur_state all, ur_seq **v)
+                            const ur_seq *words, ur_state all, ur_seq **v)
 {
     const ur_cell_layer *cell = &m->cells.part[l];
+    const bool embedded = !x && m->config.embed_size;
     const ur_state start = {all.h ? ur_pick(t, all.h, l) : NULL,
                             all.c ? ur_pick(t, all.c, l) : NULL};
-    if (m->config.output_from == UR_OUTPUT_GATE)
-        return ur_cell_with_gate(t, cell, x ? x : ur_embedding(t, &m->embed, ids), start, v);
-    const ur_rnn_out out =
-        x ? ur_cell_forward(t, cell, x, start) : ur_cell_embedded(t, cell, &m->embed, ids, start);
+    if (m->config.output_from == UR_OUTPUT_GATE) {
+        const ur_seq *in = embedded ? ur_embedding(t, &m->embed, words) : x ? x : words;
+        const ur_gate_out both = ur_cell_with_gate(t, cell, in, start);
+        *v = both.gate;
+        return both.out;
+    }
+    const ur_rnn_out out = x          ? ur_cell_forward(t, cell, x, start)
+                           : embedded ? ur_cell_embedded(t, cell, &m->embed, words, start)
+                                      : ur_cell_one_hot(t, cell, words, start);
     *v = out.y;
     return out;
 }
@@ -66,7 +52,7 @@ static ur_tensor *forward(ur_tape *t, const ur_text_lstm *m, size_t batch, const
     const ur_seq *ids = layout ? ur_seq_ints(t, layout, words) : NULL;
     if (!ids)
         return NULL;
-    ur_seq *x = m->config.embed_size ? NULL : one_hot(t, ids, m->config.vocabulary);
+    ur_seq *x = NULL;
     for (size_t l = 0; l <= top && ur_tape_ok(t); l++) {
         ur_seq *v = NULL;
         const ur_rnn_out out = run_layer(t, m, l, x, ids, start, &v);
@@ -209,6 +195,12 @@ static size_t text_lstm_positions(const ur_model *model, const void *data, size_
     return 1;
 }
 
+static float *text_lstm_carried(ur_model *model, void *data, size_t *count)
+{
+    (void)model;
+    return ur_next_words_states(data, count);
+}
+
 const ur_model_class ur_text_lstm_class = {
     .kind = "text_lstm",
     .free = ur_text_lstm_free,
@@ -217,4 +209,5 @@ const ur_model_class ur_text_lstm_class = {
     .positions = text_lstm_positions,
     .loss = text_lstm_loss,
     .measure = text_lstm_measure,
+    .carried = text_lstm_carried,
 };

@@ -115,7 +115,7 @@ typedef struct cell_node {
     ur_node node;
     const ur_cell_layer *layer;
     ur_tensor *x, *y, *h_n, *c_n, *h0, *c0;
-    ur_tensor *o; /* the last gate of every step where it was asked for, else NULL */
+    ur_tensor *gate; /* the last gate of every step where it was asked for, else NULL */
     ur_cpu_recurrent op;
 } cell_node;
 
@@ -155,7 +155,7 @@ ur_cpu_recurrent ur_cell_operation(const ur_params *params, const ur_cell_layer 
 static void cell_back(ur_tape *tape, ur_node *node)
 {
     cell_node *n = (cell_node *)node;
-    const float *dc_n = n->c_n ? n->c_n->grad : NULL, *d_o = n->o ? n->o->grad : NULL;
+    const float *dc_n = n->c_n ? n->c_n->grad : NULL, *d_o = n->gate ? n->gate->grad : NULL;
     if (!n->y->grad && !n->h_n->grad && !dc_n && !d_o)
         return;
     const ur_cell_layer *l = n->layer;
@@ -185,19 +185,22 @@ static void cell_back(ur_tape *tape, ur_node *node)
                      n->op.rows->rows);
 }
 
-/* Whether the input and the initial state fit the layer; fails the tape when they do not. */
-static bool check_shapes(ur_tape *tape, const ur_cell_layer *l, const ur_tensor *x, size_t batch,
-                         ur_state s)
+/* Whether the input, or the initial state, fits the layer; fails the tape when it does not. */
+bool ur_cell_check_input(ur_tape *tape, const ur_cell_layer *l, const ur_tensor *x)
+{
+    if (x->ndim == 2 && x->dim[1] == l->input_size)
+        return true;
+    const char *weight = ur_params_entry(tape->params, (size_t)l->weight_ih)->name;
+    const char *dot = strrchr(weight, '.');
+    ur_tape_fail(tape, UR_INVALID, "%s_forward: input has %zu features, %s wants %zu [x %s]",
+                 l->cell->name, x->dim[x->ndim - 1], dot ? dot + 1 : weight, l->input_size,
+                 ur_shape(x).text);
+    return false;
+}
+
+static bool check_state(ur_tape *tape, const ur_cell_layer *l, size_t batch, ur_state s)
 {
     const char *name = l->cell->name;
-    if (x->ndim != 2 || x->dim[1] != l->input_size) {
-        const char *weight = ur_params_entry(tape->params, (size_t)l->weight_ih)->name;
-        const char *dot = strrchr(weight, '.');
-        ur_tape_fail(tape, UR_INVALID, "%s_forward: input has %zu features, %s wants %zu [x %s]",
-                     name, x->dim[x->ndim - 1], dot ? dot + 1 : weight, l->input_size,
-                     ur_shape(x).text);
-        return false;
-    }
     if (s.c && !l->cell->has_c) {
         ur_tape_fail(tape, UR_INVALID, "%s_forward: this cell has no c, but was given one", name);
         return false;
@@ -214,26 +217,26 @@ static bool check_shapes(ur_tape *tape, const ur_cell_layer *l, const ur_tensor 
     return true;
 }
 
-static void record(ur_tape *tape, const ur_cell_layer *l, ur_tensor *x, ur_rnn_out out,
-                   ur_tensor *o, ur_state initial, const ur_cpu_recurrent *op)
+static void record(ur_tape *tape, const ur_cell_layer *l, ur_cell_input in, ur_rnn_out out,
+                   ur_state initial, const ur_cpu_recurrent *op)
 {
     cell_node *n = ur_record(tape, sizeof *n, cell_back);
     if (!n)
         return;
     n->layer = l;
-    n->x = x;
+    n->x = in.x;
+    n->gate = in.gate;
     n->y = out.y->values;
     n->h_n = out.h_n;
     n->c_n = out.c_n;
-    n->o = o;
     n->h0 = initial.h;
     n->c0 = initial.c;
     n->op = *op;
     n->y->needs_grad = n->h_n->needs_grad = true;
     if (n->c_n)
         n->c_n->needs_grad = true;
-    if (o)
-        o->needs_grad = true;
+    if (n->gate)
+        n->gate->needs_grad = true;
 }
 
 /* Memory for what backward needs. */
@@ -258,24 +261,27 @@ static void keep_for_backward(ur_tape *tape, const ur_cell_layer *l, ur_cpu_recu
 }
 
 /* The last gate's columns of the gates that were kept. */
-static void copy_last_gate(const ur_cpu_recurrent *op, float *o)
+static void copy_last_gate(const ur_cpu_recurrent *op, float *gate)
 {
     const size_t before = (op->cell->gates - 1) * op->hidden;
     for (size_t r = 0; r < op->rows->rows; r++)
-        memcpy(o + r * op->hidden, op->gates + r * op->gates_row + before, op->hidden * sizeof *o);
+        memcpy(gate + r * op->hidden, op->gates + r * op->gates_row + before,
+               op->hidden * sizeof *gate);
 }
 
-/* The layer over step-major rows: x holds the rows themselves, or a table of which ids (else NULL)
- * picks them. o: where the last gate of every step goes, (rows, H), or NULL. */
-static ur_rnn_out run(ur_tape *tape, const ur_cell_layer *l, ur_tensor *x, const int32_t *ids,
-                      const ur_layout *rows, ur_state initial, ur_tensor *o)
+ur_rnn_out ur_cell_run(ur_tape *tape, const ur_cell_layer *l, ur_cell_input in,
+                       const ur_layout *rows, ur_state initial)
 {
     const ur_rnn_out nothing = {0};
+    if (!check_state(tape, l, rows->batch, initial))
+        return nothing;
     ur_cpu_recurrent op = ur_cell_operation(tape->params, l);
     op.rows = rows;
-    op.x = ur_floats(x);
-    op.ids = ids;
-    op.table_rows = x->dim[0];
+    op.x = in.x ? ur_floats(in.x) : NULL;
+    op.ids = in.ids;
+    op.table_rows = in.table_rows;
+    op.column = in.column;
+    op.w_ih_rows = data_of(tape->params, l->weight_ih);
     op.h0 = initial.h ? ur_floats(initial.h) : NULL;
     op.c0 = initial.c ? ur_floats(initial.c) : NULL;
     const ur_rnn_out out = {
@@ -283,12 +289,12 @@ static ur_rnn_out run(ur_tape *tape, const ur_cell_layer *l, ur_tensor *x, const
         .h_n = ur_rows_new(tape, rows->batch, width_of(l)),
         .c_n = l->cell->has_c ? ur_rows_new(tape, rows->batch, l->hidden_size) : NULL,
     };
-    const bool learn = ur_weights_learn(tape) || ur_wants_grad(tape, x) ||
+    const bool learn = ur_weights_learn(tape) || ur_wants_grad(tape, in.x) ||
                        ur_wants_grad(tape, initial.h) || ur_wants_grad(tape, initial.c);
     ur_cell_noise(tape, l, &op);
     if (learn)
         keep_for_backward(tape, l, &op);
-    else if (o)
+    else if (in.gate)
         op.gates = ur_take(tape, rows->rows * op.gates_row, sizeof(float));
     if (!ur_tape_ok(tape))
         return nothing;
@@ -300,42 +306,22 @@ static ur_rnn_out run(ur_tape *tape, const ur_cell_layer *l, ur_tensor *x, const
                      rows->rows);
         return nothing;
     }
-    if (o)
-        copy_last_gate(&op, ur_floats(o));
+    if (in.gate)
+        copy_last_gate(&op, ur_floats(in.gate));
     if (learn)
-        record(tape, l, x, out, o, initial, &op);
+        record(tape, l, in, out, initial, &op);
     return ur_tape_ok(tape) ? out : nothing;
 }
 
 ur_rnn_out ur_cell_forward(ur_tape *tape, const ur_cell_layer *l, ur_seq *x, ur_state initial)
 {
-    if (!x || !ur_tape_ok(tape) || !check_shapes(tape, l, x->values, x->layout->batch, initial))
+    if (!x || !ur_tape_ok(tape) || !ur_cell_check_input(tape, l, x->values))
         return (ur_rnn_out){0};
     ur_seq *steps = ur_reorder(tape, x, UR_STEP_MAJOR);
     if (!steps)
         return (ur_rnn_out){0};
-    ur_rnn_out out = run(tape, l, steps->values, NULL, steps->layout, initial, NULL);
-    out.y = ur_reorder(tape, out.y, x->layout->order);
-    return ur_tape_ok(tape) ? out : (ur_rnn_out){0};
-}
-
-ur_rnn_out ur_cell_with_gate(ur_tape *tape, const ur_cell_layer *l, ur_seq *x, ur_state initial,
-                             ur_seq **o)
-{
-    *o = NULL;
-    if (!x || !ur_tape_ok(tape) || !check_shapes(tape, l, x->values, x->layout->batch, initial))
-        return (ur_rnn_out){0};
-    if (!l->cell->gives_o) {
-        ur_tape_fail(tape, UR_UNSUPPORTED, "%s_forward: this cell does not give out a gate",
-                     l->cell->name);
-        return (ur_rnn_out){0};
-    }
-    ur_seq *steps = ur_reorder(tape, x, UR_STEP_MAJOR);
-    ur_tensor *gate = steps ? ur_rows_new(tape, steps->layout->rows, l->hidden_size) : NULL;
-    if (!gate)
-        return (ur_rnn_out){0};
-    ur_rnn_out out = run(tape, l, steps->values, NULL, steps->layout, initial, gate);
-    *o = out.y ? ur_reorder(tape, ur_seq_new(tape, gate, steps->layout), x->layout->order) : NULL;
+    ur_rnn_out out =
+        ur_cell_run(tape, l, (ur_cell_input){.x = steps->values}, steps->layout, initial);
     out.y = ur_reorder(tape, out.y, x->layout->order);
     return ur_tape_ok(tape) ? out : (ur_rnn_out){0};
 }
@@ -356,9 +342,11 @@ ur_rnn_out ur_cell_embedded(ur_tape *tape, const ur_cell_layer *l,
     ur_tensor *table = ur_parameter(tape, embedding->weight);
     const ur_seq *steps = ur_reorder(tape, ids, UR_STEP_MAJOR);
     if (!table || !steps || !ur_ids_in_range(tape, embedding, ids) ||
-        !check_shapes(tape, l, table, ids->layout->batch, initial))
+        !ur_cell_check_input(tape, l, table))
         return (ur_rnn_out){0};
-    ur_rnn_out out = run(tape, l, table, ur_ints(steps->values), steps->layout, initial, NULL);
+    const ur_cell_input in = {
+        .x = table, .ids = ur_ints(steps->values), .table_rows = table->dim[0]};
+    ur_rnn_out out = ur_cell_run(tape, l, in, steps->layout, initial);
     out.y = ur_reorder(tape, out.y, ids->layout->order);
     return ur_tape_ok(tape) ? out : (ur_rnn_out){0};
 }

@@ -4,17 +4,36 @@
 #include "nn/nn.h"
 
 #include <math.h>
+#include <stdio.h>
+
+/* A layer whose weight is there already. */
+static ur_linear_layer finish(ur_params *params, const char *prefix, ur_linear_layer l, bool bias)
+{
+    l.bias = bias ? ur_layer_param(params, prefix, "bias", l.out_features, 0) : -1;
+    l.pack_forward = ur_params_pack(params, l.weight, UR_PACK_ROWS, 1);
+    l.pack_backward = ur_params_pack(params, l.weight, UR_PACK_COLS, 1);
+    return l;
+}
 
 ur_linear_layer ur_linear_add(ur_params *params, const char *prefix, size_t in_features,
                               size_t out_features, bool bias)
 {
-    ur_linear_layer l = {.in_features = in_features, .out_features = out_features, .bias = -1};
+    ur_linear_layer l = {.in_features = in_features, .out_features = out_features};
     l.weight = ur_layer_param(params, prefix, "weight", out_features, in_features);
-    if (bias)
-        l.bias = ur_layer_param(params, prefix, "bias", out_features, 0);
-    l.pack_forward = ur_params_pack(params, l.weight, UR_PACK_ROWS, 1);
-    l.pack_backward = ur_params_pack(params, l.weight, UR_PACK_COLS, 1);
-    return l;
+    return finish(params, prefix, l, bias);
+}
+
+ur_linear_layer ur_linear_add_tied(ur_params *params, const char *prefix,
+                                   const ur_embedding_layer *embedding, bool bias)
+{
+    char name[256];
+    snprintf(name, sizeof name, "%s%sweight", prefix, *prefix ? "." : "");
+    ur_params_alias(params, name, embedding->weight); /* failing is told when sealing */
+    return finish(params, prefix,
+                  (ur_linear_layer){.in_features = embedding->size,
+                                    .out_features = embedding->count,
+                                    .weight = embedding->weight},
+                  bias);
 }
 
 void ur_linear_init(const ur_linear_layer *layer, ur_params *params, uint64_t seed)

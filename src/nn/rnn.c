@@ -108,8 +108,9 @@ size_t ur_rnn_width(const ur_rnn_stack *stack)
 
 /* What the first layer reads, or the one before it wrote. */
 typedef struct input {
-    ur_seq *x;                           /* rows of features, or ids of */
-    const ur_embedding_layer *embedding; /* this, unless NULL */
+    ur_seq *x;                           /* rows of features, or ids: */
+    const ur_embedding_layer *embedding; /* of this, unless NULL, */
+    bool one_hot;                        /* or for one-hot rows */
 } input;
 
 static ur_rnn_out run_part(ur_tape *tape, const ur_cell_layer *part, input in, bool backward,
@@ -117,6 +118,7 @@ static ur_rnn_out run_part(ur_tape *tape, const ur_cell_layer *part, input in, b
 {
     ur_seq *x = backward ? ur_reverse(tape, in.x) : in.x;
     ur_rnn_out out = in.embedding ? ur_cell_embedded(tape, part, in.embedding, x, initial)
+                     : in.one_hot ? ur_cell_one_hot(tape, part, x, initial)
                                   : ur_cell_forward(tape, part, x, initial);
     if (backward)
         out.y = ur_reverse(tape, out.y);
@@ -173,7 +175,7 @@ static ur_rnn_out run_stack(ur_tape *tape, const ur_rnn_stack *stack, input in, 
             c_n[i] = out.c_n;
         }
         const bool top = layer + 1 == c->num_layers;
-        in = (input){c->bidirectional ? join(tape, c, top, y[0], y[1]) : y[0], NULL};
+        in = (input){c->bidirectional ? join(tape, c, top, y[0], y[1]) : y[0], NULL, false};
         if (!top)
             in.x = ur_dropout(tape, in.x, c->dropout);
     }
@@ -186,12 +188,19 @@ static ur_rnn_out run_stack(ur_tape *tape, const ur_rnn_stack *stack, input in, 
 
 ur_rnn_out ur_rnn(ur_tape *tape, const ur_rnn_stack *stack, ur_seq *x, ur_state initial)
 {
-    return run_stack(tape, stack, (input){x, NULL}, initial);
+    return run_stack(tape, stack, (input){x, NULL, false}, initial);
 }
 
 ur_rnn_out ur_rnn_embedded(ur_tape *tape, const ur_rnn_stack *stack,
                            const ur_embedding_layer *embedding, const ur_seq *ids, ur_state initial)
 {
     ur_seq *x = ids ? ur_seq_new(tape, ids->values, ids->layout) : NULL;
-    return run_stack(tape, stack, (input){x, embedding}, initial);
+    return run_stack(tape, stack, (input){x, embedding, false}, initial);
+}
+
+ur_rnn_out ur_rnn_one_hot(ur_tape *tape, const ur_rnn_stack *stack, const ur_seq *ids,
+                          ur_state initial)
+{
+    ur_seq *x = ids ? ur_seq_new(tape, ids->values, ids->layout) : NULL;
+    return run_stack(tape, stack, (input){x, NULL, true}, initial);
 }

@@ -3,6 +3,7 @@
 import glob
 import os
 
+import language_model
 import layers
 import list_files
 import next_words
@@ -20,6 +21,7 @@ def main():
     rnn.main()
     translator.main()
     next_words.main()
+    language_model.main()
     list_files.main()
 
 

@@ -13,6 +13,8 @@
 
 #include <string.h>
 
+#include "backend/cpu/recurrent_one_hot.h"
+
 /* Input products run in chunks of steps, so that scratch does not grow with the length. */
 enum { CHUNK_FLOATS = 64 * 1024 };
 
@@ -291,7 +293,9 @@ static void forward_member(void *arg, const ur_member *me)
     const ur_range mine = ur_my_range(me, job->kernels->panels(gate_columns(op)));
     const bool looked_up = op->ids && !op->cell->split;
 
-    if (op->ids)
+    if (op->column)
+        ur_one_hot_table(job->kernels, mine, op, job->bias, job->table);
+    else if (op->ids)
         input_product(job, mine, op->table_rows, op->x, job->table);
     for (size_t t0 = 0, t1; t0 < r->steps; t0 = t1) {
         t1 = chunk_end(op, t0);

@@ -84,13 +84,16 @@ typedef struct ur_cpu_recurrent {
     const float *x;           /* (rows, I); or, where the inputs are rows of a table, that: */
     const int32_t *ids;       /* (rows) NULL: x is (rows, I). Row r's input is x[ids[r]] */
     size_t table_rows;        /* of x, then */
-    const float *h0, *c0;     /* (B, R), (B, H) by caller's index; NULL: zeros */
-    float *y;                 /* (rows, R) out */
-    float *gates, *h_gates;   /* (rows, gates_row) out, saved for backward; NULL: not saved */
-    float *c;                 /* (rows, H) out, likewise; NULL too for a cell without c */
-    float *m;      /* (rows, H) h before projection, likewise; NULL too where that is y */
-    float *late;   /* (rows, H) what the late product took, likewise */
-    float *x_norm; /* (rows, gates_row) likewise, for a cell of whole rows */
+    const int32_t *column;    /* (table_rows) or NULL: the table's rows are one-hot, row d being
+                                 column[d]; x is NULL, and w_ih_rows is W_ih as it is, (GH, I) */
+    const float *w_ih_rows;
+    const float *h0, *c0;   /* (B, R), (B, H) by caller's index; NULL: zeros */
+    float *y;               /* (rows, R) out */
+    float *gates, *h_gates; /* (rows, gates_row) out, saved for backward; NULL: not saved */
+    float *c;               /* (rows, H) out, likewise; NULL too for a cell without c */
+    float *m;               /* (rows, H) h before projection, likewise; NULL too where that is y */
+    float *late;            /* (rows, H) what the late product took, likewise */
+    float *x_norm;          /* (rows, gates_row) likewise, for a cell of whole rows */
     /* Drop-out of what the recurrent products take: h_in = mask h_prev; NULL: none. */
     const float *mask; /* (B, R) by place */
     float *h_in;       /* (rows, R) out, saved for backward */

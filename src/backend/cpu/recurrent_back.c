@@ -288,7 +288,7 @@ static bool take_scratch(const ur_cpu *cpu, ur_recurrent_back_job *job)
         job->d_proj = take(cpu, r->rows * f->proj, &ok);
     }
     job->bias = take_zero(cpu, 2 * f->cell->gates * f->hidden, &ok);
-    if (op->dw_ih)
+    if (op->dw_ih && !f->column)
         job->x_packed = take_packed(cpu, f->input, ur_recurrent_input_rows(f), &ok);
     if (f->ids)
         job->by_id = take_zero(cpu, f->table_rows * f->gates_row, &ok);

@@ -1,6 +1,7 @@
 /* recurrent_weights.c - gradients of a recurrent layer's weights and input, one product each over all
  * rows, once recurrent_back.c has left the pre-activations' gradients in the gates. */
 #include "backend/cpu/recurrent_back.h"
+#include "backend/cpu/recurrent_one_hot.h"
 
 /* Packs `rows` rows of a (.., width) matrix for ur_outer_part, this member's panels. */
 static void pack_part(const ur_recurrent_back_job *job, const ur_member *me, size_t rows,
@@ -17,7 +18,7 @@ static void pack_inputs(const ur_recurrent_back_job *job, const ur_member *me)
     const ur_cpu_recurrent *f = op->forward;
     const ur_layout *r = f->rows;
     const size_t width = ur_recurrent_width(f), first = ur_cpu_alive(r, 0);
-    if (op->dw_ih)
+    if (op->dw_ih && !f->column)
         pack_part(job, me, ur_recurrent_input_rows(f), f->input, f->x, NULL, job->x_packed);
     if (op->dw_hh) {
         if (f->mask)
@@ -99,7 +100,9 @@ static void input_weights_back(const ur_recurrent_back_job *job, const ur_member
     const size_t n = f->cell->gates * f->hidden, rows = ur_recurrent_input_rows(f);
     const float *d = f->ids ? job->by_id : f->gates;
 
-    if (op->dw_ih) {
+    if (op->dw_ih && f->column) {
+        ur_one_hot_back(f, ur_my_range(me, n), d, op->dw_ih);
+    } else if (op->dw_ih) {
         const ur_cpu_outer outer = {
             .rows = rows,
             .n_out = n,

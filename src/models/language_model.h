@@ -1,0 +1,36 @@
+/* language_model.h - inside the language model. */
+#ifndef UR_MODELS_LANGUAGE_MODEL_H
+#define UR_MODELS_LANGUAGE_MODEL_H
+
+#include "tape/tape.h"
+#include "unroll/models.h"
+
+typedef struct ur_language_model {
+    ur_model base;
+    ur_context *context;
+    ur_language_model_config config;
+    ur_embedding_layer embed; /* unless one-hot */
+    ur_rnn_stack rnn;
+    ur_linear_layer fc;
+} ur_language_model;
+
+extern const ur_model_class ur_language_model_class;
+void ur_language_model_free(ur_model *model);
+
+static inline const ur_language_model *ur_as_language_model(const ur_model *model)
+{
+    return (const ur_language_model *)model;
+}
+
+/* The layers below the output layer, without drop-out on what they put out. */
+ur_rnn_out ur_language_layers(ur_tape *tape, const ur_language_model *m, const ur_seq *ids,
+                              ur_state initial);
+
+struct ur_language_data {
+    ur_context *context;
+    ur_ids text;
+    ur_windows *windows; /* NULL: for evaluation alone */
+    ur_carry *carry;     /* NULL: states begin anew in every window */
+};
+
+#endif
