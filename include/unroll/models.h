@@ -151,6 +151,22 @@ typedef struct ur_answer {
 ur_answer *ur_seq2seq_answer(ur_tape *tape, const ur_model *model, size_t count,
                              const ur_ids *questions, const int32_t *first);
 
+/* ---- texts that models learn from ------------------------------------------------------------- */
+
+/* How a text file becomes a model's tokens, and which of them it learns from; part of a model's
+ * configuration. */
+typedef struct ur_text_source {
+    ur_text_options options;
+    size_t min_freq, max_size; /* of the vocabulary, see ur_vocabulary_options */
+    size_t max_tokens;         /* the training text's first tokens alone; 0: all */
+    double valid_split;        /* in [0, 1): this part of them, from the end, is for validation where
+                                  there is no file for that; 0: none */
+} ur_text_source;
+
+/* UR_INVALID with the reason: ur_text_check (vocabulary NULL: not asked), or a part out of range. */
+ur_status ur_text_source_check(const ur_text_source *source, const ur_vocabulary *vocabulary,
+                               ur_err *err);
+
 /* ---- language models: the next token -------------------------------------------------------- */
 
 /* One-hot rows or an embedding, a stack of recurrent layers, a linear layer to the vocabulary:
@@ -179,7 +195,7 @@ typedef struct ur_language_model_config {
     size_t bptt; /* steps of a window; 0: 35 */
     ur_sampling sampling;
     bool keep_tail;
-    ur_text_options text;
+    ur_text_source text;
 } ur_language_model_config;
 
 /* lstm, one-hot, hidden 256, one layer, windows of 35 steps, sequential; the rest zero. */
@@ -200,8 +216,8 @@ void ur_language_model_init(ur_model *model, uint64_t seed);
 /* With cell, layers and bptt filled in. */
 const ur_language_model_config *ur_language_model_config_of(const ur_model *model);
 
-/* What a language model learns from or is measured on: a text as windows, and the states that
- * batches hand on. The ids stay the caller's. batch: streams side by side, the trainer's batch; 0:
+/* What a language model learns from or is measured on: a text (a copy) as windows, and the states
+ * that batches hand on. batch: streams side by side, the trainer's batch; 0:
  * for ur_evaluate alone. UR_INVALID: ids that are not in the vocabulary, a text that is too short for
  * a batch (ur_windows_new), or that is the same token throughout. */
 typedef struct ur_language_data ur_language_data;

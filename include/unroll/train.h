@@ -108,6 +108,7 @@ typedef struct ur_run_settings {
  * what is known so far. kind: what is trained, as ur_run_kind names it; config: that kind's.
  *     "seq2seq"  ur_seq2seq_config: its vocabulary and all of its format but the orders are found
  *                out from the data
+ *     "language_model"  ur_language_model_config: its vocabulary is found out from the data
  * UR_INVALID: an unknown kind, or the folder already holds a run; UR_IO: it cannot be written. */
 ur_status ur_run_create(ur_context *context, const char *folder, const ur_run_settings *settings,
                         const char *kind, const void *config, ur_run **out, ur_err *err);

@@ -1,5 +1,5 @@
 /* eval.c - unroll eval: how often a trained model is right. */
-#include "cli.h"
+#include "kinds.h"
 
 static const option options[] = {
     {"data", "FILE", OPTION_TEXT, OPTION_AT(data), .least = 1,
@@ -16,32 +16,6 @@ static const option options[] = {
     OPTION_HELP,
 };
 
-static double share(size_t part, size_t whole)
-{
-    return whole ? (double)part / (double)whole : 0;
-}
-
-static void print_measure(const ur_measure *m, bool json)
-{
-    double loss = m->positions ? m->loss / (double)m->positions : 0;
-    double accuracy = share(m->right, m->examples), forced = share(m->forced_right, m->positions);
-    if (!json) {
-        char text[GROUPED];
-        printf("accuracy         %8.4f %%   whole answers, free-running\n", 100 * accuracy);
-        printf("teacher-forced   %8.4f %%   symbols, each after the right ones\n", 100 * forced);
-        printf("loss             %8.6f     mean over symbols\n", loss);
-        printf("pairs            %8s\n", grouped(m->examples, text));
-        return;
-    }
-    printf("{\"count\":%zu,\"right\":%zu,\"accuracy\":", m->examples, m->right);
-    json_number(stdout, accuracy);
-    printf(",\"forced_right\":%zu,\"forced_accuracy\":", m->forced_right);
-    json_number(stdout, forced);
-    printf(",\"positions\":%zu,\"loss\":", m->positions);
-    json_number(stdout, loss);
-    puts("}");
-}
-
 static int evaluate(ur_context *context, const settings *s)
 {
     ur_err err;
@@ -54,11 +28,10 @@ static int evaluate(ur_context *context, const settings *s)
     if (ur_run_folder(run) && !was_given(&eval_verb, s, "seed"))
         source.seed = ur_run_settings_of(run)->train.seed;
     ur_status status = ur_run_evaluate(run, &source, &measure, &err);
+    if (status == UR_OK)
+        find_kind(ur_run_kind(run))->print_measure(&measure, s->json);
     ur_run_free(run);
-    if (status != UR_OK)
-        return say_error(&err);
-    print_measure(&measure, s->json);
-    return CODE_OK;
+    return status == UR_OK ? CODE_OK : say_error(&err);
 }
 
 static int run_eval(const settings *s)
@@ -80,6 +53,9 @@ static int run_eval(const settings *s)
     return code;
 }
 
+static const option_table own = OPTION_TABLE(options);
+static const option_table *const tables[] = {&own, NULL};
+
 static const char *const usage[] = {"eval RUN --data FILE [options]", NULL};
 
 const verb eval_verb = {
@@ -97,7 +73,6 @@ const verb eval_verb = {
                "  loss             0.000123     mean over symbols\n"
                "  pairs               5,000\n",
     .see_also = "unroll help train, unroll help predict",
-    .options = options,
-    .n_options = sizeof options / sizeof *options,
+    .tables = tables,
     .run = run_eval,
 };

@@ -91,16 +91,40 @@ static void write_exit_codes(FILE *to)
           to);
 }
 
+static void write_usage(FILE *to, const verb *v)
+{
+    size_t lines = 0;
+    for (size_t i = 0; v->usage && v->usage[i]; i++, lines++)
+        fprintf(to, "%s unroll %s\n", lines ? "      " : "usage:", v->usage[i]);
+    for (size_t p = 0; v->parts && v->parts[p]; p++)
+        for (size_t i = 0; v->parts[p]->usage[i]; i++, lines++)
+            fprintf(to, "%s unroll %s\n", lines ? "      " : "usage:", v->parts[p]->usage[i]);
+    putc('\n', to);
+}
+
+/* What the verb of one word can be followed by. */
+static void write_parts(FILE *to, const verb *v)
+{
+    for (size_t p = 0; v->parts && v->parts[p]; p++) {
+        int column = fprintf(to, "  %s %-12s ", v->name, last_word(v->parts[p]));
+        write_words(to, v->parts[p]->summary, column, column);
+        putc('\n', to);
+    }
+    if (v->parts)
+        fprintf(to, "\nEach has options of its own besides those below: unroll help %s %s\n\n",
+                v->name, last_word(v->parts[0]));
+}
+
 void print_verb_help(FILE *to, const verb *v)
 {
-    settings s = default_settings();
-    for (size_t i = 0; v->usage[i]; i++)
-        fprintf(to, "%s unroll %s\n", i ? "      " : "usage:", v->usage[i]);
-    putc('\n', to);
+    settings s = default_settings(v);
+    write_usage(to, v);
     write_paragraph(to, v->purpose);
+    write_parts(to, v);
     fprintf(to, "Example:\n%s\nOptions:\n", v->example);
-    for (size_t i = 0; i < v->n_options; i++)
-        write_option(to, &v->options[i], &s);
+    const option *o;
+    for (size_t i = 0; (o = option_at(v, i)); i++)
+        write_option(to, o, &s);
     putc('\n', to);
     for (size_t i = 0; v->notes && v->notes[i]; i++)
         write_paragraph(to, v->notes[i]);

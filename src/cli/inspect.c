@@ -262,6 +262,9 @@ static int run_inspect(const settings *s)
     return code;
 }
 
+static const option_table own = OPTION_TABLE(options);
+static const option_table *const tables[] = {&own, NULL};
+
 static const char *const usage[] = {"inspect RUN [--json]", "inspect FILE.safetensors [--json]",
                                     NULL};
 
@@ -278,7 +281,6 @@ const verb inspect_verb = {
                "  encoder.lstm l0  (512, 16) (512, 128)           74,752          299,008\n"
                "  ...\n",
     .see_also = "unroll help train",
-    .options = options,
-    .n_options = sizeof options / sizeof *options,
+    .tables = tables,
     .run = run_inspect,
 };

@@ -34,6 +34,15 @@ static int say_unknown_verb(const char *name)
     return say_usage(NULL, "unknown verb '%s'", name);
 }
 
+/* The verb of two words that begins with v and goes on with `word`; NULL when there is none. */
+static const verb *find_part(const verb *v, const char *word)
+{
+    for (size_t i = 0; v->parts && v->parts[i]; i++)
+        if (strcmp(last_word(v->parts[i]), word) == 0)
+            return v->parts[i];
+    return NULL;
+}
+
 static int help(int argc, char **argv)
 {
     if (argc == 0) {
@@ -43,8 +52,17 @@ static int help(int argc, char **argv)
     const verb *v = find_verb(argv[0]);
     if (!v)
         return say_unknown_verb(argv[0]);
-    print_verb_help(stdout, v);
+    const verb *part = argc > 1 ? find_part(v, argv[1]) : NULL;
+    print_verb_help(stdout, part ? part : v);
     return CODE_OK;
+}
+
+static bool asks_for_help(int argc, char **argv)
+{
+    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+    return false;
 }
 
 static int run_verb(int argc, char **argv)
@@ -65,9 +83,22 @@ static int run_verb(int argc, char **argv)
     const verb *v = find_verb(name);
     if (!v)
         return say_unknown_verb(name);
-    settings s;
-    if (!read_options(v, argc - 2, argv + 2, &s))
+    argc -= 2;
+    argv += 2;
+    const verb *part = argc > 0 ? find_part(v, argv[0]) : NULL;
+    if (part) {
+        v = part;
+        argc--;
+        argv++;
+    }
+    settings s = default_settings(v);
+    if (v->parts) { /* none was named: there are no options yet to read the rest by */
+        s.arguments = argv;
+        s.n_arguments = (size_t)argc;
+        s.help = asks_for_help(argc, argv);
+    } else if (!read_options(v, argc, argv, &s)) {
         return CODE_USAGE;
+    }
     if (s.help) {
         print_verb_help(stdout, v);
         return CODE_OK;

@@ -3,18 +3,10 @@
 
 #include <string.h>
 
-settings default_settings(void)
+settings default_settings(const verb *v)
 {
     ur_train_options train = ur_train_defaults();
-    ur_seq2seq_config model = ur_seq2seq_defaults();
-    return (settings){
-        .hidden = model.hidden_size,
-        .embed = model.embed_size,
-        .layers = model.layers,
-        .decoder_layers = model.decoder_layers,
-        .dropout = (double)model.dropout,
-        .attention = (int)model.attention,
-        .decoder_start = (int)model.decoder_start,
+    settings s = {
         .batch = train.batch,
         .epochs = train.epochs,
         .max_steps = train.max_steps,
@@ -25,20 +17,41 @@ settings default_settings(void)
         .weight_decay = train.weight_decay,
         .seed = train.seed,
     };
+    if (v->defaults)
+        v->defaults(&s);
+    return s;
 }
 
-static const option *find_option(const verb *v, const char *name, size_t length)
+const option *option_at(const verb *v, size_t i)
 {
-    for (size_t i = 0; i < v->n_options; i++)
-        if (strlen(v->options[i].name) == length && !strncmp(v->options[i].name, name, length))
-            return &v->options[i];
+    for (const option_table *const *t = v->tables; *t; t++) {
+        if (i < (*t)->n)
+            return &(*t)->options[i];
+        i -= (*t)->n;
+    }
+    return NULL;
+}
+
+const char *last_word(const verb *v)
+{
+    const char *space = strrchr(v->name, ' ');
+    return space ? space + 1 : v->name;
+}
+
+/* The option of that name and its number, NULL when there is none. */
+static const option *find_option(const verb *v, const char *name, size_t length, size_t *number)
+{
+    const option *o;
+    for (*number = 0; (o = option_at(v, *number)); ++*number)
+        if (strlen(o->name) == length && !strncmp(o->name, name, length))
+            return o;
     return NULL;
 }
 
 bool was_given(const verb *v, const settings *s, const char *name)
 {
-    const option *o = find_option(v, name, strlen(name));
-    return o && (s->given >> (o - v->options) & 1);
+    size_t number;
+    return find_option(v, name, strlen(name), &number) && (s->given >> number & 1);
 }
 
 static void *member(settings *s, const option *o)
@@ -138,15 +151,16 @@ static bool set_value(const verb *v, const option *o, const char *text, settings
 
 static void say_unknown(const verb *v, const char *text, size_t length)
 {
-    const char *names[64];
+    const char *names[MOST_OPTIONS];
     char name[64];
-    for (size_t i = 0; i < v->n_options; i++)
-        names[i] = v->options[i].name;
+    size_t n = 0;
+    for (const option *o; n < MOST_OPTIONS && (o = option_at(v, n)); n++)
+        names[n] = o->name;
     snprintf(name, sizeof name, "%.*s", (int)(length < 60 ? length : 60), text);
     const char *shown = name;
     while (*shown == '-')
         shown++;
-    int near = nearest_name(shown, v->n_options, names);
+    int near = nearest_name(shown, n, names);
     if (near >= 0)
         say_usage(v, "unknown option %s; did you mean --%s?", name, names[near]);
     else
@@ -159,13 +173,14 @@ static bool read_option(const verb *v, int argc, char **argv, int *at, settings 
     const char *text = argv[*at];
     size_t length = strcspn(text, "=");
     const char *value = text[length] ? text + length + 1 : NULL;
-    const option *o = text[1] == '-' ? find_option(v, text + 2, length - 2) : NULL;
+    size_t number;
+    const option *o = text[1] == '-' ? find_option(v, text + 2, length - 2, &number) : NULL;
     int bare;
     if (!o) {
         say_unknown(v, text, length);
         return false;
     }
-    s->given |= (uint64_t)1 << (o - v->options);
+    s->given |= (uint64_t)1 << number;
     if (value)
         return set_value(v, o, value, s);
     if (o->kind == OPTION_FLAG) {
@@ -187,7 +202,7 @@ static bool read_option(const verb *v, int argc, char **argv, int *at, settings 
 bool read_options(const verb *v, int argc, char **argv, settings *s)
 {
     bool options = true;
-    *s = default_settings();
+    *s = default_settings(v);
     s->arguments = argv; /* what is no option moves to the front */
     for (int at = 0; at < argc; at++) {
         char *text = argv[at];

@@ -21,7 +21,7 @@ typedef struct settings {
     int cell, bidirectional;                               /* as train.c lists them */
     bool strip, peeky, reverse_input, resume, quiet, json;
     bool help;
-    uint64_t given;   /* bit i: option i of the verb's table was given */
+    uint64_t given;   /* bit i: option_at(verb, i) was given */
     char **arguments; /* what is not an option */
     size_t n_arguments;
 } settings;
@@ -72,6 +72,17 @@ typedef struct option {
         "help", NULL, OPTION_FLAG, OPTION_AT(help), 0, 0, 0, NULL, "Print this text.", ""          \
     }
 
+/* Some options; a verb's are those of several tables, so that verbs can share them. */
+typedef struct option_table {
+    const option *options;
+    size_t n;
+} option_table;
+
+#define OPTION_TABLE(options)                                                                      \
+    {                                                                                              \
+        options, sizeof(options) / sizeof *(options)                                               \
+    }
+
 typedef struct verb {
     const char *name;
     const char *summary;      /* for the list of verbs */
@@ -80,12 +91,21 @@ typedef struct verb {
     const char *example;      /* as it looks on the terminal */
     const char *const *notes; /* more paragraphs after the options, ended by NULL */
     const char *see_also;
-    const option *options;
-    size_t n_options; /* at most 64 */
-    int (*run)(const settings *s);
+    const option_table *const *tables; /* ended by NULL; at most MOST_OPTIONS together */
+    void (*defaults)(settings *s);     /* changes what the options start from; may be NULL */
+    const struct verb *const *parts;   /* verbs of two words, "train seq2seq", of which this is the
+                                         first; ended by NULL; NULL: none */
+    int (*run)(const settings *s);     /* of a verb with parts: no part was named */
 } verb;
 
-settings default_settings(void);
+enum { MOST_OPTIONS = 64 };
+
+settings default_settings(const verb *v);
+
+/* Option i of all the verb's tables, NULL behind the last one. */
+const option *option_at(const verb *v, size_t i);
+/* The last word of a verb's name. */
+const char *last_word(const verb *v);
 
 /* Reads the arguments after the verb. False after saying what is wrong with them. */
 bool read_options(const verb *v, int argc, char **argv, settings *s);

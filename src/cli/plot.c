@@ -110,6 +110,9 @@ static int run_plot(const settings *s)
     return code;
 }
 
+static const option_table own = OPTION_TABLE(options);
+static const option_table *const tables[] = {&own, NULL};
+
 static const char *const usage[] = {"plot RUN ... [--out FILE]",
                                     "plot RUN --attention TEXT [--out FILE]", NULL};
 
@@ -129,7 +132,6 @@ const verb plot_verb = {
                "  $ unroll plot runs/with runs/without --out attention-or-not.svg\n"
                "  attention-or-not.svg\n",
     .see_also = "unroll help train",
-    .options = options,
-    .n_options = sizeof options / sizeof *options,
+    .tables = tables,
     .run = run_plot,
 };

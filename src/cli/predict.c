@@ -1,13 +1,10 @@
 /* predict.c - unroll predict: answers, in the order of the questions. */
-#include "cli.h"
+#include "kinds.h"
 #include "lines.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Questions that are answered together. */
-enum { MOST = 256 };
 
 static const option options[] = {
     OPTION_THREADS,
@@ -16,54 +13,21 @@ static const option options[] = {
     OPTION_HELP,
 };
 
-static void print_json(const char *question, const ur_text_answer *a)
-{
-    fputs("{\"question\":", stdout);
-    json_string(stdout, question);
-    fputs(",\"answer\":", stdout);
-    json_string(stdout, a->text);
-    fputs(",\"log_probability\":", stdout);
-    json_number(stdout, a->log_probability);
-    printf(",\"complete\":%s,\"symbols\":[", a->complete ? "true" : "false");
-    for (size_t i = 0; i < a->answer_length; i++) {
-        fputs(i ? ",{\"symbol\":" : "{\"symbol\":", stdout);
-        json_string(stdout, a->answer_symbols[i]);
-        fputs(",\"probability\":", stdout);
-        json_number(stdout, (double)a->probability[i]);
-        putchar('}');
-    }
-    puts("]}");
-}
-
-static int answer_all(ur_run *run, size_t count, const char *const *questions, bool json,
-                      size_t *bad, ur_err *err)
-{
-    ur_text_answer answers[MOST];
-    ur_status status = ur_run_answer(run, count, questions, answers, bad, err);
-    if (status != UR_OK)
-        return exit_code(status);
-    for (size_t i = 0; i < count; i++) {
-        if (json)
-            print_json(questions[i], &answers[i]);
-        else
-            puts(answers[i].text);
-    }
-    return flush_output();
-}
-
-/* Answers up to MOST questions, of which the first is number `first` of those from `where`. When
+/* Answers up to MOST_TEXTS questions, of which the first is number `first` of those from `where`. When
  * one cannot be answered, those before it still are. */
 static int answer(ur_run *run, size_t count, const char *const *questions, const char *where,
                   size_t first, bool json)
 {
     ur_err err = {.status = UR_OK}, other;
     size_t bad = SIZE_MAX;
-    int code = answer_all(run, count, questions, json, &bad, &err);
+    int code = find_kind(ur_run_kind(run))->predict(run, count, questions, json, &bad, &err);
     if (code == CODE_OK || err.status == UR_OK)
         return code;
     if (err.status != UR_BAD_FILE || bad >= count)
         return say_error(&err);
-    int earlier = bad ? answer_all(run, bad, questions, json, NULL, &other) : CODE_OK;
+    int earlier =
+        bad ? find_kind(ur_run_kind(run))->predict(run, bad, questions, json, NULL, &other)
+            : CODE_OK;
     if (earlier != CODE_OK)
         return earlier;
     say("%s %zu: %s", where, first + bad, err.text);
@@ -75,15 +39,15 @@ static int answer_arguments(ur_run *run, const settings *s)
     const char *const *questions = (const char *const *)s->arguments + 1;
     size_t count = s->n_arguments - 1;
     int code = CODE_OK;
-    for (size_t at = 0; code == CODE_OK && at < count; at += MOST)
-        code = answer(run, count - at < MOST ? count - at : MOST, questions + at, "text", at + 1,
-                      s->json);
+    for (size_t at = 0; code == CODE_OK && at < count; at += MOST_TEXTS)
+        code = answer(run, count - at < MOST_TEXTS ? count - at : MOST_TEXTS, questions + at,
+                      "text", at + 1, s->json);
     return code;
 }
 
 /* Lines that wait for their answers, each in memory of its own. */
 typedef struct batch {
-    char *line[MOST];
+    char *line[MOST_TEXTS];
     size_t count, first; /* number of the first line */
 } batch;
 
@@ -127,7 +91,7 @@ static int no_line(line_result result, const lines *in, int error)
     return CODE_IO;
 }
 
-/* Gathers what lines are there, up to MOST, and waits for more only when none is unanswered. */
+/* Gathers what lines are there, up to MOST_TEXTS, and waits for more only when none is unanswered. */
 static int answer_lines(ur_run *run, bool json)
 {
     lines in = {0};
@@ -142,7 +106,7 @@ static int answer_lines(ur_run *run, bool json)
         more = result == LINE_READ || result == LINE_NOT_YET;
         if (result == LINE_READ && !zero)
             code = add_line(&b, &in, line, size);
-        if (code == CODE_OK && (result != LINE_READ || zero || b.count == MOST))
+        if (code == CODE_OK && (result != LINE_READ || zero || b.count == MOST_TEXTS))
             code = flush_batch(run, &b, json);
         if (code == CODE_OK && zero) {
             say("standard input: line %zu has a zero byte", in.number);
@@ -172,6 +136,10 @@ static int run_predict(const settings *s)
         return code;
     if (ur_run_open(context, s->arguments[0], &run, &err) != UR_OK) {
         code = say_error(&err);
+    } else if (!find_kind(ur_run_kind(run))->predict) {
+        say("%s is a %s, which predicts nothing from texts", s->arguments[0], ur_run_kind(run));
+        code = CODE_FAILURE;
+        ur_run_free(run);
     } else {
         bool lines_in = s->n_arguments == 2 && strcmp(s->arguments[1], "-") == 0;
         code = lines_in ? answer_lines(run, s->json) : answer_arguments(run, s);
@@ -180,6 +148,9 @@ static int run_predict(const settings *s)
     ur_context_free(context);
     return code;
 }
+
+static const option_table own = OPTION_TABLE(options);
+static const option_table *const tables[] = {&own, NULL};
 
 static const char *const usage[] = {"predict RUN TEXT ... [options]",
                                     "predict RUN - < FILE [options]", NULL};
@@ -203,7 +174,6 @@ const verb predict_verb = {
                "  $ cut -d_ -f1 test.txt | unroll predict runs/dates - > answers.txt\n",
     .notes = notes,
     .see_also = "unroll help train, unroll help eval",
-    .options = options,
-    .n_options = sizeof options / sizeof *options,
+    .tables = tables,
     .run = run_predict,
 };

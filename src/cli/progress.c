@@ -3,6 +3,7 @@
 #include "progress.h"
 #include "signals.h"
 
+#include <math.h>
 #include <string.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -33,16 +34,18 @@ static const char *duration(double seconds, char text[DURATION])
     return text;
 }
 
-progress progress_start(const settings *s, const ur_run_settings *run)
+progress progress_start(const settings *s, const ur_run *run)
 {
     const char *kind = getenv("TERM");
     bool plain = !kind || strcmp(kind, "dumb") == 0;
     return (progress){
-        .epochs = run->train.epochs,
+        .epochs = ur_run_settings_of(run)->train.epochs,
         .quiet = s->quiet,
         .json = s->json,
         .terminal = !s->quiet && !plain && isatty(STDERR_FILENO),
         .drawn = -1,
+        .figures = ur_run_figures(run),
+        .unit = ur_run_unit(run),
     };
 }
 
@@ -93,7 +96,7 @@ static void draw(progress *p, const ur_step *step, double rate, double left)
     snprintf(piece, sizeof piece, step->epoch_loss < 1e5 ? "  loss %.4f" : "  loss %.3e",
              step->epoch_loss);
     add_piece(line, width, piece);
-    snprintf(piece, sizeof piece, "  %s sequences/s", grouped((size_t)rate, text));
+    snprintf(piece, sizeof piece, "  %s %s/s", grouped((size_t)rate, text), p->unit);
     add_piece(line, width, piece);
     snprintf(piece, sizeof piece, "  %s left", duration(left, time));
     add_piece(line, width, piece);
@@ -115,45 +118,60 @@ static void on_step(void *user, const ur_step *step, double rate, double left)
     draw(p, step, rate >= 0 && rate < 1e15 ? rate : 0, left);
 }
 
-static void write_json(const ur_metrics *m)
+static void write_json(const progress *p, const ur_metrics *m)
 {
-    static const char *const names[] = {
-        "train_loss", "valid_loss",    "valid_accuracy",      "valid_forced_accuracy",
-        "seconds",    "train_seconds", "sequences_per_second"};
-    const double values[] = {
-        m->train_loss, m->valid_loss,    m->valid_accuracy,      m->valid_forced_accuracy,
-        m->seconds,    m->train_seconds, m->sequences_per_second};
     printf("{\"epoch\":%zu,\"step\":%zu", m->epoch, m->step);
-    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
-        printf(",\"%s\":", names[i]);
-        if (i >= 1 && i <= 3 && !m->has_valid)
-            fputs("null", stdout);
-        else
-            json_number(stdout, values[i]);
+    for (const char *const *name = p->figures; *name; name++) {
+        printf(",\"%s\":", *name);
+        json_number(stdout, ur_metrics_figure(m, *name));
     }
     puts("}");
     fflush(stdout);
 }
 
+/* Whether the run's kind has the figure, and it is known. */
+static bool figure_of(const progress *p, const char *name, double *value)
+{
+    *value = ur_metrics_figure(&p->metrics, name);
+    for (const char *const *f = p->figures; *f; f++)
+        if (strcmp(*f, name) == 0)
+            return !isnan(*value);
+    return false;
+}
+
+/* The line of an evaluation: what kinds have, in this order. */
+static void write_line(const progress *p)
+{
+    const ur_metrics *m = &p->metrics;
+    char text[GROUPED];
+    double x;
+    fprintf(stderr, m->train_loss < 1e5 ? "epoch %*zu/%zu  loss %.4f" : "epoch %*zu/%zu  loss %.3e",
+            snprintf(NULL, 0, "%zu", p->epochs), m->epoch, p->epochs, m->train_loss);
+    if (figure_of(p, "train_perplexity", &x))
+        fprintf(stderr, x < 1e5 ? "  perplexity %.3f" : "  perplexity %.3e", x);
+    if (figure_of(p, "valid_perplexity", &x))
+        fprintf(stderr, x < 1e5 ? "  validation %.3f" : "  validation %.3e", x);
+    if (figure_of(p, "valid_accuracy", &x))
+        fprintf(stderr, "  accuracy %6.2f %%", 100 * x);
+    if (figure_of(p, "valid_f1", &x))
+        fprintf(stderr, "  F1 %.4f", x);
+    if (!figure_of(p, "tokens_per_second", &x))
+        x = m->sequences_per_second;
+    fprintf(stderr, "  %s %s/s  %.1f s\n", grouped(x >= 0 && x < 1e15 ? (size_t)x : 0, text),
+            p->unit, m->seconds);
+}
+
 static void on_evaluation(void *user, const ur_metrics *m)
 {
     progress *p = user;
-    char text[GROUPED];
     p->metrics = *m;
     p->evaluated = true;
     p->step = m->step;
     progress_clear(p);
     if (p->json)
-        write_json(m);
-    if (p->quiet)
-        return;
-    fprintf(stderr, m->train_loss < 1e5 ? "epoch %*zu/%zu  loss %.4f" : "epoch %*zu/%zu  loss %.3e",
-            snprintf(NULL, 0, "%zu", p->epochs), m->epoch, p->epochs, m->train_loss);
-    if (m->has_valid)
-        fprintf(stderr, "  accuracy %6.2f %%", 100 * m->valid_accuracy);
-    double rate = m->sequences_per_second;
-    fprintf(stderr, "  %s sequences/s  %.1f s\n",
-            grouped(rate >= 0 && rate < 1e15 ? (size_t)rate : 0, text), m->seconds);
+        write_json(p, m);
+    if (!p->quiet)
+        write_line(p);
 }
 
 static bool should_stop(void *user)

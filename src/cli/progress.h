@@ -13,18 +13,17 @@ typedef struct progress {
     double drawn; /* when it was last drawn, in seconds of a clock of its own */
     size_t step;  /* the last one */
     bool evaluated;
-    ur_metrics metrics; /* the last ones */
+    ur_metrics metrics;         /* the last ones */
+    const char *const *figures; /* that the run's kind has */
+    const char *unit;           /* of its speed */
 } progress;
 
-progress progress_start(const settings *s, const ur_run_settings *run);
+progress progress_start(const settings *s, const ur_run *run);
 
 /* Hooks that tell what happens; `p` must outlive them. */
 ur_run_hooks progress_hooks(progress *p);
 
 /* Takes the rewriting line off the screen. */
 void progress_clear(progress *p);
-
-/* Answers a few of the data's questions: Q: T: A: in reading order, on standard output. */
-int print_samples(ur_context *context, ur_run *run, size_t count);
 
 #endif

@@ -52,7 +52,7 @@ ur_status ur_pairs_generate(const ur_allocator *a, const ur_pair_source *source,
     bool valid = source->split == UR_SPLIT_VALID;
     size_t line = g->question_width + g->answer_width + 2;
     size_t most =
-        g->most[valid] < UR_PAIR_FILE_LIMIT / line ? g->most[valid] : UR_PAIR_FILE_LIMIT / line;
+        g->most[valid] < UR_TEXT_FILE_LIMIT / line ? g->most[valid] : UR_TEXT_FILE_LIMIT / line;
     size_t count = source->size ? source->size : valid ? 5000 : 45000;
     if (count > most)
         return ur_fail(err, UR_INVALID, "builtin:%s has at most %zu pairs to %s, not %zu", g->name,

@@ -3,17 +3,12 @@
 #define UR_DATA_PAIR_LINES_H
 
 #include "unroll/text.h"
-
-#define UR_PAIR_FILE_LIMIT ((size_t)1 << 30)
+#include "text/lines.h"
 
 typedef struct ur_pair_lines {
-    const char *name;  /* the file's, for messages */
-    const char *bytes; /* what is left to read */
-    size_t size;
-    size_t line;    /* number of the last line read, from 1 */
+    ur_lines lines;
     char separator; /* '\t' or '_' */
     bool strip;
-    ur_err *err;
 } ur_pair_lines;
 
 /* A question or an answer: valid UTF-8. */
@@ -23,11 +18,11 @@ typedef struct ur_pair_text {
 } ur_pair_text;
 
 /* Skips a byte order mark and finds out the separator. UR_BAD_FILE: nothing is there. */
-ur_status ur_pair_lines_start(ur_pair_lines *lines, const char *name, const char *bytes,
+ur_status ur_pair_lines_start(ur_pair_lines *pairs, const char *name, const char *bytes,
                               size_t size, bool strip, ur_err *err);
 
-/* The next line; only to be called while lines->size > 0. */
-ur_status ur_pair_lines_next(ur_pair_lines *lines, ur_pair_text *question, ur_pair_text *answer);
+/* The next line; only to be called while pairs->lines.size > 0. */
+ur_status ur_pair_lines_next(ur_pair_lines *pairs, ur_pair_text *question, ur_pair_text *answer);
 
 /* Without the spaces around it. */
 void ur_strip(const char **bytes, size_t *size);

@@ -18,7 +18,7 @@ static ur_status read_source(const ur_allocator *a, const ur_pair_source *source
     if (status != UR_OK)
         return status;
     if (!g)
-        return ur_read_file(a, source->data, UR_PAIR_FILE_LIMIT, bytes, size, err);
+        return ur_read_file(a, source->data, UR_TEXT_FILE_LIMIT, bytes, size, err);
     *characters = g->characters;
     return ur_pairs_generate(a, source, bytes, size, err);
 }

@@ -26,15 +26,15 @@ static void widen(size_t value, size_t *shortest, size_t *longest)
 static ur_status measure_lines(const char *name, const char *bytes, size_t size, bool strip,
                                measure *m, ur_err *err)
 {
-    ur_pair_lines lines;
+    ur_pair_lines pairs;
     *m = (measure){.question_shortest = SIZE_MAX, .answer_shortest = SIZE_MAX};
-    ur_status status = ur_pair_lines_start(&lines, name, bytes, size, strip, err);
+    ur_status status = ur_pair_lines_start(&pairs, name, bytes, size, strip, err);
     if (status != UR_OK)
         return status;
-    m->separator = lines.separator;
-    while (lines.size > 0) {
+    m->separator = pairs.separator;
+    while (pairs.lines.size > 0) {
         ur_pair_text question, answer;
-        status = ur_pair_lines_next(&lines, &question, &answer);
+        status = ur_pair_lines_next(&pairs, &question, &answer);
         if (status != UR_OK)
             return status;
         m->lines++;
@@ -47,7 +47,7 @@ static ur_status measure_lines(const char *name, const char *bytes, size_t size,
 
 /* The second walk. Either `learned` takes new characters, or `known` has to have them all. */
 typedef struct reader {
-    ur_pair_lines lines;
+    ur_pair_lines from;
     const ur_pair_format *format;
     const ur_vocabulary *known;
     ur_vocabulary *learned; /* NULL when opening */
@@ -62,8 +62,8 @@ static ur_status unknown(const reader *r, uint32_t character)
 {
     char name[UR_CHARACTER_NAME];
     return ur_fail(r->err, UR_BAD_FILE,
-                   "%s: line %zu: the character %s is not in the model's vocabulary", r->lines.name,
-                   r->lines.line, ur_character_name(character, name));
+                   "%s: line %zu: the character %s is not in the model's vocabulary",
+                   r->from.lines.name, r->from.lines.line, ur_character_name(character, name));
 }
 
 /* The id of the character at the start of `bytes`, looked up or learned. */
@@ -109,7 +109,7 @@ static ur_status fill_up(reader *r, const char *what, size_t characters, size_t 
     if (characters > width || (characters < width && space < 0))
         return ur_fail(r->err, UR_BAD_FILE,
                        "%s: line %zu: the %s has %zu characters, the model's have %s%zu",
-                       r->lines.name, r->lines.line, what, characters,
+                       r->from.lines.name, r->from.lines.line, what, characters,
                        space < 0 ? "exactly " : "at most ", width);
     for (; characters < width; characters++)
         r->pairs->ids[r->used++] = space;
@@ -132,16 +132,16 @@ static ur_status read_lines(reader *r)
     size_t *offset = r->pairs->offset;
     const ur_pair_format *f = r->format;
     *offset++ = 0;
-    while (r->lines.size > 0) {
+    while (r->from.lines.size > 0) {
         ur_pair_text question, answer;
-        ur_status status = ur_pair_lines_next(&r->lines, &question, &answer);
+        ur_status status = ur_pair_lines_next(&r->from, &question, &answer);
         if (status == UR_OK)
             status = read_part(r, "question", &question, f->question_width);
         *offset++ = r->used;
         /* the separator comes between them, also where ids are given by first appearance */
         int32_t start;
         if (status == UR_OK && r->learned && f->form == UR_PAIRS_FIXED)
-            status = r->lines.separator == '_'
+            status = r->from.separator == '_'
                          ? ur_vocabulary_add_character(r->learned, '_', &start, r->err)
                          : ur_vocabulary_add_reserved(r->learned, "start", &start, r->err);
         if (status == UR_OK)
@@ -176,7 +176,7 @@ static ur_status read_pairs(const ur_allocator *a, const char *name, const char 
     if (!p->offset || !p->ids)
         status = ur_no_memory(r->err, (2 * m->lines + 1) * sizeof *p->offset + ids * 4);
     if (status == UR_OK)
-        status = ur_pair_lines_start(&r->lines, name, bytes, size, r->format->strip, r->err);
+        status = ur_pair_lines_start(&r->from, name, bytes, size, r->format->strip, r->err);
     if (status == UR_OK)
         status = read_lines(r);
     if (status == UR_OK)

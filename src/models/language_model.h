@@ -28,7 +28,8 @@ ur_rnn_out ur_language_layers(ur_tape *tape, const ur_language_model *m, const u
 
 struct ur_language_data {
     ur_context *context;
-    ur_ids text;
+    ur_ids text; /* of its own */
+    int32_t *ids;
     ur_windows *windows; /* NULL: for evaluation alone */
     ur_carry *carry;     /* NULL: states begin anew in every window */
 };

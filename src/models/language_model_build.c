@@ -64,7 +64,7 @@ ur_status ur_language_model_check(const ur_language_model_config *config, ur_err
                        "language model: tied weights want an embedding as wide as the outputs of "
                        "the layers, %zu; it is %zu",
                        width_of(c), c->embed_size);
-    return UR_OK; /* TEXT */
+    return ur_text_source_check(&c->text, NULL, err);
 }
 
 /* ---- parameters --------------------------------------------------------------------------- */
@@ -191,7 +191,13 @@ ur_status ur_language_data_new(ur_context *context, const ur_model *model, ur_id
     if (!d)
         return ur_no_memory(err, sizeof *d);
     d->context = context;
-    d->text = text;
+    d->ids = ur_alloc(ur_context_allocator(context), text.length, sizeof *d->ids);
+    if (!d->ids) {
+        ur_language_data_free(d);
+        return ur_no_memory(err, text.length * sizeof *d->ids);
+    }
+    memcpy(d->ids, text.ids, text.length * sizeof *d->ids);
+    d->text = (ur_ids){d->ids, text.length};
     status = batch > 0 ? make_windows(d, m, batch, err) : UR_OK;
     if (status != UR_OK) {
         ur_language_data_free(d);
@@ -207,5 +213,6 @@ void ur_language_data_free(ur_language_data *d)
         return;
     ur_windows_free(d->windows);
     ur_carry_free(d->carry);
+    ur_free(ur_context_allocator(d->context), d->ids);
     ur_free(ur_context_allocator(d->context), d);
 }

@@ -2,6 +2,7 @@
 #include "text/utf8.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <utf8proc.h>
 
 size_t ur_utf8_decode(const char *bytes, size_t size, uint32_t *character)
@@ -70,4 +71,22 @@ const char *ur_character_name(uint32_t character, char name[UR_CHARACTER_NAME])
     else
         snprintf(name, UR_CHARACTER_NAME, "U+%04X", (unsigned)character);
     return name;
+}
+
+const char *ur_quote(const char *bytes, size_t size, char quoted[UR_QUOTED])
+{
+    static const char instead[] = "\xEF\xBF\xBD", cut[] = "...";
+    size_t n = 1, at = 0;
+    quoted[0] = '"';
+    while (at < size && n + 4 + sizeof cut + 1 <= UR_QUOTED) {
+        uint32_t character = 0;
+        size_t taken = ur_utf8_decode(bytes + at, size - at, &character);
+        bool visible = taken && (character == ' ' || !ur_character_is_invisible(character));
+        size_t length = visible ? taken : sizeof instead - 1;
+        memcpy(quoted + n, visible ? bytes + at : instead, length);
+        n += length;
+        at += taken ? taken : 1;
+    }
+    snprintf(quoted + n, UR_QUOTED - n, "%s\"", at < size ? cut : "");
+    return quoted;
 }

@@ -3,11 +3,11 @@
 
 #include "train/task.h"
 
-extern const ur_task ur_task_seq2seq;
+extern const ur_task ur_task_seq2seq, ur_task_language_model;
 
 const ur_task *const *ur_tasks(void)
 {
-    static const ur_task *const tasks[] = {&ur_task_seq2seq, NULL};
+    static const ur_task *const tasks[] = {&ur_task_seq2seq, &ur_task_language_model, NULL};
     return tasks;
 }
 

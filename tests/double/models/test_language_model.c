@@ -65,7 +65,10 @@ static void gradients(void **state)
                                         "gru_original", "lstm_peephole", "lstm_layer_norm"};
     for (int i = 0; i < 6 * 6; i++) {
         const int variant = i % 6;
-        ur_language_model_config c = {.cell = cells[i / 6], .hidden_size = 4, .layers = 1};
+        const int cell = i / 6;
+        if (cell > 0 && variant % 3 != cell % 3) /* all of them for an lstm, two for the others */
+            continue;
+        ur_language_model_config c = {.cell = cells[cell], .hidden_size = 4, .layers = 1};
         c.embed_size = variant < 3 ? 0 : variant == 3 ? 3 : 4;
         c.tied = variant > 3;
         c.bidirectional = variant == 1 || variant == 3 || variant == 5;

@@ -1,0 +1,221 @@
+/* tokens.c - the tokenizers. The rules stand at ur_tokenizer in unroll/corpus.h.
+ *
+ * A character is looked at after normalisation (letters_only makes a space of it, or lower its
+ * lower case), so that text that was normalised before is cut in the same places. A word is first
+ * measured where it stands, and copied only if its lower case has to be written. */
+#include "text/tokens.h"
+#include "text/utf8.h"
+#include "text/characters.h"
+#include "base/status.h"
+
+#include <string.h>
+
+#define RESERVED_LONGEST 32 /* the name of a reserved token */
+
+void ur_scanner_start(ur_scanner *s, const ur_text_options *options,
+                      const ur_vocabulary *vocabulary)
+{
+    s->options = options;
+    s->vocabulary = vocabulary;
+    s->line_end = options->line_ends ? ur_vocabulary_find_reserved(vocabulary, "eos") : -1;
+    ur_scanner_line(s, NULL, 0, false);
+}
+
+void ur_scanner_line(ur_scanner *s, const char *bytes, size_t size, bool ended)
+{
+    const ur_text_options *o = s->options;
+    s->at = bytes;
+    s->end = bytes ? bytes + size : bytes;
+    s->begun = false;
+    s->ended = ended && (o->line_ends || (o->tokenizer == UR_CHARACTERS && !o->letters_only));
+}
+
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* The normalised character at `at`, which is before the line's end, and the bytes it takes. */
+static uint32_t look(const ur_scanner *s, const char *at, size_t *taken)
+{
+    uint32_t c = 0;
+    *taken = ur_utf8_decode(at, (size_t)(s->end - at), &c);
+    if (s->options->letters_only && !is_letter(*at))
+        return ' ';
+    return s->options->lower ? ur_character_lower(c) : c;
+}
+
+/* ---- measuring words ---------------------------------------------------------------------- */
+
+/* <name> at `at`, in brackets of its own: the end of it if the vocabulary has that reserved token,
+ * else NULL. Reserved names are ASCII. */
+static const char *reserved_end(const ur_scanner *s, const char *at, int32_t *id)
+{
+    char name[RESERVED_LONGEST + 1];
+    size_t taken, n = 0;
+    for (at++; at < s->end; at += taken) {
+        uint32_t c = look(s, at, &taken);
+        if (c == '>') {
+            name[n] = 0;
+            *id = ur_vocabulary_find_reserved(s->vocabulary, name);
+            return *id >= 0 ? at + 1 : NULL;
+        }
+        bool legal = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+        if (!legal || n == RESERVED_LONGEST)
+            return NULL;
+        name[n++] = (char)c;
+    }
+    return NULL;
+}
+
+/* Whether `joint`, after the character `before`, and the one at `next` go on with a word. */
+static bool joins(const ur_scanner *s, uint32_t before, uint32_t joint, const char *next)
+{
+    if (next >= s->end)
+        return false;
+    size_t taken;
+    uint32_t after = look(s, next, &taken);
+    if (joint == '.' || joint == ',')
+        return ur_character_is_digit(before) && ur_character_is_digit(after);
+    return ur_character_joins_word(joint) && ur_character_is_word(after);
+}
+
+/* The end of the word that opens with character c at `at`, `taken` bytes long. */
+static const char *word_end(const ur_scanner *s, const char *at, uint32_t c, size_t taken)
+{
+    if (!ur_character_is_word(c))
+        return at + taken;
+    for (at += taken; at < s->end; at += taken) {
+        uint32_t before = c;
+        c = look(s, at, &taken);
+        if (!ur_character_is_word(c) && !joins(s, before, c, at + taken))
+            break;
+    }
+    return at;
+}
+
+static const char *space_end(const ur_scanner *s, const char *at)
+{
+    size_t taken;
+    while (at < s->end && !ur_character_is_space(look(s, at, &taken)))
+        at += taken;
+    return at;
+}
+
+/* ---- tokens ------------------------------------------------------------------------------- */
+
+static bool write_lower(ur_scanner *s, const char *at, const char *end, ur_token *token)
+{
+    size_t n = 0, taken;
+    for (; at < end; at += taken) {
+        char bytes[4];
+        size_t size = ur_utf8_encode(look(s, at, &taken), bytes);
+        if (size > UR_TOKEN_LONGEST - n)
+            return false;
+        memcpy(s->token + n, bytes, size);
+        n += size;
+    }
+    *token = (ur_token){s->token, n, -1};
+    return true;
+}
+
+/* The token that stands from `at` to `end`, which lie on the scanner's line. */
+static ur_scan take(ur_scanner *s, const char *at, const char *end, ur_token *token)
+{
+    if (!s->options->lower)
+        *token = (ur_token){at, (size_t)(end - at), -1};
+    else if (!write_lower(s, at, end, token))
+        return UR_SCAN_TOO_LONG;
+    return token->size <= UR_TOKEN_LONGEST ? UR_SCAN_TOKEN : UR_SCAN_TOO_LONG;
+}
+
+static ur_scan next_character(ur_scanner *s, ur_token *token)
+{
+    const char *at = s->at;
+    if (s->options->letters_only) {
+        while (at < s->end && !is_letter(*at))
+            at++;
+        bool gap = at > s->at && s->begun && at < s->end;
+        s->at = at;
+        if (gap) {
+            *token = (ur_token){" ", 1, -1};
+            return UR_SCAN_TOKEN;
+        }
+        s->begun = true;
+    }
+    if (at < s->end) {
+        size_t taken;
+        look(s, at, &taken);
+        s->at = at + taken;
+        return take(s, at, s->at, token);
+    }
+    if (!s->ended)
+        return UR_SCAN_END;
+    s->ended = false;
+    *token = (ur_token){"\n", 1, -1};
+    return UR_SCAN_TOKEN;
+}
+
+static ur_scan next_word(ur_scanner *s, ur_token *token)
+{
+    size_t taken = 0;
+    uint32_t c = ' ';
+    while (s->at < s->end && ur_character_is_space(c = look(s, s->at, &taken)))
+        s->at += taken;
+    if (s->at >= s->end) {
+        bool ended = s->ended;
+        s->ended = false;
+        *token = (ur_token){"", 0, s->line_end};
+        return ended ? UR_SCAN_TOKEN : UR_SCAN_END;
+    }
+    const char *at = s->at;
+    int32_t id = -1;
+    const char *closed = c == '<' ? reserved_end(s, at, &id) : NULL;
+    bool punctuation = s->options->tokenizer == UR_WORDS_PUNCTUATION;
+    s->at = punctuation ? word_end(s, at, c, taken) : space_end(s, at);
+    if (closed && (punctuation || closed == s->at)) {
+        s->at = closed;
+        *token = (ur_token){at, (size_t)(closed - at), id};
+        return UR_SCAN_TOKEN;
+    }
+    return take(s, at, s->at, token);
+}
+
+ur_scan ur_scanner_next(ur_scanner *s, ur_token *token)
+{
+    return s->options->tokenizer == UR_CHARACTERS ? next_character(s, token) : next_word(s, token);
+}
+
+ur_scan ur_scanner_word(ur_scanner *s, const char *bytes, size_t size, ur_token *token)
+{
+    ur_scanner_line(s, bytes, size, false);
+    int32_t id = -1;
+    if (*bytes == '<' && reserved_end(s, bytes, &id) == s->end) {
+        *token = (ur_token){bytes, size, id};
+        return UR_SCAN_TOKEN;
+    }
+    return take(s, bytes, s->end, token);
+}
+
+int32_t ur_token_id(const ur_vocabulary *vocabulary, const ur_token *token, int32_t unknown)
+{
+    if (token->reserved >= 0)
+        return token->reserved;
+    int32_t id = ur_vocabulary_find(vocabulary, token->bytes, token->size);
+    return id >= 0 ? id : unknown;
+}
+
+ur_status ur_token_unknown(ur_err *err, const char *name, size_t line, const ur_token *token)
+{
+    char quoted[UR_QUOTED];
+    return ur_fail(err, UR_BAD_FILE,
+                   "%s: line %zu: the token %s is not in the vocabulary, which has no <unk> for it",
+                   name, line, ur_quote(token->bytes, token->size, quoted));
+}
+
+ur_status ur_token_too_long(ur_err *err, const char *name, size_t line)
+{
+    return ur_fail(err, UR_BAD_FILE,
+                   "%s: line %zu: a word of more than %d bytes: is this text in words?", name, line,
+                   UR_TOKEN_LONGEST);
+}

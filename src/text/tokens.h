@@ -1,0 +1,47 @@
+/* tokens.h - cuts a line of text into tokens. */
+#ifndef UR_TEXT_TOKENS_H
+#define UR_TEXT_TOKENS_H
+
+#include "unroll/corpus.h"
+
+/* A token's text, and the id of the reserved token that it stands for or -1. */
+typedef struct ur_token {
+    const char *bytes;
+    size_t size;
+    int32_t reserved;
+} ur_token;
+
+typedef struct ur_scanner {
+    const ur_text_options *options;
+    const ur_vocabulary *vocabulary; /* whose reserved tokens count */
+    int32_t line_end;                /* id of <eos>, or -1 */
+    const char *at, *end;            /* what is left of the line */
+    bool begun;                      /* letters_only: a letter was there */
+    bool ended;                      /* the line's end is a token that is still to come */
+    char token[UR_TOKEN_LONGEST];    /* where a token in lower case is put together */
+} ur_scanner;
+
+typedef enum ur_scan { UR_SCAN_TOKEN, UR_SCAN_END, UR_SCAN_TOO_LONG } ur_scan;
+
+/* Options that passed ur_text_check with this vocabulary. Neither is copied. */
+void ur_scanner_start(ur_scanner *s, const ur_text_options *options,
+                      const ur_vocabulary *vocabulary);
+
+/* A line to cut, UTF-8, without its end; `ended`: it had one. */
+void ur_scanner_line(ur_scanner *s, const char *bytes, size_t size, bool ended);
+
+/* The line's next token; it is valid until the next call. */
+ur_scan ur_scanner_next(ur_scanner *s, ur_token *token);
+
+/* A word that was cut already. */
+ur_scan ur_scanner_word(ur_scanner *s, const char *bytes, size_t size, ur_token *token);
+
+/* The id of a token, <unk>'s (which may be -1) if the vocabulary lacks it. */
+int32_t ur_token_id(const ur_vocabulary *vocabulary, const ur_token *token, int32_t unknown);
+
+/* What the sentences about a token that was not found, and one that is too long, say. `name` stands
+ * for the file. */
+ur_status ur_token_unknown(ur_err *err, const char *name, size_t line, const ur_token *token);
+ur_status ur_token_too_long(ur_err *err, const char *name, size_t line);
+
+#endif
