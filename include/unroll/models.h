@@ -159,7 +159,7 @@ typedef struct ur_text_source {
     ur_text_options options;
     size_t min_freq, max_size; /* of the vocabulary, see ur_vocabulary_options */
     size_t max_tokens;         /* the training text's first tokens alone; 0: all */
-    double valid_split;        /* in [0, 1): this part of them, from the end, is for validation where
+    double valid_split; /* in [0, 1): this part of them, from the end, is for validation where
                                   there is no file for that; 0: none */
 } ur_text_source;
 
@@ -281,7 +281,7 @@ typedef enum ur_output_from { UR_OUTPUT_HIDDEN, UR_OUTPUT_GATE } ur_output_from;
  *
  * One layer starts from zeros. With several, the h and c of every layer after an example's last step
  * are kept, and the same example starts from them, without gradient, when it comes again
- * (ur_next_words_keep_states); measuring and predicting start from zeros.
+ * (ur_next_words); measuring and predicting start from zeros.
  *
  * Parameters: embed.weight (V, E) unless one-hot; for layer l = 0, 1 ... layers.l.lstm.weight_ih_l0
  * weight_hh_l0 bias_ih_l0 bias_hh_l0 as torch.nn.LSTM has them, layers.l.fc.weight (V, H) and
@@ -294,9 +294,12 @@ typedef struct ur_text_lstm_config {
     size_t layers; /* 1 to UR_MOST_LAYERS */
     ur_bias_init bias_init;
     ur_output_from output_from;
+    size_t most_state_bytes; /* that the states of several layers may take */
+    ur_text_source text;
 } ur_text_lstm_config;
 
-/* context 5, embed 64, hidden 128, one layer, uniform biases, output from h. */
+/* context 5, embed 64, hidden 128, one layer, uniform biases, output from h, states up to 4 GiB; the
+ * rest zero. */
 ur_text_lstm_config ur_text_lstm_defaults(void);
 /* Whether the options are in range, whatever the vocabulary: UR_INVALID with the reason. */
 ur_status ur_text_lstm_check(const ur_text_lstm_config *config, ur_err *err);
@@ -312,13 +315,15 @@ const ur_text_lstm_config *ur_text_lstm_config_of(const ur_model *model);
 ur_tensor *ur_text_lstm_logits(ur_tape *tape, const ur_model *model, size_t count,
                                const int32_t *words);
 
-/* What it learns from: every place of a text that has `context` words before it. Example i is the
- * words i .. i + context - 1 and the one after them. The ids stay the caller's. */
+/* What it learns from or is measured on: every place of a text that has `context` words before it.
+ * Example i is the words i .. i + context - 1 and the one after them. The ids are copied.
+ *
+ * learn: for the trainer; with several layers there is room for states, zeros at first. UR_INVALID:
+ * ids that are not in the vocabulary, a text too short to have an example, to learn one that is the
+ * same word throughout, and states that need more than the configuration allows. */
 typedef struct ur_next_words ur_next_words;
-
-/* UR_INVALID for a text that is too short to have an example. */
-ur_status ur_next_words_new(ur_context *context, size_t words, ur_ids text, ur_next_words **out,
-                            ur_err *err);
+ur_status ur_next_words_new(ur_context *context, const ur_model *model, ur_ids text, bool learn,
+                            ur_next_words **out, ur_err *err);
 void ur_next_words_free(ur_next_words *data);
 size_t ur_next_words_count(const ur_next_words *data); /* examples */
 
@@ -326,10 +331,6 @@ size_t ur_next_words_count(const ur_next_words *data); /* examples */
  * layer; SIZE_MAX when that is more than a number can say. */
 size_t ur_text_lstm_state_bytes(const ur_text_lstm_config *config, size_t examples);
 
-/* Makes room for them, zeros at first; training then uses and keeps them. With one layer there are
- * none. UR_INVALID when they need more than most_bytes. */
-ur_status ur_next_words_keep_states(ur_next_words *data, const ur_model *model, size_t most_bytes,
-                                    ur_err *err);
 /* The states: h (layers, examples, H), then c likewise; NULL and 0 when none are kept. */
 float *ur_next_words_states(ur_next_words *data, size_t *count);
 

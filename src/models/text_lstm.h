@@ -17,7 +17,8 @@ typedef struct ur_text_lstm {
 
 struct ur_next_words {
     ur_context *context;
-    ur_ids text;
+    int32_t *ids;
+    ur_ids text;     /* these */
     size_t words;    /* n */
     ur_carry *carry; /* (layers, examples, H) h and c, or NULL: states are zeros */
 };

@@ -3,6 +3,7 @@
 #include "models/text_lstm.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "backend/cpu/recurrent.h"
 #include "base/alloc.h"
@@ -38,7 +39,7 @@ ur_status ur_text_lstm_check(const ur_text_lstm_config *c, ur_err *err)
     if (c->output_from != UR_OUTPUT_HIDDEN && c->output_from != UR_OUTPUT_GATE)
         return ur_fail(err, UR_INVALID, "text_lstm: there is no output %d, hidden or gate expected",
                        (int)c->output_from);
-    return UR_OK;
+    return ur_text_source_check(&c->text, NULL, err);
 }
 
 /* ---- parameters --------------------------------------------------------------------------- */
@@ -67,8 +68,8 @@ ur_status ur_text_lstm_new(ur_context *context, const ur_text_lstm_config *confi
                            ur_err *err)
 {
     *out = NULL;
-    if (config->vocabulary < 1 || config->vocabulary > MOST_WORDS)
-        return ur_fail(err, UR_INVALID, "text_lstm: a vocabulary of %zu words, 1 to %d expected",
+    if (config->vocabulary < 2 || config->vocabulary > MOST_WORDS)
+        return ur_fail(err, UR_INVALID, "text_lstm: a vocabulary of %zu words, 2 to %d expected",
                        config->vocabulary, MOST_WORDS);
     ur_status status = ur_text_lstm_check(config, err);
     if (status != UR_OK)
@@ -129,37 +130,26 @@ const ur_text_lstm_config *ur_text_lstm_config_of(const ur_model *model)
 
 /* ---- examples ----------------------------------------------------------------------------- */
 
-ur_status ur_next_words_new(ur_context *context, size_t words, ur_ids text, ur_next_words **out,
-                            ur_err *err)
+static ur_status check_text(const ur_text_lstm_config *c, ur_ids text, bool learn, ur_err *err)
 {
-    *out = NULL;
-    if (words < 1 || words > MOST_CONTEXT)
-        return ur_fail(err, UR_INVALID, "text_lstm: a context of %zu words, 1 to %d expected",
-                       words, MOST_CONTEXT);
-    if (text.length <= words)
+    bool same = true;
+    for (size_t i = 0; i < text.length; i++) {
+        if (text.ids[i] < 0 || (size_t)text.ids[i] >= c->vocabulary)
+            return ur_fail(err, UR_INVALID,
+                           "word %zu of the text is id %d, but the vocabulary has %zu", i,
+                           (int)text.ids[i], c->vocabulary);
+        same = same && text.ids[i] == text.ids[0];
+    }
+    if (text.length <= c->context)
         return ur_fail(err, UR_INVALID,
-                       "the text has %zu words, but a context of %zu and the word after it need "
+                       "the text has %zu word%s, but a context of %zu and the word after it need "
                        "at least %zu",
-                       text.length, words, words + 1);
-    ur_next_words *d = ur_alloc_zero(ur_context_allocator(context), 1, sizeof *d);
-    if (!d)
-        return ur_no_memory(err, sizeof *d);
-    *d = (ur_next_words){.context = context, .text = text, .words = words};
-    *out = d;
+                       text.length, text.length == 1 ? "" : "s", c->context, c->context + 1);
+    if (learn && same)
+        return ur_fail(err, UR_INVALID,
+                       "the text is one and the same word %zu times: there is nothing to learn",
+                       text.length);
     return UR_OK;
-}
-
-void ur_next_words_free(ur_next_words *d)
-{
-    if (!d)
-        return;
-    ur_carry_free(d->carry);
-    ur_free(ur_context_allocator(d->context), d);
-}
-
-size_t ur_next_words_count(const ur_next_words *d)
-{
-    return d->text.length - d->words;
 }
 
 size_t ur_text_lstm_state_bytes(const ur_text_lstm_config *c, size_t examples)
@@ -170,22 +160,67 @@ size_t ur_text_lstm_state_bytes(const ur_text_lstm_config *c, size_t examples)
     return examples <= SIZE_MAX / each ? examples * each : SIZE_MAX;
 }
 
-ur_status ur_next_words_keep_states(ur_next_words *d, const ur_model *model, size_t most_bytes,
-                                    ur_err *err)
+/* Room for every example's states, where there are several layers. */
+static ur_status keep_states(ur_next_words *d, const ur_text_lstm *m, ur_err *err)
 {
-    const ur_text_lstm *m = ur_as_text_lstm(model);
-    const size_t examples = ur_next_words_count(d);
-    const size_t bytes = ur_text_lstm_state_bytes(&m->config, examples);
-    if (m->config.layers < 2 || d->carry)
+    const ur_text_lstm_config *c = &m->config;
+    const size_t examples = ur_next_words_count(d), mega = 1000000;
+    const size_t bytes = ur_text_lstm_state_bytes(c, examples);
+    if (c->layers < 2)
         return UR_OK;
-    if (bytes > most_bytes)
+    if (bytes > c->most_state_bytes)
         return ur_fail(err, UR_INVALID,
                        "the states of %zu layers of %zu units for each of %zu words need %zu MB, "
-                       "but at most %zu MB are allowed: raise the limit, or take a shorter text, "
-                       "fewer layers or units",
-                       m->config.layers, m->config.hidden_size, examples,
-                       bytes / 1000000 + (bytes % 1000000 != 0), most_bytes / 1000000);
+                       "but at most %zu MB are allowed: raise that limit, or take a shorter text, "
+                       "fewer layers or fewer units",
+                       c->layers, c->hidden_size, examples, bytes / mega + (bytes % mega != 0),
+                       c->most_state_bytes / mega);
     return ur_carry_new(d->context, &m->cells, examples, &d->carry, err);
+}
+
+ur_status ur_next_words_new(ur_context *context, const ur_model *model, ur_ids text, bool learn,
+                            ur_next_words **out, ur_err *err)
+{
+    *out = NULL;
+    const ur_text_lstm *m = ur_as_text_lstm(model);
+    const ur_allocator *a = ur_context_allocator(context);
+    ur_status status = check_text(&m->config, text, learn, err);
+    if (status != UR_OK)
+        return status;
+    ur_next_words *d = ur_alloc_zero(a, 1, sizeof *d);
+    if (!d)
+        return ur_no_memory(err, sizeof *d);
+    d->context = context;
+    d->words = m->config.context;
+    d->ids = ur_alloc(a, text.length, sizeof *d->ids);
+    if (d->ids) {
+        memcpy(d->ids, text.ids, text.length * sizeof *d->ids);
+        d->text = (ur_ids){d->ids, text.length};
+        status = learn ? keep_states(d, m, err) : UR_OK;
+    } else {
+        status = ur_no_memory(err, text.length * sizeof *d->ids);
+    }
+    if (status != UR_OK) {
+        ur_next_words_free(d);
+        return status;
+    }
+    *out = d;
+    return UR_OK;
+}
+
+void ur_next_words_free(ur_next_words *d)
+{
+    if (!d)
+        return;
+    const ur_allocator *a = ur_context_allocator(d->context);
+    ur_carry_free(d->carry);
+    ur_free(a, d->ids);
+    ur_free(a, d);
+}
+
+size_t ur_next_words_count(const ur_next_words *d)
+{
+    return d->text.length - d->words;
 }
 
 float *ur_next_words_states(ur_next_words *d, size_t *count)

@@ -3,11 +3,12 @@
 
 #include "train/task.h"
 
-extern const ur_task ur_task_seq2seq, ur_task_language_model;
+extern const ur_task ur_task_seq2seq, ur_task_language_model, ur_task_text_lstm;
 
 const ur_task *const *ur_tasks(void)
 {
-    static const ur_task *const tasks[] = {&ur_task_seq2seq, &ur_task_language_model, NULL};
+    static const ur_task *const tasks[] = {&ur_task_seq2seq, &ur_task_language_model,
+                                           &ur_task_text_lstm, NULL};
     return tasks;
 }
 

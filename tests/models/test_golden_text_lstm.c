@@ -47,10 +47,10 @@ static made made_new(const variant *v, const char *isa, int threads)
     m.examples = golden_dim(&m.g, "logits", 0);
     const ur_ids text = {golden_ints(&m.g, "text", NULL), golden_dim(&m.g, "text", 0)};
     config.context = text.length - m.examples;
+    config.most_state_bytes = UNLIMITED;
     assert_int_equal(ur_text_lstm_new(m.context, &config, &m.model, NULL), UR_OK);
     golden_load_params(&m.g, m.model->params, "");
-    assert_int_equal(ur_next_words_new(m.context, config.context, text, &m.data, NULL), UR_OK);
-    assert_int_equal(ur_next_words_keep_states(m.data, m.model, UNLIMITED, NULL), UR_OK);
+    assert_int_equal(ur_next_words_new(m.context, m.model, text, true, &m.data, NULL), UR_OK);
     assert_int_equal(ur_next_words_count(m.data), m.examples);
     m.tape = tape_of(m.context);
     m.gradient = calloc(ur_params_size(m.model->params), sizeof *m.gradient);

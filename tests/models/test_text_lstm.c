@@ -43,14 +43,13 @@ static ur_status made_new(ur_context *context, int kind, made *out, ur_err *err)
     ur_text_lstm_config config = kinds[kind];
     config.vocabulary = WORDS;
     config.context = 4;
+    config.most_state_bytes = STATES;
     *out = (made){0};
     ur_status status = ur_text_lstm_new(context, &config, &out->model, err);
     if (status == UR_OK) {
         ur_text_lstm_init(out->model, 5);
-        status = ur_next_words_new(context, config.context, made_text(), &out->data, err);
+        status = ur_next_words_new(context, out->model, made_text(), true, &out->data, err);
     }
-    if (status == UR_OK)
-        status = ur_next_words_keep_states(out->data, out->model, STATES, err);
     return status;
 }
 
@@ -248,7 +247,7 @@ static void refused(void **state)
         ur_text_lstm_config config;
         const char *part;
     } bad[] = {
-        {{.vocabulary = 0, .context = 3, .hidden_size = 4, .layers = 1}, "vocabulary of 0"},
+        {{.vocabulary = 1, .context = 3, .hidden_size = 4, .layers = 1}, "vocabulary of 1"},
         {{.vocabulary = 9, .context = 0, .hidden_size = 4, .layers = 1}, "context of 0"},
         {{.vocabulary = 9, .context = 3, .hidden_size = 0, .layers = 1}, "hidden size 0"},
         {{.vocabulary = 9, .context = 3, .hidden_size = 4, .layers = 0}, "0 layers"},
@@ -268,25 +267,46 @@ static void refused(void **state)
         assert_null(m);
         assert_non_null(strstr(err.text, bad[i].part));
     }
-    const ur_ids text = made_text();
-    ur_next_words *data;
-    for (size_t n = 0; n < 6; n++) {
-        const ur_status status = ur_next_words_new(context, 5, (ur_ids){text.ids, n}, &data, &err);
-        assert_int_equal(status, UR_INVALID);
-        assert_non_null(strstr(err.text, "at least 6"));
-    }
-    assert_int_equal(ur_next_words_new(context, 0, text, &data, &err), UR_INVALID);
     made m = made_up_model(context, 0);
-    assert_int_equal(ur_next_words_new(context, 5, text, &data, NULL), UR_OK);
-    ur_measure measured;
-    assert_int_equal(ur_evaluate(context, m.model, data, &measured, &err), UR_INVALID);
-    assert_non_null(strstr(err.text, "5 words before"));
     ur_tape *t = tape_of(context);
     ur_tape_start(t, UR_INFER, m.model->params, NULL, 0, 0);
     assert_null(ur_text_lstm_logits(t, m.model, 1, (const int32_t[]){1, 2, WORDS, 3}));
     tape_failed(t, UR_INVALID, "id 23");
     ur_tape_free(t);
+    made_free(&m);
+    ur_context_free(context);
+}
+
+static void refused_texts(void **state)
+{
+    (void)state;
+    ur_context *context = context_of("plain", 1, NULL);
+    const ur_ids text = made_text();
+    made m = made_up_model(context, 0);
+    ur_next_words *data;
+    ur_measure measured;
+    ur_err err;
+    for (size_t n = 0; n < 5; n++) {
+        const ur_ids part = {text.ids, n};
+        assert_int_equal(ur_next_words_new(context, m.model, part, n % 2, &data, &err), UR_INVALID);
+        assert_null(data);
+        assert_non_null(strstr(err.text, "at least 5"));
+    }
+    const int32_t strange[] = {1, 2, WORDS, 3, 1, 2}, same[] = {3, 3, 3, 3, 3, 3};
+    assert_int_equal(ur_next_words_new(context, m.model, (ur_ids){strange, 6}, false, &data, &err),
+                     UR_INVALID);
+    assert_non_null(strstr(err.text, "word 2 of the text is id 23"));
+    assert_int_equal(ur_next_words_new(context, m.model, (ur_ids){same, 6}, true, &data, &err),
+                     UR_INVALID);
+    assert_non_null(strstr(err.text, "nothing to learn"));
+    assert_int_equal(ur_next_words_new(context, m.model, (ur_ids){same, 6}, false, &data, NULL),
+                     UR_OK);
     ur_next_words_free(data);
+    made other = made_up_model(context, 0); /* data of a model with another context */
+    ((ur_text_lstm *)other.model)->config.context = 5;
+    assert_int_equal(ur_evaluate(context, other.model, m.data, &measured, &err), UR_INVALID);
+    assert_non_null(strstr(err.text, "4 words before"));
+    made_free(&other);
     made_free(&m);
     ur_context_free(context);
 }
@@ -299,23 +319,33 @@ static void too_many_states(void **state)
     ur_text_lstm_config c = {.vocabulary = WORDS, .context = 4, .hidden_size = 8, .layers = 2};
     assert_int_equal(ur_text_lstm_state_bytes(&c, 1000), 1000 * 2 * 2 * 8 * 4);
     assert_true(ur_text_lstm_state_bytes(&c, SIZE_MAX / 100) == SIZE_MAX);
-    c.layers = 1;
-    assert_int_equal(ur_text_lstm_state_bytes(&c, SIZE_MAX), 0);
-    made m = made_up_model(context, 1);
-    ur_next_words *data;
-    ur_err err;
-    size_t count;
-    assert_int_equal(ur_next_words_new(context, 4, made_text(), &data, NULL), UR_OK);
-    const size_t need = ur_text_lstm_state_bytes(ur_text_lstm_config_of(m.model), LENGTH - 4);
-    assert_int_equal(ur_next_words_keep_states(data, m.model, need - 1, &err), UR_INVALID);
-    assert_non_null(strstr(err.text, "raise the limit"));
-    assert_null(ur_next_words_states(data, &count));
-    assert_int_equal(ur_next_words_keep_states(data, m.model, need, &err), UR_OK);
-    assert_non_null(ur_next_words_states(data, &count));
-    assert_int_equal(count * sizeof(float), need);
-    ur_next_words_free(data);
+    const size_t need = ur_text_lstm_state_bytes(&c, LENGTH - 4);
+    for (int layers = 1; layers <= 2; layers++)
+        for (int more = 0; more < 2; more++) {
+            ur_model *model;
+            ur_next_words *data;
+            ur_err err;
+            size_t count;
+            c.layers = (size_t)layers;
+            c.most_state_bytes = need - 1 + (size_t)more;
+            assert_int_equal(ur_text_lstm_new(context, &c, &model, NULL), UR_OK);
+            const ur_status status =
+                ur_next_words_new(context, model, made_text(), true, &data, &err);
+            assert_int_equal(status, layers == 1 || more ? UR_OK : UR_INVALID);
+            if (status == UR_OK) {
+                assert_true((ur_next_words_states(data, &count) != NULL) == (layers == 2));
+                assert_int_equal(count * sizeof(float), layers == 2 ? need : 0);
+            } else {
+                assert_non_null(strstr(err.text, "raise that limit"));
+                assert_int_equal(ur_next_words_new(context, model, made_text(), false, &data, NULL),
+                                 UR_OK);
+                assert_null(ur_next_words_states(data, &count));
+            }
+            ur_next_words_free(data);
+            ur_model_free(model);
+        }
+    assert_int_equal(ur_text_lstm_state_bytes(&c, 0), 0);
     ur_next_words_free(NULL);
-    made_free(&m);
     ur_context_free(context);
 }
 
@@ -360,6 +390,7 @@ int main(void)
         cmocka_unit_test(learns),
         cmocka_unit_test(biases_start),
         cmocka_unit_test(refused),
+        cmocka_unit_test(refused_texts),
         cmocka_unit_test(too_many_states),
         cmocka_unit_test(every_allocation_may_fail),
     };

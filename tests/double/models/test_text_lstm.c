@@ -35,8 +35,7 @@ static void check(const ur_text_lstm_config *config, bool carried, int threads)
     double worst;
     size_t count;
     if (ur_text_lstm_new(context, config, &w.model, &err) != UR_OK ||
-        ur_next_words_new(context, config->context, text, &w.data, &err) != UR_OK ||
-        (carried && ur_next_words_keep_states(w.data, w.model, 1 << 20, &err) != UR_OK))
+        ur_next_words_new(context, w.model, text, carried, &w.data, &err) != UR_OK)
         fail_msg("%s", err.text);
     ur_next_words_states(w.data, &count);
     assert_true(count <= MOST_STATES);
@@ -66,6 +65,7 @@ static void text_lstm(void **state)
                                             .context = 3,
                                             .embed_size = variant % 2 ? 3 : 0,
                                             .hidden_size = 4,
+                                            .most_state_bytes = 1 << 20,
                                             .layers = 1 + (size_t)(variant / 4 % 3),
                                             .output_from = variant / 2 % 2 ? UR_OUTPUT_GATE
                                                                            : UR_OUTPUT_HIDDEN};
