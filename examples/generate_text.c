@@ -44,7 +44,7 @@ int main(void)
     check(ur_generator_new(context, model, NULL, &generator, &err), err.text);
     check(ur_generator_read(generator, prompt, &err), err.text);
     for (size_t i = 0; i < 18; i++)
-        check(ur_generator_write(generator, &written[i], &err), err.text);
+        check(ur_generator_write(generator, &written[i], NULL, &err), err.text);
     ur_vocabulary_decode(letters, written, 18, shown, sizeof shown);
     printf("three to%s\n", shown);
 

@@ -2,11 +2,11 @@
  * frequency, a whole text for a language model (ur_corpus), and texts with labels for taggers and
  * classifiers (ur_labelled).
  *
- * Files are UTF-8, at most 1 GiB; lines end with LF or CR LF, the last one's end may be missing,
- * and a byte order mark at the start is skipped. A file that is missing, empty or too large,
- * invalid UTF-8 and a zero byte are UR_BAD_FILE; what is wrong with a line comes with the line's
- * number. Tokenizer and lower case follow the Unicode version of the utf8proc that is installed;
- * everything else is the same everywhere. */
+ * Files are UTF-8, at most 1 GiB; lines end with LF or CR LF (CRs before an LF or the file's end
+ * are dropped), the last one's end may be missing, and a byte order mark at the start is skipped.
+ * A file that is missing, empty or too large, invalid UTF-8 and a zero byte are UR_BAD_FILE; what
+ * is wrong with a line comes with the line's number. Tokenizer and lower case follow the Unicode
+ * version of the utf8proc that is installed; everything else is the same everywhere. */
 #ifndef UNROLL_CORPUS_H
 #define UNROLL_CORPUS_H
 

@@ -224,6 +224,7 @@ typedef struct ur_language_data ur_language_data;
 ur_status ur_language_data_new(ur_context *context, const ur_model *model, ur_ids text,
                                size_t batch, ur_language_data **out, ur_err *err);
 void ur_language_data_free(ur_language_data *data);
+ur_ids ur_language_data_text(const ur_language_data *data);
 
 /* Logits for ids (rows), in their layout, and the states after each sequence. initial: see
  * ur_state. */
@@ -261,8 +262,10 @@ void ur_generator_free(ur_generator *generator);
 /* Reads a prompt, or more of it. UR_INVALID for an id that is not in the vocabulary. */
 ur_status ur_generator_read(ur_generator *generator, ur_ids ids, ur_err *err);
 
-/* Chooses the token after what was read, and reads it. UR_INVALID while nothing was read. */
-ur_status ur_generator_write(ur_generator *generator, int32_t *id, ur_err *err);
+/* Chooses the token after what was read, and reads it. log_probability (or NULL): what the model gave
+ * it, whatever the choice made of that. UR_INVALID while nothing was read. */
+ur_status ur_generator_write(ur_generator *generator, int32_t *id, double *log_probability,
+                             ur_err *err);
 
 /* The logits of the token to come (vocabulary), NULL while nothing was read. */
 const float *ur_generator_logits(const ur_generator *generator);

@@ -60,7 +60,7 @@ char *join_path(const char *folder, const char *name);
 
 /* ---- the verbs ---------------------------------------------------------------------------- */
 
-extern const verb train_verb, eval_verb, predict_verb, plot_verb, inspect_verb;
+extern const verb train_verb, eval_verb, predict_verb, generate_verb, plot_verb, inspect_verb;
 
 /* All of them, ended by NULL (main.c). */
 const verb *const *all_verbs(void);

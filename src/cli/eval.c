@@ -29,7 +29,7 @@ static int evaluate(ur_context *context, const settings *s)
         source.seed = ur_run_settings_of(run)->train.seed;
     ur_status status = ur_run_evaluate(run, &source, &measure, &err);
     if (status == UR_OK)
-        find_kind(ur_run_kind(run))->print_measure(&measure, s->json);
+        find_kind(ur_run_kind(run))->print_measure(run, &measure, s->json);
     ur_run_free(run);
     return status == UR_OK ? CODE_OK : say_error(&err);
 }

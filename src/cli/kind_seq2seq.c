@@ -106,8 +106,9 @@ static double share(size_t part, size_t whole)
     return whole ? (double)part / (double)whole : 0;
 }
 
-static void print_measure(const ur_measure *m, bool json)
+static void print_measure(ur_run *run, const ur_measure *m, bool json)
 {
+    (void)run;
     double loss = m->positions ? m->loss / (double)m->positions : 0;
     double accuracy = share(m->right, m->examples), forced = share(m->forced_right, m->positions);
     if (!json) {

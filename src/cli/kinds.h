@@ -15,7 +15,7 @@ typedef struct model_kind {
     /* What a trained model does, on standard output; NULL: nothing is shown. */
     int (*print_samples)(ur_context *context, ur_run *run);
     /* unroll eval: what was measured, in lines for people or as one JSON object. */
-    void (*print_measure)(const ur_measure *measure, bool json);
+    void (*print_measure)(ur_run *run, const ur_measure *measure, bool json);
     /* unroll predict: prints what the model makes of each text, `count` <= MOST_TEXTS, and returns
      * an exit code. UR_BAD_FILE in *err, when one cannot be used, comes before anything is printed,
      * its index in *bad (which may be NULL). NULL: it predicts nothing from texts. */

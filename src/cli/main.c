@@ -8,7 +8,7 @@
 
 const verb *const *all_verbs(void)
 {
-    static const verb *const verbs[] = {&train_verb, &eval_verb,    &predict_verb,
+    static const verb *const verbs[] = {&train_verb, &eval_verb,    &predict_verb, &generate_verb,
                                         &plot_verb,  &inspect_verb, NULL};
     return verbs;
 }

@@ -20,6 +20,12 @@ typedef struct settings {
     int optimizer, attention, decoder_start, answer_order; /* the library's enumerations */
     int cell, bidirectional;                               /* as train.c lists them */
     bool strip, peeky, reverse_input, resume, quiet, json;
+    /* language models */
+    const char *prompt;
+    size_t max_tokens, min_freq, max_size, bptt, tokens, top_k;
+    double valid_split, temperature, top_p;
+    int tokenizer, sampling;
+    bool lower, letters_only, both, one_hot, tied, keep_tail;
     bool help;
     uint64_t given;   /* bit i: option_at(verb, i) was given */
     char **arguments; /* what is not an option */

@@ -11,7 +11,7 @@ static const char *const optimizers[] = {"adam", "sgd", NULL};
 static const option options[] = {
     {"out", "FOLDER", OPTION_TEXT, OPTION_AT(out), .least = 1,
      .help = "The run's folder, which is made.", .standard = ""},
-    {"batch", "N", OPTION_SIZE, OPTION_AT(batch), 1, 1e6, .help = "Pairs per step."},
+    {"batch", "N", OPTION_SIZE, OPTION_AT(batch), 1, 1e6, .help = "Sequences per step."},
     {"epochs", "N", OPTION_SIZE, OPTION_AT(epochs), 1, 1e6, .help = "Times through the data."},
     {"max-steps", "N", OPTION_SIZE, OPTION_AT(max_steps), 1, 1e9,
      .help = "Stop after this many steps.", .standard = "no limit"},
@@ -173,8 +173,8 @@ int train_kind(const trainee *t, const settings *s)
 
 /* ---- the verb of one word ------------------------------------------------------------------- */
 
-extern const verb train_seq2seq_verb;
-static const verb *const parts[] = {&train_seq2seq_verb, NULL};
+extern const verb train_seq2seq_verb, train_lm_verb;
+static const verb *const parts[] = {&train_seq2seq_verb, &train_lm_verb, NULL};
 
 static int run_train(const settings *s)
 {

@@ -216,3 +216,8 @@ void ur_language_data_free(ur_language_data *d)
     ur_free(ur_context_allocator(d->context), d->ids);
     ur_free(ur_context_allocator(d->context), d);
 }
+
+ur_ids ur_language_data_text(const ur_language_data *d)
+{
+    return d->text;
+}

@@ -235,7 +235,7 @@ static size_t draw(ur_generator *g)
     return id;
 }
 
-ur_status ur_generator_write(ur_generator *g, int32_t *id, ur_err *err)
+ur_status ur_generator_write(ur_generator *g, int32_t *id, double *log_probability, ur_err *err)
 {
     if (!g->has_read)
         return ur_fail(err, UR_INVALID,
@@ -248,6 +248,9 @@ ur_status ur_generator_write(ur_generator *g, int32_t *id, ur_err *err)
                            i);
     const ur_fpmode mode = ur_fpmode_enter();
     *id = (int32_t)(g->choice.temperature > 0.0f ? draw(g) : most_probable(g));
+    if (log_probability)
+        *log_probability = -(double)g->context->kernels->cross_entropy(g->model->config.vocabulary,
+                                                                       g->logits, *id, NULL);
     ur_fpmode_leave(mode);
     return ur_generator_read(g, (ur_ids){id, 1}, err);
 }

@@ -64,7 +64,7 @@ ur_status ur_text_encode(const ur_text_options *options, const ur_vocabulary *vo
                          size_t *unknown, ur_err *err)
 {
     ur_scanner s;
-    ur_lines lines;
+    ur_lines lines = {.name = "the text", .bytes = text, .size = bytes, .err = err};
     *count = 0;
     if (unknown)
         *unknown = 0;
@@ -74,7 +74,6 @@ ur_status ur_text_encode(const ur_text_options *options, const ur_vocabulary *vo
     int32_t unk = ur_vocabulary_find_reserved(vocabulary, "unk");
     size_t n = 0;
     ur_scanner_start(&s, options, vocabulary);
-    ur_lines_start(&lines, "the text", text, bytes, err);
     while (status == UR_OK && lines.size > 0) {
         ur_line line;
         status = ur_lines_next(&lines, &line);

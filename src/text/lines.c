@@ -7,11 +7,11 @@
 
 void ur_lines_start(ur_lines *lines, const char *name, const char *bytes, size_t size, ur_err *err)
 {
-    if (size >= 3 && memcmp(bytes, "\xEF\xBB\xBF", 3) == 0) {
-        bytes += 3;
-        size -= 3;
-    }
     *lines = (ur_lines){.name = name, .bytes = bytes, .size = size, .err = err};
+    if (size >= 3 && memcmp(bytes, "\xEF\xBB\xBF", 3) == 0) {
+        lines->bytes += 3;
+        lines->size -= 3;
+    }
 }
 
 ur_status ur_lines_next(ur_lines *l, ur_line *line)
@@ -23,7 +23,7 @@ ur_status ur_lines_next(ur_lines *l, ur_line *line)
     l->bytes += taken;
     l->size -= taken;
     l->line++;
-    if (length && start[length - 1] == '\r')
+    while (length && start[length - 1] == '\r')
         length--;
     *line = (ur_line){start, length, end != NULL};
     if (memchr(start, 0, length))

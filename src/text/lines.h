@@ -14,7 +14,8 @@ typedef struct ur_lines {
     ur_err *err;
 } ur_lines;
 
-/* One line without its end, LF or CR LF; `ended`: it had one. */
+/* One line without its end: LF, and the CRs before it (or before the file's end, where the last LF
+ * may be missing: then `ended` is false). */
 typedef struct ur_line {
     const char *bytes;
     size_t size;

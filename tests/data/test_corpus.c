@@ -121,6 +121,10 @@ static void test_lines(void **state)
     assert_vocabulary(l.vocabulary, "<unk> \n a b");
     assert_ids(ur_corpus_ids(l.corpus), "2 1 1 3");
     forget(&l);
+    l = learn("a\rb\r\r\n\r", &characters, NULL, 0); /* not of a line's end, or of one */
+    assert_vocabulary(l.vocabulary, "<unk> a \r b \n");
+    assert_ids(ur_corpus_ids(l.corpus), "1 2 3 4");
+    forget(&l);
     l = learn("ab\n", &characters, NULL, 0);
     assert_ids(ur_corpus_ids(l.corpus), "1 2 3");
     forget(&l);

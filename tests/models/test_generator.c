@@ -48,7 +48,7 @@ static int32_t written(ur_generator *g)
 {
     int32_t id = -1;
     ur_err err;
-    if (ur_generator_write(g, &id, &err) != UR_OK)
+    if (ur_generator_write(g, &id, NULL, &err) != UR_OK)
         fail_msg("%s", err.text);
     return id;
 }
@@ -66,14 +66,18 @@ static void most_probable(void **state)
     int32_t id;
     ur_err err;
     assert_null(ur_generator_logits(g));
-    assert_int_equal(ur_generator_write(g, &id, &err), UR_INVALID); /* nothing was read */
+    assert_int_equal(ur_generator_write(g, &id, NULL, &err), UR_INVALID); /* nothing was read */
     assert_int_equal(ur_generator_read(g, (ur_ids){prompt, 0}, NULL), UR_OK);
-    assert_int_equal(ur_generator_write(g, &id, &err), UR_INVALID);
+    assert_int_equal(ur_generator_write(g, &id, NULL, &err), UR_INVALID);
     assert_int_equal(ur_generator_read(g, (ur_ids){&(int32_t){TOKENS}, 1}, &err), UR_INVALID);
     assert_int_equal(ur_generator_read(g, (ur_ids){prompt, 3}, NULL), UR_OK);
     assert_true(ur_generator_logits(g)[2] == 1.0f);
-    for (size_t i = 0; i < 5; i++)
-        assert_int_equal(written(g), want[i]);
+    for (size_t i = 0; i < 5; i++) {
+        double log_probability;
+        assert_int_equal(ur_generator_write(g, &id, &log_probability, NULL), UR_OK);
+        assert_int_equal(id, want[i]);
+        assert_true(fabs(log_probability - log(M_E / (M_E + 3.0))) < 1e-6);
+    }
     ur_generator_free(g);
     ur_model_free(m);
     m = bigrams(context, NULL, NULL); /* all logits equal: the first token */
@@ -85,7 +89,7 @@ static void most_probable(void **state)
     ur_params_changed(m->params);
     g = generator_of(context, m, NULL);
     assert_int_equal(ur_generator_read(g, (ur_ids){prompt, 1}, NULL), UR_OK);
-    assert_int_equal(ur_generator_write(g, &id, &err), UR_DIVERGED);
+    assert_int_equal(ur_generator_write(g, &id, NULL, &err), UR_DIVERGED);
     ur_generator_free(g);
     ur_model_free(m);
     ur_context_free(context);

@@ -311,7 +311,7 @@ static ur_status whole_life(const ur_allocator *a, ur_err *err, void *arg)
     }
     s = s == UR_OK ? ur_generator_new(context, m, &choice, &g, err) : s;
     s = s == UR_OK ? ur_generator_read(g, (ur_ids){&id, 1}, err) : s;
-    s = s == UR_OK ? ur_generator_write(g, &id, err) : s;
+    s = s == UR_OK ? ur_generator_write(g, &id, NULL, err) : s;
     ur_generator_free(g);
     ur_language_data_free(d);
     ur_model_free(m);

@@ -1,0 +1,214 @@
+/* test_language_run.c - runs of language models: stopped anywhere and resumed they give the bytes of a
+ * run that nobody stopped, on every machine; what they keep opens again; and what cannot be. */
+#include "train/runs.h"
+
+#include <math.h>
+
+static const char *const model = "model.safetensors";
+
+/* Some 700 characters; with 8 streams and 10 steps 8 batches an epoch. */
+static void write_text(const char *path, size_t lines)
+{
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    for (size_t i = 0; i < lines; i++)
+        fprintf(f, "%zu bottles of beer on the wall, %s!\n", 99 - i * 7 % 90,
+                i % 3 ? "take one down" : "pass it around");
+    assert_int_equal(fclose(f), 0);
+}
+
+static ur_run_settings settings_of(const char *text)
+{
+    ur_run_settings s = {.data = text, .train = ur_train_defaults()};
+    s.train.batch = 8;
+    s.train.epochs = 2;
+    s.train.lr = 1e-2;
+    s.train.clip = 1.0;
+    return s;
+}
+
+/* Characters one-hot, with validation from the text's end; words, tied and dropped; random windows. */
+static ur_language_model_config config_of(int variant)
+{
+    ur_language_model_config c = ur_language_model_defaults();
+    c.hidden_size = 12;
+    c.bptt = 10;
+    c.text.options = ur_text_defaults(variant == 1 ? UR_WORDS_PUNCTUATION : UR_CHARACTERS, false);
+    if (variant == 0)
+        c.text.valid_split = 0.1;
+    if (variant == 1) {
+        c.cell = "gru";
+        c.layers = 2;
+        c.embed_size = 12;
+        c.tied = true;
+        c.dropout = 0.3f;
+        c.bptt = 3;
+        c.keep_tail = true;
+        c.text.min_freq = 2;
+    }
+    if (variant == 2) {
+        c.cell = "rnn_tanh";
+        c.sampling = UR_SAMPLING_RANDOM;
+        c.bptt = 8;
+    }
+    return c;
+}
+
+static ur_run *created(ur_context *context, const char *folder, const ur_run_settings *s,
+                       const ur_language_model_config *c)
+{
+    ur_run *run;
+    ur_err err;
+    if (ur_run_create(context, folder, s, "language_model", c, &run, &err) != UR_OK)
+        fail_msg("%s", err.text);
+    return run;
+}
+
+static void interrupted_at_ten_points(void **state)
+{
+    (void)state;
+    static const size_t points[] = {1, 2, 3, 5, 7, 8, 9, 12, 14, 15};
+    ur_context *context = context_of(NULL, 2, NULL);
+    write_text("text", 18);
+    for (int variant = 0; variant < 3; variant++) {
+        char whole[32];
+        ur_run_settings s = settings_of("text");
+        const ur_language_model_config c = config_of(variant);
+        snprintf(whole, sizeof whole, "whole%d", variant);
+        ur_run *run = created(context, whole, &s, &c);
+        run_trained(run);
+        ur_run_free(run);
+        for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
+            char folder[32];
+            snprintf(folder, sizeof folder, "v%d_%zu", variant, i);
+            s.train.max_steps = points[i];
+            run = created(context, folder, &s, &c);
+            run_trained(run);
+            ur_run_free(run);
+            run = run_resumed(context, folder, 0, 0);
+            run_trained(run);
+            ur_run_free(run);
+            same_files(whole, folder, model);
+        }
+    }
+    ur_context_free(context);
+}
+
+static void same_on_every_machine(void **state)
+{
+    (void)state;
+    contexts all = contexts_new();
+    write_text("text", 18);
+    for (int variant = 0; variant < 3; variant++)
+        for (int i = 0; i < all.count; i += 2) {
+            char folder[32], first[32];
+            const ur_run_settings s = settings_of("text");
+            const ur_language_model_config c = config_of(variant);
+            snprintf(first, sizeof first, "m%d_0", variant);
+            snprintf(folder, sizeof folder, "m%d_%d", variant, i);
+            ur_run *run = created(all.at[i], folder, &s, &c);
+            run_trained(run);
+            ur_run_free(run);
+            same_files(first, folder, model);
+        }
+    contexts_free(&all);
+}
+
+/* The figures say what the model does, and an opened run has the same configuration. */
+static void figures(void **state)
+{
+    (void)state;
+    ur_context *context = context_of(NULL, 1, NULL);
+    write_text("text", 18);
+    write_text("other", 5);
+    ur_run_settings s = settings_of("text");
+    s.valid = "other";
+    ur_language_model_config c = config_of(1);
+    ur_run *run = created(context, "run", &s, &c);
+    run_trained(run);
+    ur_metrics *metrics;
+    size_t count;
+    assert_int_equal(ur_metrics_load(context, "run", &metrics, &count, NULL), UR_OK);
+    assert_int_equal(count, 2);
+    const ur_metrics last = metrics[1];
+    assert_true(last.train_perplexity > 1.0 && last.valid_perplexity > 1.0);
+    assert_true(fabs(last.valid_perplexity - exp(last.valid_loss)) < 1e-9);
+    assert_true(last.tokens_per_second > 0.0);
+    ur_metrics_free(context, metrics);
+    ur_run_free(run);
+
+    static const char *const paths[] = {"run", "run/model.safetensors"};
+    for (size_t i = 0; i < 2; i++) {
+        run = run_opened(context, paths[i]);
+        assert_string_equal(ur_run_kind(run), "language_model");
+        const ur_language_model_config *got = ur_language_model_config_of(ur_run_model(run));
+        assert_int_equal(got->vocabulary, ur_vocabulary_size(ur_run_vocabulary(run)));
+        assert_string_equal(got->cell, "gru");
+        assert_int_equal(got->text.options.tokenizer, UR_WORDS_PUNCTUATION);
+        assert_true(got->tied && got->keep_tail && got->text.options.line_ends);
+        assert_int_equal(got->text.min_freq, 2);
+        ur_measure sum;
+        const ur_pair_source source = {.data = "other"};
+        assert_int_equal(ur_run_evaluate(run, &source, &sum, NULL), UR_OK);
+        assert_true(fabs(sum.loss / (double)sum.positions - last.valid_loss) < 1e-12);
+        ur_run_free(run);
+    }
+    ur_context_free(context);
+}
+
+static void refused(ur_context *context, const ur_run_settings *s,
+                    const ur_language_model_config *c, ur_status status, const char *part)
+{
+    ur_run *run;
+    ur_err err;
+    assert_int_equal(ur_run_create(context, "bad", s, "language_model", c, &run, &err), status);
+    if (!strstr(err.text, part))
+        fail_msg("\"%s\" lacks \"%s\"", err.text, part);
+    assert_false(is_file("bad", "config.json"));
+}
+
+static void bad_texts(void **state)
+{
+    (void)state;
+    ur_context *context = context_of(NULL, 1, NULL);
+    ur_language_model_config c = config_of(0);
+    c.text.valid_split = 0.0;
+    write_text("short", 1);
+    ur_run_settings s = settings_of("short");
+    refused(context, &s, &c, UR_INVALID, "one batch of 8 windows of 10 steps takes");
+    s.data = "missing";
+    refused(context, &s, &c, UR_BAD_FILE, "missing");
+    FILE *f = fopen("same", "w");
+    assert_non_null(f);
+    for (int i = 0; i < 400; i++)
+        fputc('x', f);
+    assert_int_equal(fclose(f), 0);
+    s.data = "same";
+    refused(context, &s, &c, UR_INVALID, "one and the same token 400 times");
+    c.text.valid_split = 1.0;
+    refused(context, &s, &c, UR_INVALID, "validation");
+    /* an old text that changed */
+    c = config_of(0);
+    write_text("text", 18);
+    s = settings_of("text");
+    s.train.max_steps = 3;
+    ur_run *run = created(context, "changed", &s, &c);
+    run_trained(run);
+    ur_run_free(run);
+    write_text("text", 19);
+    ur_err err;
+    assert_int_equal(ur_run_resume(context, "changed", 0, 0, &run, &err), UR_BAD_FILE);
+    assert_non_null(strstr(err.text, "not the data this run began with"));
+    ur_context_free(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(interrupted_at_ten_points, run_folder_enter,
+                                        test_folder_leave),
+        cmocka_unit_test_setup_teardown(same_on_every_machine, run_folder_enter, test_folder_leave),
+        cmocka_unit_test_setup_teardown(figures, run_folder_enter, test_folder_leave),
+        cmocka_unit_test_setup_teardown(bad_texts, run_folder_enter, test_folder_leave)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
