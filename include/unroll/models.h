@@ -329,6 +329,7 @@ ur_status ur_next_words_new(ur_context *context, const ur_model *model, ur_ids t
                             ur_next_words **out, ur_err *err);
 void ur_next_words_free(ur_next_words *data);
 size_t ur_next_words_count(const ur_next_words *data); /* examples */
+ur_ids ur_next_words_text(const ur_next_words *data);
 
 /* Bytes that the states of so many examples take: examples x layers x 2 x hidden floats, 0 with one
  * layer; SIZE_MAX when that is more than a number can say. */

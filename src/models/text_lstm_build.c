@@ -13,7 +13,11 @@ enum { MOST_UNITS = 65536, MOST_WORDS = 1 << 22, MOST_CONTEXT = 1 << 16 };
 
 ur_text_lstm_config ur_text_lstm_defaults(void)
 {
-    return (ur_text_lstm_config){.context = 5, .embed_size = 64, .hidden_size = 128, .layers = 1};
+    return (ur_text_lstm_config){.context = 5,
+                                 .embed_size = 64,
+                                 .hidden_size = 128,
+                                 .layers = 1,
+                                 .most_state_bytes = UINT32_MAX};
 }
 
 /* ---- configuration ------------------------------------------------------------------------ */
@@ -221,6 +225,11 @@ void ur_next_words_free(ur_next_words *d)
 size_t ur_next_words_count(const ur_next_words *d)
 {
     return d->text.length - d->words;
+}
+
+ur_ids ur_next_words_text(const ur_next_words *d)
+{
+    return d->text;
 }
 
 float *ur_next_words_states(ur_next_words *d, size_t *count)

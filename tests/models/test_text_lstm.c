@@ -319,6 +319,7 @@ static void too_many_states(void **state)
     ur_text_lstm_config c = {.vocabulary = WORDS, .context = 4, .hidden_size = 8, .layers = 2};
     assert_int_equal(ur_text_lstm_state_bytes(&c, 1000), 1000 * 2 * 2 * 8 * 4);
     assert_true(ur_text_lstm_state_bytes(&c, SIZE_MAX / 100) == SIZE_MAX);
+    assert_true(ur_text_lstm_defaults().most_state_bytes == UINT32_MAX);
     const size_t need = ur_text_lstm_state_bytes(&c, LENGTH - 4);
     for (int layers = 1; layers <= 2; layers++)
         for (int more = 0; more < 2; more++) {
