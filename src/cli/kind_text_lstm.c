@@ -19,7 +19,7 @@ static void say_start(ur_context *context, ur_run *run)
     const int threads = ur_context_threads(context);
     const size_t bytes = ur_text_lstm_state_bytes(config_of(run), ur_next_words_count(train));
     fprintf(stderr,
-            "%s words to learn from %zu before each, %s to validate; %s different ones, %s "
+            "%s words to learn, each from the %zu before it; %s to validate; %s different ones, %s "
             "weights; %s, %d thread%s\n",
             grouped(ur_next_words_count(train), words), config_of(run)->context,
             grouped(other ? ur_next_words_count(other) : 0, valid),

@@ -3,7 +3,7 @@
 PyTorch's own first weights and shuffles.
 
     unroll train lm --context 5 ... --out RUN
-    PYTHON bench/rivals/next_words.py RUN [--seed N] [--threads N] [--epochs N]
+    PYTHON bench/rivals/next_word_model.py RUN [--seed N] [--threads N] [--epochs N]
 
 Takes everything from RUN/config.json and vocab.txt. Prints one JSON line an epoch, RUN's own figures
 beside it:  epoch train_perplexity valid_perplexity valid_accuracy, unroll_...  and `difference`, that
