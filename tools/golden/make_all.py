@@ -7,6 +7,7 @@ import language_model
 import cells
 import layers
 import list_files
+import next_words
 import optimizers
 import rnn
 import tagger
@@ -23,6 +24,7 @@ def main():
     tagger.main()
     cells.main()
     translator.main()
+    next_words.main()
     language_model.main()
     list_files.main()
 
