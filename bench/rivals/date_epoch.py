@@ -18,17 +18,16 @@ it a fifth of its time. The script starts itself again with these variables; --p
 import argparse
 import contextlib
 import json
-import os
 import sys
 import time
+
+import serve
+if __name__ == "__main__" and "--plain-malloc" not in sys.argv:
+    serve.keep_memory()
 
 import torch
 from torch import nn
 import torch.nn.functional as F
-
-
-KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 32),
-               "MALLOC_TOP_PAD_": str(1 << 28)}
 
 
 class Translator(nn.Module):
@@ -153,7 +152,7 @@ class Trainer:
         return right / len(questions)
 
 
-def arguments():
+def arguments(given=None):
     p = argparse.ArgumentParser(description=__doc__,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("data", help="training file, `question_answer` a line, fixed width")
@@ -174,13 +173,11 @@ def arguments():
     p.add_argument("--batch", type=int, default=256)
     p.add_argument("--lr", type=float, default=2e-4)
     p.add_argument("--seed", type=int, default=1)
-    return p.parse_args()
+    return p.parse_args(given)
 
 
 def main():
     args = arguments()
-    if not args.plain_malloc and any(os.environ.get(k) != v for k, v in KEEP_MEMORY.items()):
-        os.execve(sys.executable, [sys.executable] + sys.argv, {**os.environ, **KEEP_MEMORY})
     trainer = Trainer(args)
     if args.serve:
         print(json.dumps({"ready": True, "rival": "pytorch " + torch.__version__}), flush=True)
