@@ -92,14 +92,15 @@ def main():
     parser.add_argument("--data", help="a file of fixed-width pairs; default: built-in dates")
     parser.add_argument("--build", default="build/release")
     parser.add_argument("--rivals", default="bench/.rivals", help="their folder")
+    parser.add_argument("--python", help="an interpreter that has PyTorch; default: of that folder")
     parser.add_argument("--json", default="build/bench.json")
     options = parser.parse_args()
-    all_programs = programs(options.build, options.rivals)
+    all_programs = programs(options.build, options.rivals, options.python)
     if len(all_programs) == 1:
         print("no rivals in bench/.rivals (bench/install_rivals): our own figures only")
     chosen = [row for row in rows.all_rows(options.data or built_in_dates(options.build))
               if fnmatch.fnmatch(row.name, options.rows)]
-    if not chosen and not report.sizes_match(options.rows):
+    if not chosen:
         sys.exit(f"no row is called {options.rows}")
     results = []
     for row in chosen:

@@ -68,10 +68,11 @@ class Entry:
         return f"{self.program.version}{variant}, {self.program.threads} threads"
 
 
-def programs(build, rivals):
-    """{name: [a program per number of threads]}; rivals that are not installed are not in it."""
+def programs(build, rivals, python):
+    """{name: [a program per number of threads]}; rivals that are not installed are not in it.
+    python: an interpreter that has PyTorch, None for that of the rivals' folder."""
     commands = {"unroll": [os.path.join(build, "bench_unroll")]}
-    python = os.path.join(rivals, "bin", "python")
+    python = python or os.path.join(rivals, "bin", "python")
     if os.path.exists(python):
         commands["pytorch"] = [python, "bench/rivals/pytorch.py"]
     for name in ("onednn", "openblas"):

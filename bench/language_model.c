@@ -113,7 +113,8 @@ static bool build(lm_work *w, const ur_rnn_config *config, const ur_train_option
         ur_params_new(w->context, &m->model.params, err) != UR_OK)
         return false;
     ur_params *params = m->model.params;
-    m->one_hot = (ur_embedding_layer){v, v, ur_params_add(params, "one_hot", 2, (size_t[]){v, v}, 0)};
+    m->one_hot =
+        (ur_embedding_layer){v, v, ur_params_add(params, "one_hot", 2, (size_t[]){v, v}, 0)};
     if (ur_rnn_add(params, "rnn", config, &m->rnn, err) != UR_OK)
         return false;
     m->output = ur_linear_add(params, "output", config->hidden_size, v, true);

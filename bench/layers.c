@@ -18,8 +18,8 @@ typedef struct layer_work {
     ur_rnn_stack stack;
     ur_tape *tape;
     size_t batch, rows, input;
-    size_t *length;             /* (batch) */
-    float *x, *dy, *gradient;   /* (rows, input), (rows, width), as the parameters */
+    size_t *length;           /* (batch) */
+    float *x, *dy, *gradient; /* (rows, input), (rows, width), as the parameters */
     bool backward;
 } layer_work;
 
@@ -31,8 +31,7 @@ static double run(void *arg)
         memset(w->gradient, 0, ur_params_size(w->params) * sizeof(float));
     }
     ur_tape_start(w->tape, w->backward ? UR_TRAIN : UR_INFER, w->params, w->gradient, 1, 1);
-    const ur_layout *layout =
-        ur_new_layout(w->tape, UR_STEP_MAJOR, w->batch, w->length, NULL);
+    const ur_layout *layout = ur_new_layout(w->tape, UR_STEP_MAJOR, w->batch, w->length, NULL);
     ur_tensor x = {.dtype = UR_F32,
                    .device = UR_CPU,
                    .ndim = 2,

@@ -16,8 +16,8 @@ enum { CHAINS = 12, MOST = 64 }; /* independent chains: more than latency times 
 typedef struct isa {
     const char *name;
     size_t lanes;
-    float (*multiply)(size_t passes);                        /* CHAINS * lanes FMAs a pass */
-    uint64_t (*read)(const char *memory, size_t bytes);      /* bytes: a multiple of 512 */
+    float (*multiply)(size_t passes);                   /* CHAINS * lanes FMAs a pass */
+    uint64_t (*read)(const char *memory, size_t bytes); /* bytes: a multiple of 512 */
 } isa;
 
 /* ---- the loops ---------------------------------------------------------------------------- */

@@ -138,11 +138,11 @@ def product(words):
 
 
 def date(words):
-    """date data=: an epoch of date_epoch.py's trainer; variants: batch, time."""
+    """date data= [part=]: date_epoch.py's trainer; variants: batch, time."""
     options = date_epoch.arguments(
         [words.get("data"), "--threads", str(torch.get_num_threads()),
          "--batch-first" if words.get("variant", "batch") == "batch" else "--no-batch-first"])
-    return date_epoch.Trainer(options).run_epoch
+    return date_epoch.Trainer(options).run_part(words.number("part", 1))
 
 
 def main():

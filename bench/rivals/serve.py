@@ -1,7 +1,8 @@
 """What the rivals in Python share: works described by a line, and serving them to a runner.
 
 The same protocol as bench/common/serve.c: `ready`, then one round for every line read. A rival is a
-table {kind: make}, where make(words) returns a function that does one pass, or raises Refused.
+table {kind: make}, where make(words) returns a function that does one pass, or raises Refused. A
+function's attribute `scale` says how much longer the whole work is than a pass.
 """
 import argparse
 import json
@@ -54,8 +55,8 @@ class Known:
         if words.kind not in kinds:
             raise Refused("nobody here knows this kind of work")
         self.run = kinds[words.kind](words)
-        begin, passes = time.perf_counter(), 0
-        while passes < 2 or time.perf_counter() - begin < seconds:
+        begin, passes, self.pass_ = time.perf_counter(), 0, 0
+        while passes < 1 + (self.pass_ < 1) or time.perf_counter() - begin < seconds:
             before = time.perf_counter()
             self.run()
             self.pass_, passes = time.perf_counter() - before, passes + 1
@@ -68,7 +69,7 @@ class Known:
         begin = time.perf_counter()
         for _ in range(passes):
             run()
-        return (time.perf_counter() - begin) / passes
+        return (time.perf_counter() - begin) / passes * getattr(run, "scale", 1.0)
 
 
 def answer(kinds, known, line, seconds):
