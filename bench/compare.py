@@ -4,9 +4,9 @@
     bench/run [--rows GLOB] [--rounds N] [--quick] [--data FILE]
 
 A row begins with one round of every contestant: each with one thread and with all, each rival in each
-of its variants. Those that took more than 1.35 times the best of their side drop out; the others go
+of its variants. Those that took more than 1.35 times the best of that name drop out; the others go
 round-robin, with the loops that measure the machine's limits among them, so that drift of the
-machine's speed meets all alike. What counts is each side's best median.
+machine's speed meets all alike. What counts is each one's best median.
 """
 import argparse
 import fnmatch
@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 
+import footprint
 import report
 import rows
 from contestants import Entry, programs
@@ -26,34 +27,35 @@ def best(entries):
     return min(entries, key=Entry.median)
 
 
-def first_round(entries, keep_all):
+def first_round(entries, keep_all=False):
     """Entries worth more rounds: those that do the work at all, and are near the best."""
     entries = [e for e in entries if e.round()]
-    if not entries:
-        return []
-    limit = min(e.median() for e in entries) * (1e9 if keep_all else FAR_BEHIND)
+    limit = min((e.median() for e in entries), default=0.0) * (1e9 if keep_all else FAR_BEHIND)
     near = [e for e in entries if e.median() <= limit]
     for entry in near:
         entry.seconds.clear()
     return near
 
 
-def entries_of(row, all_programs, rivals):
-    """Contestants of a row: ours, or the rivals."""
-    names = [n for n in all_programs if (n != "unroll") == rivals]
-    return [Entry(program, row.work, variant) for name in names
-            for program in all_programs[name] if not (row.one_core and program.threads > 1)
-            for variant in (row.variants.get(name, []) if rivals else [""])]
+def entries_of(row, group, variants):
+    """A contestant's program for each number of threads, in each of its variants."""
+    return [Entry(program, row.work, variant)
+            for program in group if not (row.one_core and program.threads > 1)
+            for variant in variants]
 
 
 def measure(row, all_programs, rounds):
     """One row's result, as it goes to bench.json."""
-    ours = first_round(entries_of(row, all_programs, False), row.scaling)
-    theirs = first_round(entries_of(row, all_programs, True), False)
+    ours = first_round(entries_of(row, all_programs["unroll"], [""]), row.scaling)
+    theirs = {}
+    for name, group in all_programs.items():
+        if name != "unroll":
+            theirs[name] = first_round(entries_of(row, group, row.variants.get(name, [])))
     ruler = all_programs["unroll"][0 if row.one_core else -1]
     limits = {line: Entry(ruler, line) for line in row.limits}
+    everyone = ours + sum(theirs.values(), []) + list(limits.values())
     for _ in range(rounds):
-        for entry in ours + theirs + list(limits.values()):
+        for entry in everyone:
             entry.round()
     for group in all_programs.values():
         for program in group:
@@ -65,11 +67,12 @@ def measure(row, all_programs, rounds):
               "ratio": None, "limit_share": allowed / mine.median()}
     if row.flops:
         result["gflops"] = row.flops / mine.median() / 1e9
-    if theirs:
-        rival = best(theirs)
-        result |= {"rival": rival.median(), "rival_name": rival.label(),
-                   "ratio": rival.median() / mine.median(),
-                   "rival_limit_share": allowed / rival.median()}
+    rivals = sorted((best(group) for group in theirs.values() if group), key=Entry.median)
+    if rivals:
+        result |= {"rival": rivals[0].median(), "rival_name": rivals[0].label(),
+                   "ratio": rivals[0].median() / mine.median(),
+                   "rival_limit_share": allowed / rivals[0].median(),
+                   "rivals": {rival.label(): rival.median() for rival in rivals}}
     if row.scaling and len(ours) > 1:
         alone = [e for e in ours if e.program.threads == 1]
         together = [e for e in ours if e.program.threads > 1]
@@ -93,18 +96,23 @@ def main():
     parser.add_argument("--build", default="build/release")
     parser.add_argument("--rivals", default="bench/.rivals", help="their folder")
     parser.add_argument("--python", help="an interpreter that has PyTorch; default: of that folder")
+    parser.add_argument("--compile", action="store_true",
+                        help="torch.compile too, where it can win: minutes of compiling")
     parser.add_argument("--json", default="build/bench.json")
     options = parser.parse_args()
     all_programs = programs(options.build, options.rivals, options.python)
     if len(all_programs) == 1:
         print("no rivals in bench/.rivals (bench/install_rivals): our own figures only")
-    chosen = [row for row in rows.all_rows(options.data or built_in_dates(options.build))
-              if fnmatch.fnmatch(row.name, options.rows)]
-    if not chosen:
+    data = options.data or built_in_dates(options.build)
+    rounds = 3 if options.quick else options.rounds
+    chosen = [row for row in rows.all_rows(data, options.compile) if fnmatch.fnmatch(row.name, options.rows)]
+    others = [name for name in footprint.ROWS if fnmatch.fnmatch(name, options.rows)]
+    if not chosen + others:
         sys.exit(f"no row is called {options.rows}")
     results = []
-    for row in chosen:
-        results.append(measure(row, all_programs, 3 if options.quick else options.rounds))
+    for row in chosen + others:
+        results.append(footprint.measure(row, options.build, data, all_programs, rounds)
+                       if row in others else measure(row, all_programs, rounds))
         report.line(results[-1])
         report.save(results, options.json)
     report.summary(results)

@@ -66,11 +66,13 @@ def layer(family, cell, hidden, batch, steps, ragged=False, backward=False, proj
                layer_variants(cell, ragged))
 
 
-def one_sequence(cell, hidden, steps):
+def one_sequence(cell, hidden, steps, compiled):
     """A step needs the whole of W_hh before the next can begin: the limit is reading it T times, by
     both cores a half each, and the input's product at the FMA peak."""
     row = layer("batch1", cell, hidden, 1, steps)
     row.name = f"batch1/{cell}/H{hidden}-T{steps}"
+    if compiled and steps <= 20 and cell != "lstm":
+        row.variants["pytorch"].append("compile")
     gates, reading = GATES[cell], f"reading bytes={4 * GATES[cell] * hidden * hidden}"
     row.limits = ["flops", reading]
     row.limit = lambda seconds: (steps * seconds[reading]
@@ -87,10 +89,11 @@ def language_model(cell, hidden=256, vocabulary=28, batch=32, steps=35):
                f"steps={steps}", flops, {"pytorch": kinds}, scaling=True)
 
 
-def stream(cell, hidden):
+def stream(cell, hidden, compiled):
     """A step reads all weights once, on one thread: the limit is one core reading that many bytes."""
     reading = f"reading bytes={4 * GATES[cell] * hidden * 2 * hidden}"
     kinds = ["time", "cell"] + (["mkl-time"] if cell == "lstm" else [])
+    kinds += ["compile"] if compiled else []
     return Row("stream", f"stream/{cell}/H{hidden}", f"stream cell={cell} hidden={hidden}",
                variants={"pytorch": kinds, "onednn": [""]}, limits=[reading],
                limit=lambda seconds: seconds[reading], one_core=True)
@@ -117,17 +120,18 @@ def date(data):
                {"pytorch": ["batch"]}, scaling=True)
 
 
-def all_rows(data):
+def all_rows(data, compiled=False):
+    """compiled: with torch.compile among the variants where it has won."""
     rows = [date(data)] if data else []
     rows += [language_model(cell) for cell in CELLS]
     for family, ragged in (("layer", False), ("ragged", True)):
         rows += [layer(family, cell, *shape, ragged, backward)
                  for cell in CELLS for shape in SHAPES for backward in (False, True)]
-    rows += [one_sequence(cell, hidden, steps)
+    rows += [one_sequence(cell, hidden, steps, compiled)
              for cell in CELLS for hidden in (64, 128, 256, 512, 1024) for steps in (20, 100)]
     rows += [layer("projection", "lstm", 512, batch, steps, False, backward, 128)
              for batch, steps in ((32, 35), (128, 20)) for backward in (False, True)]
-    rows += [stream(cell, hidden) for cell in CELLS for hidden in (64, 256, 1024)]
+    rows += [stream(cell, hidden, compiled) for cell in CELLS for hidden in (64, 256, 1024)]
     rows += [product(m, n, k, one_core) for one_core in (True, False) for n, k in PRODUCTS
              for m in PRODUCT_ROWS]
     return rows

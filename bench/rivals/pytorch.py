@@ -33,7 +33,7 @@ def choose_onednn(words):
 
 def layer(words):
     """layer cell= hidden= [input=] [proj=] batch= steps= [ragged=1] [backward=1]; variants: time
-    first, batch first, packed, each on oneDNN or (mkl-...) not."""
+    first, batch first, packed, each on oneDNN or (mkl-...) not; compile."""
     hidden, batch = words.number("hidden", 256), words.number("batch", 32)
     steps, features = words.number("steps", 35), words.number("input", hidden)
     variant = words.get("variant", "time").removeprefix("mkl-")
@@ -46,12 +46,15 @@ def layer(words):
     rows = x.data
     rows.requires_grad_(backward)
     dy = torch.rand(rows.shape[:-1] + (words.number("proj") or hidden,)) * 2 - 1
-    onednn = choose_onednn(words)
+    onednn, call = choose_onednn(words), rnn
+    if variant == "compile":  # the recurrence unrolled
+        torch._dynamo.config.allow_rnn = True
+        call = torch.compile(rnn, dynamic=False)
 
     def run():
         onednn()
         with torch.inference_mode(not backward):
-            y, _ = rnn(x)
+            y, _ = call(x)
             if backward:
                 rows.grad = None
                 rnn.zero_grad(set_to_none=True)
