@@ -13,7 +13,7 @@ CELLS = tuple(GATES)
 
 # hidden, batch, steps
 SHAPES = ((64, 32, 100), (64, 256, 20), (128, 64, 50), (128, 256, 100), (256, 32, 35), (256, 128, 50),
-          (512, 64, 20), (512, 32, 100), (1024, 64, 20))
+          (512, 64, 20), (512, 32, 50), (1024, 32, 20))
 # rows of weights, columns: the recurrent products of LSTM, of GRU, of RNN, and an output layer
 PRODUCTS = ((256, 64), (512, 128), (1024, 256), (2048, 512), (4096, 1024), (768, 256), (512, 512),
             (28, 256))
@@ -89,11 +89,10 @@ def language_model(cell, hidden=256, vocabulary=28, batch=32, steps=35):
                f"steps={steps}", flops, {"pytorch": kinds}, scaling=True)
 
 
-def stream(cell, hidden, compiled):
+def stream(cell, hidden):
     """A step reads all weights once, on one thread: the limit is one core reading that many bytes."""
     reading = f"reading bytes={4 * GATES[cell] * hidden * 2 * hidden}"
-    kinds = ["time", "cell"] + (["mkl-time"] if cell == "lstm" else [])
-    kinds += ["compile"] if compiled else []
+    kinds = ["time", "cell", "trace"] + (["mkl-time"] if cell == "lstm" else [])
     return Row("stream", f"stream/{cell}/H{hidden}", f"stream cell={cell} hidden={hidden}",
                variants={"pytorch": kinds, "onednn": [""]}, limits=[reading],
                limit=lambda seconds: seconds[reading], one_core=True)
@@ -131,7 +130,7 @@ def all_rows(data, compiled=False):
              for cell in CELLS for hidden in (64, 128, 256, 512, 1024) for steps in (20, 100)]
     rows += [layer("projection", "lstm", 512, batch, steps, False, backward, 128)
              for batch, steps in ((32, 35), (128, 20)) for backward in (False, True)]
-    rows += [stream(cell, hidden, compiled) for cell in CELLS for hidden in (64, 256, 1024)]
-    rows += [product(m, n, k, one_core) for one_core in (True, False) for n, k in PRODUCTS
-             for m in PRODUCT_ROWS]
+    rows += [stream(cell, hidden) for cell in CELLS for hidden in (64, 256, 1024)]
+    rows += [product(m, n, k, True) for n, k in PRODUCTS for m in PRODUCT_ROWS]
+    rows += [product(m, n, k, False) for n, k in PRODUCTS for m in (32, 512)]
     return rows

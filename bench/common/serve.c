@@ -115,7 +115,7 @@ static double one_pass(const known *k, double *clock)
 static void warm_up(known *k, double seconds)
 {
     double clock = 0.0;
-    for (size_t passes = 0; passes < 1 || (passes < 2 && k->pass < 1.0) || clock < seconds;
+    for (size_t passes = 0; passes < 1 || (passes < 2 && k->pass < 0.2) || clock < seconds;
          passes++) {
         const double before = clock;
         one_pass(k, &clock);
@@ -177,7 +177,7 @@ static void answer(server *s, const char *line)
 int bench_main(int argc, char **argv, const char *name, const bench_kind *kinds, size_t count)
 {
     static server s; /* large */
-    s = (server){.kinds = kinds, .kind_count = count, .threads = 1, .round = 0.04};
+    s = (server){.kinds = kinds, .kind_count = count, .threads = 1, .round = 0.03};
     int rounds = 0, i = 1;
     for (; i + 1 < argc && strncmp(argv[i], "--", 2) == 0; i += 2) {
         if (strcmp(argv[i], "--threads") == 0)

@@ -101,16 +101,14 @@ def language_model(words):
 
 def stream(words):
     """stream cell= hidden= [input=]: one step, the state carried; variants: the layer (time,
-    mkl-time), the single cell (cell), compiled (compile)."""
+    mkl-time), the single cell (cell), the same traced (trace)."""
     hidden = words.number("hidden", 256)
     features, variant = words.number("input", hidden), words.get("variant", "time")
     lstm = words.get("cell", "lstm") == "lstm"
     single = {"lstm": nn.LSTMCell, "gru": nn.GRUCell, "rnn": nn.RNNCell}
-    if variant in ("cell", "compile"):
-        step = single[words.get("cell", "lstm")](features, hidden)
+    if variant in ("cell", "trace"):
+        step = single[words.get("cell", "lstm")](features, hidden).requires_grad_(False)
         x, h = torch.rand(1, features), torch.zeros(1, hidden)
-        if variant == "compile":
-            step = torch.compile(step, mode="default", dynamic=False)
     else:
         layer_ = rnn_of(words, features)
         x, h = torch.rand(1, 1, features), torch.zeros(1, 1, hidden)
@@ -118,6 +116,8 @@ def stream(words):
         def step(inputs, state):
             return layer_(inputs, state)[1]
     state = (h, h.clone()) if lstm else h
+    if variant == "trace":
+        step = torch.jit.trace(step, (x, state))
     onednn = choose_onednn(words)
 
     def run():

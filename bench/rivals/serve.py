@@ -56,7 +56,7 @@ class Known:
             raise Refused("nobody here knows this kind of work")
         self.run = kinds[words.kind](words)
         begin, passes, self.pass_ = time.perf_counter(), 0, 0
-        while passes < 1 + (self.pass_ < 1) or time.perf_counter() - begin < seconds:
+        while passes < 1 + (self.pass_ < 0.2) or time.perf_counter() - begin < seconds:
             before = time.perf_counter()
             self.run()
             self.pass_, passes = time.perf_counter() - before, passes + 1
@@ -84,7 +84,7 @@ def answer(kinds, known, line, seconds):
 def arguments(text):
     parser = argparse.ArgumentParser(description=text)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--round", type=float, default=0.04, help="seconds that a round should take")
+    parser.add_argument("--round", type=float, default=0.03, help="seconds that a round should take")
     parser.add_argument("--rounds", type=int, default=0, help="do LINEs, instead of serving")
     parser.add_argument("lines", nargs="*", metavar="LINE")
     return parser.parse_args()
