@@ -46,7 +46,8 @@ def entries_of(row, group, variants):
 
 def measure(row, all_programs, rounds):
     """One row's result, as it goes to bench.json."""
-    ours = first_round(entries_of(row, all_programs["unroll"], [""]), row.scaling)
+    ours = first_round(entries_of(row, all_programs["unroll"],
+                                  row.variants.get("unroll", [""])), row.scaling)
     theirs = {}
     for name, group in all_programs.items():
         if name != "unroll":
@@ -63,8 +64,8 @@ def measure(row, all_programs, rounds):
     mine = best(ours)
     allowed = row.limit({line: entry.median() for line, entry in limits.items()})
     result = {"name": row.name, "family": row.family, "unit": row.unit, "ours": mine.median(),
-              "ours_threads": mine.program.threads, "rival": None, "rival_name": None,
-              "ratio": None, "limit_share": allowed / mine.median()}
+              "ours_threads": mine.program.threads, "ours_variant": mine.variant, "rival": None,
+              "rival_name": None, "ratio": None, "limit_share": allowed / mine.median()}
     if row.flops:
         result["gflops"] = row.flops / mine.median() / 1e9
     rivals = sorted((best(group) for group in theirs.values() if group), key=Entry.median)
@@ -105,7 +106,8 @@ def main():
         print("no rivals in bench/.rivals (bench/install_rivals): our own figures only")
     data = options.data or built_in_dates(options.build)
     rounds = 3 if options.quick else options.rounds
-    chosen = [row for row in rows.all_rows(data, options.compile) if fnmatch.fnmatch(row.name, options.rows)]
+    chosen = [row for row in rows.all_rows(data, options.compile)
+              if fnmatch.fnmatch(row.name, options.rows)]
     others = [name for name in footprint.ROWS if fnmatch.fnmatch(name, options.rows)]
     if not chosen + others:
         sys.exit(f"no row is called {options.rows}")

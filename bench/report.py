@@ -23,6 +23,8 @@ def line(r):
         text += f"  {r['ratio']:6.2f}x  {r['rival_name']}"
     for name, other in list(r.get("rivals", {}).items())[1:]:
         text += f"; {name} {other / r['ours']:.2f}x"
+    if r.get("ours_variant"):
+        text += f"  [{r['ours_variant']}]"
     if "scaling" in r:
         text += f"  [1 -> all threads: {r['scaling']:.2f}x]"
     print(text, flush=True)

@@ -50,11 +50,12 @@ def layer_flops(cell, hidden, batch, steps, ragged=False, backward=False, proj=0
     return 3 * forward if backward else forward
 
 
-def layer_variants(cell, ragged):
+def layer_variants(cell, batch, ragged):
+    """Ours with a team on the whole batch, or cut into shards as the trainer does it (layers.c)."""
     kinds = ["packed", "time"] if ragged else ["time", "batch"]
     if cell == "lstm":
         kinds += ["mkl-packed"] if ragged else ["mkl-time"]
-    return {"pytorch": kinds, "onednn": [""]}
+    return {"unroll": ["", "shards"] if batch > 32 else [""], "pytorch": kinds, "onednn": [""]}
 
 
 def layer(family, cell, hidden, batch, steps, ragged=False, backward=False, proj=0):
@@ -63,7 +64,7 @@ def layer(family, cell, hidden, batch, steps, ragged=False, backward=False, proj
             + (f" proj={proj}" if proj else "") + (" ragged=1" if ragged else "")
             + (" backward=1" if backward else ""))
     return Row(family, name, work, layer_flops(cell, hidden, batch, steps, ragged, backward, proj),
-               layer_variants(cell, ragged))
+               layer_variants(cell, batch, ragged))
 
 
 def one_sequence(cell, hidden, steps, compiled):
