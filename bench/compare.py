@@ -16,6 +16,7 @@ import subprocess
 import sys
 
 import footprint
+import machine
 import report
 import rows
 from contestants import Entry, programs
@@ -111,7 +112,9 @@ def main():
     others = [name for name in footprint.ROWS if fnmatch.fnmatch(name, options.rows)]
     if not chosen + others:
         sys.exit(f"no row is called {options.rows}")
-    results = []
+    results = machine.measure(all_programs["unroll"], rounds)
+    for result in results:
+        report.line(result)
     for row in chosen + others:
         results.append(footprint.measure(row, options.build, data, all_programs, rounds)
                        if row in others else measure(row, all_programs, rounds))

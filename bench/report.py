@@ -52,7 +52,7 @@ def by_rival(results):
 def summary(results):
     """Per family: geometric mean of the ratios, the worst row, and the shares of the limit."""
     print()
-    for family in dict.fromkeys(r["family"] for r in results):
+    for family in dict.fromkeys(r["family"] for r in results if r["family"] != "machine"):
         mine = [r for r in results if r["family"] == family]
         shares = [r["limit_share"] for r in mine if r["limit_share"]]
         text = f"{family:16} {len(mine):3} rows"
