@@ -100,8 +100,8 @@ ur_status ur_st_load_floats(ur_st *st, const char *name, int ndim, const size_t 
 
 /* ---- writing ------------------------------------------------------------------------------ */
 
-/* One tensor to write: dtype F32 (const float *), I64 (const int64_t *) or U64 (const uint64_t *),
- * in the machine's own byte order. */
+/* One tensor to write: dtype F32 (const float *), F16 or BF16 (const uint16_t *), I64 (const
+ * int64_t *) or U64 (const uint64_t *), in the machine's own byte order. */
 typedef struct ur_st_tensor {
     const char *name;
     ur_st_dtype dtype;

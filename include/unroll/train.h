@@ -3,6 +3,7 @@
 #define UNROLL_TRAIN_H
 
 #include "unroll/core.h"
+#include "unroll/io.h"
 #include "unroll/models.h"
 #include "unroll/tagger.h"
 #include "unroll/text.h"
@@ -15,6 +16,10 @@ extern "C" {
 
 /* Writes all parameters as float32 under their names to a safetensors file, atomically. */
 ur_status ur_params_save(const ur_params *params, const char *path, ur_err *err);
+/* The same with a prefix before each name ("encoder.rnn."), as UR_ST_F32, UR_ST_F16 or UR_ST_BF16,
+ * rounded to nearest. UR_INVALID for a weight that the format cannot hold. */
+ur_status ur_params_save_as(const ur_params *params, const char *path, const char *prefix,
+                            ur_st_dtype dtype, ur_err *err);
 
 /* Reads them from a safetensors file (float64, float32, float16, bfloat16), strictly: a missing,
  * surplus or ill-shaped tensor is UR_BAD_FILE, every one of them named (as far as the sentence has

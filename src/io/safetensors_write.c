@@ -1,7 +1,7 @@
 /* safetensors_write.c - a safetensors file streamed into an atomic replacement.
  *
- * The header names tensors in the caller's order; the data holds those of 8-byte elements first, the
- * others after, so that each element is aligned when the file is mapped (the header is padded with
+ * The header names tensors in the caller's order; the data holds those of 8-byte elements first, then
+ * those of 4, then those of 2, so that each element is aligned when the file is mapped (the header is padded with
  * spaces to a multiple of 8). */
 #include "unroll/io.h"
 
@@ -26,8 +26,9 @@ static ur_status check_tensor(const char *path, const ur_st_tensor *tensors, siz
                               uint64_t *bytes, ur_err *err)
 {
     const ur_st_tensor *t = &tensors[index];
-    if (t->dtype != UR_ST_F32 && t->dtype != UR_ST_I64 && t->dtype != UR_ST_U64)
-        return invalid(path, t->name, "only F32, I64 and U64 can be written", err);
+    if (t->dtype != UR_ST_F32 && t->dtype != UR_ST_F16 && t->dtype != UR_ST_BF16 &&
+        t->dtype != UR_ST_I64 && t->dtype != UR_ST_U64)
+        return invalid(path, t->name, "only F32, F16, BF16, I64 and U64 can be written", err);
     if (t->ndim < 0 || t->ndim > UR_ST_MAX_DIMS)
         return invalid(path, t->name, "expected 0 to 8 dimensions", err);
     if (strcmp(t->name, "__metadata__") == 0)
@@ -51,7 +52,7 @@ static ur_status check_tensor(const char *path, const ur_st_tensor *tensors, siz
 static void place(const ur_st_tensor *tensors, size_t n, uint64_t *begin, uint64_t *end)
 {
     uint64_t at = 0;
-    for (size_t size = 8; size >= 4; size -= 4) {
+    for (size_t size = 8; size >= 2; size /= 2) {
         for (size_t i = 0; i < n; i++) {
             if (ur_st_dtype_size(tensors[i].dtype) != size)
                 continue;
@@ -106,8 +107,12 @@ static ur_status write_data(ur_replace *file, const ur_st_tensor *t, uint64_t by
         for (size_t i = 0; i < n; i++) {
             uint64_t wide = 0;
             uint32_t narrow = 0;
-            memcpy(size == 8 ? (void *)&wide : (void *)&narrow, from + (begin + i) * size, size);
-            store(chunk + i * size, size == 8 ? wide : narrow, size);
+            uint16_t half = 0;
+            memcpy(size == 8   ? (void *)&wide
+                   : size == 4 ? (void *)&narrow
+                               : (void *)&half,
+                   from + (begin + i) * size, size);
+            store(chunk + i * size, size == 8 ? wide : size == 4 ? narrow : half, size);
         }
         ur_status status = ur_replace_write(file, chunk, n * size, err);
         if (status != UR_OK)
@@ -137,7 +142,7 @@ static ur_status write_file(const ur_allocator *a, const char *path, const ur_js
         status = ur_replace_write(file, text, length, err);
     if (status == UR_OK && padding > 0)
         status = ur_replace_write(file, "       ", padding, err);
-    for (size_t size = 8; size >= 4; size -= 4) /* the order of place() */
+    for (size_t size = 8; size >= 2; size /= 2) /* the order of place() */
         for (size_t i = 0; i < n && status == UR_OK; i++)
             if (ur_st_dtype_size(tensors[i].dtype) == size)
                 status = write_data(file, &tensors[i], end[i] - begin[i], chunk, err);

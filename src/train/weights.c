@@ -152,13 +152,6 @@ ur_status ur_weights_read(ur_params *params, ur_st *st, const char *path, const 
     return status;
 }
 
-ur_status ur_params_save(const ur_params *params, const char *path, ur_err *err)
-{
-    const ur_st_pair metadata[] = {{"format", "pt"}};
-    return ur_weights_write(&ur_params_context(params)->allocator, params, path, NULL, 0, metadata,
-                            1, err);
-}
-
 ur_status ur_params_load(ur_params *params, const char *path, const char *prefix, ur_err *err)
 {
     ur_st *st;

@@ -277,7 +277,7 @@ static void writing_is_checked(void **state)
     (void)state;
     const size_t one[1] = {1}, huge[3] = {SIZE_MAX / 2, 3, 0};
     const ur_st_tensor cases[][2] = {
-        {{"x", UR_ST_F16, 1, one, weights}, {"y", UR_ST_F32, 1, one, weights}},
+        {{"x", UR_ST_F64, 1, one, weights}, {"y", UR_ST_F32, 1, one, weights}},
         {{"x", UR_ST_F32, 9, one, weights}, {"y", UR_ST_F32, 1, one, weights}},
         {{"x", UR_ST_F32, 1, one, weights}, {"x", UR_ST_F32, 1, one, weights}},
         {{"x", UR_ST_F32, 3, huge, weights}, {"y", UR_ST_F32, 1, one, weights}},

@@ -148,6 +148,91 @@ static void halves_are_read(void **state)
     holds_the_values(f);
 }
 
+/* Saved under a prefix in each format, they come back as they were. */
+static void saved_likewise(void **state)
+{
+    const fixture *f = *state;
+    static const ur_st_dtype dtypes[] = {UR_ST_F32, UR_ST_F16, UR_ST_BF16};
+    for (int i = 0; i < 3; i++) {
+        ur_st *st;
+        ur_err err;
+        for (size_t n = 0; n < ur_params_count(f->params); n++)
+            for (size_t k = 0; k < ur_params_entry(f->params, n)->count; k++)
+                ur_param_values(f->params, (int)n)[k] = value(n, k);
+        if (ur_params_save_as(f->params, f->path, "encoder.rnn.", dtypes[i], &err) != UR_OK)
+            fail_msg("%s", err.text);
+        assert_int_equal(ur_st_open(NULL, f->path, &st, NULL), UR_OK);
+        assert_int_equal(ur_st_count(st), 16);
+        assert_non_null(ur_st_find(st, "encoder.rnn.weight_hh_l1_reverse"));
+        assert_int_equal(ur_st_at(st, 0)->dtype, dtypes[i]);
+        ur_st_close(st);
+        memset(ur_params_values(f->params), 0, ur_params_size(f->params) * sizeof(float));
+        load(f, "encoder.rnn.");
+        holds_the_values(f);
+    }
+    assert_int_equal(ur_params_save_as(f->params, f->path, "", UR_ST_F64, NULL), UR_INVALID);
+}
+
+/* One parameter of n numbers. */
+static ur_params *vector_of(ur_context *context, size_t n)
+{
+    ur_params *p;
+    assert_int_equal(ur_params_new(context, &p, NULL), UR_OK);
+    ur_params_add(p, "w", 1, &n, 0);
+    assert_int_equal(ur_params_seal(p, NULL), UR_OK);
+    return p;
+}
+
+/* Every finite 2-byte number is read and written unchanged; what lies between two goes to the nearer,
+ * and from the middle to the even one. */
+static void rounded_to_nearest(void **state)
+{
+    const fixture *f = *state;
+    for (int i = 0; i < 2; i++) {
+        const ur_st_dtype dtype = i ? UR_ST_BF16 : UR_ST_F16;
+        const unsigned infinite = i ? 0x7F80u : 0x7C00u;
+        const size_t n = (size_t)2 * infinite;
+        uint16_t *bits = malloc(n * sizeof *bits);
+        assert_non_null(bits);
+        for (unsigned k = 0; k < infinite; k++) {
+            bits[2 * k] = (uint16_t)k;
+            bits[2 * k + 1] = (uint16_t)(k | 0x8000u);
+        }
+        const ur_st_tensor tensor = {"w", dtype, 1, &n, bits};
+        assert_int_equal(ur_st_write(NULL, f->path, &tensor, 1, NULL, 0, NULL), UR_OK);
+        ur_params *p = vector_of(f->context, n), *q = vector_of(f->context, n);
+        assert_int_equal(ur_params_load(p, f->path, "", NULL), UR_OK);
+        assert_int_equal(ur_params_save_as(p, f->path, "", dtype, NULL), UR_OK);
+        assert_int_equal(ur_params_load(q, f->path, "", NULL), UR_OK);
+        same_floats("numbers", "saved", ur_params_values(p), ur_params_values(q), n);
+        float *w = ur_params_values(p);
+        for (size_t k = 0; k + 2 < n; k++) { /* a quarter, half, three quarters of the way */
+            const float next = w[k + 2];
+            const double part = 0.25 * (double)(1 + k / 2 % 3);
+            ur_params_values(q)[k] = (float)((double)w[k] + part * ((double)next - (double)w[k]));
+        }
+        assert_int_equal(ur_params_save_as(q, f->path, "", dtype, NULL), UR_OK);
+        assert_int_equal(ur_params_load(q, f->path, "", NULL), UR_OK);
+        for (size_t k = 0; k + 2 < n; k++) {
+            const size_t place = k / 2 % 3;
+            const bool up = place == 2 || (place == 1 && k / 2 % 2 == 1);
+            assert_true(ur_params_values(q)[k] == (up ? w[k + 2] : w[k]));
+        }
+        w[3] = i ? 3.4028234e38f : 65520.0f; /* rounds beyond the largest */
+        ur_err err;
+        assert_int_equal(ur_params_save_as(p, f->path, "", dtype, &err), UR_INVALID);
+        assert_non_null(strstr(err.text, "w: element 3"));
+        w[3] = INFINITY;
+        w[4] = NAN;
+        assert_int_equal(ur_params_save_as(p, f->path, "", dtype, &err), UR_OK);
+        assert_int_equal(ur_params_load(q, f->path, "", NULL), UR_OK);
+        assert_true(isinf(ur_params_values(q)[3]) && isnan(ur_params_values(q)[4]));
+        ur_params_free(p);
+        ur_params_free(q);
+        free(bits);
+    }
+}
+
 /* ---- float32, and what does not fit ------------------------------------------------------- */
 
 typedef struct file {
@@ -281,6 +366,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(halves_are_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(saved_likewise, setup, teardown),
+        cmocka_unit_test_setup_teardown(rounded_to_nearest, setup, teardown),
         cmocka_unit_test_setup_teardown(a_prefix_picks_its_tensors, setup, teardown),
         cmocka_unit_test_setup_teardown(every_fault_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(all_faults_are_heard, setup, teardown),
