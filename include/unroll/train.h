@@ -188,8 +188,9 @@ typedef struct ur_metrics {
     double tokens_per_second;
 } ur_metrics;
 
-/* The names of the figures that a run's kind has, in the order of metrics.jsonl, ended by NULL;
- * and one of them by its name, NaN when there is none of that name. */
+/* The names of the figures that a run's kind has, in the order in which metrics.jsonl has them
+ * behind epoch, step and lr, ended by NULL; and one of them by its name, NaN when there is none of
+ * that name. */
 const char *const *ur_run_figures(const ur_run *run);
 double ur_metrics_figure(const ur_metrics *metrics, const char *name);
 
