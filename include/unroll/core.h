@@ -237,6 +237,8 @@ ur_seq *ur_repeat(ur_tape *tape, ur_tensor *x, const ur_layout *layout);
 
 /* Each sequence turned around, its last step first. */
 ur_seq *ur_reverse(ur_tape *tape, ur_seq *x);
+/* Each sequence's last step: (batch, features); zeros for an empty sequence. */
+ur_tensor *ur_last_steps(ur_tape *tape, const ur_seq *x);
 /* n tensors (B, F) -> (n, B, F), and number `index` of them back. */
 ur_tensor *ur_stack(ur_tape *tape, size_t n, ur_tensor *const *x);
 ur_tensor *ur_pick(ur_tape *tape, ur_tensor *x, size_t index);

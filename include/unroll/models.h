@@ -278,6 +278,74 @@ ur_status ur_generator_write(ur_generator *generator, int32_t *id, double *log_p
 /* The logits of the token to come (vocabulary), NULL while nothing was read. */
 const float *ur_generator_logits(const ur_generator *generator);
 
+/* ---- text_lstm: the next word from the n words before it ----------------------------------- */
+
+/* How biases start: as PyTorch's, or all of them, the output layer's too, at one. */
+typedef enum ur_bias_init { UR_BIAS_UNIFORM, UR_BIAS_ONE } ur_bias_init;
+
+/* What logits come from: the LSTM's h, or its output gate o of the same step. */
+typedef enum ur_output_from { UR_OUTPUT_HIDDEN, UR_OUTPUT_GATE } ur_output_from;
+
+/* Words, embedded or one-hot, through L layers of an LSTM; logits = W v + b with v = h (or o), and
+ * those of the last layer's last step say which word comes next. Between the layers stand, at every
+ * step, the layer's logits beside its h: V + H features.
+ *
+ * One layer starts from zeros. With several, the h and c of every layer after an example's last step
+ * are kept, and the same example starts from them, without gradient, when it comes again
+ * (ur_next_words); measuring and predicting start from zeros.
+ *
+ * Parameters: embed.weight (V, E) unless one-hot; for layer l = 0, 1 ... layers.l.lstm.weight_ih_l0
+ * weight_hh_l0 bias_ih_l0 bias_hh_l0 as torch.nn.LSTM has them, layers.l.fc.weight (V, H) and
+ * layers.l.fc.bias (V). */
+typedef struct ur_text_lstm_config {
+    size_t vocabulary; /* V */
+    size_t context;    /* n */
+    size_t embed_size; /* E; 0: one-hot, the first layer's input is V wide */
+    size_t hidden_size;
+    size_t layers; /* 1 to UR_MOST_LAYERS */
+    ur_bias_init bias_init;
+    ur_output_from output_from;
+    size_t most_state_bytes; /* that the states of several layers may take */
+    ur_text_source text;
+} ur_text_lstm_config;
+
+/* context 5, embed 64, hidden 128, one layer, uniform biases, output from h, states up to 4 GiB; the
+ * rest zero. */
+ur_text_lstm_config ur_text_lstm_defaults(void);
+/* Whether the options are in range, whatever the vocabulary: UR_INVALID with the reason. */
+ur_status ur_text_lstm_check(const ur_text_lstm_config *config, ur_err *err);
+
+/* A model with its parameters zero. UR_INVALID: a vocabulary out of range, or ur_text_lstm_check. */
+ur_status ur_text_lstm_new(ur_context *context, const ur_text_lstm_config *config, ur_model **out,
+                           ur_err *err);
+/* PyTorch's initialisation: embedding N(0,1), LSTM and linear U(+-1/sqrt(H)); biases as configured. */
+void ur_text_lstm_init(ur_model *model, uint64_t seed);
+const ur_text_lstm_config *ur_text_lstm_config_of(const ur_model *model);
+
+/* Logits (count, V) of the word after each of `count` times `context` words, from zero states. */
+ur_tensor *ur_text_lstm_logits(ur_tape *tape, const ur_model *model, size_t count,
+                               const int32_t *words);
+
+/* What it learns from or is measured on: every place of a text that has `context` words before it.
+ * Example i is the words i .. i + context - 1 and the one after them. The ids are copied.
+ *
+ * learn: for the trainer; with several layers there is room for states, zeros at first. UR_INVALID:
+ * ids that are not in the vocabulary, a text too short to have an example, to learn one that is the
+ * same word throughout, and states that need more than the configuration allows. */
+typedef struct ur_next_words ur_next_words;
+ur_status ur_next_words_new(ur_context *context, const ur_model *model, ur_ids text, bool learn,
+                            ur_next_words **out, ur_err *err);
+void ur_next_words_free(ur_next_words *data);
+size_t ur_next_words_count(const ur_next_words *data); /* examples */
+ur_ids ur_next_words_text(const ur_next_words *data);
+
+/* Bytes that the states of so many examples take: examples x layers x 2 x hidden floats, 0 with one
+ * layer; SIZE_MAX when that is more than a number can say. */
+size_t ur_text_lstm_state_bytes(const ur_text_lstm_config *config, size_t examples);
+
+/* The states: h (layers, examples, H), then c likewise; NULL and 0 when none are kept. */
+float *ur_next_words_states(ur_next_words *data, size_t *count);
+
 #ifdef __cplusplus
 }
 #endif

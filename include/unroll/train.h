@@ -135,6 +135,7 @@ typedef struct ur_run_settings {
  *     "seq2seq"  ur_seq2seq_config: its vocabulary and all of its format but the orders are found
  *                out from the data
  *     "language_model"  ur_language_model_config: its vocabulary is found out from the data
+ *     "text_lstm"  ur_text_lstm_config: likewise
  *     "tagger", "classifier"  ur_tagger_config: its vocabulary and labels are found out from the
  *                data, per_sequence is what the kind says
  * UR_INVALID: an unknown kind, the folder already holds a run, or the plateau schedule or early
@@ -144,6 +145,9 @@ ur_status ur_run_create(ur_context *context, const char *folder, const ur_run_se
 
 /* Opens a trained model: a run's folder, its model.safetensors, or a checkpoint. */
 ur_status ur_run_open(ur_context *context, const char *path, ur_run **out, ur_err *err);
+/* Whether ur_run_open would; tell hears of every fault of the weights, as in ur_params_check. */
+ur_status ur_run_check(ur_context *context, const char *path,
+                       void (*tell)(void *user, const char *fault), void *user, ur_err *err);
 
 /* Opens a run to go on training from its newest checkpoint; reads the data again. more: changes
  * epochs and max_steps, the rest of the settings stays as recorded. UR_BAD_FILE when there is no
@@ -264,6 +268,20 @@ ur_status ur_run_label(ur_run *run, size_t count, const char *const *texts, ur_t
  * ur_run_labels, which ur_confusion_free releases with the context's allocator. */
 ur_status ur_run_confusion(ur_run *run, const char *data, ur_measure *out, ur_confusion **confusion,
                            ur_err *err);
+
+/* A word that may come next. */
+typedef struct ur_next_word {
+    const char *word; /* as ur_vocabulary_token has it; valid as long as the run */
+    int32_t id;
+    float probability;
+} ur_next_word;
+
+/* What a text_lstm holds for the next word after each of `count` UTF-8 texts, whose last `context`
+ * words count: the `most` most probable ones, in falling order, in out (count, most). unknown
+ * (count), or NULL: how many of those words are <unk>. UR_BAD_FILE: a text that cannot be encoded, or
+ * has fewer words; its index goes to *bad (may be NULL). UR_UNSUPPORTED: another kind of model. */
+ur_status ur_run_next_words(ur_run *run, size_t count, const char *const *texts, size_t most,
+                            ur_next_word *out, size_t *unknown, size_t *bad, ur_err *err);
 
 /* Draws accuracy and loss over epochs of one or several runs into one SVG picture. */
 ur_status ur_run_plot_curves(ur_context *context, size_t count, const char *const *folders,

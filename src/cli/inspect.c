@@ -184,7 +184,7 @@ static int inspect_run(ur_context *context, const char *path, bool json)
     ur_run *run;
     ur_err err;
     if (ur_run_open(context, path, &run, &err) != UR_OK)
-        return say_error(&err);
+        return say_open_error(context, path, &err);
     print_run(run, path, json);
     ur_run_free(run);
     return CODE_OK;

@@ -26,6 +26,8 @@ typedef struct settings {
     size_t max_tokens, min_freq, max_size, bptt, tokens, top_k;
     double valid_split, temperature, top_p;
     int tokenizer, sampling;
+    size_t context, state_memory; /* next-word models */
+    int bias_init, output_from;
     bool lower, letters_only, both, one_hot, tied, keep_tail;
     bool confusion;
     bool help;

@@ -143,7 +143,7 @@ static int run_plot(const settings *s)
         if (status == UR_OK)
             print_path(path, s->json);
         else
-            code = say_error(&err);
+            code = s->question ? say_open_error(context, s->arguments[0], &err) : say_error(&err);
     }
     ur_context_free(context);
     free(path);

@@ -181,7 +181,7 @@ int print_sample_text(const settings *s)
     if (ur_run_open(context, s->out, &run, &err) != UR_OK) {
         code = say_error(&err);
     } else {
-        if (!config_of(run)->bidirectional)
+        if (strcmp(ur_run_kind(run), "language_model") == 0 && !config_of(run)->bidirectional)
             code = print_sample(context, run, s->prompt);
         ur_run_free(run);
     }

@@ -1,6 +1,7 @@
 /* train_lm.c - unroll train lm: language models from a text file. */
 #include "samples_text.h"
 #include "train.h"
+#include "train_text_lstm.h"
 
 #include <string.h>
 
@@ -88,6 +89,14 @@ static void defaults(settings *s)
     s->clip = 1;
 }
 
+/* Characters, unless something else was asked for; the words before a next word are words. */
+static ur_tokenizer tokenizer_of(const settings *s)
+{
+    if (s->context && !was_given(&train_lm_verb, s, "tokenizer"))
+        return UR_WORDS;
+    return (ur_tokenizer)s->tokenizer;
+}
+
 /* Characters are one-hot rows and words embedded, unless something else was asked for. */
 static size_t embedding_of(const settings *s)
 {
@@ -95,7 +104,7 @@ static size_t embedding_of(const settings *s)
         return s->embed;
     if (s->tied)
         return s->both ? 2 * s->hidden : s->hidden;
-    return s->tokenizer == UR_CHARACTERS ? 0 : s->hidden;
+    return tokenizer_of(s) == UR_CHARACTERS ? 0 : s->hidden;
 }
 
 static ur_language_model_config model_of(const settings *s)
@@ -111,7 +120,7 @@ static ur_language_model_config model_of(const settings *s)
     config.bptt = s->bptt;
     config.sampling = (ur_sampling)s->sampling;
     config.keep_tail = s->keep_tail;
-    config.text.options = ur_text_defaults((ur_tokenizer)s->tokenizer, s->letters_only);
+    config.text.options = ur_text_defaults(tokenizer_of(s), s->letters_only);
     config.text.options.lower = s->lower;
     config.text.min_freq = s->min_freq;
     config.text.max_size = s->max_size;
@@ -135,10 +144,10 @@ static bool check(const settings *s)
                   "--valid and --valid-split are two ways to say what perplexity is measured on");
     else if (s->one_hot && s->embed)
         say_usage(v, "--one-hot and --embed are two ways to say what stands for a token");
-    else if (ur_language_model_check(&config, &err) != UR_OK)
+    else if (!s->context && ur_language_model_check(&config, &err) != UR_OK)
         say_usage(v, "%s", err.text);
     else
-        return true;
+        return check_next_words(v, s, &config);
     return false;
 }
 
@@ -146,10 +155,12 @@ static ur_status create(ur_context *context, const settings *s, ur_run_settings 
                         ur_err *err)
 {
     const ur_language_model_config config = model_of(s);
+    if (s->context)
+        return create_next_words(context, s, &config, how, run, err);
     return ur_run_create(context, s->out, how, "language_model", &config, run, err);
 }
 
-static const char *const kinds[] = {"language_model", NULL};
+static const char *const kinds[] = {"language_model", "text_lstm", NULL};
 static const trainee lm = {&train_lm_verb, kinds, check, create};
 
 static int run_train(const settings *s)
@@ -166,10 +177,12 @@ static const char *const notes[] = {
     TRAIN_NOTE,
     "An epoch's perplexity is exp of the mean loss of its tokens, each batch before its step. That "
     "of validation text is over all its tokens but the first, states carried from start to end.",
+    "With --context a validation text's perplexity is over every word that has so many before it, "
+    "states beginning with zeros.",
     NULL};
 
 static const option_table own = OPTION_TABLE(options);
-static const option_table *const tables[] = {&own, &train_options, NULL};
+static const option_table *const tables[] = {&own, &next_word_options, &train_options, NULL};
 
 const verb train_lm_verb = {
     .name = "train lm",

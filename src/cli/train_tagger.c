@@ -163,13 +163,12 @@ static int run_classifier(const settings *s)
     "F1 is the plain mean of the labels' F1, rare ones counting as much as frequent ones. "        \
     "Validation data must not have labels that the training data lacks."
 
-static const char *const tagger_usage[] = {
-    "train tagger --data FILE --out FOLDER [options]",
-    "train tagger --out FOLDER --resume [--epochs N] [--max-steps N]", NULL};
+static const char *const tagger_usage[] = {"train tagger --data FILE --out FOLDER [options]",
+                                           "train tagger --out FOLDER --resume [--epochs N]", NULL};
 
 static const char *const classifier_usage[] = {
     "train classifier --data FILE --out FOLDER [options]",
-    "train classifier --out FOLDER --resume [--epochs N] [--max-steps N]", NULL};
+    "train classifier --out FOLDER --resume [--epochs N]", NULL};
 
 static const char *const notes[] = {TRAIN_NOTE, LABEL_NOTE, NULL};
 

@@ -53,10 +53,13 @@ lstm_cell_back_units(const ur_lstm_cell_back *s, size_t r, size_t u, const bool 
         dh = v_add(dh, LOAD(s->dy + at));
     const vf dc = v_fma(dh, v_mul(o, v_fnma(tanh_c, tanh_c, one)), LOAD(s->dc + at));
     const vf df = v_mul(dc, LOAD(s->c_prev + at));
+    vf d_o = v_mul(dh, tanh_c);
+    if (s->d_o)
+        d_o = v_add(d_o, LOAD(s->d_o + at));
     STORE(gate, v_mul(v_mul(dc, g), v_mul(i, v_sub(one, i))));
     STORE(gate + hidden, v_mul(df, v_mul(f, v_sub(one, f))));
     STORE(gate + 2 * hidden, v_mul(v_mul(dc, i), v_fnma(g, g, one)));
-    STORE(gate + 3 * hidden, v_mul(v_mul(dh, tanh_c), v_mul(o, v_sub(one, o))));
+    STORE(gate + 3 * hidden, v_mul(d_o, v_mul(o, v_sub(one, o))));
     STORE(s->dc + at, v_mul(dc, f));
 }
 

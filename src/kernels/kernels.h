@@ -72,7 +72,8 @@ typedef struct ur_lstm_cell {
 /* Its backward: dh and dc are the gradients of h and c of this step.
  *   do = dh tanh(c),  dc += dh o (1 - tanh(c)^2)
  *   di = dc g,  dg = dc i,  df = dc c_prev,  dc_prev = dc f
- * and each through its activation. gates become the gradients of the pre-activations. */
+ * and each through its activation. gates become the gradients of the pre-activations. Where the gate
+ * o is itself an output, its gradient d_o joins do. */
 typedef struct ur_lstm_cell_back {
     size_t rows, hidden;
     float *gates; /* (rows, gates_row): in activations, out gradients */
@@ -82,6 +83,7 @@ typedef struct ur_lstm_cell_back {
     const float *dy;     /* (rows, hidden) gradient of the output of this step, or NULL */
     const float *dh;     /* (rows, hidden) gradient that came back from the next step */
     float *dc;           /* (rows, hidden) in: of c, out: of c_prev */
+    const float *d_o;    /* (rows, hidden) or NULL */
 } ur_lstm_cell_back;
 
 /* One step of a GRU (Cho et al. 2014, in PyTorch's and cuDNN's form: reset after the product):

@@ -104,7 +104,8 @@ typedef struct cell_node {
     ur_node node;
     const ur_cell_layer *layer;
     ur_tensor *x, *y, *h_n, *c_n, *h0, *c0;
-    ur_tensor *c; /* of every step, where asked for */
+    ur_tensor *c;    /* of every step, where asked for */
+    ur_tensor *gate; /* the last gate of every step where it was asked for, else NULL */
     ur_cpu_recurrent op;
 } cell_node;
 
@@ -145,7 +146,8 @@ static void cell_back(ur_tape *tape, ur_node *node)
 {
     cell_node *n = (cell_node *)node;
     const float *dc_n = n->c_n ? n->c_n->grad : NULL, *dc = n->c ? n->c->grad : NULL;
-    if (!n->y->grad && !n->h_n->grad && !dc_n && !dc)
+    const float *d_o = n->gate ? n->gate->grad : NULL;
+    if (!n->y->grad && !n->h_n->grad && !dc_n && !dc && !d_o)
         return;
     const ur_cell_layer *l = n->layer;
     ur_cpu_recurrent_back back = {
@@ -154,6 +156,7 @@ static void cell_back(ur_tape *tape, ur_node *node)
         .w_hh = packed_of(tape->params, l->pack_hh_back),
         .w_hr = packed_of(tape->params, l->pack_hr_back),
         .dy = n->y->grad,
+        .d_o = d_o,
         .dh_n = n->h_n->grad,
         .dc_n = dc_n,
         .dc = dc,
@@ -175,7 +178,7 @@ static void cell_back(ur_tape *tape, ur_node *node)
 }
 
 /* Whether the input, or the initial state, fits the layer; fails the tape when it does not. */
-static bool check_input(ur_tape *tape, const ur_cell_layer *l, const ur_tensor *x)
+bool ur_cell_check_input(ur_tape *tape, const ur_cell_layer *l, const ur_tensor *x)
 {
     if (x->ndim == 2 && x->dim[1] == l->input_size)
         return true;
@@ -206,14 +209,15 @@ static bool check_state(ur_tape *tape, const ur_cell_layer *l, size_t batch, ur_
     return true;
 }
 
-static void record(ur_tape *tape, const ur_cell_layer *l, ur_tensor *x, ur_rnn_out out,
+static void record(ur_tape *tape, const ur_cell_layer *l, ur_cell_input in, ur_rnn_out out,
                    ur_tensor *c, ur_state initial, const ur_cpu_recurrent *op)
 {
     cell_node *n = ur_record(tape, sizeof *n, cell_back);
     if (!n)
         return;
     n->layer = l;
-    n->x = x;
+    n->x = in.x;
+    n->gate = in.gate;
     n->y = out.y->values;
     n->h_n = out.h_n;
     n->c_n = out.c_n;
@@ -226,6 +230,8 @@ static void record(ur_tape *tape, const ur_cell_layer *l, ur_tensor *x, ur_rnn_o
         n->c_n->needs_grad = true;
     if (n->c)
         n->c->needs_grad = true;
+    if (n->gate)
+        n->gate->needs_grad = true;
 }
 
 /* Memory for what backward needs. */
@@ -247,6 +253,15 @@ static void keep_for_backward(ur_tape *tape, const ur_cell_layer *l, ur_cpu_recu
         op->c_new = ur_take(tape, rows * l->hidden_size, sizeof(float));
     if (ur_recurrent_has_m(op))
         op->m = ur_take(tape, rows * l->hidden_size, sizeof(float));
+}
+
+/* The last gate's columns of the gates that were kept. */
+static void copy_last_gate(const ur_cpu_recurrent *op, float *gate)
+{
+    const size_t before = (op->cell->gates - 1) * op->hidden;
+    for (size_t r = 0; r < op->rows->rows; r++)
+        memcpy(gate + r * op->hidden, op->gates + r * op->gates_row + before,
+               op->hidden * sizeof *gate);
 }
 
 ur_rnn_out ur_cell_run(ur_tape *tape, const ur_cell_layer *l, ur_cell_input in,
@@ -276,6 +291,8 @@ ur_rnn_out ur_cell_run(ur_tape *tape, const ur_cell_layer *l, ur_cell_input in,
     ur_cell_noise(tape, l, &op);
     if (learn)
         keep_for_backward(tape, l, &op);
+    else if (in.gate)
+        op.gates = ur_take(tape, rows->rows * op.gates_row, sizeof(float));
     if (!ur_tape_ok(tape))
         return nothing;
     op.y = ur_floats(out.y->values);
@@ -286,8 +303,10 @@ ur_rnn_out ur_cell_run(ur_tape *tape, const ur_cell_layer *l, ur_cell_input in,
                      rows->rows);
         return nothing;
     }
+    if (in.gate)
+        copy_last_gate(&op, ur_floats(in.gate));
     if (learn)
-        record(tape, l, in.x, out, steps, initial, &op);
+        record(tape, l, in, out, steps, initial, &op);
     if (steps)
         *c = ur_seq_new(tape, steps, rows);
     return ur_tape_ok(tape) ? out : nothing;
@@ -305,11 +324,12 @@ ur_rnn_out ur_cell_over(ur_tape *tape, const ur_cell_layer *l, const ur_embeddin
     const ur_seq *steps = ur_reorder(tape, x, UR_STEP_MAJOR);
     ur_tensor *values = embedding ? ur_parameter(tape, embedding->weight) : x ? x->values : NULL;
     if (!steps || !values || (embedding && !ur_ids_in_range(tape, embedding, steps)) ||
-        !check_input(tape, l, values))
+        !ur_cell_check_input(tape, l, values))
         return (ur_rnn_out){0};
-    const ur_cell_input in =
-        embedding ? (ur_cell_input){values, ur_ints(steps->values), NULL, values->dim[0]}
-                  : (ur_cell_input){.x = steps->values};
+    const ur_cell_input in = embedding ? (ur_cell_input){.x = values,
+                                                         .ids = ur_ints(steps->values),
+                                                         .table_rows = values->dim[0]}
+                                       : (ur_cell_input){.x = steps->values};
     ur_seq *c_steps = NULL;
     ur_rnn_out out = ur_cell_run(tape, l, in, steps->layout, initial, c ? &c_steps : NULL);
     out.y = ur_reorder(tape, out.y, x->layout->order);

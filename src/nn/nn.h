@@ -30,17 +30,35 @@ ur_rnn_out ur_cell_over(ur_tape *tape, const ur_cell_layer *layer,
 ur_cpu_recurrent ur_cell_operation(const ur_params *params, const ur_cell_layer *layer);
 
 /* What a layer reads, step-major: rows (rows, I); or, where ids is not NULL, rows of a table, which
- * is x, or where column is not NULL that many one-hot rows. */
+ * is x, or where column is not NULL that many one-hot rows. gate: where the cell's last gate of every
+ * step goes, for cells that give it, or NULL. */
 typedef struct ur_cell_input {
     ur_tensor *x;
     const int32_t *ids;    /* (rows) */
     const int32_t *column; /* (table_rows) */
     size_t table_rows;
+    ur_tensor *gate; /* (rows, H) */
 } ur_cell_input;
 
 /* All steps; the input's shape is checked already, the states' is not. c as above, step-major. */
 ur_rnn_out ur_cell_run(ur_tape *tape, const ur_cell_layer *layer, ur_cell_input input,
                        const ur_layout *rows, ur_state initial, ur_seq **c);
+
+/* The input of one-hot rows with these ids; false when the tape failed. */
+bool ur_one_hot_input(ur_tape *tape, const ur_cell_layer *layer, const ur_seq *steps,
+                      ur_cell_input *in);
+
+/* A layer that also gives its last gate at every step, (rows, H): of an LSTM, which alone does so,
+ * the output gate o. x: rows of features, or ids of one-hot rows. Everything is step-major. */
+typedef struct ur_gate_out {
+    ur_rnn_out out;
+    ur_seq *gate;
+} ur_gate_out;
+ur_gate_out ur_cell_with_gate(ur_tape *tape, const ur_cell_layer *layer, const ur_seq *x,
+                              ur_state initial);
+
+/* Whether x has the layer's input_size features; fails the tape when not. */
+bool ur_cell_check_input(ur_tape *tape, const ur_cell_layer *layer, const ur_tensor *x);
 
 /* In training, makes the masks of its drop-out and zoneout; rows are to be filled in before. */
 void ur_cell_noise(ur_tape *tape, const ur_cell_layer *layer, ur_cpu_recurrent *op);

@@ -37,27 +37,33 @@ static void some_columns(ur_tape *tape, ur_cell_input *in, size_t rows, const in
     in->column = column;
 }
 
+bool ur_one_hot_input(ur_tape *tape, const ur_cell_layer *l, const ur_seq *steps, ur_cell_input *in)
+{
+    const ur_embedding_layer range = {.count = l->input_size};
+    if (!ur_ids_in_range(tape, &range, steps))
+        return false;
+    const size_t rows = steps->layout->rows;
+    const int32_t *id = ur_ints(steps->values);
+    *in = (ur_cell_input){.table_rows = rows < l->input_size ? rows : l->input_size};
+    int32_t *column = ur_take(tape, in->table_rows, sizeof *column);
+    if (!column)
+        return false;
+    if (rows < l->input_size) /* depends on shapes alone: so do the bits */
+        some_columns(tape, in, rows, id, l->input_size, column);
+    else
+        all_columns(in, id, column);
+    return ur_tape_ok(tape);
+}
+
 ur_rnn_out ur_cell_one_hot(ur_tape *tape, const ur_cell_layer *l, const ur_seq *ids,
                            ur_state initial)
 {
     const ur_rnn_out nothing = {0};
-    const ur_embedding_layer range = {.count = l->input_size};
-    if (!ids || !ur_tape_ok(tape) || !ur_ids_in_range(tape, &range, ids))
+    if (!ids || !ur_tape_ok(tape))
         return nothing;
     const ur_seq *steps = ur_reorder(tape, ids, UR_STEP_MAJOR);
-    if (!steps)
-        return nothing;
-    const size_t rows = ids->layout->rows;
-    const int32_t *id = ur_ints(steps->values);
-    ur_cell_input in = {.table_rows = rows < l->input_size ? rows : l->input_size};
-    int32_t *column = ur_take(tape, in.table_rows, sizeof *column);
-    if (!column)
-        return nothing;
-    if (rows < l->input_size) /* depends on shapes alone: so do the bits */
-        some_columns(tape, &in, rows, id, l->input_size, column);
-    else
-        all_columns(&in, id, column);
-    if (!ur_tape_ok(tape))
+    ur_cell_input in;
+    if (!steps || !ur_one_hot_input(tape, l, steps, &in))
         return nothing;
     ur_rnn_out out = ur_cell_run(tape, l, in, steps->layout, initial, NULL);
     out.y = ur_reorder(tape, out.y, ids->layout->order);

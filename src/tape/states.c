@@ -1,10 +1,10 @@
-/* states.c - operations that recurrent layers need around their cells: sequences turned around, and
- * states of several layers stacked and picked. */
+/* states.c - operations that recurrent layers need around their cells: sequences turned around, their
+ * last steps, and states of several layers stacked and picked. */
 #include "tape/tape.h"
 
 #include <string.h>
 
-typedef struct reverse_node {
+typedef struct reverse_node { /* of ur_reverse and ur_last_steps */
     ur_node node;
     ur_tensor *x, *y;
     const ur_layout *layout;
@@ -43,6 +43,46 @@ ur_seq *ur_reverse(ur_tape *tape, ur_seq *x)
         n->layout = l;
     }
     return ur_seq_new(tape, y, l);
+}
+
+static void last_back(ur_tape *tape, ur_node *node)
+{
+    reverse_node *n = (reverse_node *)node;
+    const ur_layout *l = n->layout;
+    const size_t width = n->y->dim[1];
+    float *dx = n->y->grad ? ur_grad(tape, n->x) : NULL;
+    for (size_t b = 0; dx && b < l->batch; b++)
+        if (l->length[b])
+            tape->cpu.kernels->add(width, n->y->grad + b * width,
+                                   dx + ur_row(l, b, l->length[b] - 1) * width);
+}
+
+ur_tensor *ur_last_steps(ur_tape *tape, const ur_seq *x)
+{
+    if (!x || !ur_tape_ok(tape))
+        return NULL;
+    if (x->values->ndim != 2 || x->values->dtype != UR_F32)
+        return ur_tape_fail(tape, UR_INVALID, "last_steps: rows of features expected, not %s",
+                            ur_shape(x->values).text);
+    const ur_layout *l = x->layout;
+    const size_t width = x->values->dim[1];
+    ur_tensor *y = ur_rows_new(tape, l->batch, width);
+    if (!y)
+        return NULL;
+    memset(y->data, 0, ur_count(y) * sizeof(float));
+    for (size_t b = 0; b < l->batch; b++)
+        if (l->length[b])
+            memcpy(ur_floats(y) + b * width,
+                   ur_floats(x->values) + ur_row(l, b, l->length[b] - 1) * width,
+                   width * sizeof(float));
+    y->needs_grad = x->values->needs_grad;
+    reverse_node *n = y->needs_grad ? ur_record(tape, sizeof *n, last_back) : NULL;
+    if (n) {
+        n->x = x->values;
+        n->y = y;
+        n->layout = l;
+    }
+    return y;
 }
 
 typedef struct stack_node {

@@ -183,7 +183,7 @@ static void lstm(bench *t)
     put(h, cells);
     fill(t, dc, cells, 1.0f);
     t->k->lstm_cell_back(
-        &(ur_lstm_cell_back){count, hidden, gates, 4 * hidden, c_prev, c, h, c_prev, dc}, 0,
+        &(ur_lstm_cell_back){count, hidden, gates, 4 * hidden, c_prev, c, h, c_prev, dc, c_prev}, 0,
         hidden);
     put(gates, 4 * cells);
     put(dc, cells);

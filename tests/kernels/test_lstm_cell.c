@@ -67,14 +67,15 @@ static void forward(void **state)
 }
 
 /* One unit's gradients by the equations of kernels.h; gate[] in: activations, out: gradients. */
-static void back_unit(float *gate, size_t H, float c_prev, float c, float dh, float *dc)
+static void back_unit(float *gate, size_t H, float c_prev, float c, float dh, const float *d_o,
+                      float *dc)
 {
     const float i = gate[0], f = gate[H], g = gate[2 * H], o = gate[3 * H], t = ur_tanhf(c);
     const float d = fmaf(dh, o * fmaf(-t, t, 1.0f), *dc);
     gate[0] = (d * g) * (i * (1.0f - i));
     gate[H] = (d * c_prev) * (f * (1.0f - f));
     gate[2 * H] = (d * i) * fmaf(-g, g, 1.0f);
-    gate[3 * H] = (dh * t) * (o * (1.0f - o));
+    gate[3 * H] = (d_o ? dh * t + *d_o : dh * t) * (o * (1.0f - o));
     *dc = d * f;
 }
 
@@ -91,13 +92,14 @@ static void backward(void **state)
         guarded dy = guarded_random(cells, 1.0f, &seed), dh = guarded_random(cells, 1.0f, &seed);
         guarded dc = guarded_random(cells, 1.0f, &seed);
         guarded want = guarded_copy(&gates), dc_want = guarded_copy(&dc);
-        const bool has_dy = round % 2;
+        guarded d_o = guarded_random(cells, 1.0f, &seed);
+        const bool has_dy = round % 2, has_o = round % 3 == 0;
         for (size_t r = 0; r < s.rows; r++)
             for (size_t u = 0; u < H; u++) {
                 const size_t at = r * H + u;
                 const float d = has_dy ? dh.at[at] + dy.at[at] : dh.at[at];
                 back_unit(want.at + r * s.gates_row + u, H, c_prev.at[at], c.at[at], d,
-                          &dc_want.at[at]);
+                          has_o ? &d_o.at[at] : NULL, &dc_want.at[at]);
             }
         for (int k = 0; k < all.count; k++) {
             guarded got = guarded_copy(&gates), dc_got = guarded_copy(&dc);
@@ -109,7 +111,8 @@ static void backward(void **state)
                                             .c = c.at,
                                             .dy = has_dy ? dy.at : NULL,
                                             .dh = dh.at,
-                                            .dc = dc_got.at};
+                                            .dc = dc_got.at,
+                                            .d_o = has_o ? d_o.at : NULL};
             all.at[k]->lstm_cell_back(&back, s.part[1], s.part[2]);
             all.at[k]->lstm_cell_back(&back, s.part[0], s.part[1]);
             same_bytes("dgates", all.at[k]->name, want.at, got.at, got.n);
@@ -117,18 +120,18 @@ static void backward(void **state)
             guarded_free(&got);
             guarded_free(&dc_got);
         }
-        guarded *const done[] = {&gates, &c_prev, &c, &dy, &dh, &dc, &want, &dc_want};
-        for (int i = 0; i < 8; i++)
+        guarded *const done[] = {&gates, &c_prev, &c, &dy, &dh, &dc, &want, &dc_want, &d_o};
+        for (int i = 0; i < 9; i++)
             guarded_free(done[i]);
     }
 }
 
-/* a h + b c as a function of the pre-activations and c_prev, in double precision. */
-static double objective(const double pre[5], double a, double b)
+/* a h + b c + e o as a function of the pre-activations and c_prev, in double precision. */
+static double objective(const double pre[5], double a, double b, double e)
 {
     const double i = 1 / (1 + exp(-pre[0])), f = 1 / (1 + exp(-pre[1]));
     const double o = 1 / (1 + exp(-pre[3])), c = f * pre[4] + i * tanh(pre[2]);
-    return a * o * tanh(c) + b * c;
+    return a * o * tanh(c) + b * c + e * o;
 }
 
 static void backward_is_the_derivative(void **state)
@@ -141,20 +144,20 @@ static void backward_is_the_derivative(void **state)
         for (int i = 0; i < 4; i++)
             pre[i] = (double)(gate[i] = next_float(&seed, 3.0f));
         pre[4] = (double)c_prev;
-        const float dh = next_float(&seed, 1.0f);
+        const float dh = next_float(&seed, 1.0f), d_o = next_float(&seed, 1.0f);
         float dc = next_float(&seed, 1.0f), got[5];
         const double b = (double)dc;
         ur_kernels_plain.lstm_cell(&(ur_lstm_cell){1, 1, gate, 4, &c_prev, &c, &h}, 0, 1);
         ur_kernels_plain.lstm_cell_back(
-            &(ur_lstm_cell_back){1, 1, gate, 4, &c_prev, &c, NULL, &dh, &dc}, 0, 1);
+            &(ur_lstm_cell_back){1, 1, gate, 4, &c_prev, &c, NULL, &dh, &dc, &d_o}, 0, 1);
         memcpy(got, gate, sizeof gate);
         got[4] = dc;
         for (int i = 0; i < 5; i++) {
             const double at = pre[i], step = 1e-5;
             pre[i] = at + step;
-            const double up = objective(pre, (double)dh, b);
+            const double up = objective(pre, (double)dh, b, (double)d_o);
             pre[i] = at - step;
-            const double slope = (up - objective(pre, (double)dh, b)) / (2 * step);
+            const double slope = (up - objective(pre, (double)dh, b, (double)d_o)) / (2 * step);
             pre[i] = at;
             assert_true(fabs(slope - (double)got[i]) < 1e-6);
         }

@@ -277,6 +277,32 @@ static void opening_refused(void **state)
     refused(ur_run_open(context, "run", &run, &err), UR_BAD_FILE, &err, "model.safetensors");
 }
 
+static void count_fault(void *user, const char *fault)
+{
+    assert_non_null(strstr(fault, "ill-shaped: "));
+    ++*(size_t *)user;
+}
+
+/* Each tensor at fault is told of, whether or not the sentence has room for it. */
+static void every_fault_is_told(void **state)
+{
+    (void)state;
+    ur_err err;
+    size_t faults = 0;
+    train_one("run");
+    assert_int_equal(ur_run_check(context, "run", count_fault, &faults, &err), UR_OK);
+    assert_int_equal(ur_run_check(context, "run/model.safetensors", count_fault, &faults, &err),
+                     UR_OK);
+    assert_int_equal(ur_run_check(context, "run", NULL, NULL, NULL), UR_OK);
+    assert_int_equal(faults, 0);
+    alter("run/config.json", "\"embed_size\": 5", "\"embed_size\": 6");
+    refused(ur_run_check(context, "run", count_fault, &faults, &err), UR_BAD_FILE, &err,
+            "4 tensors at fault");
+    assert_int_equal(faults, 4);
+    refused(ur_run_check(context, "nothing", count_fault, &faults, &err), UR_BAD_FILE, &err,
+            "nothing");
+}
+
 /* Plain weights open no model. */
 static void weights_alone(void **state)
 {
@@ -372,6 +398,7 @@ int main(void)
         IN_A_FOLDER(bad_questions),
         IN_A_FOLDER(creation_refused),
         IN_A_FOLDER(opening_refused),
+        IN_A_FOLDER(every_fault_is_told),
         IN_A_FOLDER(weights_alone),
         IN_A_FOLDER(resuming_refused),
         IN_A_FOLDER(divergence_keeps_the_last_good_model),

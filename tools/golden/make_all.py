@@ -4,8 +4,10 @@ import glob
 import os
 
 import language_model
+import cells
 import layers
 import list_files
+import next_words
 import optimizers
 import rnn
 import tagger
@@ -20,7 +22,9 @@ def main():
     optimizers.main()
     rnn.main()
     tagger.main()
+    cells.main()
     translator.main()
+    next_words.main()
     language_model.main()
     list_files.main()
 

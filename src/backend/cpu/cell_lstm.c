@@ -26,9 +26,14 @@ static void backward(const ur_kernels *k, const ur_cell_step *s, size_t begin, s
                                     .c = s->c,
                                     .dy = s->dy,
                                     .dh = s->dh,
-                                    .dc = s->dc};
+                                    .dc = s->dc,
+                                    .d_o = s->d_o};
     k->lstm_cell_back(&cell, begin, end);
 }
 
-const ur_cell ur_cell_lstm = {
-    .name = "lstm", .gates = 4, .has_c = true, .forward = forward, .backward = backward};
+const ur_cell ur_cell_lstm = {.name = "lstm",
+                              .gates = 4,
+                              .has_c = true,
+                              .gives_o = true,
+                              .forward = forward,
+                              .backward = backward};

@@ -23,6 +23,7 @@ typedef struct ur_cell_step {
     float *h, *c;                 /* (rows, hidden); h before projection */
     /* backward only */
     const float *dy;      /* (rows, hidden) or NULL */
+    const float *d_o;     /* (rows, hidden) or NULL: of the gate o as an output of its own */
     float *dh, *dc;       /* (rows, hidden): from the next step in, to the previous one out */
     float *d_late, *d_in; /* (rows, hidden) gradients of late and of h_in */
     float *d_bias;        /* (gates * hidden) for a cell of whole rows, added to */
@@ -44,7 +45,8 @@ typedef struct ur_cell {
     const char *name;
     size_t gates; /* W_ih and W_hh have gates * hidden rows */
     bool has_c, split;
-    bool direct; /* backward leaves in dh what reaches h_prev other than through W_hh */
+    bool gives_o; /* the last gate may be asked for as an output: backward takes its gradient d_o */
+    bool direct;  /* backward leaves in dh what reaches h_prev other than through W_hh */
     void (*forward)(const ur_kernels *k, const ur_cell_step *s, size_t begin, size_t end);
     void (*backward)(const ur_kernels *k, const ur_cell_step *s, size_t begin, size_t end);
     /* A cell with two dependent products per step: the last `late` gates' recurrent product takes
@@ -136,6 +138,7 @@ typedef struct ur_cpu_recurrent_back {
     const float *w_ih, *w_hh, *w_hr; /* packed by columns: (I of GH), (R of GH), (H of P) */
     const float *w_late;             /* (H of late H), w_hh then being without these rows */
     const float *dy;                 /* (rows, R) */
+    const float *d_o;                /* (rows, H) of the saved last gate, or NULL; see gives_o */
     const float *dh_n, *dc_n;        /* (B, R), (B, H) */
     const float *dc;                 /* (rows, H) of every step's c, or NULL */
     float *dx, *dh0, *dc0;           /* dx is shaped like x: with ids, the table's gradient */

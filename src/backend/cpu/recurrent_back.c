@@ -195,6 +195,7 @@ static void steps_back(const ur_recurrent_back_job *job, const ur_member *me)
                  : f->c_new ? f->c_new + row * hidden
                             : f->c + row * hidden,
             .dy = op->dy && !ur_recurrent_has_m(f) ? op->dy + row * hidden : NULL,
+            .d_o = op->d_o ? op->d_o + row * hidden : NULL,
             .dh = f->proj ? job->dm : job->dh,
             .dc = job->dc,
             .d_late = job->d_late,

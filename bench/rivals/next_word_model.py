@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+"""The next-word model of a run, trained anew by PyTorch: the same text, module, optimiser and epochs,
+PyTorch's own first weights and shuffles.
+
+    unroll train lm --context 5 ... --out RUN
+    PYTHON bench/rivals/next_word_model.py RUN [--seed N] [--threads N] [--epochs N]
+
+Takes everything from RUN/config.json and vocab.txt. Prints one JSON line an epoch, RUN's own figures
+beside it:  epoch train_perplexity valid_perplexity valid_accuracy, unroll_...  and `difference`, that
+of the two valid_perplexity as a part of PyTorch's.
+"""
+import argparse
+import json
+import math
+import os
+import re
+import sys
+import time
+
+import torch
+from torch.nn.functional import cross_entropy
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools",
+                                "golden"))
+from text_lstm import States, TextLSTM  # noqa: E402
+
+ESCAPES = {"s": " ", "n": "\n", "t": "\t", "r": "\r", "\\": "\\", "<": "<"}
+
+
+def unescape(line):
+    def one(match):
+        return ESCAPES[match[1]] if match[1] in ESCAPES else chr(int(match[2], 16))
+    return re.sub(r"\\(u\{([0-9a-f]+)\}|.)", one, line)
+
+
+def vocabulary(path):
+    """Tokens -> ids; reserved ones, <unk> and <eos>, are how their text is written in a file."""
+    with open(path, encoding="utf-8", newline="\n") as file:
+        return {unescape(line.rstrip("\n")): i for i, line in enumerate(file)}
+
+
+def read_ids(path, ids, text):
+    """The ids of a text of words, each line ending with <eos>."""
+    assert text["tokenizer"] == "words" and text["line_ends"], "words with line ends alone"
+    assert not text["lower"] and not text["letters_only"], "texts as they are alone"
+    tokens = []
+    with open(path, encoding="utf-8", newline="\n") as file:
+        for line in file:
+            tokens += [ids.get(word, ids["<unk>"]) for word in line.split()] + [ids["<eos>"]]
+    return torch.tensor(tokens)
+
+
+def split(path, ids, text):
+    """What is learned and what is for validation."""
+    tokens = read_ids(path, ids, text)
+    if text["max_tokens"]:
+        tokens = tokens[:text["max_tokens"]]
+    valid = int(math.floor(text["valid_split"] * len(tokens)))
+    return tokens[:len(tokens) - valid], tokens[len(tokens) - valid:]
+
+
+def examples(tokens, context):
+    return tokens.unfold(0, context, 1)[:len(tokens) - context], tokens[context:]
+
+
+def train_epoch(model, states, words, following, optimizer, batch, clip):
+    total = 0.0
+    for items in torch.randperm(len(words)).split(batch):
+        optimizer.zero_grad(set_to_none=True)
+        logits, end = model(words[items], states.of(items))
+        loss = cross_entropy(logits, following[items])
+        loss.backward()
+        states.keep(items, end)
+        if clip:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
+        optimizer.step()
+        total += loss.item() * len(items)
+    return math.exp(total / len(words))
+
+
+@torch.no_grad()
+def measure(model, words, following):
+    """Every layer starts from zeros."""
+    loss, right = 0.0, 0
+    for w, f in zip(words.split(256), following.split(256)):
+        logits, _ = model(w)
+        loss += cross_entropy(logits, f, reduction="sum").item()
+        right += (logits.argmax(dim=1) == f).sum().item()
+    return math.exp(loss / len(words)), right / len(words)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("run")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--epochs", type=int, help="those of the run unless given")
+    args = parser.parse_args()
+    with open(os.path.join(args.run, "config.json"), encoding="utf-8") as file:
+        config = json.load(file)
+    with open(os.path.join(args.run, "metrics.jsonl"), encoding="utf-8") as file:
+        figures = {m["epoch"]: m for m in map(json.loads, file)}
+    torch.manual_seed(args.seed)
+    torch.set_num_threads(args.threads)
+    training, text = config["training"], config["text"]
+    ids = vocabulary(os.path.join(args.run, "vocab.txt"))
+    learned, held = split(training["data"], ids, text)
+    words, following = examples(learned, config["context"])
+    held = examples(held, config["context"])
+    model = TextLSTM(len(ids), config["embed_size"], config["hidden_size"], config["layers"],
+                     config["output_from"], config["bias_init"])
+    states = States(model, len(words))
+    assert training["optimizer"] == "adam" and not training["weight_decay"]
+    optimizer = torch.optim.Adam(model.parameters(), lr=training["lr"],
+                                 betas=(training["beta1"], training["beta2"]), eps=training["eps"])
+    for epoch in range(1, 1 + (args.epochs or training["epochs"])):
+        start = time.perf_counter()
+        train = train_epoch(model, states, words, following, optimizer, training["batch"],
+                            training["clip"])
+        seconds = time.perf_counter() - start
+        valid, accuracy = measure(model, *held)
+        line = {"epoch": epoch, "train_perplexity": train, "valid_perplexity": valid,
+                "valid_accuracy": accuracy, "seconds": seconds}
+        if epoch in figures:
+            mine = figures[epoch]
+            for key in ("train_perplexity", "valid_perplexity", "valid_accuracy"):
+                line["unroll_" + key] = mine[key]
+            line["difference"] = mine["valid_perplexity"] / valid - 1
+        print(json.dumps({k: round(v, 5) if isinstance(v, float) else v for k, v in line.items()}),
+              flush=True)
+
+
+if __name__ == "__main__":
+    main()
