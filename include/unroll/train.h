@@ -197,8 +197,9 @@ typedef struct ur_metrics {
     double tokens_per_second;
 } ur_metrics;
 
-/* The names of the figures that a run's kind has, in the order of metrics.jsonl, ended by NULL;
- * and one of them by its name, NaN when there is none of that name. */
+/* The names of the figures that a run's kind has, in the order in which metrics.jsonl has them
+ * behind epoch, step and lr, ended by NULL; and one of them by its name, NaN when there is none of
+ * that name. */
 const char *const *ur_run_figures(const ur_run *run);
 double ur_metrics_figure(const ur_metrics *metrics, const char *name);
 
@@ -287,7 +288,8 @@ typedef struct ur_next_word {
 ur_status ur_run_next_words(ur_run *run, size_t count, const char *const *texts, size_t most,
                             ur_next_word *out, size_t *unknown, size_t *bad, ur_err *err);
 
-/* Draws accuracy and loss over epochs of one or several runs into one SVG picture. */
+/* Draws what the runs' kinds measure over epochs into one SVG picture: accuracy, F1, perplexity (of
+ * training and validation), and the loss of runs without perplexity. */
 ur_status ur_run_plot_curves(ur_context *context, size_t count, const char *const *folders,
                              const char *path, ur_err *err);
 

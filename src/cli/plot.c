@@ -162,7 +162,8 @@ const verb plot_verb = {
     .summary = "draw training curves, what a model attends to or confuses",
     .usage = usage,
     .purpose =
-        "Draws accuracy and loss over the epochs of one run or of several together, or a "
+        "Draws what was measured over the epochs, of one run or of several together: accuracy, F1 "
+        "and loss, or of language models perplexity in training and validation. Or it draws a "
         "map of where the model looked (across: the question) while it wrote each symbol of "
         "its answer (down), or how often each label (down) was taken for each (across). Prints "
         "the path of the picture, which a browser opens: RUN/plots/curves.svg, "

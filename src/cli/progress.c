@@ -120,7 +120,8 @@ static void on_step(void *user, const ur_step *step, double rate, double left)
 
 static void write_json(const progress *p, const ur_metrics *m)
 {
-    printf("{\"epoch\":%zu,\"step\":%zu", m->epoch, m->step);
+    printf("{\"epoch\":%zu,\"step\":%zu,\"lr\":", m->epoch, m->step);
+    json_number(stdout, m->lr);
     for (const char *const *name = p->figures; *name; name++) {
         printf(",\"%s\":", *name);
         json_number(stdout, ur_metrics_figure(m, *name));

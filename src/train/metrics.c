@@ -30,7 +30,7 @@ typedef struct figure {
 #name, offsetof(ur_metrics, name), said, scale                                             \
     }
 static const figure figures[] = {
-    FIGURE(lr, "lr %g", 1),
+    FIGURE(lr, NULL, 1),
     FIGURE(train_loss, "loss %.5f", 1),
     FIGURE(train_perplexity, "perplexity %.4f", 1),
     FIGURE(valid_loss, "valid loss %.5f", 1),
@@ -77,6 +77,7 @@ static ur_status metrics_line(const ur_run *run, const ur_metrics *m, ur_replace
     ur_json_open_object(w, NULL);
     ur_json_put_int(w, "epoch", (int64_t)m->epoch);
     ur_json_put_int(w, "step", (int64_t)m->step);
+    ur_json_put_real(w, "lr", m->lr);
     for (const char *const *name = run->task->figures; *name; name++)
         ur_json_put_real(w, *name, ur_metrics_figure(m, *name)); /* NaN as null */
     ur_json_close_object(w);
@@ -108,7 +109,10 @@ static ur_status log_line(const ur_run *run, const char *path, const ur_metrics 
     FILE *log = fopen(path, "a");
     if (!log)
         return ur_fail(err, UR_IO, "%s: cannot be opened for writing", path);
+    const ur_train_options *o = &run->settings.train;
     fprintf(log, "epoch %zu  step %zu", m->epoch, m->step);
+    if (o->schedule != UR_LR_CONSTANT || o->warmup_steps)
+        fprintf(log, "  lr %g", m->lr);
     for (const char *const *name = run->task->figures; *name; name++) {
         const figure *f = find_figure(*name);
         const double value = ur_metrics_figure(m, *name);

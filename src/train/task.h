@@ -11,8 +11,8 @@ struct ur_task {
     const char *unit; /* what its speed is told in: "sequences" or "tokens" */
     bool labels;      /* has a second vocabulary, run->labels, in labels.txt */
     /* The figures of its evaluations: members of ur_metrics, as metrics.jsonl has them after
-     * "epoch" and "step"; ended by NULL. All are computed for every kind (run_train.c): this says
-     * which mean something. */
+     * "epoch", "step" and "lr"; ended by NULL. All are computed for every kind (run_train.c): this
+     * says which mean something. */
     const char *const *figures;
 
     /* ---- configuration: this kind's struct, config_size bytes that can be copied */

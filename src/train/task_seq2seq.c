@@ -224,15 +224,9 @@ static uint64_t seq2seq_fingerprint(const void *data)
     return hash;
 }
 
-static const char *const seq2seq_figures[] = {"lr",
-                                              "train_loss",
-                                              "valid_loss",
-                                              "valid_accuracy",
-                                              "valid_forced_accuracy",
-                                              "seconds",
-                                              "train_seconds",
-                                              "sequences_per_second",
-                                              NULL};
+static const char *const seq2seq_figures[] = {
+    "train_loss", "valid_loss",    "valid_accuracy",       "valid_forced_accuracy",
+    "seconds",    "train_seconds", "sequences_per_second", NULL};
 
 const ur_task ur_task_seq2seq = {
     .kind = "seq2seq",

@@ -169,9 +169,9 @@ static uint64_t carrier_fingerprint(const void *data)
     return ur_fingerprint_add(UR_FINGERPRINT, ((const carrier_data *)data)->keeps);
 }
 
-static const char *const carrier_figures[] = {
-    "lr",       "train_loss", "train_perplexity", "valid_loss",        "valid_perplexity",
-    "valid_f1", "seconds",    "train_seconds",    "tokens_per_second", NULL};
+static const char *const carrier_figures[] = {"train_loss",       "train_perplexity",  "valid_loss",
+                                              "valid_perplexity", "valid_f1",          "seconds",
+                                              "train_seconds",    "tokens_per_second", NULL};
 static const char *const carrier_keys[] = {"vocabulary_size", "keeps"};
 
 static const ur_task carrier_task = {.kind = "carrier",
