@@ -163,9 +163,8 @@ static int run_classifier(const settings *s)
     "F1 is the plain mean of the labels' F1, rare ones counting as much as frequent ones. "        \
     "Validation data must not have labels that the training data lacks."
 
-static const char *const tagger_usage[] = {
-    "train tagger --data FILE --out FOLDER [options]",
-    "train tagger --out FOLDER --resume [--epochs N]", NULL};
+static const char *const tagger_usage[] = {"train tagger --data FILE --out FOLDER [options]",
+                                           "train tagger --out FOLDER --resume [--epochs N]", NULL};
 
 static const char *const classifier_usage[] = {
     "train classifier --data FILE --out FOLDER [options]",
