@@ -1,5 +1,5 @@
-/* classifier.c - a label for a whole text, without a run's folder: learns which language a few words
- * are, letter by letter, measures, and looks at words that it never saw together. */
+/* classifier.c - a label for a whole text, without a run's folder: learns which language a few
+ * words are, letter by letter, measures, and looks at words that it never saw together. */
 #include "example.h"
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* tagger.c - a label for every word: trains a run on sentences from a file, then labels a new one.
- *     tagger            makes up its data: is "can" a noun or a verb? What stands before and after it
- *                       tells, so the model reads from both ends. */
+ *     tagger            makes up its data: is "can" a noun or a verb? What stands before and after
+ *                       it tells, so the model reads from both ends. */
 #include "example.h"
 
 /* A token and its label on each line, a blank line after each sentence. */

@@ -21,8 +21,8 @@ extern "C" {
  * Cross-entropy is the mean over all the tokens, or texts, of a batch. A classifier's answer to a
  * text without tokens is what fc makes of zeros.
  *
- * Parameters: embed.weight CELL.* fc.weight fc.bias, where CELL is lstm, gru or rnn. Drop-out acts on
- * the embeddings, between the layers, and on what fc reads. */
+ * Parameters: embed.weight CELL.* fc.weight fc.bias, where CELL is lstm, gru or rnn. Drop-out acts
+ * on the embeddings, between the layers, and on what fc reads. */
 typedef struct ur_tagger_config {
     size_t vocabulary, labels; /* tokens; labels, at most UR_MOST_LABELS */
     size_t embed_size, hidden_size;
@@ -80,8 +80,8 @@ typedef struct ur_confusion {
 ur_status ur_confusion_new(const ur_allocator *a, size_t labels, ur_confusion **out, ur_err *err);
 void ur_confusion_free(const ur_allocator *a, ur_confusion *confusion); /* accepts NULL */
 
-/* precision = right / predicted, recall = right / present, f1 = 2 right / (predicted + present), the
- * harmonic mean of the two; each 0 where it would be 0 / 0. */
+/* precision = right / predicted, recall = right / present, f1 = 2 right / (predicted + present),
+ * the harmonic mean of the two; each 0 where it would be 0 / 0. */
 typedef struct ur_label_score {
     size_t present;   /* how often it is the true label */
     size_t predicted; /* how often the model says so */

@@ -263,8 +263,8 @@ typedef struct ur_text_labels {
 
 /* Labels texts given as UTF-8, many at a time sharing the threads; out has room for `count`. A
  * tagger's text is a sentence whose tokens stand between white space. Words that the model does not
- * know are <unk> to it. A text that cannot be encoded is UR_BAD_FILE and its index goes to *bad (may
- * be NULL). A text without tokens gets no labels from a tagger, and from a classifier what it says
+ * know are <unk> to it. A text that cannot be encoded is UR_BAD_FILE and its index goes to *bad
+ * (may be NULL). A text without tokens gets no labels from a tagger, and from a classifier what it says
  * to nothing. UR_UNSUPPORTED for a model of another kind. */
 ur_status ur_run_label(ur_run *run, size_t count, const char *const *texts, ur_text_labels *out,
                        size_t *bad, ur_err *err);
@@ -296,7 +296,7 @@ ur_status ur_run_plot_curves(ur_context *context, size_t count, const char *cons
 /* Draws where the model looked while it answered: question across, answer down. */
 ur_status ur_run_plot_attention(ur_run *run, const char *question, const char *path, ur_err *err);
 
-/* Draws a confusion matrix with this run's labels: what is true down, what the model says across. */
+/* Draws a confusion matrix with this run's labels: the true ones down, the model's across. */
 ur_status ur_run_plot_confusion(ur_run *run, const ur_confusion *confusion, const char *path,
                                 ur_err *err);
 

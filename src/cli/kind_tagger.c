@@ -1,5 +1,5 @@
-/* kind_tagger.c - taggers and classifiers in the tool: what they are told about, their measure, what
- * they say to texts. */
+/* kind_tagger.c - taggers and classifiers in the tool: what they are told about, their measure,
+ * what they say to texts. */
 #include "kinds.h"
 #include "label_table.h"
 

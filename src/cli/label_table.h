@@ -1,4 +1,4 @@
-/* label_table.h - what an evaluation of labels says: scores of each, and which is taken for which. */
+/* label_table.h - what an evaluation of labels says: scores, and which is taken for which. */
 #ifndef CLI_LABEL_TABLE_H
 #define CLI_LABEL_TABLE_H
 

@@ -1,5 +1,5 @@
-/* plot.c - unroll plot: pictures of how training went, of where a model looks, and of which labels it
- * confuses. */
+/* plot.c - unroll plot: pictures of how training went, of where a model looks, and of which labels
+ * it confuses. */
 #include "cli.h"
 
 #include <errno.h>

@@ -14,8 +14,8 @@ static const option options[] = {
     OPTION_HELP,
 };
 
-/* Answers up to MOST_TEXTS questions, of which the first is number `first` of those from `where`. When
- * one cannot be answered, those before it still are. */
+/* Answers up to MOST_TEXTS questions, of which the first is number `first` of those from `where`.
+ * When one cannot be answered, those before it still are. */
 static int answer(ur_run *run, size_t count, const char *const *questions, const char *where,
                   size_t first, bool json)
 {

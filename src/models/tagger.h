@@ -22,8 +22,8 @@ static inline const ur_tagger *ur_as_tagger(const ur_model *model)
     return (const ur_tagger *)model;
 }
 
-/* What a model says to `count` texts; see ur_tagger_apply. target, loss: where the right answers are
- * known, in the order of label, and -log of their probabilities; NULL where they are not. */
+/* What a model says to `count` texts; see ur_tagger_apply. target, loss: where the right answers
+ * are known, in the order of label, and -log of their probabilities; NULL where they are not. */
 typedef struct ur_tagging {
     size_t count;
     const ur_ids *texts;

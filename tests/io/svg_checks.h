@@ -1,4 +1,4 @@
-/* svg_checks.h - reading a picture back (FILE_NAME, defined before) and whether it is well-formed. */
+/* svg_checks.h - reading a picture back (FILE_NAME, defined before) and checking its XML. */
 #ifndef UR_TESTS_SVG_CHECKS_H
 #define UR_TESTS_SVG_CHECKS_H
 

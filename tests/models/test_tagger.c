@@ -1,69 +1,11 @@
 /* test_tagger.c - taggers and classifiers: what they say to many texts is what they say to each,
- * evaluation against its definition, directions, parameters, and what is refused. */
-#include "models/tagger.h"
-
-#include "models/made_labelled.h"
-#include "support/contexts.h"
-#include "support/failing_alloc.h"
+ * directions, drop-out, and evaluation against its definition. Parameters and what is refused:
+ * test_tagger_build.c. */
+#include "models/made_tagger.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { TOKENS = 12, LABELS = 4, TEXTS = 70, MOST_ROWS = TEXTS * 10 };
-
-/* Texts of 0 to 9 tokens; the first ones empty and longest. */
-typedef struct made {
-    size_t length[TEXTS], rows;
-    int32_t ids[MOST_ROWS];
-    int32_t labels[MOST_ROWS];
-    ur_ids texts[TEXTS];
-} made;
-
-static void make(made *m, size_t least)
-{
-    m->rows = 0;
-    for (size_t i = 0; i < TEXTS; i++) {
-        m->length[i] = least + i * 7 % (10 - least);
-        m->texts[i] = (ur_ids){m->ids + m->rows, m->length[i]};
-        for (size_t j = 0; j < m->length[i]; j++, m->rows++)
-            m->ids[m->rows] = (int32_t)((m->rows * 5 + i) % TOKENS);
-    }
-    for (size_t i = 0; i < MOST_ROWS; i++)
-        m->labels[i] = (int32_t)(i * i % LABELS);
-}
-
-static ur_tagger_config config_of(bool per_sequence, int variant)
-{
-    static const char *const cells[] = {"lstm", "gru", "rnn_tanh"};
-    return (ur_tagger_config){.vocabulary = TOKENS,
-                              .labels = LABELS,
-                              .embed_size = 5,
-                              .hidden_size = 17,
-                              .cell = cells[variant % 3],
-                              .layers = (size_t)(1 + variant % 2),
-                              .directions = (ur_directions)(variant % 3),
-                              .dropout = 0.3f,
-                              .per_sequence = per_sequence};
-}
-
-static ur_model *model_of(ur_context *context, const ur_tagger_config *config)
-{
-    ur_model *m;
-    ur_err err;
-    if (ur_tagger_new(context, config, &m, &err) != UR_OK)
-        fail_msg("%s", err.text);
-    ur_tagger_init(m, 8);
-    for (size_t i = 0; i < ur_params_size(m->params); i++)
-        ur_params_values(m->params)[i] *= 2.0f; /* livelier than fresh weights */
-    ur_params_changed(m->params);
-    return m;
-}
-
-static size_t answers_of(const made *m, bool per_sequence)
-{
-    return per_sequence ? TEXTS : m->rows;
-}
 
 /* ---- many texts ----------------------------------------------------------------------------- */
 
@@ -162,6 +104,61 @@ static void directions(void **state)
     ur_context_free(context);
 }
 
+/* ---- drop-out ------------------------------------------------------------------------------- */
+
+/* The same from layers put together here: on the embeddings, between layers, on what fc reads. */
+static void drop_out(void **state)
+{
+    (void)state;
+    ur_context *context = context_of(NULL, 1, NULL);
+    made m;
+    make(&m, 1);
+    for (int variant = 0; variant < 4; variant++) {
+        const bool per_sequence = variant % 2, training = variant < 2;
+        ur_tagger_config config = config_of(per_sequence, 1);
+        config.directions = UR_BOTH_CONCAT;
+        ur_model *model = model_of(context, &config);
+        const ur_tagger *t = ur_as_tagger(model);
+        assert_true(t->rnn.config.dropout == 0.3f);
+        ur_tape *tape[2];
+        const ur_seq *logits[2];
+        for (int own = 0; own < 2; own++) {
+            float *gradient = calloc(ur_params_size(model->params), sizeof *gradient);
+            tape[own] = tape_of(context);
+            ur_tape_start(tape[own], training ? UR_TRAIN : UR_INFER, model->params,
+                          training ? gradient : NULL, 5, 9);
+            const ur_layout *l = ur_new_layout(tape[own], UR_STEP_MAJOR, TEXTS, m.length, NULL);
+            const ur_seq *ids = ur_seq_ints(tape[own], l, m.ids);
+            if (own) {
+                ur_seq *x = ur_dropout(tape[own], ur_embedding(tape[own], &t->embed, ids), 0.3f);
+                const ur_rnn_out out = ur_rnn(tape[own], &t->rnn, x, (ur_state){0});
+                x = out.y;
+                if (per_sequence) {
+                    size_t one[TEXTS];
+                    for (size_t i = 0; i < TEXTS; i++)
+                        one[i] = 1;
+                    ur_tensor *h = ur_concat(tape[own], ur_pick(tape[own], out.h_n, 2),
+                                             ur_pick(tape[own], out.h_n, 3));
+                    l = ur_new_layout(tape[own], UR_STEP_MAJOR, TEXTS, one, NULL);
+                    x = ur_seq_new(tape[own], h, l);
+                }
+                logits[own] = ur_linear_seq(tape[own], &t->fc, ur_dropout(tape[own], x, 0.3f));
+            } else {
+                logits[own] = ur_tagger_forward(tape[own], model, ids);
+            }
+            tape_fine(tape[own]);
+            free(gradient);
+        }
+        assert_int_equal(logits[0]->values->dim[0], answers_of(&m, per_sequence));
+        same_floats("logits", "put together", ur_floats(logits[0]->values),
+                    ur_floats(logits[1]->values), ur_count(logits[0]->values));
+        ur_tape_free(tape[0]);
+        ur_tape_free(tape[1]);
+        ur_model_free(model);
+    }
+    ur_context_free(context);
+}
+
 /* ---- evaluation ----------------------------------------------------------------------------- */
 
 static void evaluation(void **state)
@@ -219,180 +216,14 @@ static void evaluation(void **state)
     contexts_free(&all);
 }
 
-/* ---- parameters ----------------------------------------------------------------------------- */
-
-static void parameters(void **state)
-{
-    (void)state;
-    ur_context *context = context_of(NULL, 1, NULL);
-    static const char *const names[] = {"embed.weight",
-                                        "gru.weight_ih_l0",
-                                        "gru.weight_hh_l1",
-                                        "gru.bias_ih_l1_reverse",
-                                        "gru.weight_ih_l1_reverse",
-                                        "fc.weight",
-                                        "fc.bias"};
-    ur_tagger_config config = config_of(true, 1);
-    ur_model *m, *other;
-    assert_int_equal(ur_tagger_new(context, &config, &m, NULL), UR_OK);
-    assert_int_equal(ur_tagger_new(context, &config, &other, NULL), UR_OK);
-    assert_string_equal(m->class_of->kind, "classifier");
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (ur_params_find(m->params, names[i]) < 0)
-            fail_msg("there is no %s", names[i]);
-    assert_int_equal(ur_params_count(m->params), 1 + 16 + 2);
-    ur_tagger_init(m, 3);
-    ur_tagger_init(other, 3);
-    same_floats("weights", "again", ur_params_values(m->params), ur_params_values(other->params),
-                ur_params_size(m->params));
-    const double hidden = 1 / sqrt(17.0), in = 1 / sqrt(34.0);
-    for (size_t i = 1; i < ur_params_count(m->params); i++) {
-        const ur_param *e = ur_params_entry(m->params, i);
-        const double bound = e->name[0] == 'f' ? in : hidden;
-        double most = 0.0;
-        for (size_t j = 0; j < e->count; j++)
-            most = fmax(most, fabs((double)ur_param_values(m->params, (int)i)[j]));
-        assert_true(most <= bound * (1 + 1e-6) && most > 0.5 * bound);
-    }
-    ur_model_free(m);
-    ur_model_free(other);
-    config = ur_tagger_defaults(false);
-    config.vocabulary = config.labels = 2;
-    assert_int_equal(ur_tagger_new(context, &config, &m, NULL), UR_OK);
-    assert_string_equal(m->class_of->kind, "tagger");
-    config.cell = NULL;
-    config.layers = 0;
-    assert_int_equal(ur_tagger_new(context, &config, &other, NULL), UR_OK);
-    assert_string_equal(ur_tagger_config_of(other)->cell, "lstm");
-    assert_int_equal(ur_tagger_config_of(other)->layers, 1);
-    assert_int_equal(ur_params_weights(m->params), ur_params_weights(other->params));
-    ur_model_free(m);
-    ur_model_free(other);
-    ur_context_free(context);
-}
-
-/* ---- what is refused ------------------------------------------------------------------------ */
-
-static void refused(ur_tagger_config config, const char *part)
-{
-    ur_context *context = context_of("plain", 1, NULL);
-    ur_model *m;
-    ur_err err;
-    assert_int_equal(ur_tagger_new(context, &config, &m, &err), UR_INVALID);
-    assert_null(m);
-    if (!strstr(err.text, part))
-        fail_msg("\"%s\" says nothing of %s", err.text, part);
-    ur_context_free(context);
-}
-
-static void refusals(void **state)
-{
-    (void)state;
-    const ur_tagger_config good = config_of(true, 0);
-    ur_tagger_config c = good;
-    c.vocabulary = 0;
-    refused(c, "classifier: vocabulary 0");
-    c = good;
-    c.labels = 0;
-    refused(c, "number of labels 0, 1 to 65536");
-    c.labels = UR_MOST_LABELS + 1;
-    refused(c, "number of labels 65537");
-    c = good;
-    c.embed_size = 0;
-    refused(c, "embedding size 0");
-    c = good;
-    c.hidden_size = 1 << 20;
-    refused(c, "hidden size 1048576");
-    c = good;
-    c.layers = UR_MOST_LAYERS + 1;
-    refused(c, "number of layers 17, 1 to 16");
-    c = good;
-    c.dropout = 1.0f;
-    refused(c, "drop-out 1");
-    c.dropout = (float)NAN;
-    refused(c, "drop-out nan");
-    c = good;
-    c.cell = "elman";
-    c.per_sequence = false;
-    refused(c, "tagger: there is no cell \"elman\"");
-}
-
-/* Ids and labels out of range, and data of the other kind. */
-static void bad_data(void **state)
-{
-    (void)state;
-    ur_context *context = context_of(NULL, 2, NULL);
-    ur_tagger_config config = config_of(false, 0);
-    ur_model *tagger = model_of(context, &config);
-    static const int32_t ids[] = {1, 2, TOKENS}, labels[] = {0, LABELS, 1};
-    static const size_t length[] = {2, 1};
-    const ur_ids text = {ids, 3};
-    int32_t label[3];
-    ur_measure sum;
-    ur_confusion *confusion;
-    ur_err err;
-    assert_int_equal(ur_tagger_apply(context, tagger, 1, &text, label, NULL, &err), UR_INVALID);
-    assert_non_null(strstr(err.text, "12"));
-    ur_labelled *data =
-        labelled_of(NULL, UR_TAGGED, TOKENS + 1, LABELS + 1, 1, length, ids, labels);
-    assert_int_equal(ur_tagger_evaluate(context, tagger, data, &sum, &confusion, &err), UR_INVALID);
-    assert_non_null(strstr(err.text, "label 4 of the data is not in [0, 4)"));
-    assert_null(confusion);
-    ur_labelled_free(data);
-    data = labelled_of(NULL, UR_CLASSIFIED, TOKENS, LABELS, 1, length, ids, labels);
-    assert_int_equal(ur_tagger_evaluate(context, tagger, data, &sum, NULL, &err), UR_INVALID);
-    assert_non_null(strstr(err.text, "has 1 labels, 2 expected"));
-    ur_labelled_free(data);
-    ur_model_free(tagger);
-    ur_context_free(context);
-}
-
-/* ---- memory --------------------------------------------------------------------------------- */
-
-static ur_status use(const ur_allocator *a, ur_err *err, void *arg)
-{
-    const bool per_sequence = *(const int *)arg;
-    const ur_options options = {.allocator = a, .threads = 1};
-    ur_tagger_config config = config_of(per_sequence, 1);
-    static const int32_t ids[] = {1, 2, 3, 4}, labels[] = {0, 1, 2, 3};
-    static const size_t length[] = {3, 1};
-    ur_labelled *data = labelled_of(NULL, per_sequence ? UR_CLASSIFIED : UR_TAGGED, TOKENS, LABELS,
-                                    2, length, ids, labels);
-    ur_context *context;
-    ur_model *m = NULL;
-    ur_measure sum;
-    ur_confusion *confusion = NULL;
-    ur_status status = ur_context_new(&options, &context, err);
-    if (status == UR_OK) {
-        status = ur_tagger_new(context, &config, &m, err);
-        if (status == UR_OK)
-            status = ur_tagger_evaluate(context, m, data, &sum, &confusion, err);
-        ur_confusion_free(a, confusion);
-        ur_model_free(m);
-        ur_context_free(context);
-    }
-    ur_labelled_free(data);
-    return status;
-}
-
-static void every_allocation_may_fail(void **state)
-{
-    (void)state;
-    for (int per_sequence = 0; per_sequence < 2; per_sequence++)
-        assert_true(failing_alloc_sweep(use, &per_sequence) > 60);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(together_is_one_by_one),
         cmocka_unit_test(texts_without_tokens),
         cmocka_unit_test(directions),
+        cmocka_unit_test(drop_out),
         cmocka_unit_test(evaluation),
-        cmocka_unit_test(parameters),
-        cmocka_unit_test(refusals),
-        cmocka_unit_test(bad_data),
-        cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

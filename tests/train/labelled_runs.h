@@ -14,8 +14,8 @@ static inline unsigned next_number(uint64_t *state, unsigned n)
     return (unsigned)(*state >> 33) % n;
 }
 
-/* Sentences of 2 to 12 letters a to e. A letter's label says whether the one after it is above, below
- * or the same as the one BEFORE it (outside of the sentence: below all). */
+/* Sentences of 2 to 12 letters a to e. A letter's label says whether the one after it is above,
+ * below or the same as the one BEFORE it (outside of the sentence: below all). */
 static inline void make_neighbours(const char *path, size_t count, uint64_t seed)
 {
     FILE *f = fopen(path, "w");

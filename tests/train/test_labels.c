@@ -1,6 +1,6 @@
 /* test_labels.c - runs of taggers and classifiers: tasks that ask for both directions or for a long
- * memory are learned, the same bytes come out everywhere, interrupted or not, and what is asked of a
- * trained run is answered as documented. */
+ * memory are learned, the same bytes come out everywhere, interrupted or not, and what is asked of
+ * a trained run is answered as documented. */
 #include "train/labelled_runs.h"
 
 #include <math.h>
