@@ -1,92 +1,129 @@
 #!/usr/bin/env python3
-"""Interleaves contestants that stay alive and do one round of work per line they read.
+"""Measures the rows of bench/rows.py: ours, the rivals and the machine's limits, in turn.
 
-Every contestant runs with 1 and with all threads; rounds go round-robin, so that drift of the
-machine's speed meets all alike. What counts is each contestant's best median over thread counts.
-Needs nothing but Python's standard library; the rivals bring their own.
+    bench/run [--rows GLOB] [--rounds N] [--quick] [--data FILE]
+
+A row begins with one round of every contestant: each with one thread and with all, each rival in each
+of its variants. Those that took more than 1.35 times the best of that name drop out; the others go
+round-robin, with the loops that measure the machine's limits among them, so that drift of the
+machine's speed meets all alike. What counts is each one's best median.
 """
 import argparse
+import fnmatch
 import json
 import os
-import statistics
 import subprocess
 import sys
 
+import footprint
+import machine
+import report
+import rows
+from contestants import Entry, programs
 
-class Contestant:
-    def __init__(self, name, threads, command):
-        self.name, self.threads, self.seconds = name, threads, []
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True)
-        ready = json.loads(self.process.stdout.readline())
-        self.version = ready.get("rival", name)
-
-    def round(self):
-        self.process.stdin.write("go\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            sys.exit(f"{self.name} stopped")
-        self.seconds.append(json.loads(line)["seconds"])
-
-    def median(self):
-        return statistics.median(self.seconds)
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
+FAR_BEHIND = 1.35
 
 
-def best(contestants):
-    return min(contestants, key=Contestant.median)
+def best(entries):
+    return min(entries, key=Entry.median)
 
 
-def date_epoch(options):
-    """One training epoch of the date translator."""
-    tool = os.path.join(options.build, "bench_date_epoch")
-    data = options.data
-    if not data:
-        data = "build/bench_dates.txt"
-        subprocess.run([tool, "--write", data], check=True)
-    counts = sorted({1, len(os.sched_getaffinity(0))})
-    ours = [Contestant("unroll", n, [tool, data, "--threads", str(n), "--serve"]) for n in counts]
-    theirs = []
-    if os.path.exists(options.rivals):
-        script = "bench/rivals/date_epoch.py"
-        theirs = [Contestant("pytorch", n,
-                             [options.rivals, script, data, "--threads", str(n), "--serve"])
-                  for n in counts]
-    for contestant in ours + theirs:  # caches, allocators, frequency
-        contestant.round()
-        contestant.seconds.clear()
-    for _ in range(options.rounds):
-        for contestant in ours + theirs:
-            contestant.round()
-    for contestant in ours + theirs:
-        spread = f"{min(contestant.seconds):.2f}-{max(contestant.seconds):.2f}"
-        print(f"{contestant.version:28} {contestant.threads} threads  "
-              f"{contestant.median():7.2f} s an epoch  ({spread})")
-        contestant.close()
-    row = {"name": "date_epoch", "ours": best(ours).median(), "unit": "s"}
-    if theirs:
-        rival = best(theirs)
-        row |= {"rival": rival.median(), "rival_name": rival.version,
-                "ratio": rival.median() / row["ours"]}
-        print(f"date translator, one epoch: {row['ratio']:.2f} times as fast as {rival.version}")
-    return row
+def first_round(entries, keep_all=False):
+    """Entries worth more rounds: those that do the work at all, and are near the best."""
+    entries = [e for e in entries if e.round()]
+    limit = min((e.median() for e in entries), default=0.0) * (1e9 if keep_all else FAR_BEHIND)
+    near = [e for e in entries if e.median() <= limit]
+    for entry in near:
+        entry.seconds.clear()
+    return near
+
+
+def entries_of(row, group, variants):
+    """A contestant's program for each number of threads, in each of its variants."""
+    return [Entry(program, row.work, variant)
+            for program in group if not (row.one_core and program.threads > 1)
+            for variant in variants]
+
+
+def measure(row, all_programs, rounds):
+    """One row's result, as it goes to bench.json."""
+    ours = first_round(entries_of(row, all_programs["unroll"],
+                                  row.variants.get("unroll", [""])), row.scaling)
+    theirs = {}
+    for name, group in all_programs.items():
+        if name != "unroll":
+            theirs[name] = first_round(entries_of(row, group, row.variants.get(name, [])))
+    ruler = all_programs["unroll"][0 if row.one_core else -1]
+    limits = {line: Entry(ruler, line) for line in row.limits}
+    everyone = ours + sum(theirs.values(), []) + list(limits.values())
+    for _ in range(rounds):
+        for entry in everyone:
+            entry.round()
+    for group in all_programs.values():
+        for program in group:
+            program.drop()
+    mine = best(ours)
+    allowed = row.limit({line: entry.median() for line, entry in limits.items()})
+    result = {"name": row.name, "family": row.family, "unit": row.unit, "ours": mine.median(),
+              "ours_threads": mine.program.threads, "ours_variant": mine.variant, "rival": None,
+              "rival_name": None, "ratio": None, "limit_share": allowed / mine.median()}
+    if row.flops:
+        result["gflops"] = row.flops / mine.median() / 1e9
+    rivals = sorted((best(group) for group in theirs.values() if group), key=Entry.median)
+    if rivals:
+        result |= {"rival": rivals[0].median(), "rival_name": rivals[0].label(),
+                   "ratio": rivals[0].median() / mine.median(),
+                   "rival_limit_share": allowed / rivals[0].median(),
+                   "rivals": {rival.label(): rival.median() for rival in rivals}}
+    if row.scaling and len(ours) > 1:
+        alone = [e for e in ours if e.program.threads == 1]
+        together = [e for e in ours if e.program.threads > 1]
+        result["scaling"] = best(alone).median() / best(together).median()
+    return result
+
+
+def built_in_dates(build):
+    """The built-in dates as a file that all contestants read."""
+    path = "build/bench_dates.txt"
+    subprocess.run([os.path.join(build, "bench_unroll"), "--write-dates", path], check=True)
+    return path
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", default="build/release")
-    parser.add_argument("--data", help="a file of fixed-width pairs; default: built-in dates")
+    parser.add_argument("--rows", default="*", metavar="GLOB", help="names of rows: ragged/gru/*")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--rivals", default="bench/.rivals/bin/python", help="their interpreter")
+    parser.add_argument("--quick", action="store_true", help="3 rounds: to look, not to report")
+    parser.add_argument("--data", help="a file of fixed-width pairs; default: built-in dates")
+    parser.add_argument("--build", default="build/release")
+    parser.add_argument("--rivals", default="bench/.rivals", help="their folder")
+    parser.add_argument("--python", help="an interpreter that has PyTorch; default: of that folder")
+    parser.add_argument("--compile", action="store_true",
+                        help="torch.compile too, where it can win: minutes of compiling")
+    parser.add_argument("--json", default="build/bench.json")
     options = parser.parse_args()
-    rows = [date_epoch(options)]
-    with open("build/bench.json", "w", encoding="utf-8") as file:
-        for row in rows:
-            file.write(json.dumps(row) + "\n")
+    all_programs = programs(options.build, options.rivals, options.python)
+    if len(all_programs) == 1:
+        print("no rivals in bench/.rivals (bench/install_rivals): our own figures only")
+    data = options.data or built_in_dates(options.build)
+    rounds = 3 if options.quick else options.rounds
+    chosen = [row for row in rows.all_rows(data, options.compile)
+              if fnmatch.fnmatch(row.name, options.rows)]
+    others = [name for name in footprint.ROWS if fnmatch.fnmatch(name, options.rows)]
+    if not chosen + others:
+        sys.exit(f"no row is called {options.rows}")
+    results = machine.measure(all_programs["unroll"], rounds)
+    for result in results:
+        report.line(result)
+    for row in chosen + others:
+        results.append(footprint.measure(row, options.build, data, all_programs, rounds)
+                       if row in others else measure(row, all_programs, rounds))
+        report.line(results[-1])
+        report.save(results, options.json)
+    report.summary(results)
+    for group in all_programs.values():
+        for program in group:
+            program.close()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
  *   text    UTF-8, vocabularies, pairs of questions and answers
  *   corpus  tokenizers, whole texts, texts with labels
  *   models  whole models, saved and loaded
+ *   tagger  models that give labels to tokens or texts
  *   train   optimisers and the trainer */
 #ifndef UNROLL_H
 #define UNROLL_H
@@ -15,6 +16,7 @@
 #include "unroll/io.h"
 #include "unroll/models.h"
 #include "unroll/nn.h"
+#include "unroll/tagger.h"
 #include "unroll/text.h"
 #include "unroll/train.h"
 

@@ -1,34 +1,31 @@
 #!/usr/bin/env python3
 """The date translator of unroll's `make bench`, trained in PyTorch: seconds per epoch.
 
-    date_epoch.py DATA [--threads N] [--epochs N] [--accuracy TESTFILE] [--serve]
+    date_epoch.py DATA [--threads N] [--epochs N] [--accuracy TESTFILE]
 
 The same model and settings as `unroll train seq2seq` (hidden 128, embedding 16, batch 256, Adam 2e-4,
 no clipping, question reversed, dot attention, every column an ordinary character): nn.LSTM over whole
 sequences in encoder and decoder (teacher forcing), ids encoded beforehand and held in memory, shuffled
 every epoch. The time of an epoch is shuffling and all its steps; loading is outside.
 
---serve: prints {"ready": true} and then, for every line read, trains an epoch and prints its JSON
-line: what a bench runner wants that interleaves several contestants.
+pytorch.py serves the same to a bench runner that interleaves contestants.
 
 The defaults are the fastest variant found (see bench/README.md). One of them is glibc's allocator
-told to keep its memory: PyTorch asks for some tens of megabytes in every step, and fresh pages cost
-it a fifth of its time. The script starts itself again with these variables; --plain-malloc does not.
+told to keep its memory (serve.py); --plain-malloc leaves it as it is.
 """
 import argparse
 import contextlib
 import json
-import os
 import sys
 import time
+
+import serve
+if __name__ == "__main__" and "--plain-malloc" not in sys.argv:
+    serve.keep_memory()
 
 import torch
 from torch import nn
 import torch.nn.functional as F
-
-
-KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 32),
-               "MALLOC_TOP_PAD_": str(1 << 28)}
 
 
 class Translator(nn.Module):
@@ -115,24 +112,47 @@ class Trainer:
                 self.loss(q, a.narrow(axis, 0, steps), a.narrow(axis, 1, steps)).backward()
         self.adam.zero_grad(set_to_none=True)
 
-    def run_epoch(self):
-        """One epoch; returns the JSON object."""
-        begin = time.perf_counter()
+    def shuffled_batches(self):
+        """Questions and answers of an epoch's batches."""
         order = torch.randperm(len(self.questions))
         questions, answers = self.questions[order], self.answers[order]
         if not self.args.batch_first:
             questions, answers = questions.t().contiguous(), answers.t().contiguous()
         axis = 0 if self.args.batch_first else 1
-        losses = []
+        return zip(questions.split(self.args.batch, axis), answers.split(self.args.batch, axis))
+
+    def step(self, questions, answers):
+        """One optimiser step; returns its loss."""
+        axis = 1 if self.args.batch_first else 0
+        steps = answers.shape[axis] - 1
+        self.adam.zero_grad(set_to_none=True)
+        loss = self.loss(questions, answers.narrow(axis, 0, steps), answers.narrow(axis, 1, steps))
+        loss.backward()
+        self.adam.step()
+        return loss.detach()
+
+    def run_part(self, parts):
+        """A function that does the next 1/parts of an epoch's batches, for serve.py."""
+        batches = -(-len(self.questions) // self.args.batch)
+        steps, left = -(-batches // parts), iter(())
+
+        def run():
+            nonlocal left
+            with self.context():
+                for _ in range(steps):
+                    batch = next(left, None)
+                    if batch is None:
+                        left = iter(self.shuffled_batches())
+                        batch = next(left)
+                    self.step(*batch)
+        run.scale = batches / steps
+        return run
+
+    def run_epoch(self):
+        """One epoch; returns the JSON object."""
+        begin = time.perf_counter()
         with self.context():
-            for q, a in zip(questions.split(self.args.batch, axis),
-                            answers.split(self.args.batch, axis)):
-                steps = a.shape[1 - axis] - 1
-                self.adam.zero_grad(set_to_none=True)
-                loss = self.loss(q, a.narrow(1 - axis, 0, steps), a.narrow(1 - axis, 1, steps))
-                loss.backward()
-                self.adam.step()
-                losses.append(loss.detach())
+            losses = [self.step(*batch) for batch in self.shuffled_batches()]
         mean = torch.stack(losses).mean().item()
         seconds = time.perf_counter() - begin
         self.epoch += 1
@@ -153,14 +173,13 @@ class Trainer:
         return right / len(questions)
 
 
-def arguments():
+def arguments(given=None):
     p = argparse.ArgumentParser(description=__doc__,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("data", help="training file, `question_answer` a line, fixed width")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--epochs", type=int, default=1)
     p.add_argument("--accuracy", metavar="FILE", help="after the last epoch: greedy decoding of FILE")
-    p.add_argument("--serve", action="store_true", help="one epoch for every line on stdin")
     p.add_argument("--compile", action=argparse.BooleanOptionalAction, default=False)
     p.add_argument("--eager", dest="compile", action="store_false")
     p.add_argument("--compile-mode", default="default")
@@ -174,19 +193,12 @@ def arguments():
     p.add_argument("--batch", type=int, default=256)
     p.add_argument("--lr", type=float, default=2e-4)
     p.add_argument("--seed", type=int, default=1)
-    return p.parse_args()
+    return p.parse_args(given)
 
 
 def main():
     args = arguments()
-    if not args.plain_malloc and any(os.environ.get(k) != v for k, v in KEEP_MEMORY.items()):
-        os.execve(sys.executable, [sys.executable] + sys.argv, {**os.environ, **KEEP_MEMORY})
     trainer = Trainer(args)
-    if args.serve:
-        print(json.dumps({"ready": True, "rival": "pytorch " + torch.__version__}), flush=True)
-        for _ in sys.stdin:
-            print(json.dumps(trainer.run_epoch()), flush=True)
-        return
     for _ in range(args.epochs):
         print(json.dumps(trainer.run_epoch()), flush=True)
     if args.accuracy:

@@ -207,6 +207,13 @@ const ur_layout *ur_new_layout(ur_tape *tape, ur_order order, size_t batch, cons
 ur_seq *ur_seq_floats(ur_tape *tape, const ur_layout *layout, size_t features, const float *data,
                       bool needs_grad);
 ur_seq *ur_seq_ints(ur_tape *tape, const ur_layout *layout, const int32_t *data);
+/* Padded arrays in and out, batch first, (B,T,F) and (B,T) for ids, or (T,B,F) and (T,B). In: T may
+ * exceed the longest length, and what stands beyond a sequence's end is not looked at. Out: `value`
+ * stands there; steps is T, or 0 for the longest length. Gradients pass both ways.
+ * torch.nn.utils.rnn.pack_padded_sequence and pad_packed_sequence. */
+ur_seq *ur_from_padded(ur_tape *tape, const ur_layout *layout, ur_tensor *x, bool batch_first);
+ur_tensor *ur_to_padded(ur_tape *tape, const ur_seq *x, size_t steps, double value,
+                        bool batch_first);
 /* The same rows in the other order. */
 ur_seq *ur_reorder(ur_tape *tape, const ur_seq *x, ur_order order);
 

@@ -180,12 +180,31 @@ typedef struct ur_heat_map {
     const float *values;              /* (rows, columns); what is not finite is grey */
     double least, most;               /* values of the lightest and the darkest colour, values
                                            beyond take those; both 0: from the data */
+    const size_t *counts;             /* (rows, columns) or NULL: written into the squares, which
+                                           are then larger; with the value, a share, as per cent
+                                           where there is room */
 } ur_heat_map;
 
 /* Draws the heat map into the file at `path`. Every square carries its labels and value as a text
  * that viewers show under the pointer. UR_INVALID for sizes or a range that make no sense. */
 ur_status ur_plot_heat_map(const ur_allocator *a, const ur_heat_map *map, const char *path,
                            ur_err *err);
+
+/* ---- confusion matrices ------------------------------------------------------------------- */
+
+/* How often each label was taken for each: rows are true labels, columns what a model said. */
+typedef struct ur_confusion_map {
+    const char *title;        /* NULL: accuracy and the number of examples */
+    size_t labels;            /* 1 to 1000; up to about 40 the counts can be read */
+    const char *const *names; /* (labels) */
+    const size_t *counts;     /* (labels, labels) */
+} ur_confusion_map;
+
+/* Draws the matrix as a heat map: each square has its count, and its colour is the count's share of
+ * its row, so that the diagonal shows each label's recall. Rows of labels that are never true are
+ * grey. UR_INVALID as for ur_plot_heat_map. */
+ur_status ur_plot_confusion(const ur_allocator *a, const ur_confusion_map *map, const char *path,
+                            ur_err *err);
 
 #ifdef __cplusplus
 }

@@ -77,6 +77,10 @@ typedef enum ur_decoder_start { UR_START_H, UR_START_HC } ur_decoder_start;
  * side by side, or their mean (the layers below are always side by side). */
 typedef enum ur_directions { UR_ONE_WAY, UR_BOTH_CONCAT, UR_BOTH_AVERAGE } ur_directions;
 
+/* Where the weights start: as PyTorch's modules do, or with matrices N(0, 1/columns) (LeCun et al.
+ * 1998), biases 0 and embeddings N(0, 0.01^2). */
+typedef enum ur_initialisation { UR_INIT_PYTORCH, UR_INIT_LECUN } ur_initialisation;
+
 /* An embedding and a stack of recurrent layers over the question; a second embedding and stack over
  * `_` and the answer; a linear layer over [context; decoder output] (attention dot), the decoder
  * output alone (none), or [encoder's last h; decoder output] (peeky, whose decoder reads [encoder's
@@ -106,6 +110,9 @@ typedef struct ur_seq2seq_config {
     bool peeky; /* without attention only */
     ur_decoder_start decoder_start;
     float dropout;
+    float recurrent_dropout, zoneout_h, zoneout_c; /* of both stacks, as in ur_rnn_config */
+    bool no_bias;                                  /* of both stacks' cells */
+    ur_initialisation init;
     ur_pair_format format;
 } ur_seq2seq_config;
 
@@ -120,7 +127,8 @@ ur_status ur_seq2seq_check(const ur_seq2seq_config *config, ur_err *err);
 /* A model with its parameters zero. UR_INVALID: a vocabulary out of range, or ur_seq2seq_check. */
 ur_status ur_seq2seq_new(ur_context *context, const ur_seq2seq_config *config, ur_model **out,
                          ur_err *err);
-/* PyTorch's initialisation: embeddings N(0,1), cells U(+-1/sqrt(H)), linear U(+-1/sqrt(in)). */
+/* As the configuration says. PyTorch's initialisation: embeddings N(0,1), cells U(+-1/sqrt(H)),
+ * linear U(+-1/sqrt(in)). */
 void ur_seq2seq_init(ur_model *model, uint64_t seed);
 /* With cell, layers and decoder_layers filled in. */
 const ur_seq2seq_config *ur_seq2seq_config_of(const ur_model *model);

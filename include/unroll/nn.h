@@ -92,27 +92,35 @@ typedef struct ur_cell_layer {
     int pack_late, pack_late_back;
     float recurrent_dropout, zoneout_h, zoneout_c; /* see ur_rnn_config */
 } ur_cell_layer;
-typedef ur_cell_layer ur_lstm_layer;
+typedef ur_cell_layer ur_lstm_layer, ur_gru_layer;
 
-/* torch.nn.LSTM with one layer; names end in _l0. */
+/* torch.nn.LSTM and nn.GRU with one layer in one direction; names end in _l0. With more layers, both
+ * directions, a projection, or other cells: ur_rnn, below. */
 ur_lstm_layer ur_lstm_add(ur_params *params, const char *prefix, size_t input_size,
                           size_t hidden_size);
+ur_gru_layer ur_gru_add(ur_params *params, const char *prefix, size_t input_size,
+                        size_t hidden_size);
 /* U(-1/sqrt(H), 1/sqrt(H)), all of them. */
-void ur_cell_init(const ur_cell_layer *layer, ur_params *params, uint64_t seed);
 void ur_lstm_init(const ur_lstm_layer *layer, ur_params *params, uint64_t seed);
+void ur_gru_init(const ur_gru_layer *layer, ur_params *params, uint64_t seed);
+void ur_cell_init(const ur_cell_layer *layer, ur_params *params, uint64_t seed);
 
 /* All steps of a ragged batch: x (rows, input) in either order. */
-ur_rnn_out ur_cell_forward(ur_tape *tape, const ur_cell_layer *layer, ur_seq *x, ur_state initial);
 ur_lstm_out ur_lstm(ur_tape *tape, const ur_lstm_layer *layer, ur_seq *x, ur_state initial);
+ur_rnn_out ur_gru(ur_tape *tape, const ur_gru_layer *layer, ur_seq *x, ur_state initial);
+ur_rnn_out ur_cell_forward(ur_tape *tape, const ur_cell_layer *layer, ur_seq *x, ur_state initial);
 
-/* The same for embedded ids: ur_cell_forward of ur_embedding, with the input's product done once per row of
- * the embedding instead of once per id. */
-ur_rnn_out ur_cell_embedded(ur_tape *tape, const ur_cell_layer *layer,
-                            const ur_embedding_layer *embedding, const ur_seq *ids,
-                            ur_state initial);
+/* The same for embedded ids: the layer over ur_embedding, with the input's product done once per row
+ * of the embedding instead of once per id. */
 ur_lstm_out ur_lstm_embedded(ur_tape *tape, const ur_lstm_layer *layer,
                              const ur_embedding_layer *embedding, const ur_seq *ids,
                              ur_state initial);
+ur_rnn_out ur_gru_embedded(ur_tape *tape, const ur_gru_layer *layer,
+                           const ur_embedding_layer *embedding, const ur_seq *ids,
+                           ur_state initial);
+ur_rnn_out ur_cell_embedded(ur_tape *tape, const ur_cell_layer *layer,
+                            const ur_embedding_layer *embedding, const ur_seq *ids,
+                            ur_state initial);
 
 /* The same for one-hot rows: what ur_cell_forward makes of rows (rows, input) that are zero but for a
  * one at each id, which are never written out. ids in [0, input). */
@@ -120,12 +128,19 @@ ur_rnn_out ur_cell_one_hot(ur_tape *tape, const ur_cell_layer *layer, const ur_s
                            ur_state initial);
 
 /* One step of B sequences, x (B, input): the same bits as that step of the whole sequence. */
+ur_state ur_lstm_step(ur_tape *tape, const ur_lstm_layer *layer, ur_tensor *x, ur_state state);
+ur_state ur_gru_step(ur_tape *tape, const ur_gru_layer *layer, ur_tensor *x, ur_state state);
 ur_state ur_cell_single_step(ur_tape *tape, const ur_cell_layer *layer, ur_tensor *x,
                              ur_state state);
-ur_state ur_lstm_step(ur_tape *tape, const ur_lstm_layer *layer, ur_tensor *x, ur_state state);
 
 /* A stack of layers, in one direction or both: torch.nn.RNN, nn.LSTM, nn.GRU with the same options
- * and parameter names. */
+ * and parameter names. What is left out of a configuration is as in PyTorch:
+ *     nn.GRU(16, 128)                 {.cell = "gru", .input_size = 16, .hidden_size = 128}
+ *     nn.RNN(16, 128, nonlinearity="relu")
+ *                                     {.cell = "rnn_relu", .input_size = 16, .hidden_size = 128}
+ *     nn.LSTM(16, 128, 2, bidirectional=True, proj_size=32)
+ *                                     {.cell = "lstm", .input_size = 16, .hidden_size = 128,
+ *                                      .num_layers = 2, .bidirectional = true, .proj_size = 32} */
 typedef struct ur_rnn_config {
     const char *cell; /* "lstm", "gru", "rnn_tanh", "rnn_relu"; and what PyTorch lacks:
                          "gru_original" (reset before the product: Cho et al. 2014; ONNX's
@@ -134,11 +149,11 @@ typedef struct ur_rnn_config {
                          "lstm_layer_norm" (Ba, Kiros and Hinton 2016, equations 20 to 22) */
     size_t input_size, hidden_size;
     size_t proj_size;  /* lstm only; 0: none. Less than hidden_size */
-    size_t num_layers; /* 1 to UR_MOST_LAYERS */
+    size_t num_layers; /* 1 to UR_MOST_LAYERS; 0: 1 */
     bool bidirectional, no_bias;
     bool average;  /* bidirectional: the top's outputs are the mean of the two directions instead of
                       their concatenation (the layers below concatenate) */
-    float dropout; /* after every layer but the last */
+    float dropout; /* after every layer but the last: refused for one layer, where PyTorch warns */
     /* In training, probabilities in [0, 1); any cell:
      *   recurrent_dropout: what the recurrent products take of h_prev is multiplied by a mask, one per
      *     sequence and the same at all its steps (Gal and Ghahramani 2016); not in inference
@@ -156,8 +171,10 @@ typedef struct ur_rnn_stack {
     ur_cell_layer part[2 * UR_MOST_LAYERS];
 } ur_rnn_stack;
 
-/* UR_INVALID for options that do not go together, with the reason; parameters that could not be
- * added are told by ur_params_seal. Names end in _l0, _l0_reverse, _l1 ... */
+/* Whether the options are in range and go together: UR_INVALID with the reason. */
+ur_status ur_rnn_check(const ur_rnn_config *config, ur_err *err);
+
+/* Fails as ur_rnn_check does; parameters that could not be added are told by ur_params_seal. Names end in _l0, _l0_reverse, _l1 ... */
 ur_status ur_rnn_add(ur_params *params, const char *prefix, const ur_rnn_config *config,
                      ur_rnn_stack *out, ur_err *err);
 void ur_rnn_init(const ur_rnn_stack *stack, ur_params *params, uint64_t seed);
@@ -168,7 +185,12 @@ size_t ur_rnn_width(const ur_rnn_stack *stack);
 /* x (rows, input) -> y (rows, width), states (N, B, ..) as ur_state says. The backward direction
  * starts at each sequence's own end. */
 ur_rnn_out ur_rnn(ur_tape *tape, const ur_rnn_stack *stack, ur_seq *x, ur_state initial);
-/* The same for embedded ids, see ur_cell_embedded. */
+/* The same, and the cell states of every step, which PyTorch does not give: cells (N), in the order
+ * of the states, receives sequences of (rows, hidden) in x's layout. Gradients flow into them as into
+ * y. UR_INVALID for a cell without c. */
+ur_rnn_out ur_rnn_with_cells(ur_tape *tape, const ur_rnn_stack *stack, ur_seq *x, ur_state initial,
+                             ur_seq **cells);
+/* ur_rnn for embedded ids, see ur_lstm_embedded. */
 ur_rnn_out ur_rnn_embedded(ur_tape *tape, const ur_rnn_stack *stack,
                            const ur_embedding_layer *embedding, const ur_seq *ids,
                            ur_state initial);
@@ -266,7 +288,9 @@ ur_tensor *ur_cross_entropy(ur_tape *tape, const ur_seq *logits, const ur_seq *t
 
 /* Fills one parameter from its own stream of random numbers under `seed`. */
 void ur_init_uniform(ur_params *params, int index, float bound, uint64_t seed);
-void ur_init_normal(ur_params *params, int index, uint64_t seed);
+void ur_init_normal(ur_params *params, int index, uint64_t seed); /* N(0, 1) */
+/* N(0, 1/columns) for a matrix (LeCun et al. 1998), zeros for a bias; other vectors stay. */
+void ur_init_lecun(ur_params *params, int index, uint64_t seed);
 
 #ifdef __cplusplus
 }

@@ -4,6 +4,7 @@
 
 #include "unroll/core.h"
 #include "unroll/models.h"
+#include "unroll/tagger.h"
 #include "unroll/text.h"
 
 #ifdef __cplusplus
@@ -30,6 +31,16 @@ ur_status ur_params_check(const ur_params *params, const char *path, const char 
 
 typedef enum ur_optimizer { UR_ADAM, UR_SGD } ur_optimizer;
 
+/* How the learning rate goes on from lr, as PyTorch's schedulers of these names say:
+ *   step     StepLR: times lr_factor every lr_epochs epochs
+ *   cosine   CosineAnnealingLR over all steps of all epochs: lr_min + (lr - lr_min) (1 + cos(pi x))
+ *            / 2, x being the part of the epochs that is done, batches counted
+ *   plateau  ReduceLROnPlateau: times lr_factor, but not below lr_min, when the validation loss has
+ *            not fallen by a ten-thousandth of its best for more than lr_patience epochs
+ * A warm-up goes with each: the first steps' rates are multiplied by 1/N, 2/N ... N/N (LinearLR with
+ * start_factor 1/N over N - 1 steps). */
+typedef enum ur_schedule { UR_LR_CONSTANT, UR_LR_STEP, UR_LR_COSINE, UR_LR_PLATEAU } ur_schedule;
+
 /* PyTorch's defaults (torch.optim.Adam, torch.optim.SGD) but for lr. */
 typedef struct ur_train_options {
     size_t batch; /* sequences per step; the last batch of an epoch may be smaller */
@@ -42,9 +53,19 @@ typedef struct ur_train_options {
     double weight_decay;
     double clip;   /* largest global gradient norm; 0: none */
     uint64_t seed; /* of shuffling and drop-out */
+    ur_schedule schedule;
+    size_t lr_epochs;    /* step: 1 or more */
+    double lr_factor;    /* step, plateau: above 0 and below 1 */
+    size_t lr_patience;  /* plateau */
+    double lr_min;       /* cosine, plateau: 0 to lr */
+    size_t warmup_steps; /* 0: none */
+    /* Training ends when the validation loss was not below its best for so many epochs; 0: never. */
+    size_t early_stop;
 } ur_train_options;
 
-ur_train_options ur_train_defaults(void); /* batch 256, 30 epochs, Adam 2e-4, seed 42 */
+/* batch 256, 30 epochs, Adam 2e-4, seed 42; constant, else every 10 epochs, factor 0.1, patience 10
+ * and least rate 0. */
+ur_train_options ur_train_defaults(void);
 
 typedef struct ur_trainer ur_trainer;
 
@@ -57,6 +78,7 @@ typedef struct ur_step {
     size_t positions;      /* that the loss counts, of this batch */
     double loss;           /* mean over the batch's positions */
     double gradient_norm;  /* global, before clipping */
+    double lr;             /* that it took */
     bool epoch_ended;
     double epoch_loss; /* unweighted mean of the batches' losses of this epoch so far */
     /* Of this epoch so far: sums over positions, so that perplexity is exp(epoch_nll /
@@ -71,8 +93,12 @@ ur_status ur_trainer_new(ur_context *context, ur_model *model, void *data,
                          const ur_train_options *options, ur_trainer **out, ur_err *err);
 void ur_trainer_free(ur_trainer *trainer);
 
-/* Whether all epochs or steps are done. */
+/* Whether all epochs or steps are done, or training ends early. */
 bool ur_trainer_finished(const ur_trainer *trainer);
+
+/* Tells the mean validation loss after an epoch, once after each: what the plateau schedule and
+ * early stopping go by. Whether it is below those of all epochs before. */
+bool ur_trainer_validated(ur_trainer *trainer, double loss);
 
 /* One batch: forward, backward, clip, step. UR_DIVERGED when the loss or a gradient is not finite;
  * names the parameter; the model is then as before the step. */
@@ -110,12 +136,18 @@ typedef struct ur_run_settings {
  *                out from the data
  *     "language_model"  ur_language_model_config: its vocabulary is found out from the data
  *     "text_lstm"  ur_text_lstm_config: likewise
- * UR_INVALID: an unknown kind, or the folder already holds a run; UR_IO: it cannot be written. */
+ *     "tagger", "classifier"  ur_tagger_config: its vocabulary and labels are found out from the
+ *                data, per_sequence is what the kind says
+ * UR_INVALID: an unknown kind, the folder already holds a run, or the plateau schedule or early
+ * stopping without validation data; UR_IO: it cannot be written. */
 ur_status ur_run_create(ur_context *context, const char *folder, const ur_run_settings *settings,
                         const char *kind, const void *config, ur_run **out, ur_err *err);
 
 /* Opens a trained model: a run's folder, its model.safetensors, or a checkpoint. */
 ur_status ur_run_open(ur_context *context, const char *path, ur_run **out, ur_err *err);
+/* Whether ur_run_open would; tell hears of every fault of the weights, as in ur_params_check. */
+ur_status ur_run_check(ur_context *context, const char *path,
+                       void (*tell)(void *user, const char *fault), void *user, ur_err *err);
 
 /* Opens a run to go on training from its newest checkpoint; reads the data again. more: changes
  * epochs and max_steps, the rest of the settings stays as recorded. UR_BAD_FILE when there is no
@@ -124,6 +156,9 @@ ur_status ur_run_resume(ur_context *context, const char *folder, size_t epochs, 
                         ur_run **out, ur_err *err);
 
 void ur_run_free(ur_run *run);
+
+/* Whether a run that is trained ended before its epochs because validation got no better. */
+bool ur_run_stopped_early(const ur_run *run);
 
 const char *ur_run_kind(const ur_run *run); /* "seq2seq" */
 ur_model *ur_run_model(ur_run *run);
@@ -135,7 +170,7 @@ const char *ur_run_folder(const ur_run *run); /* NULL when a single file was ope
 /* config.json's text. */
 const char *ur_run_config_text(const ur_run *run);
 /* The data that a created or resumed run trains on and validates with, of the type that the kind's
- * model learns from (seq2seq: ur_pairs). NULL: there is none. */
+ * model learns from (seq2seq: ur_pairs; tagger, classifier: ur_labelled). NULL: there is none. */
 void *ur_run_train_data(const ur_run *run);
 void *ur_run_valid_data(const ur_run *run);
 
@@ -144,6 +179,7 @@ void *ur_run_valid_data(const ur_run *run);
 typedef struct ur_metrics {
     size_t epoch, step;
     bool has_valid;
+    double lr;                     /* of the last step */
     double train_loss;             /* mean of the epoch's batches */
     double train_perplexity;       /* exp of the mean over the epoch's positions */
     double valid_loss;             /* mean over positions */
@@ -176,8 +212,9 @@ typedef struct ur_run_hooks {
 const char *ur_run_unit(const ur_run *run);
 
 /* Trains to the end: an evaluation, a line in the logs, model.safetensors and a checkpoint after
- * every epoch (and when max_steps or an interruption ends it inside one). UR_DIVERGED keeps the
- * last good model.safetensors. */
+ * every epoch (and when max_steps or an interruption ends it inside one). With early stopping
+ * model.safetensors is that of the epoch with the least validation loss, and so is the run's model
+ * in the end. UR_DIVERGED keeps the last good model.safetensors. */
 ur_status ur_run_train(ur_run *run, const ur_run_hooks *hooks, ur_err *err);
 
 /* Reads a run's metrics.jsonl: *count entries in fresh memory (ur_allocator of the context). */
@@ -209,6 +246,28 @@ typedef struct ur_text_answer {
 ur_status ur_run_answer(ur_run *run, size_t count, const char *const *questions,
                         ur_text_answer *out, size_t *bad, ur_err *err);
 
+/* What a tagger or classifier says to a text. Valid until the next ur_run_label on this run. */
+typedef struct ur_text_labels {
+    size_t count;              /* tokens of the text; 1 from a classifier */
+    const char *const *tokens; /* (count) as they stand in the text; NULL from a classifier */
+    const char *const *labels; /* (count) the most probable one of each */
+    const float *probability;  /* (count) of that label */
+    const float *all;          /* (count, labels) of every label, in the order of ur_run_labels */
+} ur_text_labels;
+
+/* Labels texts given as UTF-8, many at a time sharing the threads; out has room for `count`. A
+ * tagger's text is a sentence whose tokens stand between white space. Words that the model does not
+ * know are <unk> to it. A text that cannot be encoded is UR_BAD_FILE and its index goes to *bad (may
+ * be NULL). A text without tokens gets no labels from a tagger, and from a classifier what it says
+ * to nothing. UR_UNSUPPORTED for a model of another kind. */
+ur_status ur_run_label(ur_run *run, size_t count, const char *const *texts, ur_text_labels *out,
+                       size_t *bad, ur_err *err);
+
+/* Evaluates a tagger or classifier on a file; *confusion receives a fresh matrix in the order of
+ * ur_run_labels, which ur_confusion_free releases with the context's allocator. */
+ur_status ur_run_confusion(ur_run *run, const char *data, ur_measure *out, ur_confusion **confusion,
+                           ur_err *err);
+
 /* A word that may come next. */
 typedef struct ur_next_word {
     const char *word; /* as ur_vocabulary_token has it; valid as long as the run */
@@ -229,6 +288,10 @@ ur_status ur_run_plot_curves(ur_context *context, size_t count, const char *cons
 
 /* Draws where the model looked while it answered: question across, answer down. */
 ur_status ur_run_plot_attention(ur_run *run, const char *question, const char *path, ur_err *err);
+
+/* Draws a confusion matrix with this run's labels: what is true down, what the model says across. */
+ur_status ur_run_plot_confusion(ur_run *run, const ur_confusion *confusion, const char *path,
+                                ur_err *err);
 
 #ifdef __cplusplus
 }

@@ -12,7 +12,16 @@
  *
  * Between operations a worker watches the gate for IDLE_NS, then sleeps on a condition variable. It
  * counts itself a sleeper before it looks at the gate for the last time, and the owner looks for
- * sleepers after announcing (both sequentially consistent): one of the two sees the other. */
+ * sleepers after announcing (both sequentially consistent): one of the two sees the other.
+ *
+ * Whoever waits for others inside an operation, at a barrier or for its end, spins, then yields its
+ * core, and after PATIENT_NS sleeps, by the same rule: it counts itself a waiter before its last look,
+ * and the others look for waiters after counting themselves in.
+ *
+ * On cores that others want, too, a member may lose its core in the middle of an operation and all the
+ * others wait until it has one again. When the leader has waited so long that it would have been
+ * faster alone, the following operations are the leader's alone, for PAUSE times as long as it
+ * waited: that bounds what waiting costs, whatever else the machine has to do. */
 #ifndef UR_BASE_POOL_STATE_H
 #define UR_BASE_POOL_STATE_H
 
@@ -25,6 +34,9 @@
 
 #define SPINS_BETWEEN_CLOCKS 16u
 #define SPINS_BEFORE_YIELD 2000u
+#define PATIENT_NS 1000000u
+#define PAUSE 8u
+#define LONGEST_PAUSE_NS 1000000000u
 
 /* The gate: operation number << 32, CLOSED, STOP, number of workers that joined. */
 #define CLOSED (UINT64_C(1) << 31)
@@ -53,8 +65,12 @@ struct ur_pool {
     ur_team team;
     uint32_t operation;    /* number of the last one */
     uint64_t last_waking;  /* ns that the last team operation took that began by waking somebody */
+    uint64_t waited;       /* ns that the leader waited in this team operation, spinning left out */
+    uint64_t alone_until;  /* by the clock: the leader works alone */
+    bool insist;           /* for tests: team operations wait for everybody, always */
     pthread_mutex_t mutex; /* for sleeping only */
-    pthread_cond_t wake;
+    pthread_cond_t wake;   /* an operation was announced */
+    pthread_cond_t reached; /* somebody counted himself in */
 
     /* The operation. */
     void (*for_work)(void *arg, size_t task, int worker); /* NULL in a team operation */
@@ -66,7 +82,8 @@ struct ur_pool {
     OWN_LINES _Atomic uint32_t finished; /* number of the last operation that is over */
     OWN_LINES _Atomic int sleepers;
     OWN_LINES _Atomic size_t next_task;
-    OWN_LINES _Atomic uint32_t done;    /* workers through with the operation */
+    OWN_LINES _Atomic int waiters;
+    OWN_LINES _Atomic uint64_t done;    /* workers through with the operation */
     OWN_LINES _Atomic uint64_t barrier; /* barriers passed << 32, members arrived at the next */
 };
 
@@ -79,7 +96,7 @@ static inline void spin_hint(void)
 #endif
 }
 
-/* One round of waiting: the one waited for may need this core. */
+/* One round of waiting for the gate: the one waited for may need this core. */
 static inline void wait_a_little(const ur_pool *p, unsigned *rounds)
 {
     if (++*rounds > p->spins)
@@ -113,6 +130,13 @@ int ur_pool_close_gate(ur_pool *p);
 
 /* Waits until those who joined are through. */
 void ur_pool_wait_until_done(ur_pool *p, int joined);
+
+/* Waits until *counter >= target; what those who counted wrote before is visible after. Returns the
+ * nanoseconds that it took beyond spinning. */
+uint64_t ur_pool_wait_for(ur_pool *p, const _Atomic uint64_t *counter, uint64_t target);
+
+/* To be called after raising a counter. */
+void ur_pool_wake_waiters(ur_pool *p);
 
 /* The part in a team operation of worker `index`, who found the gate in this state by joining. */
 void ur_team_take_part(ur_pool *p, uint64_t gate, int index);

@@ -25,8 +25,11 @@ static int gather(ur_pool *p, uint64_t patience)
         int joined = joined_in(atomic_load_explicit(&p->gate, memory_order_acquire));
         if (joined == all)
             return all; /* nobody is left who could join: the gate need not be closed */
-        spin_hint();    /* never yields: the wait is short, and a yield may not be */
-        if (++rounds % SPINS_BETWEEN_CLOCKS)
+        if (p->insist)
+            sched_yield();
+        else
+            spin_hint(); /* never yields: the wait is short, and a yield may not be */
+        if (++rounds % SPINS_BETWEEN_CLOCKS || p->insist)
             continue;
         uint64_t now = now_ns();
         if (!began)
@@ -36,13 +39,31 @@ static int gather(ur_pool *p, uint64_t patience)
     }
 }
 
+/* After a team operation: whether the next ones are better off without the others. The parts are
+ * even, so alone the leader would have taken `members` times what it spent on its own. */
+static void judge(ur_pool *p, uint64_t began, uint64_t members)
+{
+    const uint64_t now = now_ns(), total = now - began, waited = p->waited;
+    if (p->insist || waited > total || (total - waited) * members >= total)
+        return;
+    const uint64_t pause = PAUSE * waited;
+    p->alone_until = now + (pause < LONGEST_PAUSE_NS ? pause : LONGEST_PAUSE_NS);
+}
+
+void ur_team_insist(ur_team *team)
+{
+    team->pool->insist = true;
+}
+
 void ur_team_run(ur_team *team, void (*work)(void *arg, const ur_member *me), void *arg)
 {
-    if (!team || team->pool->threads == 1) {
+    const uint64_t began = team && team->pool->threads > 1 ? now_ns() : 0;
+    if (!began || began < team->pool->alone_until) {
         work(arg, &(ur_member){0, 1, NULL});
         return;
     }
     ur_pool *p = team->pool;
+    p->waited = 0;
     p->for_work = NULL;
     p->team_work = work;
     p->arg = arg;
@@ -50,9 +71,8 @@ void ur_team_run(ur_team *team, void (*work)(void *arg, const ur_member *me), vo
 
     /* Waiting for a core to wake pays only where the operation is much longer than that; the last
      * one that began like this says so. */
-    uint64_t patience = PATIENCE_NS, began = 0;
+    uint64_t patience = PATIENCE_NS;
     if (woke) {
-        began = now_ns();
         if (p->last_waking / 16 > patience)
             patience = p->last_waking / 16;
         if (patience > WAKING_PATIENCE_NS)
@@ -64,6 +84,8 @@ void ur_team_run(ur_team *team, void (*work)(void *arg, const ur_member *me), vo
     ur_pool_wait_until_done(p, joined);
     if (woke)
         p->last_waking = now_ns() - began;
+    if (p->waited)
+        judge(p, began, (uint64_t)joined + 1);
 }
 
 void ur_barrier(const ur_member *me)
@@ -72,16 +94,17 @@ void ur_barrier(const ur_member *me)
         return;
     ur_pool *p = me->team->pool;
     /* The upper half counts barriers, the lower one those who arrived at the present one. The last
-     * to arrive is alone in writing until it has opened the next. */
+     * to arrive is alone in writing until it has opened the next. Each operation begins with 0. */
     uint64_t before = atomic_fetch_add_explicit(&p->barrier, 1, memory_order_acq_rel);
     uint32_t number = (uint32_t)(before >> 32);
     if ((uint32_t)before + 1 == (uint32_t)me->count) {
-        atomic_store_explicit(&p->barrier, (uint64_t)(number + 1) << 32, memory_order_release);
+        atomic_store(&p->barrier, (uint64_t)(number + 1) << 32);
+        ur_pool_wake_waiters(p);
         return;
     }
-    unsigned rounds = 0;
-    while (atomic_load_explicit(&p->barrier, memory_order_acquire) >> 32 == number)
-        wait_a_little(p, &rounds);
+    const uint64_t waited = ur_pool_wait_for(p, &p->barrier, (uint64_t)(number + 1) << 32);
+    if (me->index == 0)
+        p->waited += waited;
 }
 
 ur_range ur_my_range(const ur_member *me, size_t n)

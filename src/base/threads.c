@@ -25,7 +25,47 @@ int ur_usable_cpus(void)
     return n < 1 ? 1 : n > UR_MOST_THREADS ? UR_MOST_THREADS : (int)n;
 }
 
-#define IDLE_NS 80000u /* a worker watches the gate this long before it sleeps */
+#define IDLE_NS 80000u   /* a worker watches the gate this long before it sleeps, */
+#define LATE_NS 2000000u /* and this long while an operation is on that it came too late for */
+
+/* ---- waiting ------------------------------------------------------------------------------ */
+
+static void sleep_until_reached(ur_pool *p, const _Atomic uint64_t *counter, uint64_t target)
+{
+    pthread_mutex_lock(&p->mutex);
+    atomic_fetch_add(&p->waiters, 1);
+    while (atomic_load(counter) < target)
+        pthread_cond_wait(&p->reached, &p->mutex);
+    atomic_fetch_sub(&p->waiters, 1);
+    pthread_mutex_unlock(&p->mutex);
+}
+
+uint64_t ur_pool_wait_for(ur_pool *p, const _Atomic uint64_t *counter, uint64_t target)
+{
+    for (unsigned rounds = 0; rounds < p->spins; rounds++) {
+        if (atomic_load_explicit(counter, memory_order_acquire) >= target)
+            return 0;
+        spin_hint();
+    }
+    const uint64_t began = now_ns();
+    for (unsigned rounds = 1; atomic_load_explicit(counter, memory_order_acquire) < target;
+         rounds++) {
+        if (rounds % SPINS_BETWEEN_CLOCKS == 0 && now_ns() - began > PATIENT_NS)
+            sleep_until_reached(p, counter, target);
+        else
+            sched_yield();
+    }
+    return now_ns() - began;
+}
+
+void ur_pool_wake_waiters(ur_pool *p)
+{
+    if (atomic_load(&p->waiters) == 0)
+        return;
+    pthread_mutex_lock(&p->mutex); /* whoever counted as a waiter is asleep by now, or saw it */
+    pthread_mutex_unlock(&p->mutex);
+    pthread_cond_broadcast(&p->reached);
+}
 
 /* ---- workers ------------------------------------------------------------------------------ */
 
@@ -41,7 +81,7 @@ static void sleep_until_announced(ur_pool *p, uint32_t seen)
 }
 
 /* Waits for an operation after `seen`. One that was too late for `seen` stays awake until it is
- * over: whoever slept through a long operation would be late for the next one, too. */
+ * over, within reason: whoever sleeps through an operation is late for the next one, too. */
 static uint32_t wait_for_operation(ur_pool *p, uint32_t seen, bool late)
 {
     uint64_t idle_since = 0;
@@ -52,12 +92,14 @@ static uint32_t wait_for_operation(ur_pool *p, uint32_t seen, bool late)
         wait_a_little(p, &rounds);
         if (rounds % SPINS_BETWEEN_CLOCKS)
             continue;
-        if (late && atomic_load_explicit(&p->finished, memory_order_relaxed) != seen)
-            continue;
+        if (late && atomic_load_explicit(&p->finished, memory_order_relaxed) == seen) {
+            late = false;
+            idle_since = 0;
+        }
         uint64_t now = now_ns();
         if (!idle_since)
             idle_since = now;
-        if (now - idle_since > IDLE_NS)
+        if (now - idle_since > (late ? LATE_NS : IDLE_NS))
             sleep_until_announced(p, seen);
     }
 }
@@ -103,7 +145,8 @@ static void *worker_main(void *argument)
             take_tasks(p, me->index);
         else
             ur_team_take_part(p, gate, me->index);
-        atomic_fetch_add_explicit(&p->done, 1, memory_order_release);
+        atomic_fetch_add(&p->done, 1);
+        ur_pool_wake_waiters(p);
     }
     ur_fpmode_leave(mode);
     return NULL;
@@ -114,6 +157,7 @@ static void *worker_main(void *argument)
 bool ur_pool_announce(ur_pool *p, uint64_t flags)
 {
     atomic_store_explicit(&p->done, 0, memory_order_relaxed);
+    atomic_store_explicit(&p->barrier, 0, memory_order_relaxed);
     p->operation++;
     atomic_store(&p->gate, (uint64_t)p->operation << 32 | flags);
     if (atomic_load(&p->sleepers) == 0)
@@ -132,9 +176,7 @@ int ur_pool_close_gate(ur_pool *p)
 
 void ur_pool_wait_until_done(ur_pool *p, int joined)
 {
-    unsigned rounds = 0;
-    while (atomic_load_explicit(&p->done, memory_order_acquire) != (uint32_t)joined)
-        wait_a_little(p, &rounds);
+    p->waited += ur_pool_wait_for(p, &p->done, (uint64_t)joined);
     atomic_store_explicit(&p->finished, p->operation, memory_order_relaxed);
 }
 
@@ -228,6 +270,32 @@ static void release_pool(ur_pool *p)
     ur_free(p->allocator, p->memory);
 }
 
+static void destroy_locks(ur_pool *p)
+{
+    pthread_cond_destroy(&p->reached);
+    pthread_cond_destroy(&p->wake);
+    pthread_mutex_destroy(&p->mutex);
+}
+
+/* 0, or what went wrong. */
+static int make_locks(ur_pool *p)
+{
+    int failed = pthread_mutex_init(&p->mutex, NULL);
+    if (failed)
+        return failed;
+    failed = pthread_cond_init(&p->wake, NULL);
+    if (failed) {
+        pthread_mutex_destroy(&p->mutex);
+        return failed;
+    }
+    failed = pthread_cond_init(&p->reached, NULL);
+    if (failed) {
+        pthread_cond_destroy(&p->wake);
+        pthread_mutex_destroy(&p->mutex);
+    }
+    return failed;
+}
+
 ur_status ur_pool_new(const ur_allocator *a, int threads, ur_pool **out, ur_err *err)
 {
     *out = NULL;
@@ -238,20 +306,14 @@ ur_status ur_pool_new(const ur_allocator *a, int threads, ur_pool **out, ur_err 
     if (!p)
         return ur_no_memory(err, sizeof *p + (size_t)threads * sizeof *p->workers);
     if (threads > 1) {
-        int failed = pthread_mutex_init(&p->mutex, NULL);
-        if (!failed) {
-            failed = pthread_cond_init(&p->wake, NULL);
-            if (failed)
-                pthread_mutex_destroy(&p->mutex);
-        }
+        const int failed = make_locks(p);
         if (failed) {
             release_pool(p);
             return ur_fail(err, UR_NO_MEMORY, "no lock for the threads: %s", strerror(failed));
         }
         ur_status status = start_workers(p, err);
         if (status != UR_OK) {
-            pthread_cond_destroy(&p->wake);
-            pthread_mutex_destroy(&p->mutex);
+            destroy_locks(p);
             release_pool(p);
             return status;
         }
@@ -266,8 +328,7 @@ void ur_pool_free(ur_pool *pool)
         return;
     if (pool->threads > 1) {
         stop_workers(pool, pool->threads - 1);
-        pthread_cond_destroy(&pool->wake);
-        pthread_mutex_destroy(&pool->mutex);
+        destroy_locks(pool);
     }
     release_pool(pool);
 }

@@ -29,6 +29,10 @@ void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Says what the library found and returns the exit code for it. */
 int say_error(const ur_err *err);
 int exit_code(ur_status status);
+
+/* The same where ur_run_open failed: every tensor at fault that the sentence has no room for follows
+ * on a line of its own. */
+int say_open_error(ur_context *context, const char *path, const ur_err *err);
 int say_no_memory(void); /* returns CODE_MEMORY */
 
 /* Says what is wrong with the command line and where to read on; returns CODE_USAGE. verb may be

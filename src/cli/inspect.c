@@ -81,9 +81,10 @@ static void layer_name(const char *parameter, char name[128])
 {
     const char *dot = strrchr(parameter, '.');
     const char *suffix = dot ? strstr(dot, "_l") : NULL;
-    const bool stacked = suffix && suffix[2] >= '0' && suffix[2] <= '9';
+    while (suffix && !(suffix[2] >= '0' && suffix[2] <= '9')) /* weight_ln_ih_l0 */
+        suffix = strstr(suffix + 2, "_l");
     snprintf(name, 128, "%.*s%s%s", dot ? (int)(dot - parameter) : (int)strlen(parameter),
-             parameter, stacked ? " " : "", stacked ? suffix + 1 : "");
+             parameter, suffix ? " " : "", suffix ? suffix + 1 : "");
 }
 
 typedef struct layer {
@@ -124,11 +125,12 @@ static void print_layers(const ur_params *params, bool json)
         name_width = name > name_width ? name : name_width;
         shape_width = shape > shape_width ? shape : shape_width;
     }
+    size_t total = 0;
+    char count[GROUPED], bytes[GROUPED];
     if (!json)
         printf("%-*s  %-*s %14s %16s\n", name_width, "layer", shape_width, "shape", "parameters",
                "bytes");
     for (size_t i = 0, n = 0; i < ur_params_count(params); n++) {
-        char count[GROUPED], bytes[GROUPED];
         const layer l = next_layer(params, &i, json);
         if (json)
             printf("%s{\"name\":\"%s\",\"shapes\":[%s],\"parameters\":%zu,\"bytes\":%zu}",
@@ -136,7 +138,11 @@ static void print_layers(const ur_params *params, bool json)
         else
             printf("%-*s  %-*s %14s %16s\n", name_width, l.name, shape_width, l.shapes,
                    grouped(l.count, count), grouped(l.count * sizeof(float), bytes));
+        total += l.count;
     }
+    if (!json)
+        printf("%-*s  %-*s %14s %16s\n", name_width, "total", shape_width, "",
+               grouped(total, count), grouped(total * sizeof(float), bytes));
 }
 
 /* ---- a run -------------------------------------------------------------------------------- */
@@ -178,7 +184,7 @@ static int inspect_run(ur_context *context, const char *path, bool json)
     ur_run *run;
     ur_err err;
     if (ur_run_open(context, path, &run, &err) != UR_OK)
-        return say_error(&err);
+        return say_open_error(context, path, &err);
     print_run(run, path, json);
     ur_run_free(run);
     return CODE_OK;

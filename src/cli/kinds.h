@@ -16,6 +16,10 @@ typedef struct model_kind {
     int (*print_samples)(ur_context *context, ur_run *run);
     /* unroll eval: what was measured, in lines for people or as one JSON object. */
     void (*print_measure)(ur_run *run, const ur_measure *measure, bool json);
+    /* unroll eval where there is more to say than one measure: evaluates on a file and prints. NULL:
+     * what was measured is printed by print_measure. */
+    ur_status (*evaluate)(ur_context *context, ur_run *run, const char *data, bool json,
+                          ur_err *err);
     /* unroll predict: prints what the model makes of each text, `count` <= MOST_TEXTS, and returns
      * an exit code. UR_BAD_FILE in *err, when one cannot be used, comes before anything is printed,
      * its index in *bad (which may be NULL). NULL: it predicts nothing from texts. */

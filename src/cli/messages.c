@@ -45,6 +45,22 @@ int say_error(const ur_err *err)
     return exit_code(err->status);
 }
 
+static void say_fault(void *user, const char *fault)
+{
+    const ur_err *said = user;
+    if (!strstr(said->text, fault))
+        fprintf(stderr, "  %s\n", fault);
+}
+
+int say_open_error(ur_context *context, const char *path, const ur_err *err)
+{
+    ur_err said = *err;
+    say("%s", err->text);
+    if (err->status == UR_BAD_FILE)
+        ur_run_check(context, path, say_fault, &said, NULL);
+    return exit_code(err->status);
+}
+
 int say_no_memory(void)
 {
     say("out of memory");

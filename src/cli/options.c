@@ -16,6 +16,13 @@ settings default_settings(const verb *v)
         .momentum = train.momentum,
         .weight_decay = train.weight_decay,
         .seed = train.seed,
+        .schedule = (int)train.schedule,
+        .lr_epochs = train.lr_epochs,
+        .lr_factor = train.lr_factor,
+        .lr_patience = train.lr_patience,
+        .lr_min = train.lr_min,
+        .warmup = train.warmup_steps,
+        .early_stop = train.early_stop,
     };
     if (v->defaults)
         v->defaults(&s);

@@ -14,12 +14,13 @@
 typedef struct settings {
     const char *data, *valid, *out, *question;
     size_t size, valid_size, hidden, embed, layers, decoder_layers, proj, batch, epochs, max_steps;
-    size_t threads;
+    size_t threads, lr_epochs, lr_patience, warmup, early_stop;
     uint64_t seed;
-    double lr, clip, momentum, weight_decay, dropout;
-    int optimizer, attention, decoder_start, answer_order; /* the library's enumerations */
-    int cell, bidirectional;                               /* as train.c lists them */
-    bool strip, peeky, reverse_input, resume, quiet, json;
+    double lr, clip, momentum, weight_decay, dropout, lr_factor, lr_min;
+    double recurrent_dropout, zoneout, zoneout_c;
+    int optimizer, schedule, attention, decoder_start, answer_order, init; /* the library's */
+    int cell, bidirectional; /* as train.c lists them */
+    bool no_bias, strip, peeky, reverse_input, resume, quiet, json;
     /* language models */
     const char *prompt;
     size_t max_tokens, min_freq, max_size, bptt, tokens, top_k;
@@ -28,6 +29,7 @@ typedef struct settings {
     size_t context, state_memory; /* next-word models */
     int bias_init, output_from;
     bool lower, letters_only, both, one_hot, tied, keep_tail;
+    bool confusion;
     bool help;
     uint64_t given;   /* bit i: option_at(verb, i) was given */
     char **arguments; /* what is not an option */

@@ -1,4 +1,4 @@
-/* predict.c - unroll predict: answers, in the order of the questions. */
+/* predict.c - unroll predict: answers or labels, in the order of the texts. */
 #include "kinds.h"
 #include "lines.h"
 
@@ -9,7 +9,8 @@
 static const option options[] = {
     OPTION_THREADS,
     OPTION_QUIET,
-    OPTION_JSON("Print an object per question: the answer with the probability of every symbol."),
+    OPTION_JSON("Print an object per text: the answer with the probability of every symbol, or of "
+                "every label."),
     OPTION_HELP,
 };
 
@@ -135,7 +136,7 @@ static int run_predict(const settings *s)
     if (!context)
         return code;
     if (ur_run_open(context, s->arguments[0], &run, &err) != UR_OK) {
-        code = say_error(&err);
+        code = say_open_error(context, s->arguments[0], &err);
     } else if (!find_kind(ur_run_kind(run))->predict) {
         say("%s is a %s, which predicts nothing from texts", s->arguments[0], ur_run_kind(run));
         code = CODE_FAILURE;
@@ -157,7 +158,8 @@ static const char *const usage[] = {"predict RUN TEXT ... [options]",
 
 static const char *const notes[] = {
     "Lines from standard input are answered together, up to 256 of them, and as soon as no further "
-    "line is there. A text that cannot be answered (a character that the model never saw) is named "
+    "line is there. A text that cannot be answered (a character that the model never saw; words "
+    "that a tagger or classifier never saw are <unk>) is named "
     "by its number and ends it with exit code 3, after the answers to the texts before it.",
     NULL};
 
@@ -165,12 +167,21 @@ const verb predict_verb = {
     .name = "predict",
     .summary = "let a model answer",
     .usage = usage,
-    .purpose = "Prints a trained model's answer to each text, or to each line of standard input, "
-               "one a line and in their order. RUN is a run's folder, or a model.safetensors or "
-               "checkpoint from one.",
+    .purpose =
+        "Prints a trained model's answer to each text, or to each line of standard input, "
+        "one a line and in their order. A classifier's answer is a label and its "
+        "probability; a tagger's a line for each token (token, label, probability, with "
+        "tabs between them) and a blank line. RUN is a run's folder, or a model.safetensors or "
+        "checkpoint from one.",
     .example = "  $ unroll predict runs/dates \"september 27, 1994\" 5/16/08\n"
                "  1994-09-27\n"
                "  2008-05-16\n"
+               "  $ unroll predict runs/names \"Ada lived in London\"\n"
+               "  Ada     B-PER   0.9731\n"
+               "  lived   O       0.9998\n"
+               "  in      O       0.9999\n"
+               "  London  B-LOC   0.9902\n"
+               "\n"
                "  $ cut -d_ -f1 test.txt | unroll predict runs/dates - > answers.txt\n",
     .notes = notes,
     .see_also = "unroll help train, unroll help eval",

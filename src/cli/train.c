@@ -7,6 +7,7 @@
 #include <string.h>
 
 static const char *const optimizers[] = {"adam", "sgd", NULL};
+static const char *const schedules[] = {"constant", "step", "cosine", "plateau", NULL};
 
 static const option options[] = {
     {"out", "FOLDER", OPTION_TEXT, OPTION_AT(out), .least = 1,
@@ -24,6 +25,25 @@ static const option options[] = {
      .help = "L2 penalty, added to the gradient."},
     {"clip", "X", OPTION_REAL, OPTION_AT(clip), 0, 1e9,
      .help = "Largest norm of the gradient; 0 for no limit."},
+    {"schedule", "constant|step|cosine|plateau", OPTION_CHOICE, OPTION_AT(schedule),
+     .choices = schedules,
+     .help = "How the learning rate goes on: as it is; times --lr-factor every --lr-epochs epochs; "
+             "along half a cosine over all epochs, down to --lr-min; or times --lr-factor, but not "
+             "below --lr-min, when the validation loss has not fallen for more than --lr-patience "
+             "epochs."},
+    {"lr-epochs", "N", OPTION_SIZE, OPTION_AT(lr_epochs), 1, 1e6,
+     .help = "Epochs from one step of --schedule step to the next."},
+    {"lr-factor", "X", OPTION_REAL, OPTION_AT(lr_factor), 0, 1, OPEN_LEAST | OPEN_MOST,
+     .help = "What --schedule step and plateau multiply the learning rate by."},
+    {"lr-patience", "N", OPTION_SIZE, OPTION_AT(lr_patience), 0, 1e6,
+     .help = "Epochs without progress that --schedule plateau lets pass."},
+    {"lr-min", "X", OPTION_REAL, OPTION_AT(lr_min), 0, 1000,
+     .help = "Where --schedule cosine ends and plateau stops."},
+    {"warmup", "N", OPTION_SIZE, OPTION_AT(warmup), 0, 1e9,
+     .help = "Steps over which the learning rate rises in a line, whatever the schedule."},
+    {"early-stop", "N", OPTION_SIZE, OPTION_AT(early_stop), 0, 1e6,
+     .help = "End when the validation loss was not below its best for N epochs, and keep the best "
+             "model; 0: train all epochs."},
     {"seed", "N", OPTION_SEED, OPTION_AT(seed),
      .help = "Of everything random. Equal seeds give equal models, to the last bit."},
     {"resume", NULL, OPTION_FLAG, OPTION_AT(resume),
@@ -63,6 +83,29 @@ bool is_builtin(const char *data)
     return strncmp(data, "builtin:", 8) == 0;
 }
 
+/* Whether --schedule has a use for what was given beside it. */
+static bool check_schedule(const verb *v, const settings *s)
+{
+    static const struct {
+        const char *name;
+        unsigned schedules; /* bit i: schedules[i] has a use for it */
+        const char *owner;
+    } uses[] = {{"lr-epochs", 1 << UR_LR_STEP, "--schedule step"},
+                {"lr-factor", 1 << UR_LR_STEP | 1 << UR_LR_PLATEAU, "--schedule step or plateau"},
+                {"lr-patience", 1 << UR_LR_PLATEAU, "--schedule plateau"},
+                {"lr-min", 1 << UR_LR_COSINE | 1 << UR_LR_PLATEAU, "--schedule cosine or plateau"}};
+    for (size_t i = 0; i < sizeof uses / sizeof *uses; i++)
+        if (was_given(v, s, uses[i].name) && !(uses[i].schedules >> s->schedule & 1)) {
+            say_usage(v, "--%s belongs to %s", uses[i].name, uses[i].owner);
+            return false;
+        }
+    if ((uses[3].schedules >> s->schedule & 1) && s->lr_min > s->lr)
+        say_usage(v, "--lr-min %g is above --lr %g", s->lr_min, s->lr);
+    else
+        return true;
+    return false;
+}
+
 static bool check(const trainee *t, const settings *s)
 {
     const verb *v = t->verb;
@@ -75,7 +118,7 @@ static bool check(const trainee *t, const settings *s)
     else if (s->momentum > 0 && s->optimizer != UR_SGD)
         say_usage(v, "--momentum belongs to --optimizer sgd; Adam has a momentum of its own");
     else
-        return t->check(s);
+        return check_schedule(v, s) && t->check(s);
     return false;
 }
 
@@ -92,6 +135,13 @@ static ur_status create(ur_context *context, const trainee *t, const settings *s
     how.train.weight_decay = s->weight_decay;
     how.train.clip = s->clip;
     how.train.seed = s->seed;
+    how.train.schedule = (ur_schedule)s->schedule;
+    how.train.lr_epochs = s->lr_epochs;
+    how.train.lr_factor = s->lr_factor;
+    how.train.lr_patience = s->lr_patience;
+    how.train.lr_min = s->lr_min;
+    how.train.warmup_steps = s->warmup;
+    how.train.early_stop = s->early_stop;
     return t->create(context, s, &how, run, err);
 }
 
@@ -146,7 +196,9 @@ static int train(ur_context *context, const trainee *t, const settings *s, ur_ru
         return say_error(&err);
     if (s->quiet)
         return CODE_OK;
-    if (p.evaluated)
+    if (ur_run_stopped_early(run))
+        say("validation got no better; the best model is in %s", s->out);
+    else if (p.evaluated)
         fprintf(stderr, "trained in %.1f s; the model is in %s\n", p.metrics.seconds, s->out);
     else
         say("%s has had its %zu epochs already; --epochs asks for more", s->out, p.epochs);
@@ -173,8 +225,9 @@ int train_kind(const trainee *t, const settings *s)
 
 /* ---- the verb of one word ------------------------------------------------------------------- */
 
-extern const verb train_seq2seq_verb, train_lm_verb;
-static const verb *const parts[] = {&train_seq2seq_verb, &train_lm_verb, NULL};
+extern const verb train_seq2seq_verb, train_lm_verb, train_tagger_verb, train_classifier_verb;
+static const verb *const parts[] = {&train_seq2seq_verb, &train_lm_verb, &train_tagger_verb,
+                                    &train_classifier_verb, NULL};
 
 static int run_train(const settings *s)
 {

@@ -53,10 +53,12 @@ static const option options[] = {
              "cannot generate.",
      .standard = ""},
     {"embed", "N", OPTION_SIZE, OPTION_AT(embed), 1, 16384,
-     .help = "Numbers that stand for a token.", .standard = "for words as many as --hidden"},
+     .help =
+         "Numbers that stand for a token. Without it characters are one-hot rows, and words get as "
+         "many numbers as there are units.",
+     .standard = ""},
     {"one-hot", NULL, OPTION_FLAG, OPTION_AT(one_hot),
-     .help = "No embedding: a token is a row of zeros with one 1.",
-     .standard = "for characters so"},
+     .help = "No embedding: a token is a row of zeros with one 1.", .standard = ""},
     {"tied", NULL, OPTION_FLAG, OPTION_AT(tied),
      .help = "The output layer's weights are the embedding's.", .standard = ""},
     {"dropout", "P", OPTION_REAL, OPTION_AT(dropout), 0, 0.99,

@@ -6,8 +6,10 @@
 static const char *const attentions[] = {"none", "dot", NULL};
 /* rnn is short for rnn_tanh; alone, --bidirectional means average. */
 static const char *const cells[] = {"lstm",     "gru",          "rnn",           "rnn_tanh",
-                                    "rnn_relu", "gru_original", "lstm_peephole", NULL};
+                                    "rnn_relu", "gru_original", "lstm_peephole", "lstm_layer_norm",
+                                    NULL};
 static const char *const directions[] = {" no", "concat", "average", "", NULL};
+static const char *const inits[] = {"pytorch", "lecun", NULL};
 static const char *const starts[] = {"h", "hc", NULL};
 static const char *const orders[] = {" forward", "", "with-start", NULL};
 
@@ -34,7 +36,8 @@ static const option options[] = {
      .help = "Numbers that stand for a character."},
     {"cell", "lstm|gru|rnn", OPTION_CHOICE, OPTION_AT(cell), .choices = cells,
      .help = "What encoder and decoder are made of. There are also rnn_relu (rnn is rnn_tanh), "
-             "gru_original, with the reset gate before the product, and lstm_peephole."},
+             "gru_original, with the reset gate before the product, lstm_peephole and "
+             "lstm_layer_norm."},
     {"layers", "N", OPTION_SIZE, OPTION_AT(layers), 1, UR_MOST_LAYERS,
      .help = "Layers of the encoder."},
     {"decoder-layers", "N", OPTION_SIZE, OPTION_AT(decoder_layers), 1, UR_MOST_LAYERS,
@@ -49,6 +52,8 @@ static const option options[] = {
      .help = "The encoder's LSTM layers put out P numbers in place of their units, and the decoder "
              "is as wide as that.",
      .standard = "none"},
+    {"no-bias", NULL, OPTION_FLAG, OPTION_AT(no_bias),
+     .help = "Cells of encoder and decoder without biases.", .standard = ""},
     {"attention", "dot|none", OPTION_CHOICE, OPTION_AT(attention), .choices = attentions,
      .help = "Whether the decoder looks at every step of the encoder."},
     {"peeky", NULL, OPTION_FLAG, OPTION_AT(peeky),
@@ -59,6 +64,17 @@ static const option options[] = {
     {"dropout", "P", OPTION_REAL, OPTION_AT(dropout), 0, 0.99,
      .help = "Part of the embeddings, of the decoder's output and of what goes from layer to layer "
              "that is dropped."},
+    {"recurrent-dropout", "P", OPTION_REAL, OPTION_AT(recurrent_dropout), 0, 0.99,
+     .help = "Part of what the recurrent products take that is dropped, the same units at all "
+             "steps of a sequence."},
+    {"zoneout", "P", OPTION_REAL, OPTION_AT(zoneout), 0, 0.99,
+     .help = "Part of the units whose h stays as it was, drawn anew at every step. Not with "
+             "--proj."},
+    {"zoneout-c", "P", OPTION_REAL, OPTION_AT(zoneout_c), 0, 0.99,
+     .help = "The same for c, for LSTM cells."},
+    {"init", "pytorch|lecun", OPTION_CHOICE, OPTION_AT(init), .choices = inits,
+     .help = "Where weights start: as PyTorch's modules do, or matrices N(0, 1/columns), biases 0 "
+             "and embeddings N(0, 0.01^2)."},
     {"reverse-input", NULL, OPTION_FLAG, OPTION_AT(reverse_input),
      .help = "The encoder reads questions from their end.", .standard = ""},
     {"reverse-answer", "[=with-start]", OPTION_CHOICE, OPTION_AT(answer_order), .choices = orders,
@@ -76,6 +92,9 @@ static void defaults(settings *s)
     s->layers = model.layers;
     s->decoder_layers = model.decoder_layers;
     s->dropout = (double)model.dropout;
+    s->recurrent_dropout = (double)model.recurrent_dropout;
+    s->zoneout = (double)model.zoneout_h;
+    s->zoneout_c = (double)model.zoneout_c;
     s->attention = (int)model.attention;
     s->decoder_start = (int)model.decoder_start;
 }
@@ -97,6 +116,11 @@ static ur_seq2seq_config model_of(const settings *s)
     config.peeky = s->peeky;
     config.decoder_start = (ur_decoder_start)s->decoder_start;
     config.dropout = (float)s->dropout;
+    config.recurrent_dropout = (float)s->recurrent_dropout;
+    config.zoneout_h = (float)s->zoneout;
+    config.zoneout_c = (float)s->zoneout_c;
+    config.no_bias = s->no_bias;
+    config.init = (ur_initialisation)s->init;
     config.format.reverse_input = s->reverse_input;
     config.format.answer_order = (ur_answer_order)s->answer_order;
     return config;

@@ -114,7 +114,7 @@ static ur_status read_all(const ur_allocator *a, const char *name, const char *b
 
 static ur_status settle(ur_corpus **out, const ur_vocabulary *v, ur_status status)
 {
-    if (status != UR_OK) {
+    if (status != UR_OK || !*out) {
         ur_corpus_free(*out);
         *out = NULL;
         return status;
@@ -122,6 +122,13 @@ static ur_status settle(ur_corpus **out, const ur_vocabulary *v, ur_status statu
     int32_t unknown = ur_vocabulary_find_reserved(v, "unk");
     (*out)->unknown = unknown < 0 ? 0 : ur_ids_count(ur_corpus_ids(*out), unknown);
     return UR_OK;
+}
+
+/* From ids by first appearance to those of the vocabulary. */
+static void replace_ids(ur_corpus *c, const int32_t *map)
+{
+    for (size_t i = 0; i < c->count; i++)
+        c->ids[i] = map[c->ids[i]];
 }
 
 ur_status ur_corpus_learn_bytes(const ur_allocator *a, const char *name, const char *bytes,
@@ -140,8 +147,8 @@ ur_status ur_corpus_learn_bytes(const ur_allocator *a, const char *name, const c
         status = read_all(a, name, bytes, size, options, &tally, NULL, max_tokens, out, err);
     if (status == UR_OK)
         status = ur_tally_choose(&tally, choice, vocabulary, err);
-    for (size_t i = 0; status == UR_OK && i < (*out)->count; i++)
-        (*out)->ids[i] = tally.map[(*out)->ids[i]];
+    if (status == UR_OK && *out)
+        replace_ids(*out, tally.map);
     ur_tally_free(&tally);
     return settle(out, *vocabulary, status);
 }

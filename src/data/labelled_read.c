@@ -172,6 +172,13 @@ static ur_status read_lines(reader *r)
     return status;
 }
 
+/* From ids by first appearance to those of the vocabulary. */
+static void replace_ids(ur_labelled *d, const int32_t *map)
+{
+    for (size_t i = 0; i < d->all; i++)
+        d->tokens[i] = map[d->tokens[i]];
+}
+
 /* ---- whole files --------------------------------------------------------------------------- */
 
 static ur_status check_options(ur_labelled_kind kind, const ur_text_options *o,
@@ -207,7 +214,7 @@ static ur_status read_all(reader *r, const ur_allocator *a, ur_labelled_kind kin
 static ur_status settle(ur_labelled **out, const ur_vocabulary *tokens, ur_status status)
 {
     ur_labelled *d = *out;
-    if (status != UR_OK) {
+    if (status != UR_OK || !d) {
         ur_labelled_free(d);
         *out = NULL;
         return status;
@@ -240,8 +247,8 @@ ur_status ur_labelled_learn_bytes(const ur_allocator *a, const char *name, const
         status = read_all(&r, a, kind, options, out);
     if (status == UR_OK)
         status = ur_tally_choose(&tally, choice, tokens, err);
-    for (size_t i = 0; status == UR_OK && i < (*out)->all; i++)
-        (*out)->tokens[i] = tally.map[(*out)->tokens[i]];
+    if (status == UR_OK && *out)
+        replace_ids(*out, tally.map);
     ur_tally_free(&tally);
     if (status == UR_OK)
         *labels = l;

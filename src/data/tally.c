@@ -115,12 +115,15 @@ ur_status ur_tally_choose(ur_tally *t, const ur_vocabulary_options *choice, ur_v
                           ur_err *err)
 {
     size_t size = ur_vocabulary_size(t->seen);
-    ur_vocabulary *v = NULL;
     *out = NULL;
     t->map = ur_alloc(t->a, size, sizeof *t->map);
     candidate *c = ur_alloc(t->a, size, sizeof *c);
-    ur_status status =
-        t->map && c ? ur_vocabulary_new(t->a, &v, err) : ur_no_memory(err, size * sizeof *c);
+    if (!t->map || !c) {
+        ur_free(t->a, c);
+        return ur_no_memory(err, size * sizeof *c);
+    }
+    ur_vocabulary *v;
+    ur_status status = ur_vocabulary_new(t->a, &v, err);
     if (status == UR_OK)
         status = enter(t, c, candidates(t, choice, c), v, err);
     ur_free(t->a, c);

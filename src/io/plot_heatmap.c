@@ -8,6 +8,7 @@
 #include "unroll/io.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/status.h"
@@ -28,6 +29,7 @@ typedef struct layout {
     double row_labels, column_labels; /* room they take */
     double bar_x, bar_y, bar_height;
     double least, most;
+    double count_size, share_size; /* fonts in the squares; 0: nothing stands there */
     ur_ticks ticks;
 } layout;
 
@@ -70,11 +72,62 @@ static void value_range(const ur_heat_map *map, double *least, double *most)
     }
 }
 
+/* 1234, 56k, 7M: at most 4 characters where squares are small, else 6. */
+static void count_text(size_t count, bool small, char text[24])
+{
+    static const char units[] = {'k', 'M', 'G', 'T', 'P', 'E'};
+    const size_t most = small ? 9999 : 999999;
+    int unit = -1;
+    while (count > most || (unit >= 0 && count > 999)) {
+        count = count / 1000 + (count % 1000 >= 500);
+        unit++;
+    }
+    if (unit < 0)
+        snprintf(text, 24, "%zu", count);
+    else
+        snprintf(text, 24, "%zu%c", count, units[unit]);
+}
+
+/* 3.6 %, 96 %; never 0 % of something nor 100 % of less than all. */
+static void share_text(double share, char text[24])
+{
+    if (share < 0.0005)
+        snprintf(text, 24, "<0.1 %%");
+    else if (share >= 0.9995 && share < 1)
+        snprintf(text, 24, ">99.9 %%");
+    else
+        snprintf(text, 24, share < 0.0995 || (share >= 0.995 && share < 1) ? "%.1f %%" : "%.0f %%",
+                 100 * share);
+}
+
+static bool small_squares(const layout *l)
+{
+    return l->cell < 40;
+}
+
+/* Fonts with which every count fits its square, and a share below it where that is wide enough. */
+static void arrange_counts(const ur_heat_map *map, layout *l)
+{
+    double widest_count = 0;
+    for (size_t i = 0; i < map->rows * map->columns; i++) {
+        char text[24];
+        count_text(map->counts[i], small_squares(l), text);
+        widest_count = fmax(widest_count, ur_svg_text_width(text, 1));
+    }
+    l->count_size = fmin(fmin(0.5 * l->cell, 14), (l->cell - 3) / fmax(widest_count, 0.1));
+    if (l->cell >= 44)
+        l->share_size = 10;
+}
+
 static layout arrange(const ur_heat_map *map)
 {
     layout l = {0};
     size_t longest = map->columns > map->rows ? map->columns : map->rows;
     l.cell = fmin(fmax(floor(680.0 / (double)longest), 8), longest <= 8 ? 36 : 24);
+    if (map->counts) {
+        l.cell = fmin(fmax(floor(880.0 / (double)longest), longest <= 60 ? 22 : 8), 60);
+        arrange_counts(map, &l);
+    }
     l.label_size = fmin(fmax(l.cell * 0.6, 6), 13);
     double column_width = widest(map->column_labels, map->columns, l.label_size);
     double row_width = widest(map->row_labels, map->rows, l.label_size);
@@ -179,6 +232,8 @@ static void put_squares(ur_buffer *b, const ur_heat_map *map, const layout *l)
                        l->x + (double)c * l->cell, l->y + (double)r * l->cell, l->cell, l->cell,
                        colour);
             ur_svg_put(b, "%t / %t: ", map->row_labels[r], map->column_labels[c]);
+            if (map->counts)
+                ur_svg_put(b, "%f, ", (double)map->counts[r * map->columns + c]);
             if (isfinite(value))
                 ur_buffer_fixed(b, value, 4, true);
             else
@@ -186,6 +241,36 @@ static void put_squares(ur_buffer *b, const ur_heat_map *map, const layout *l)
             ur_svg_put(b, "</title></rect>\n");
         }
     }
+    ur_svg_put(b, "</g>\n");
+}
+
+/* Counts, and shares below them; a square without a count stays empty. */
+static void put_counts(ur_buffer *b, const ur_heat_map *map, const layout *l)
+{
+    if (l->count_size < 4)
+        return;
+    ur_svg_put(b, "<g pointer-events=\"none\">\n");
+    for (size_t r = 0; r < map->rows; r++)
+        for (size_t c = 0; c < map->columns; c++) {
+            const size_t count = map->counts[r * map->columns + c];
+            const double value = (double)map->values[r * map->columns + c];
+            const double shade = (value - l->least) / (l->most - l->least);
+            const bool below = l->share_size > 0 && isfinite(value);
+            const double x = l->x + ((double)c + 0.5) * l->cell;
+            const double y = l->y + ((double)r + 0.5) * l->cell - (below ? 7 : 0);
+            ur_svg_style style = {l->count_size, "middle", shade > 0.45 ? "#ffffff" : UR_SVG_INK,
+                                  false,         false,    false};
+            char text[24];
+            if (!count)
+                continue;
+            count_text(count, small_squares(l), text);
+            ur_svg_text(b, x, y, &style, l->cell + 8, text);
+            if (!below)
+                continue;
+            share_text(value, text);
+            style.size = l->share_size;
+            ur_svg_text(b, x, y + 15, &style, l->cell + 8, text);
+        }
     ur_svg_put(b, "</g>\n");
 }
 
@@ -251,6 +336,8 @@ ur_status ur_plot_heat_map(const ur_allocator *a, const ur_heat_map *map, const 
     put_labels(&b, map, &l);
     put_squares(&b, map, &l);
     put_grid(&b, map, &l);
+    if (map->counts)
+        put_counts(&b, map, &l);
     put_bar(&b, &l);
     ur_svg_end(&b);
     ur_status status = ur_buffer_save(&b, path, err);

@@ -9,25 +9,14 @@
  * The context enters the output layer only (Luong et al. 2015, without input feeding). */
 #include "models/seq2seq.h"
 
+#include "models/parts.h"
+
 /* ---- forward ------------------------------------------------------------------------------ */
 
 /* Whether drop-out stands between embedding and recurrent layers. */
 static bool drops(const ur_tape *t, const ur_seq2seq *m)
 {
     return m->config.dropout > 0.0f && ur_tape_mode(t) == UR_TRAIN;
-}
-
-/* A layer's part of states (N, B, ..): (B, ..), its two directions joined as the outputs are. */
-static ur_tensor *join(ur_tape *t, const ur_seq2seq *m, ur_tensor *states, size_t layer)
-{
-    const ur_directions how = m->config.directions;
-    if (how == UR_ONE_WAY)
-        return ur_pick(t, states, layer);
-    ur_tensor *forward = ur_pick(t, states, 2 * layer);
-    ur_tensor *backward = ur_pick(t, states, 2 * layer + 1);
-    if (how == UR_BOTH_CONCAT)
-        return ur_concat(t, forward, backward);
-    return ur_scale(t, ur_add(t, forward, backward), 0.5f);
 }
 
 ur_encoded ur_seq2seq_encode(ur_tape *t, const ur_seq2seq *m, const ur_seq *questions)
@@ -40,7 +29,8 @@ ur_encoded ur_seq2seq_encode(ur_tape *t, const ur_seq2seq *m, const ur_seq *ques
             ? ur_rnn(t, rnn, ur_dropout(t, ur_embedding(t, embed, questions), m->config.dropout),
                      zero)
             : ur_rnn_embedded(t, rnn, embed, questions, zero);
-    return (ur_encoded){out.y, join(t, m, out.h_n, m->config.layers - 1), out};
+    return (ur_encoded){
+        out.y, ur_join_directions(t, m->config.directions, out.h_n, m->config.layers - 1), out};
 }
 
 ur_state ur_seq2seq_start(ur_tape *t, const ur_seq2seq *m, const ur_encoded *encoded)
@@ -50,8 +40,9 @@ ur_state ur_seq2seq_start(ur_tape *t, const ur_seq2seq *m, const ur_encoded *enc
     ur_tensor *h[UR_MOST_LAYERS], *c[UR_MOST_LAYERS];
     for (size_t i = 0; i < depth; i++) {
         const size_t layer = depth == 1 ? top : i;
-        h[i] = layer == top ? encoded->h : join(t, m, encoded->all.h_n, layer);
-        c[i] = both ? join(t, m, encoded->all.c_n, layer) : NULL;
+        h[i] = layer == top ? encoded->h
+                            : ur_join_directions(t, m->config.directions, encoded->all.h_n, layer);
+        c[i] = both ? ur_join_directions(t, m->config.directions, encoded->all.c_n, layer) : NULL;
     }
     return (ur_state){ur_stack(t, depth, h), both ? ur_stack(t, depth, c) : NULL};
 }

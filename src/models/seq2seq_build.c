@@ -4,12 +4,10 @@
  * and attention multiplies the decoder's outputs with the encoder's. */
 #include "models/seq2seq.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "backend/cpu/recurrent.h"
 #include "base/alloc.h"
 #include "base/status.h"
+#include "models/parts.h"
 
 enum { MOST_UNITS = 65536, MOST_SYMBOLS = 1 << 22 };
 
@@ -43,7 +41,11 @@ static ur_rnn_config encoder_of(const ur_seq2seq_config *c)
                            .num_layers = c->layers,
                            .bidirectional = c->directions != UR_ONE_WAY,
                            .average = c->directions == UR_BOTH_AVERAGE,
-                           .dropout = c->layers > 1 ? c->dropout : 0.0f};
+                           .no_bias = c->no_bias,
+                           .dropout = c->layers > 1 ? c->dropout : 0.0f,
+                           .recurrent_dropout = c->recurrent_dropout,
+                           .zoneout_h = c->zoneout_h,
+                           .zoneout_c = c->zoneout_c};
 }
 
 /* W: the features of the encoder's outputs. */
@@ -60,7 +62,11 @@ static ur_rnn_config decoder_of(const ur_seq2seq_config *c)
                            .input_size = c->peeky ? width + c->embed_size : c->embed_size,
                            .hidden_size = width,
                            .num_layers = c->decoder_layers,
-                           .dropout = c->decoder_layers > 1 ? c->dropout : 0.0f};
+                           .no_bias = c->no_bias,
+                           .dropout = c->decoder_layers > 1 ? c->dropout : 0.0f,
+                           .recurrent_dropout = c->recurrent_dropout,
+                           .zoneout_h = c->zoneout_h,
+                           .zoneout_c = c->zoneout_c};
 }
 
 static ur_status check_sizes(const ur_seq2seq_config *c, ur_err *err)
@@ -95,7 +101,7 @@ ur_status ur_seq2seq_check(const ur_seq2seq_config *config, ur_err *err)
     const ur_cell *cell = ur_cell_find(c->cell);
     if (!cell)
         return ur_fail(err, UR_INVALID, "seq2seq: there is no cell \"%s\"", c->cell);
-    const ur_status status = check_sizes(c, err);
+    ur_status status = check_sizes(c, err);
     if (status != UR_OK)
         return status;
     if (c->proj_size && cell != &ur_cell_lstm)
@@ -105,8 +111,10 @@ ur_status ur_seq2seq_check(const ur_seq2seq_config *config, ur_err *err)
         return ur_fail(err, UR_INVALID,
                        "seq2seq: peeky goes without attention only: both would feed the encoder to "
                        "the output layer");
-    if (c->decoder_start != UR_START_HC)
-        return UR_OK;
+    const ur_rnn_config encoder = encoder_of(c);
+    status = ur_rnn_check(&encoder, err);
+    if (status != UR_OK || c->decoder_start != UR_START_HC)
+        return status;
     if (!cell->has_c)
         return ur_fail(err, UR_INVALID,
                        "seq2seq: the decoder cannot start from h and c: %s has no c", cell->name);
@@ -123,12 +131,6 @@ ur_status ur_seq2seq_check(const ur_seq2seq_config *config, ur_err *err)
 
 /* ---- parameters --------------------------------------------------------------------------- */
 
-/* "encoder.gru": the name a PyTorch module would give its nn.GRU (rnn for rnn_tanh, rnn_relu). */
-static void rnn_name(const char *part, const char *cell, char name[64])
-{
-    snprintf(name, 64, "%s.%.*s", part, (int)strcspn(cell, "_"), cell);
-}
-
 static ur_status add_parameters(ur_seq2seq *m, ur_err *err)
 {
     ur_params *p = m->base.params;
@@ -138,12 +140,12 @@ static ur_status add_parameters(ur_seq2seq *m, ur_err *err)
     const ur_rnn_config encoder = encoder_of(c), decoder = decoder_of(c);
     char name[64];
     m->encoder.embed = ur_embedding_add(p, "encoder.embed", c->vocabulary, c->embed_size);
-    rnn_name("encoder", c->cell, name);
+    ur_rnn_prefix("encoder", c->cell, name);
     ur_status status = ur_rnn_add(p, name, &encoder, &m->encoder.rnn, err);
     if (status != UR_OK)
         return status;
     m->decoder.embed = ur_embedding_add(p, "decoder.embed", c->vocabulary, c->embed_size);
-    rnn_name("decoder", c->cell, name);
+    ur_rnn_prefix("decoder", c->cell, name);
     status = ur_rnn_add(p, name, &decoder, &m->decoder.rnn, err);
     if (status != UR_OK)
         return status;
@@ -186,6 +188,13 @@ void ur_seq2seq_free(ur_model *model)
     ur_free(a, model);
 }
 
+static void small_embedding(ur_params *params, const ur_embedding_layer *layer)
+{
+    float *x = ur_param_values(params, layer->weight);
+    for (size_t i = 0; i < layer->count * layer->size; i++)
+        x[i] *= 0.01f;
+}
+
 void ur_seq2seq_init(ur_model *model, uint64_t seed)
 {
     const ur_seq2seq *m = ur_as_seq2seq(model);
@@ -194,6 +203,13 @@ void ur_seq2seq_init(ur_model *model, uint64_t seed)
     ur_embedding_init(&m->decoder.embed, model->params, seed);
     ur_rnn_init(&m->decoder.rnn, model->params, seed);
     ur_linear_init(&m->decoder.fc, model->params, seed);
+    if (m->config.init == UR_INIT_LECUN) {
+        for (size_t i = 0; i < ur_params_count(model->params); i++)
+            if ((int)i != m->encoder.embed.weight && (int)i != m->decoder.embed.weight)
+                ur_init_lecun(model->params, (int)i, seed);
+        small_embedding(model->params, &m->encoder.embed);
+        small_embedding(model->params, &m->decoder.embed);
+    }
     ur_params_changed(model->params);
 }
 

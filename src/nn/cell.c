@@ -70,12 +70,6 @@ ur_cell_layer ur_cell_add(ur_params *params, const char *prefix, const char *suf
     return l;
 }
 
-ur_lstm_layer ur_lstm_add(ur_params *params, const char *prefix, size_t input_size,
-                          size_t hidden_size)
-{
-    return ur_cell_add(params, prefix, "l0", &ur_cell_lstm, input_size, hidden_size, 0, true);
-}
-
 static void init_extra(ur_params *params, int index, const ur_cell_weight *weight, float bound,
                        uint64_t seed)
 {
@@ -99,11 +93,6 @@ void ur_cell_init(const ur_cell_layer *layer, ur_params *params, uint64_t seed)
             init_extra(params, layer->extra[i], &layer->cell->own[i], bound, seed);
 }
 
-void ur_lstm_init(const ur_lstm_layer *layer, ur_params *params, uint64_t seed)
-{
-    ur_cell_init(layer, params, seed);
-}
-
 static size_t width_of(const ur_cell_layer *l)
 {
     return l->proj_size ? l->proj_size : l->hidden_size;
@@ -115,6 +104,7 @@ typedef struct cell_node {
     ur_node node;
     const ur_cell_layer *layer;
     ur_tensor *x, *y, *h_n, *c_n, *h0, *c0;
+    ur_tensor *c;    /* of every step, where asked for */
     ur_tensor *gate; /* the last gate of every step where it was asked for, else NULL */
     ur_cpu_recurrent op;
 } cell_node;
@@ -155,8 +145,9 @@ ur_cpu_recurrent ur_cell_operation(const ur_params *params, const ur_cell_layer 
 static void cell_back(ur_tape *tape, ur_node *node)
 {
     cell_node *n = (cell_node *)node;
-    const float *dc_n = n->c_n ? n->c_n->grad : NULL, *d_o = n->gate ? n->gate->grad : NULL;
-    if (!n->y->grad && !n->h_n->grad && !dc_n && !d_o)
+    const float *dc_n = n->c_n ? n->c_n->grad : NULL, *dc = n->c ? n->c->grad : NULL;
+    const float *d_o = n->gate ? n->gate->grad : NULL;
+    if (!n->y->grad && !n->h_n->grad && !dc_n && !dc && !d_o)
         return;
     const ur_cell_layer *l = n->layer;
     ur_cpu_recurrent_back back = {
@@ -168,6 +159,7 @@ static void cell_back(ur_tape *tape, ur_node *node)
         .d_o = d_o,
         .dh_n = n->h_n->grad,
         .dc_n = dc_n,
+        .dc = dc,
         .dx = ur_grad(tape, n->x),
         .dh0 = ur_grad(tape, n->h0),
         .dc0 = ur_grad(tape, n->c0),
@@ -218,7 +210,7 @@ static bool check_state(ur_tape *tape, const ur_cell_layer *l, size_t batch, ur_
 }
 
 static void record(ur_tape *tape, const ur_cell_layer *l, ur_cell_input in, ur_rnn_out out,
-                   ur_state initial, const ur_cpu_recurrent *op)
+                   ur_tensor *c, ur_state initial, const ur_cpu_recurrent *op)
 {
     cell_node *n = ur_record(tape, sizeof *n, cell_back);
     if (!n)
@@ -229,12 +221,15 @@ static void record(ur_tape *tape, const ur_cell_layer *l, ur_cell_input in, ur_r
     n->y = out.y->values;
     n->h_n = out.h_n;
     n->c_n = out.c_n;
+    n->c = c;
     n->h0 = initial.h;
     n->c0 = initial.c;
     n->op = *op;
     n->y->needs_grad = n->h_n->needs_grad = true;
     if (n->c_n)
         n->c_n->needs_grad = true;
+    if (n->c)
+        n->c->needs_grad = true;
     if (n->gate)
         n->gate->needs_grad = true;
 }
@@ -246,7 +241,7 @@ static void keep_for_backward(ur_tape *tape, const ur_cell_layer *l, ur_cpu_recu
     op->gates = ur_take(tape, rows * op->gates_row, sizeof(float));
     if (l->cell->split)
         op->h_gates = ur_take(tape, rows * op->gates_row, sizeof(float));
-    if (l->cell->has_c)
+    if (l->cell->has_c && !op->c)
         op->c = ur_take(tape, rows * l->hidden_size, sizeof(float));
     if (l->cell->late)
         op->late = ur_take(tape, rows * l->hidden_size, sizeof(float));
@@ -270,7 +265,7 @@ static void copy_last_gate(const ur_cpu_recurrent *op, float *gate)
 }
 
 ur_rnn_out ur_cell_run(ur_tape *tape, const ur_cell_layer *l, ur_cell_input in,
-                       const ur_layout *rows, ur_state initial)
+                       const ur_layout *rows, ur_state initial, ur_seq **c)
 {
     const ur_rnn_out nothing = {0};
     if (!check_state(tape, l, rows->batch, initial))
@@ -291,6 +286,8 @@ ur_rnn_out ur_cell_run(ur_tape *tape, const ur_cell_layer *l, ur_cell_input in,
     };
     const bool learn = ur_weights_learn(tape) || ur_wants_grad(tape, in.x) ||
                        ur_wants_grad(tape, initial.h) || ur_wants_grad(tape, initial.c);
+    ur_tensor *steps = c && l->cell->has_c ? ur_rows_new(tape, rows->rows, l->hidden_size) : NULL;
+    op.c = steps ? ur_floats(steps) : NULL;
     ur_cell_noise(tape, l, &op);
     if (learn)
         keep_for_backward(tape, l, &op);
@@ -309,53 +306,49 @@ ur_rnn_out ur_cell_run(ur_tape *tape, const ur_cell_layer *l, ur_cell_input in,
     if (in.gate)
         copy_last_gate(&op, ur_floats(in.gate));
     if (learn)
-        record(tape, l, in, out, initial, &op);
+        record(tape, l, in, out, steps, initial, &op);
+    if (steps)
+        *c = ur_seq_new(tape, steps, rows);
     return ur_tape_ok(tape) ? out : nothing;
+}
+
+ur_rnn_out ur_cell_over(ur_tape *tape, const ur_cell_layer *l, const ur_embedding_layer *embedding,
+                        ur_seq *x, ur_state initial, ur_seq **c)
+{
+    if (!x || !ur_tape_ok(tape))
+        return (ur_rnn_out){0};
+    if (embedding && x->layout->rows < embedding->count) { /* by shapes alone: so do the bits */
+        x = ur_embedding(tape, embedding, x);
+        embedding = NULL;
+    }
+    const ur_seq *steps = ur_reorder(tape, x, UR_STEP_MAJOR);
+    ur_tensor *values = embedding ? ur_parameter(tape, embedding->weight) : x ? x->values : NULL;
+    if (!steps || !values || (embedding && !ur_ids_in_range(tape, embedding, steps)) ||
+        !ur_cell_check_input(tape, l, values))
+        return (ur_rnn_out){0};
+    const ur_cell_input in = embedding ? (ur_cell_input){.x = values,
+                                                         .ids = ur_ints(steps->values),
+                                                         .table_rows = values->dim[0]}
+                                       : (ur_cell_input){.x = steps->values};
+    ur_seq *c_steps = NULL;
+    ur_rnn_out out = ur_cell_run(tape, l, in, steps->layout, initial, c ? &c_steps : NULL);
+    out.y = ur_reorder(tape, out.y, x->layout->order);
+    if (c)
+        *c = ur_reorder(tape, c_steps, x->layout->order);
+    return ur_tape_ok(tape) ? out : (ur_rnn_out){0};
 }
 
 ur_rnn_out ur_cell_forward(ur_tape *tape, const ur_cell_layer *l, ur_seq *x, ur_state initial)
 {
-    if (!x || !ur_tape_ok(tape) || !ur_cell_check_input(tape, l, x->values))
-        return (ur_rnn_out){0};
-    ur_seq *steps = ur_reorder(tape, x, UR_STEP_MAJOR);
-    if (!steps)
-        return (ur_rnn_out){0};
-    ur_rnn_out out =
-        ur_cell_run(tape, l, (ur_cell_input){.x = steps->values}, steps->layout, initial);
-    out.y = ur_reorder(tape, out.y, x->layout->order);
-    return ur_tape_ok(tape) ? out : (ur_rnn_out){0};
-}
-
-ur_lstm_out ur_lstm(ur_tape *tape, const ur_lstm_layer *l, ur_seq *x, ur_state initial)
-{
-    return ur_cell_forward(tape, l, x, initial);
+    return ur_cell_over(tape, l, NULL, x, initial, NULL);
 }
 
 ur_rnn_out ur_cell_embedded(ur_tape *tape, const ur_cell_layer *l,
                             const ur_embedding_layer *embedding, const ur_seq *ids,
                             ur_state initial)
 {
-    if (!ids || !ur_tape_ok(tape))
-        return (ur_rnn_out){0};
-    if (ids->layout->rows < embedding->count) /* depends on shapes alone: so do the bits */
-        return ur_cell_forward(tape, l, ur_embedding(tape, embedding, ids), initial);
-    ur_tensor *table = ur_parameter(tape, embedding->weight);
-    const ur_seq *steps = ur_reorder(tape, ids, UR_STEP_MAJOR);
-    if (!table || !steps || !ur_ids_in_range(tape, embedding, ids) ||
-        !ur_cell_check_input(tape, l, table))
-        return (ur_rnn_out){0};
-    const ur_cell_input in = {
-        .x = table, .ids = ur_ints(steps->values), .table_rows = table->dim[0]};
-    ur_rnn_out out = ur_cell_run(tape, l, in, steps->layout, initial);
-    out.y = ur_reorder(tape, out.y, ids->layout->order);
-    return ur_tape_ok(tape) ? out : (ur_rnn_out){0};
-}
-
-ur_lstm_out ur_lstm_embedded(ur_tape *tape, const ur_lstm_layer *l,
-                             const ur_embedding_layer *embedding, const ur_seq *ids,
-                             ur_state initial)
-{
-    return ur_cell_embedded(tape, l, embedding, ids, initial);
+    ur_seq *x = ids ? ur_seq_new(tape, ids->values, ids->layout) : NULL;
+    return ur_cell_over(tape, l, embedding, x, initial, NULL);
 }
 
 ur_state ur_cell_single_step(ur_tape *tape, const ur_cell_layer *l, ur_tensor *x, ur_state state)
@@ -370,9 +363,4 @@ ur_state ur_cell_single_step(ur_tape *tape, const ur_cell_layer *l, ur_tensor *x
         length ? ur_new_layout(tape, UR_STEP_MAJOR, batch, length, NULL) : NULL;
     const ur_rnn_out out = ur_cell_forward(tape, l, ur_seq_new(tape, x, layout), state);
     return (ur_state){out.h_n, out.c_n};
-}
-
-ur_state ur_lstm_step(ur_tape *tape, const ur_lstm_layer *l, ur_tensor *x, ur_state state)
-{
-    return ur_cell_single_step(tape, l, x, state);
 }

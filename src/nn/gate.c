@@ -21,7 +21,7 @@ ur_gate_out ur_cell_with_gate(ur_tape *tape, const ur_cell_layer *l, const ur_se
     in.gate = ur_rows_new(tape, x->layout->rows, l->hidden_size);
     if (!in.gate)
         return nothing;
-    const ur_gate_out all = {ur_cell_run(tape, l, in, x->layout, initial),
+    const ur_gate_out all = {ur_cell_run(tape, l, in, x->layout, initial, NULL),
                              ur_seq_new(tape, in.gate, x->layout)};
     return ur_tape_ok(tape) ? all : nothing;
 }

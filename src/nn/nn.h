@@ -19,6 +19,12 @@ ur_cell_layer ur_cell_add(ur_params *params, const char *prefix, const char *suf
                           const struct ur_cell *cell, size_t input_size, size_t hidden_size,
                           size_t proj_size, bool bias);
 
+/* ur_cell_forward, or with an embedding ur_cell_embedded. c, unless NULL, receives the cell states of
+ * every step, (rows, hidden) in x's layout, for a cell that has them. */
+ur_rnn_out ur_cell_over(ur_tape *tape, const ur_cell_layer *layer,
+                        const ur_embedding_layer *embedding, ur_seq *x, ur_state initial,
+                        ur_seq **c);
+
 /* A forward pass with what it takes from the layer and its parameters; rows, inputs, states and
  * outputs are still to be filled in. */
 ur_cpu_recurrent ur_cell_operation(const ur_params *params, const ur_cell_layer *layer);
@@ -34,9 +40,9 @@ typedef struct ur_cell_input {
     ur_tensor *gate; /* (rows, H) */
 } ur_cell_input;
 
-/* All steps; the input's shape is checked already, the states' is not. */
+/* All steps; the input's shape is checked already, the states' is not. c as above, step-major. */
 ur_rnn_out ur_cell_run(ur_tape *tape, const ur_cell_layer *layer, ur_cell_input input,
-                       const ur_layout *rows, ur_state initial);
+                       const ur_layout *rows, ur_state initial, ur_seq **c);
 
 /* The input of one-hot rows with these ids; false when the tape failed. */
 bool ur_one_hot_input(ur_tape *tape, const ur_cell_layer *layer, const ur_seq *steps,

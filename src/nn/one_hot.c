@@ -65,7 +65,7 @@ ur_rnn_out ur_cell_one_hot(ur_tape *tape, const ur_cell_layer *l, const ur_seq *
     ur_cell_input in;
     if (!steps || !ur_one_hot_input(tape, l, steps, &in))
         return nothing;
-    ur_rnn_out out = ur_cell_run(tape, l, in, steps->layout, initial);
+    ur_rnn_out out = ur_cell_run(tape, l, in, steps->layout, initial, NULL);
     out.y = ur_reorder(tape, out.y, ids->layout->order);
     return ur_tape_ok(tape) ? out : nothing;
 }

@@ -1,7 +1,9 @@
 /* params.c - what layers share: naming, finding and initialising parameters. */
 #include "nn/nn.h"
 
+#include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/philox.h"
 
@@ -47,4 +49,24 @@ void ur_init_normal(ur_params *params, int index, uint64_t seed)
 {
     ur_normal_fill(seed, (uint64_t)index, ur_params_entry(params, (size_t)index)->count,
                    ur_param_values(params, index));
+}
+
+static bool is_bias(const char *name)
+{
+    const char *last = strrchr(name, '.');
+    return strncmp(last ? last + 1 : name, "bias", 4) == 0;
+}
+
+void ur_init_lecun(ur_params *params, int index, uint64_t seed)
+{
+    const ur_param *p = ur_params_entry(params, (size_t)index);
+    float *x = ur_param_values(params, index);
+    if (p->ndim == 2) {
+        const float scale = 1.0f / sqrtf((float)p->dim[1]);
+        ur_init_normal(params, index, seed);
+        for (size_t i = 0; i < p->count; i++)
+            x[i] *= scale;
+    } else if (is_bias(p->name)) {
+        memset(x, 0, p->count * sizeof *x);
+    }
 }

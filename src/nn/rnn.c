@@ -10,7 +10,7 @@
 #include "backend/cpu/recurrent.h"
 #include "base/status.h"
 
-static ur_status check_config(const ur_rnn_config *c, const ur_cell *cell, ur_err *err)
+static ur_status check_sizes(const ur_rnn_config *c, const ur_cell *cell, ur_err *err)
 {
     if (!cell)
         return ur_fail(err, UR_INVALID,
@@ -20,7 +20,7 @@ static ur_status check_config(const ur_rnn_config *c, const ur_cell *cell, ur_er
     if (c->input_size < 1 || c->hidden_size < 1)
         return ur_fail(err, UR_INVALID, "%s: input size %zu and hidden size %zu must be at least 1",
                        cell->name, c->input_size, c->hidden_size);
-    if (c->num_layers < 1 || c->num_layers > UR_MOST_LAYERS)
+    if (c->num_layers > UR_MOST_LAYERS)
         return ur_fail(err, UR_INVALID, "%s: %zu layers, 1 to %d expected", cell->name,
                        c->num_layers, UR_MOST_LAYERS);
     if (c->proj_size && cell != &ur_cell_lstm)
@@ -31,7 +31,7 @@ static ur_status check_config(const ur_rnn_config *c, const ur_cell *cell, ur_er
     if (!(c->dropout >= 0.0f && c->dropout < 1.0f))
         return ur_fail(err, UR_INVALID, "%s: drop-out %g, it must be in [0, 1)", cell->name,
                        (double)c->dropout);
-    if (c->dropout > 0.0f && c->num_layers == 1)
+    if (c->dropout > 0.0f && c->num_layers <= 1)
         return ur_fail(err, UR_INVALID,
                        "%s: drop-out acts between layers, and there is only one layer", cell->name);
     if (c->average && !c->bidirectional)
@@ -57,6 +57,13 @@ static ur_status check_noise(const ur_rnn_config *c, const ur_cell *cell, ur_err
     return UR_OK;
 }
 
+ur_status ur_rnn_check(const ur_rnn_config *config, ur_err *err)
+{
+    const ur_cell *cell = config->cell ? ur_cell_find(config->cell) : NULL;
+    const ur_status status = check_sizes(config, cell, err);
+    return status == UR_OK ? check_noise(config, cell, err) : status;
+}
+
 static size_t directions(const ur_rnn_config *c)
 {
     return c->bidirectional ? 2 : 1;
@@ -65,17 +72,16 @@ static size_t directions(const ur_rnn_config *c)
 ur_status ur_rnn_add(ur_params *params, const char *prefix, const ur_rnn_config *config,
                      ur_rnn_stack *out, ur_err *err)
 {
-    const ur_cell *cell = config->cell ? ur_cell_find(config->cell) : NULL;
-    ur_status status = check_config(config, cell, err);
-    if (status == UR_OK)
-        status = check_noise(config, cell, err);
+    const ur_status status = ur_rnn_check(config, err);
     if (status != UR_OK)
         return status;
+    const ur_cell *cell = ur_cell_find(config->cell);
     *out = (ur_rnn_stack){.config = *config};
     out->config.cell = cell->name;
+    out->config.num_layers = config->num_layers ? config->num_layers : 1;
     const size_t width = config->proj_size ? config->proj_size : config->hidden_size;
     size_t input = config->input_size;
-    for (size_t layer = 0; layer < config->num_layers; layer++) {
+    for (size_t layer = 0; layer < out->config.num_layers; layer++) {
         for (size_t d = 0; d < directions(config); d++) {
             char suffix[32];
             snprintf(suffix, sizeof suffix, "l%zu%s", layer, d ? "_reverse" : "");
@@ -114,14 +120,15 @@ typedef struct input {
 } input;
 
 static ur_rnn_out run_part(ur_tape *tape, const ur_cell_layer *part, input in, bool backward,
-                           ur_state initial)
+                           ur_state initial, ur_seq **c)
 {
     ur_seq *x = backward ? ur_reverse(tape, in.x) : in.x;
-    ur_rnn_out out = in.embedding ? ur_cell_embedded(tape, part, in.embedding, x, initial)
-                     : in.one_hot ? ur_cell_one_hot(tape, part, x, initial)
-                                  : ur_cell_forward(tape, part, x, initial);
+    ur_rnn_out out = in.one_hot ? ur_cell_one_hot(tape, part, x, initial)
+                                : ur_cell_over(tape, part, in.embedding, x, initial, c);
     if (backward)
         out.y = ur_reverse(tape, out.y);
+    if (backward && c)
+        *c = ur_reverse(tape, *c);
     return out;
 }
 
@@ -156,7 +163,9 @@ static bool check_state(ur_tape *tape, const ur_rnn_stack *stack, ur_state initi
     return true;
 }
 
-static ur_rnn_out run_stack(ur_tape *tape, const ur_rnn_stack *stack, input in, ur_state initial)
+/* cells (N), unless NULL, receives the cell states of every step. */
+static ur_rnn_out run_stack(ur_tape *tape, const ur_rnn_stack *stack, input in, ur_state initial,
+                            ur_seq **cells)
 {
     const ur_rnn_out nothing = {0};
     const ur_rnn_config *c = &stack->config;
@@ -168,8 +177,10 @@ static ur_rnn_out run_stack(ur_tape *tape, const ur_rnn_stack *stack, input in, 
     for (size_t layer = 0, i = 0; layer < c->num_layers; layer++) {
         ur_seq *y[2] = {NULL, NULL};
         for (size_t d = 0; d < directions(c); d++, i++) {
-            const ur_rnn_out out =
-                run_part(tape, &stack->part[i], in, d == 1, pick_state(tape, initial, i));
+            const ur_rnn_out out = run_part(tape, &stack->part[i], in, d == 1,
+                                            pick_state(tape, initial, i), cells ? &cells[i] : NULL);
+            if (cells)
+                cells[i] = ur_reorder(tape, cells[i], order);
             y[d] = out.y;
             h_n[i] = out.h_n;
             c_n[i] = out.c_n;
@@ -188,19 +199,33 @@ static ur_rnn_out run_stack(ur_tape *tape, const ur_rnn_stack *stack, input in, 
 
 ur_rnn_out ur_rnn(ur_tape *tape, const ur_rnn_stack *stack, ur_seq *x, ur_state initial)
 {
-    return run_stack(tape, stack, (input){x, NULL, false}, initial);
+    return run_stack(tape, stack, (input){x, NULL, false}, initial, NULL);
+}
+
+ur_rnn_out ur_rnn_with_cells(ur_tape *tape, const ur_rnn_stack *stack, ur_seq *x, ur_state initial,
+                             ur_seq **cells)
+{
+    for (size_t i = 0; i < stack->count; i++)
+        cells[i] = NULL;
+    if (ur_tape_ok(tape) && !stack->part[0].cell->has_c)
+        ur_tape_fail(tape, UR_INVALID, "%s: the cell states of every step, but this cell has none",
+                     stack->config.cell);
+    const ur_rnn_out out = run_stack(tape, stack, (input){x, NULL, false}, initial, cells);
+    for (size_t i = 0; !ur_tape_ok(tape) && i < stack->count; i++)
+        cells[i] = NULL;
+    return out;
 }
 
 ur_rnn_out ur_rnn_embedded(ur_tape *tape, const ur_rnn_stack *stack,
                            const ur_embedding_layer *embedding, const ur_seq *ids, ur_state initial)
 {
     ur_seq *x = ids ? ur_seq_new(tape, ids->values, ids->layout) : NULL;
-    return run_stack(tape, stack, (input){x, embedding, false}, initial);
+    return run_stack(tape, stack, (input){x, embedding, false}, initial, NULL);
 }
 
 ur_rnn_out ur_rnn_one_hot(ur_tape *tape, const ur_rnn_stack *stack, const ur_seq *ids,
                           ur_state initial)
 {
     ur_seq *x = ids ? ur_seq_new(tape, ids->values, ids->layout) : NULL;
-    return run_stack(tape, stack, (input){x, NULL, true}, initial);
+    return run_stack(tape, stack, (input){x, NULL, true}, initial, NULL);
 }

@@ -14,15 +14,13 @@ static bool is_reserved(const ur_vocabulary *v, int32_t id, const char *name)
     return id >= 0 && id == ur_vocabulary_find_reserved(v, name);
 }
 
-/* The character that is all of an ordinary token, else 0. */
+/* The character that is all of a token, else 0. Reserved ones have several. */
 static uint32_t only_character(const ur_vocabulary *v, int32_t id)
 {
     size_t bytes = 0;
     uint32_t character = 0;
     const char *token = ur_vocabulary_token(v, id, &bytes);
-    if (!token || ur_vocabulary_is_reserved(v, id))
-        return 0;
-    return ur_utf8_decode(token, bytes, &character) == bytes ? character : 0;
+    return token && ur_utf8_decode(token, bytes, &character) == bytes ? character : 0;
 }
 
 static bool space_between(const ur_text_options *o, const ur_vocabulary *v, int32_t previous,

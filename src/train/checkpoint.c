@@ -40,6 +40,11 @@ enum {
     ZERO,
     EPOCH_NLL,
     EPOCH_POSITIONS,
+    LR,
+    PLATEAU_BEST,
+    PLATEAU_WAITED,
+    LEAST_LOSS,
+    UNBEATEN,
     STATE_WORDS
 };
 enum { STATE_VERSION = 2, OLD_WORDS = EPOCH_NLL };
@@ -178,7 +183,12 @@ ur_status ur_run_save_checkpoint(ur_run *run, ur_err *err)
                                          [EXAMPLES] = examples(run),
                                          [FINGERPRINT] = run->task->fingerprint(run->train),
                                          [EPOCH_NLL] = bits_of(p->nll_sum),
-                                         [EPOCH_POSITIONS] = p->positions};
+                                         [EPOCH_POSITIONS] = p->positions,
+                                         [LR] = bits_of(p->schedule.lr),
+                                         [PLATEAU_BEST] = bits_of(p->schedule.best),
+                                         [PLATEAU_WAITED] = p->schedule.waited,
+                                         [LEAST_LOSS] = bits_of(p->schedule.least),
+                                         [UNBEATEN] = p->schedule.unbeaten};
     const size_t words = STATE_WORDS, size = ur_params_size(run->model->params);
     size_t count, n = 0;
     const float *carry = carried(run, &count);
@@ -234,7 +244,18 @@ static ur_status read_state(ur_run *run, ur_st *st, const char *path, ur_err *er
                                 .batch = s[BATCH],
                                 .loss_sum = double_of(s[LOSS_SUM]),
                                 .nll_sum = double_of(s[EPOCH_NLL]),
-                                .positions = s[EPOCH_POSITIONS]};
+                                .positions = s[EPOCH_POSITIONS],
+                                .schedule = {.lr = double_of(s[LR]),
+                                             .best = double_of(s[PLATEAU_BEST]),
+                                             .waited = s[PLATEAU_WAITED],
+                                             .least = double_of(s[LEAST_LOSS]),
+                                             .unbeaten = s[UNBEATEN]}};
+    if (s[VERSION] == 1) /* there were no schedules */
+        t->progress.schedule = ur_schedule_start(&t->options);
+    const double lr = t->progress.schedule.lr;
+    if (!(lr >= 0.0 && lr <= t->options.lr))
+        return ur_fail(err, UR_BAD_FILE, "%s: the learning rate is %g, 0 to %g expected", path, lr,
+                       t->options.lr);
     run->seconds = double_of(s[SECONDS]);
     run->train_seconds = double_of(s[TRAIN_SECONDS]);
     if (s[BATCH] > 0)

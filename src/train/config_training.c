@@ -6,8 +6,29 @@
 #include "train/config.h"
 
 static const char *const optimizer_words[] = {"adam", "sgd"};
+static const char *const schedule_words[] = {"constant", "step", "cosine", "plateau"};
 
 enum { MOST = 1 << 30 };
+
+/* Only what there is: a constant rate has none of these keys. */
+static void put_schedule(ur_json_writer *w, const ur_train_options *o)
+{
+    const ur_schedule s = o->schedule;
+    if (s != UR_LR_CONSTANT)
+        ur_json_put_string(w, "schedule", schedule_words[s]);
+    if (s == UR_LR_STEP)
+        ur_json_put_int(w, "lr_epochs", (int64_t)o->lr_epochs);
+    if (s == UR_LR_STEP || s == UR_LR_PLATEAU)
+        ur_json_put_real(w, "lr_factor", o->lr_factor);
+    if (s == UR_LR_PLATEAU)
+        ur_json_put_int(w, "lr_patience", (int64_t)o->lr_patience);
+    if (s == UR_LR_COSINE || s == UR_LR_PLATEAU)
+        ur_json_put_real(w, "lr_min", o->lr_min);
+    if (o->warmup_steps)
+        ur_json_put_int(w, "warmup_steps", (int64_t)o->warmup_steps);
+    if (o->early_stop)
+        ur_json_put_int(w, "early_stop", (int64_t)o->early_stop);
+}
 
 void ur_settings_print(ur_json_writer *w, const ur_run_settings *s)
 {
@@ -33,16 +54,41 @@ void ur_settings_print(ur_json_writer *w, const ur_run_settings *s)
     ur_json_put_real(w, "weight_decay", o->weight_decay);
     ur_json_put_real(w, "clip", o->clip);
     ur_json_put_int(w, "seed", (int64_t)o->seed);
+    put_schedule(w, o);
     ur_json_close_object(w);
+}
+
+static void parse_schedule(ur_reader *r, ur_train_options *o)
+{
+    const ur_train_options usual = ur_train_defaults();
+    o->lr_epochs = usual.lr_epochs;
+    o->lr_factor = usual.lr_factor;
+    o->lr_patience = usual.lr_patience;
+    if (ur_read_has(r, "schedule"))
+        o->schedule =
+            (ur_schedule)ur_read_choice(r, "schedule", schedule_words, UR_COUNT(schedule_words));
+    if (ur_read_has(r, "lr_epochs"))
+        o->lr_epochs = (size_t)ur_read_whole(r, "lr_epochs", 1, MOST);
+    if (ur_read_has(r, "lr_factor"))
+        o->lr_factor = ur_read_real(r, "lr_factor", 0.0, 1.0);
+    if (ur_read_has(r, "lr_patience"))
+        o->lr_patience = (size_t)ur_read_whole(r, "lr_patience", 0, MOST);
+    if (ur_read_has(r, "lr_min"))
+        o->lr_min = ur_read_real(r, "lr_min", 0.0, 1e6);
+    if (ur_read_has(r, "warmup_steps"))
+        o->warmup_steps = (size_t)ur_read_whole(r, "warmup_steps", 0, MOST);
+    if (ur_read_has(r, "early_stop"))
+        o->early_stop = (size_t)ur_read_whole(r, "early_stop", 0, MOST);
 }
 
 ur_status ur_settings_parse(const ur_allocator *a, const ur_json_value *object, ur_run_settings *s,
                             ur_err *err)
 {
     static const char *const keys[] = {
-        "data",      "valid",     "size",         "valid_size", "batch", "epochs",
-        "max_steps", "optimizer", "lr",           "beta1",      "beta2", "eps",
-        "momentum",  "nesterov",  "weight_decay", "clip",       "seed"};
+        "data",      "valid",     "size",         "valid_size", "batch",        "epochs",
+        "max_steps", "optimizer", "lr",           "beta1",      "beta2",        "eps",
+        "momentum",  "nesterov",  "weight_decay", "clip",       "seed",         "schedule",
+        "lr_epochs", "lr_factor", "lr_patience",  "lr_min",     "warmup_steps", "early_stop"};
     ur_train_options *o = &s->train;
     ur_reader r = {*object, UR_OK, err};
     ur_read_only(&r, keys, UR_COUNT(keys));
@@ -62,6 +108,7 @@ ur_status ur_settings_parse(const ur_allocator *a, const ur_json_value *object, 
     o->weight_decay = ur_read_real(&r, "weight_decay", 0.0, 1e6);
     o->clip = ur_read_real(&r, "clip", 0.0, 1e30);
     o->seed = (uint64_t)ur_read_whole(&r, "seed", INT64_MIN, INT64_MAX);
+    parse_schedule(&r, o);
     const char *data = NULL, *valid = NULL;
     const ur_json_value member = ur_json_member(object, "valid");
     if (r.status == UR_OK)

@@ -30,6 +30,7 @@ typedef struct figure {
 #name, offsetof(ur_metrics, name), said, scale                                             \
     }
 static const figure figures[] = {
+    FIGURE(lr, "lr %g", 1),
     FIGURE(train_loss, "loss %.5f", 1),
     FIGURE(train_perplexity, "perplexity %.4f", 1),
     FIGURE(valid_loss, "valid loss %.5f", 1),

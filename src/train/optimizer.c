@@ -74,7 +74,7 @@ static void step_member(void *arg, const ur_member *me)
     }
 }
 
-void ur_trainer_apply(ur_trainer *t, const float *gradient, float scale)
+void ur_trainer_apply(ur_trainer *t, const float *gradient, double lr, float scale)
 {
     const ur_train_options *o = &t->options;
     const uint64_t step = t->progress.step + 1;
@@ -85,11 +85,11 @@ void ur_trainer_apply(ur_trainer *t, const float *gradient, float scale)
             .beta1 = (float)o->beta1,
             .beta2 = (float)o->beta2,
             .eps = (float)o->eps,
-            .step_size = (float)(o->lr / (1.0 - ur_power((double)(float)o->beta1, step))),
+            .step_size = (float)(lr / (1.0 - ur_power((double)(float)o->beta1, step))),
             .inv_sqrt_bias2 = (float)(1.0 / sqrt(1.0 - ur_power((double)(float)o->beta2, step))),
             .grad_scale = scale};
     else
-        job.sgd = (ur_sgd){.lr = (float)o->lr,
+        job.sgd = (ur_sgd){.lr = (float)lr,
                            .momentum = (float)o->momentum,
                            .grad_scale = scale,
                            .nesterov = o->nesterov,

@@ -150,6 +150,15 @@ static ur_status build(ur_run *run, const char *kind, const void *config, ur_err
     return run->task->create(run, err);
 }
 
+ur_status ur_run_new_trainer(ur_run *run, ur_err *err)
+{
+    const ur_train_options *o = &run->settings.train;
+    if (!run->valid && (o->schedule == UR_LR_PLATEAU || o->early_stop))
+        return ur_fail(err, UR_INVALID, "%s goes by validation data, and there is none",
+                       o->early_stop ? "early stopping" : "the plateau schedule");
+    return ur_trainer_new(run->context, run->model, run->train, o, &run->trainer, err);
+}
+
 ur_status ur_run_create(ur_context *context, const char *folder, const ur_run_settings *settings,
                         const char *kind, const void *config, ur_run **out, ur_err *err)
 {
@@ -161,8 +170,7 @@ ur_status ur_run_create(ur_context *context, const char *folder, const ur_run_se
     if (status == UR_OK)
         status = build(run, kind, config, err);
     if (status == UR_OK)
-        status = ur_trainer_new(context, run->model, run->train, &run->settings.train,
-                                &run->trainer, err);
+        status = ur_run_new_trainer(run, err);
     if (status == UR_OK)
         status = make_folder(run, err);
     if (status == UR_OK)
@@ -209,6 +217,13 @@ const ur_vocabulary *ur_run_labels(const ur_run *run)
 const ur_run_settings *ur_run_settings_of(const ur_run *run)
 {
     return &run->settings;
+}
+
+bool ur_run_stopped_early(const ur_run *run)
+{
+    const ur_trainer *t = run->trainer;
+    return t && t->progress.epoch < t->options.epochs &&
+           ur_schedule_ended(&t->options, &t->progress.schedule);
 }
 
 const char *ur_run_folder(const ur_run *run)

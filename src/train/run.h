@@ -39,6 +39,12 @@ ur_status ur_run_save_checkpoint(ur_run *run, ur_err *err);
 /* Puts trainer and model where the newest checkpoint stands. UR_BAD_FILE when there is none. */
 ur_status ur_run_load_checkpoint(ur_run *run, ur_err *err);
 
+/* The weights of model.safetensors, into the run's model. */
+ur_status ur_run_load_model(ur_run *run, ur_err *err);
+
+/* The trainer, for a run whose data and model are there. */
+ur_status ur_run_new_trainer(ur_run *run, ur_err *err);
+
 /* config.json as the settings now are. */
 ur_status ur_run_save_config(ur_run *run, ur_err *err);
 

@@ -87,7 +87,11 @@ static ur_status open_single(ur_run *run, const char *path, ur_st *st, ur_err *e
     return rebuild(run, &s, NULL, err);
 }
 
-static ur_status load_weights(ur_run *run, const char *path, bool single, ur_err *err)
+typedef void (*listener)(void *user, const char *fault);
+
+/* Where somebody listens, only looks whether they fit. */
+static ur_status load_weights(ur_run *run, const char *path, bool single, listener tell, void *user,
+                              ur_err *err)
 {
     ur_st *st;
     ur_status status = ur_st_open(run->a, path, &st, err);
@@ -96,12 +100,29 @@ static ur_status load_weights(ur_run *run, const char *path, bool single, ur_err
     if (single)
         status = open_single(run, path, st, err);
     if (status == UR_OK)
-        status = ur_weights_read(run->model->params, st, path, "", err);
+        status = tell ? ur_weights_check(run->model->params, st, path, "", tell, user, err)
+                      : ur_weights_read(run->model->params, st, path, "", err);
     ur_st_close(st);
     return status;
 }
 
-ur_status ur_run_open(ur_context *context, const char *path, ur_run **out, ur_err *err)
+static ur_status load_model(ur_run *run, listener tell, void *user, ur_err *err)
+{
+    char *path = ur_path_join(run->a, run->folder, "model.safetensors");
+    if (!path)
+        return ur_no_memory(err, MOST_PATH);
+    const ur_status status = load_weights(run, path, false, tell, user, err);
+    ur_free(run->a, path);
+    return status;
+}
+
+ur_status ur_run_load_model(ur_run *run, ur_err *err)
+{
+    return load_model(run, NULL, NULL, err);
+}
+
+static ur_status open_run(ur_context *context, const char *path, listener tell, void *user,
+                          ur_run **out, ur_err *err)
 {
     struct stat there;
     const bool folder = stat(path, &there) == 0 && S_ISDIR(there.st_mode);
@@ -109,13 +130,11 @@ ur_status ur_run_open(ur_context *context, const char *path, ur_run **out, ur_er
     *out = NULL;
     ur_status status = ur_run_new(context, folder ? path : NULL, &run, err);
     if (status == UR_OK && folder) {
-        char *weights = ur_path_join(run->a, path, "model.safetensors");
-        status = weights ? open_folder(run, err) : ur_no_memory(err, MOST_PATH);
+        status = open_folder(run, err);
         if (status == UR_OK)
-            status = load_weights(run, weights, false, err);
-        ur_free(run->a, weights);
+            status = load_model(run, tell, user, err);
     } else if (status == UR_OK) {
-        status = load_weights(run, path, true, err);
+        status = load_weights(run, path, true, tell, user, err);
     }
     if (status != UR_OK) {
         ur_run_free(run);
@@ -123,6 +142,20 @@ ur_status ur_run_open(ur_context *context, const char *path, ur_run **out, ur_er
     }
     *out = run;
     return UR_OK;
+}
+
+ur_status ur_run_open(ur_context *context, const char *path, ur_run **out, ur_err *err)
+{
+    return open_run(context, path, NULL, NULL, out, err);
+}
+
+ur_status ur_run_check(ur_context *context, const char *path, listener tell, void *user,
+                       ur_err *err)
+{
+    ur_run *run;
+    const ur_status status = open_run(context, path, tell, user, &run, err);
+    ur_run_free(run);
+    return status;
 }
 
 /* ---- resume ------------------------------------------------------------------------------- */
@@ -137,10 +170,7 @@ static ur_status reopen(ur_run *run, size_t epochs, size_t max_steps, ur_err *er
     run->settings.train.max_steps = max_steps;
     status = run->task->reopen(run, err);
     if (status == UR_OK)
-        status = blame(run->folder,
-                       ur_trainer_new(run->context, run->model, run->train, &run->settings.train,
-                                      &run->trainer, err),
-                       err);
+        status = blame(run->folder, ur_run_new_trainer(run, err), err);
     if (status == UR_OK)
         status = ur_run_load_checkpoint(run, err);
     if (status == UR_OK)

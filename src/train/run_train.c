@@ -25,6 +25,7 @@ typedef struct session {
     size_t steps;              /* of this session */
     double step_seconds;       /* of all of them */
     double evaluation_seconds; /* of the last evaluation */
+    bool least;                /* the epoch that just ended has the least validation loss so far */
     ur_step last;
 } session;
 
@@ -67,6 +68,7 @@ static ur_metrics figures_of(const session *s)
     return (ur_metrics){.epoch = last->epoch,
                         .step = last->step,
                         .has_valid = s->run->valid != NULL,
+                        .lr = last->lr,
                         .train_loss = last->epoch_loss,
                         .train_perplexity = exp(mean(last->epoch_nll, last->epoch_positions)),
                         .valid_loss = unknown,
@@ -100,6 +102,8 @@ static ur_status evaluate(session *s, ur_err *err)
     s->evaluation_seconds = now() - begin;
     run->seconds += s->evaluation_seconds;
     m.seconds = run->seconds;
+    if (status == UR_OK && run->valid && s->last.epoch_ended)
+        s->least = ur_trainer_validated(run->trainer, m.valid_loss);
     if (status == UR_OK)
         status = ur_run_add_metrics(run, &m, err);
     if (status == UR_OK && s->hooks->on_evaluation)
@@ -107,9 +111,26 @@ static ur_status evaluate(session *s, ur_err *err)
     return status;
 }
 
-static ur_status save(ur_run *run, ur_err *err)
+/* Whether there is a model.safetensors. */
+static ur_status model_saved(const ur_run *run, bool *saved, ur_err *err)
 {
-    const ur_status status = ur_run_save_model(run, err);
+    char *path = ur_path_join(run->a, run->folder, "model.safetensors");
+    struct stat there;
+    if (!path)
+        return ur_no_memory(err, strlen(run->folder) + 32);
+    *saved = stat(path, &there) == 0;
+    ur_free(run->a, path);
+    return UR_OK;
+}
+
+/* With early stopping a saved model gives way to a better one alone. */
+static ur_status save(const session *s, ur_err *err)
+{
+    ur_run *run = s->run;
+    bool keep = run->settings.train.early_stop > 0 && !s->least;
+    ur_status status = keep ? model_saved(run, &keep, err) : UR_OK;
+    if (status == UR_OK && !keep)
+        status = ur_run_save_model(run, err);
     return status == UR_OK ? ur_run_save_checkpoint(run, err) : status;
 }
 
@@ -133,11 +154,9 @@ static ur_status weights_finite(const ur_run *run, ur_err *err)
 /* The weights before the step that failed are saved if nothing is yet. */
 static ur_status keep_last_good(ur_run *run, ur_err *err)
 {
-    char *path = ur_path_join(run->a, run->folder, "model.safetensors");
-    struct stat there;
-    if (path && stat(path, &there) != 0 && weights_finite(run, NULL) == UR_OK)
+    bool saved;
+    if (model_saved(run, &saved, NULL) == UR_OK && !saved && weights_finite(run, NULL) == UR_OK)
         ur_run_save_model(run, NULL);
-    ur_free(run->a, path);
     return err ? err->status : UR_DIVERGED;
 }
 
@@ -161,6 +180,27 @@ static ur_status one_step(session *s, ur_err *err)
     return UR_OK;
 }
 
+/* What comes after a step: evaluation, saving, and the end. */
+static ur_status after_step(session *s, ur_err *err)
+{
+    ur_run *run = s->run;
+    const bool all = ur_trainer_finished(run->trainer);
+    const bool stop = !all && s->hooks->should_stop && s->hooks->should_stop(s->hooks->user);
+    const bool evaluation = s->last.epoch_ended || all;
+    ur_status status = evaluation || stop ? weights_finite(run, err) : UR_OK;
+    s->least = false;
+    if (status == UR_OK && evaluation) {
+        status = evaluate(s, err);
+        s->epoch_seconds = 0.0;
+        s->epoch_examples = s->epoch_positions = 0;
+    }
+    if (status == UR_OK && (evaluation || stop))
+        status = save(s, err);
+    if (status == UR_OK && stop && !ur_trainer_finished(run->trainer))
+        return ur_fail(err, UR_INTERRUPTED, "stopped after step %zu", s->last.step);
+    return status;
+}
+
 ur_status ur_run_train(ur_run *run, const ur_run_hooks *hooks, ur_err *err)
 {
     static const ur_run_hooks silent = {0};
@@ -173,26 +213,13 @@ ur_status ur_run_train(ur_run *run, const ur_run_hooks *hooks, ur_err *err)
     ur_status status = UR_OK;
     while (status == UR_OK && !ur_trainer_finished(run->trainer)) {
         status = one_step(&s, err);
-        if (status == UR_DIVERGED)
-            return keep_last_good(run, err);
-        if (status != UR_OK)
-            return status;
-        const bool end = ur_trainer_finished(run->trainer);
-        const bool stop = !end && s.hooks->should_stop && s.hooks->should_stop(s.hooks->user);
-        const bool keep = s.last.epoch_ended || end || stop;
-        if (keep)
-            status = weights_finite(run, err);
-        if (status == UR_OK && (s.last.epoch_ended || end)) {
-            status = evaluate(&s, err);
-            s.epoch_seconds = 0.0;
-            s.epoch_examples = s.epoch_positions = 0;
-        }
-        if (status == UR_DIVERGED)
-            return keep_last_good(run, err);
-        if (status == UR_OK && keep)
-            status = save(run, err);
-        if (status == UR_OK && stop)
-            return ur_fail(err, UR_INTERRUPTED, "stopped after step %zu", s.last.step);
+        if (status == UR_OK)
+            status = after_step(&s, err);
     }
-    return status;
+    if (status == UR_DIVERGED)
+        return keep_last_good(run, err);
+    bool saved = false;
+    if (status == UR_OK && run->settings.train.early_stop)
+        status = model_saved(run, &saved, err);
+    return status == UR_OK && saved ? ur_run_load_model(run, err) : status;
 }

@@ -6,12 +6,13 @@
 #include "base/status.h"
 
 static const char *const attention_words[] = {"none", "dot"};
-static const char *const cell_words[] = {"lstm",     "gru",          "rnn_tanh",
-                                         "rnn_relu", "gru_original", "lstm_peephole"};
+static const char *const cell_words[] = {
+    "lstm", "gru", "rnn_tanh", "rnn_relu", "gru_original", "lstm_peephole", "lstm_layer_norm"};
 static const char *const direction_words[] = {"no", "concat", "average"};
 static const char *const start_words[] = {"h", "hc"};
 static const char *const form_words[] = {"fixed", "ragged"};
 static const char *const order_words[] = {"no", "yes", "with-start"};
+static const char *const init_words[] = {"pytorch", "lecun"};
 
 enum { MOST = 1 << 30 };
 
@@ -46,6 +47,11 @@ static void seq2seq_print(ur_json_writer *w, const void *config)
     ur_json_put_bool(w, "peeky", c->peeky);
     ur_json_put_string(w, "decoder_start", start_words[c->decoder_start]);
     ur_json_put_real(w, "dropout", (double)c->dropout);
+    ur_json_put_real(w, "recurrent_dropout", (double)c->recurrent_dropout);
+    ur_json_put_real(w, "zoneout_h", (double)c->zoneout_h);
+    ur_json_put_real(w, "zoneout_c", (double)c->zoneout_c);
+    ur_json_put_bool(w, "bias", !c->no_bias);
+    ur_json_put_string(w, "init", init_words[c->init]);
     put_format(w, &c->format);
 }
 
@@ -68,17 +74,22 @@ static ur_status parse_format(const ur_json_value *object, ur_pair_format *f, ur
     return r.status;
 }
 
-/* What files written before these keys do not have: none of them, then. */
+/* Files written before a group of keys was there have none of them. */
+static bool has_any(const ur_reader *r, const char *const *keys, size_t n)
+{
+    bool any = false;
+    for (size_t i = 0; i < n; i++)
+        any = any || ur_read_has(r, keys[i]);
+    return any;
+}
+
 static void parse_stacks(ur_reader *r, ur_seq2seq_config *c)
 {
     static const char *const keys[] = {"cell", "layers", "decoder_layers", "bidirectional",
                                        "proj_size"};
-    bool any = false;
-    for (size_t i = 0; i < UR_COUNT(keys); i++)
-        any = any || ur_read_has(r, keys[i]);
     c->cell = cell_words[0];
     c->layers = c->decoder_layers = 1;
-    if (!any)
+    if (!has_any(r, keys, UR_COUNT(keys)))
         return;
     c->cell = cell_words[ur_read_choice(r, "cell", cell_words, UR_COUNT(cell_words))];
     c->layers = (size_t)ur_read_whole(r, "layers", 1, UR_MOST_LAYERS);
@@ -88,10 +99,21 @@ static void parse_stacks(ur_reader *r, ur_seq2seq_config *c)
     c->proj_size = (size_t)ur_read_whole(r, "proj_size", 0, 65535);
 }
 
+static void parse_noise(ur_reader *r, ur_seq2seq_config *c)
+{
+    static const char *const keys[] = {"recurrent_dropout", "zoneout_h", "zoneout_c", "bias"};
+    if (!has_any(r, keys, UR_COUNT(keys)))
+        return;
+    c->recurrent_dropout = (float)ur_read_real(r, "recurrent_dropout", 0.0, 0.999999);
+    c->zoneout_h = (float)ur_read_real(r, "zoneout_h", 0.0, 0.999999);
+    c->zoneout_c = (float)ur_read_real(r, "zoneout_c", 0.0, 0.999999);
+    c->no_bias = !ur_read_truth(r, "bias");
+}
+
 static const char *const seq2seq_keys[] = {
-    "vocabulary_size", "embed_size",    "hidden_size", "cell",      "layers",
-    "decoder_layers",  "bidirectional", "proj_size",   "attention", "peeky",
-    "decoder_start",   "dropout",       "text"};
+    "vocabulary_size",   "embed_size", "hidden_size", "cell",  "layers",        "decoder_layers",
+    "bidirectional",     "proj_size",  "attention",   "peeky", "decoder_start", "dropout",
+    "recurrent_dropout", "zoneout_h",  "zoneout_c",   "bias",  "init",          "text"};
 
 static ur_status seq2seq_parse(const ur_json_value *root, void *config, ur_err *err)
 {
@@ -107,6 +129,9 @@ static ur_status seq2seq_parse(const ur_json_value *root, void *config, ur_err *
     c->decoder_start =
         (ur_decoder_start)ur_read_choice(&r, "decoder_start", start_words, UR_COUNT(start_words));
     c->dropout = (float)ur_read_real(&r, "dropout", 0.0, 0.999999);
+    parse_noise(&r, c);
+    if (ur_read_has(&r, "init"))
+        c->init = (ur_initialisation)ur_read_choice(&r, "init", init_words, UR_COUNT(init_words));
     if (r.status != UR_OK)
         return r.status;
     const ur_json_value text = ur_json_member(root, "text");
@@ -199,9 +224,15 @@ static uint64_t seq2seq_fingerprint(const void *data)
     return hash;
 }
 
-static const char *const seq2seq_figures[] = {
-    "train_loss", "valid_loss",    "valid_accuracy",       "valid_forced_accuracy",
-    "seconds",    "train_seconds", "sequences_per_second", NULL};
+static const char *const seq2seq_figures[] = {"lr",
+                                              "train_loss",
+                                              "valid_loss",
+                                              "valid_accuracy",
+                                              "valid_forced_accuracy",
+                                              "seconds",
+                                              "train_seconds",
+                                              "sequences_per_second",
+                                              NULL};
 
 const ur_task ur_task_seq2seq = {
     .kind = "seq2seq",

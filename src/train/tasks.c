@@ -3,12 +3,14 @@
 
 #include "train/task.h"
 
-extern const ur_task ur_task_seq2seq, ur_task_language_model, ur_task_text_lstm;
+extern const ur_task ur_task_seq2seq, ur_task_language_model, ur_task_text_lstm, ur_task_tagger,
+    ur_task_classifier;
 
 const ur_task *const *ur_tasks(void)
 {
-    static const ur_task *const tasks[] = {&ur_task_seq2seq, &ur_task_language_model,
-                                           &ur_task_text_lstm, NULL};
+    static const ur_task *const tasks[] = {&ur_task_seq2seq,    &ur_task_language_model,
+                                           &ur_task_text_lstm,  &ur_task_tagger,
+                                           &ur_task_classifier, NULL};
     return tasks;
 }
 

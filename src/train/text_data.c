@@ -45,9 +45,15 @@ ur_status ur_text_source_parse(const ur_json_value *root, ur_text_source *s, ur_
 
 static ur_status read_valid(ur_run *run, const ur_text_source *s, ur_text_data *d, ur_err *err)
 {
+    const char *path = run->settings.data;
     if (!run->settings.valid) {
         const ur_ids all = d->train;
-        return ur_ids_split(all, s->valid_split, &d->train, &d->valid, err);
+        const ur_status status = ur_ids_split(all, s->valid_split, &d->train, &d->valid, err);
+        if (status == UR_OK && s->valid_split > 0.0 && d->valid.length < 2)
+            return ur_fail(err, UR_INVALID,
+                           "%s: a part of %g of %zu tokens is not enough to validate with", path,
+                           s->valid_split, all.length);
+        return status;
     }
     const ur_status status = ur_corpus_open(run->a, run->settings.valid, &s->options,
                                             run->vocabulary, 0, &d->valid_corpus, err);

@@ -26,7 +26,10 @@ ur_train_options ur_train_defaults(void)
                               .beta1 = 0.9,
                               .beta2 = 0.999,
                               .eps = 1e-8,
-                              .seed = 42};
+                              .seed = 42,
+                              .lr_epochs = 10,
+                              .lr_factor = 0.1,
+                              .lr_patience = 10};
 }
 
 static ur_status check_options(const ur_train_options *o, ur_err *err)
@@ -44,7 +47,7 @@ static ur_status check_options(const ur_train_options *o, ur_err *err)
                        o->weight_decay, o->clip);
     if (o->nesterov && !(o->momentum > 0.0))
         return ur_fail(err, UR_INVALID, "Nesterov's momentum needs a momentum above 0");
-    return UR_OK;
+    return ur_schedule_check(o, err);
 }
 
 static bool take_memory(ur_trainer *t)
@@ -91,6 +94,7 @@ ur_status ur_trainer_new(ur_context *context, ur_model *model, void *data,
     t->options = *options;
     t->examples = examples;
     t->batches = (examples + options->batch - 1) / options->batch;
+    t->progress.schedule = ur_schedule_start(options);
     if (!take_memory(t)) {
         ur_trainer_free(t);
         return ur_no_memory(err, ur_params_size(model->params) * sizeof(float));
@@ -121,7 +125,13 @@ void ur_trainer_free(ur_trainer *t)
 bool ur_trainer_finished(const ur_trainer *t)
 {
     return t->progress.epoch >= t->options.epochs ||
-           (t->options.max_steps && t->progress.step >= t->options.max_steps);
+           (t->options.max_steps && t->progress.step >= t->options.max_steps) ||
+           ur_schedule_ended(&t->options, &t->progress.schedule);
+}
+
+bool ur_trainer_validated(ur_trainer *t, double loss)
+{
+    return ur_schedule_validated(&t->options, &t->progress.schedule, loss);
 }
 
 /* ---- a batch ------------------------------------------------------------------------------ */
@@ -268,14 +278,17 @@ static ur_status diverged(const ur_trainer *t, const float *gradient, double los
 }
 
 /* Clips the gradient in the fold and steps. */
-static ur_status follow(ur_trainer *t, double loss, double *norm, ur_err *err)
+static ur_status follow(ur_trainer *t, ur_step *report, ur_err *err)
 {
+    const ur_progress *p = &t->progress;
     const float *gradient = ur_fold_sum(t->fold);
-    *norm = (double)ur_trainer_norm(t, gradient);
-    if (!isfinite(loss) || !isfinite(*norm))
-        return diverged(t, gradient, loss, err);
-    const double clip = t->options.clip / (*norm + 1e-6);
-    ur_trainer_apply(t, gradient, t->options.clip > 0.0 && clip < 1.0 ? (float)clip : 1.0f);
+    const double norm = (double)ur_trainer_norm(t, gradient), most = t->options.clip;
+    if (!isfinite(report->loss) || !isfinite(norm))
+        return diverged(t, gradient, report->loss, err);
+    const double clip = most / (norm + 1e-6);
+    report->gradient_norm = norm;
+    report->lr = ur_schedule_lr(&t->options, &p->schedule, p->step, p->epoch, p->batch, t->batches);
+    ur_trainer_apply(t, gradient, report->lr, most > 0.0 && clip < 1.0 ? (float)clip : 1.0f);
     return UR_OK;
 }
 
@@ -302,6 +315,7 @@ static void advance(ur_trainer *t, const batch_job *job, ur_step *report)
         p->epoch++;
         p->batch = p->positions = 0;
         p->loss_sum = p->nll_sum = 0.0;
+        ur_schedule_epoch(&t->options, &p->schedule, p->epoch);
     }
 }
 
@@ -315,7 +329,7 @@ ur_status ur_trainer_step(ur_trainer *t, ur_step *report, ur_err *err)
     const batch_job job = next_batch(t);
     status = run_batch(t, job, &report->loss, err);
     if (status == UR_OK)
-        status = follow(t, report->loss, &report->gradient_norm, err);
+        status = follow(t, report, err);
     ur_fpmode_leave(mode);
     if (status == UR_OK)
         advance(t, &job, report);

@@ -5,6 +5,7 @@
 
 #include "backend/context.h"
 #include "tape/tape.h"
+#include "train/schedule.h"
 #include "train/shards.h"
 #include "unroll/train.h"
 
@@ -16,6 +17,7 @@ typedef struct ur_progress {
     double loss_sum;    /* of those batches */
     double nll_sum;     /* of their positions */
     uint64_t positions; /* how many */
+    ur_schedule_state schedule;
 } ur_progress;
 
 struct ur_trainer {
@@ -39,8 +41,8 @@ struct ur_trainer {
 /* Makes the next epoch ready, unless it is. */
 ur_status ur_trainer_prepare(ur_trainer *trainer, ur_err *err);
 
-/* Steps the weights by the gradient, scaled. */
-void ur_trainer_apply(ur_trainer *trainer, const float *gradient, float scale);
+/* Steps the weights at rate lr by the gradient, scaled. */
+void ur_trainer_apply(ur_trainer *trainer, const float *gradient, double lr, float scale);
 
 /* The global norm of the gradient. */
 float ur_trainer_norm(ur_trainer *trainer, const float *gradient);

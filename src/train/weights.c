@@ -170,15 +170,21 @@ ur_status ur_params_load(ur_params *params, const char *path, const char *prefix
     return status;
 }
 
+ur_status ur_weights_check(const ur_params *params, ur_st *st, const char *path, const char *prefix,
+                           void (*tell)(void *user, const char *fault), void *user, ur_err *err)
+{
+    complaints c = {.tell = tell, .user = user};
+    return check_file(params, st, path, prefix, &c, err);
+}
+
 ur_status ur_params_check(const ur_params *params, const char *path, const char *prefix,
                           void (*tell)(void *user, const char *fault), void *user, ur_err *err)
 {
     ur_st *st;
-    complaints c = {.tell = tell, .user = user};
     ur_status status = ur_st_open(&ur_params_context(params)->allocator, path, &st, err);
     if (status != UR_OK)
         return status;
-    status = check_file(params, st, path, prefix, &c, err);
+    status = ur_weights_check(params, st, path, prefix, tell, user, err);
     ur_st_close(st);
     return status;
 }

@@ -18,4 +18,8 @@ ur_status ur_weights_write(const ur_allocator *a, const ur_params *params, const
 ur_status ur_weights_read(ur_params *params, ur_st *st, const char *path, const char *prefix,
                           ur_err *err);
 
+/* Whether ur_weights_read would; tell (or NULL) hears of every fault. */
+ur_status ur_weights_check(const ur_params *params, ur_st *st, const char *path, const char *prefix,
+                           void (*tell)(void *user, const char *fault), void *user, ur_err *err);
+
 #endif

@@ -220,6 +220,75 @@ static void test_full_team_keeps_its_places(void **state)
     }
 }
 
+/* Members that keep their leader waiting, first at a barrier and then at the end, for longer than it
+ * waits awake. */
+static void dawdle(void *arg, const ur_member *me)
+{
+    int *members = arg;
+    if (me->index == 0)
+        *members = me->count;
+    for (int i = 0; i < 2; i++) {
+        if (me->index > 0)
+            for (int k = 0; k < 10; k++)
+                stay_away();
+        if (i == 0)
+            ur_barrier(me);
+    }
+}
+
+static void count_members(void *arg, const ur_member *me)
+{
+    if (me->index == 0)
+        *(int *)arg = me->count;
+}
+
+/* After that the leader does without them for a while, and then has them back. */
+static void test_slow_members_are_left_out(void **state)
+{
+    (void)state;
+    if (ur_usable_cpus() < 2)
+        skip();
+    ur_pool *pool = new_pool(2);
+    ur_team *team = ur_pool_team(pool);
+    bool left_out = false, back = false;
+    for (long tries = 0; tries < 1000 && !left_out; tries++) {
+        int members = 0;
+        for (long i = 0; i < 1000000 && members < 2; i++)
+            ur_team_run(team, dawdle, &members);
+        assert_int_equal(members, 2);
+        ur_team_run(team, count_members, &members);
+        left_out = members == 1;
+    }
+    assert_true(left_out);
+    for (long tries = 0; tries < 100000000 && !back; tries++) {
+        int members = 0;
+        ur_team_run(team, count_members, &members);
+        back = members == 2;
+    }
+    assert_true(back);
+    ur_pool_free(pool);
+}
+
+/* All members always, more of them than cores, and none of them ever left out. */
+static void test_a_team_that_insists(void **state)
+{
+    (void)state;
+    for (int threads = 2; threads <= MOST; threads++) {
+        ur_pool *pool = new_pool(threads);
+        ur_team *team = ur_pool_team(pool);
+        ur_team_insist(team);
+        for (unsigned round = 1; round <= 100; round++) {
+            int members = 0;
+            run_shared(team, threads, round);
+            ur_team_run(team, round % 50 ? count_members : dawdle, &members);
+            assert_int_equal(members, threads);
+            if (round % 20 == 0)
+                stay_away();
+        }
+        ur_pool_free(pool);
+    }
+}
+
 static void test_loops_and_teams_take_turns(void **state)
 {
     (void)state;
@@ -342,6 +411,8 @@ int main(void)
         cmocka_unit_test(test_all_workers_take_part),
         cmocka_unit_test(test_team_meets_at_barriers),
         cmocka_unit_test(test_full_team_keeps_its_places),
+        cmocka_unit_test(test_slow_members_are_left_out),
+        cmocka_unit_test(test_a_team_that_insists),
         cmocka_unit_test(test_loops_and_teams_take_turns),
         cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_pools_come_and_go),

@@ -102,6 +102,23 @@ done
 printf 'x' >>bad/$weights
 refused "bad/$weights"
 
+# Every tensor at fault is named: in the sentence as far as it has room, the others below.
+sed 's/"hidden_size": 16/"hidden_size": 17/' good/config.json >bad/config.json
+for verb in 'predict bad x' 'eval bad --data builtin:dates' 'inspect bad' 'plot bad --attention x'; do
+    # shellcheck disable=SC2086
+    expect 3 'bad/model.safetensors does not fit the model, 9 tensors at fault: ' $verb
+    for name in encoder.lstm decoder.lstm; do
+        for tensor in weight_ih_l0 weight_hh_l0 bias_ih_l0 bias_hh_l0; do
+            grep -q "ill-shaped: $name.$tensor is (64" err || fail "$verb: no $name.$tensor"
+        done
+    done
+    grep -q 'ill-shaped: decoder.fc.weight is (59,32), (59,34) expected' err ||
+        fail "$verb: no decoder.fc.weight"
+    [ "$(tr ';' '\n' <err | grep -c ill-shaped)" -eq 9 ] || fail "$verb: $(cat err)"
+    grep -q '^  ' err || fail "$verb: all in one line: $(cat err)"
+done
+renew
+
 # renamed FROM TO PATTERN: the header with another text in place of one
 renamed() {
     sed "s/$1/$2/" header >changed

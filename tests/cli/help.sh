@@ -9,19 +9,19 @@ expect 0 "^usage: unroll VERB" --help
 "$tool" help >again && same out again
 grep -q "\"$("$tool" --version)\"" "$manual" || fail "the manual page is of another version"
 
-for verb in train eval predict plot inspect; do
+for verb in train eval predict generate plot inspect; do
     "$tool" --help | grep -q "^  $verb  *[a-z]" || fail "--help does not list $verb"
 done
 kinds=$("$tool" help train | sed -n 's/^  train \([a-z0-9]*\)  .*/\1/p')
 [ -n "$kinds" ] || fail "help train lists no kinds"
-verbs='eval predict plot inspect train'
+verbs='eval predict generate plot inspect train'
 for kind in $kinds; do
     verbs="$verbs train=$kind"
 done
 
 # train and the words of a verb of two
 for words in $verbs; do
-    verb=$(echo "$words" | tr = ' ')
+    verb=$(echo "$words" | tr '=' ' ')
     grep -q "^\*unroll $verb" "$manual" || fail "the manual page does not have $verb"
     # shellcheck disable=SC2086
     expect 0 "^usage: unroll $verb" help $verb

@@ -29,7 +29,8 @@ run() {
 }
 
 # expect CODE PATTERN ARGUMENT...: exit code, and a pattern that standard error (for code 0:
-# standard output) has. An error is one sentence, and one more line on wrong usage.
+# standard output) has. An error is one sentence, and one more line on wrong usage; what it lists
+# beyond that stands behind two spaces.
 expect() {
     wanted=$1
     pattern=$2
@@ -47,7 +48,7 @@ check_result() {
     grep -q -e "$pattern" err || fail "$1: no '$pattern' in: $(head -c 300 err)"
     lines=1
     [ "$wanted" -ne 2 ] || lines=2
-    [ "$(grep -c -v -e '^epoch' -e ' to learn, ' err)" -eq $lines ] ||
+    [ "$(grep -c -v -e '^epoch' -e ' to learn, ' -e '^  ' err)" -eq $lines ] ||
         fail "$1: expected $lines line(s): $(head -c 400 err)"
 }
 

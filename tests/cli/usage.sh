@@ -15,7 +15,7 @@ expect 2 'unknown option --verbose before the verb' --verbose train
 
 # arguments
 expect 2 'what to train is missing' train
-expect 2 "unknown model 'lstm'; there is: seq2seq" train lstm --data a --out b
+expect 2 "unknown model 'lstm'; there is: seq2seq, lm" train lstm --data a --out b
 expect 2 "'x' is one argument too many" train seq2seq x --data a --out b
 expect 2 '--out is missing' train seq2seq --data builtin:dates
 expect 2 '--data is missing' train seq2seq --out o
@@ -25,6 +25,10 @@ expect 2 "'b' is one argument too many" eval a b --data c
 expect 2 'the run is missing' predict
 expect 2 'the text is missing' predict r
 expect 2 'the run is missing' plot
+expect 2 'the run is missing' generate
+expect 2 "'b' is one argument too many; the prompt goes after --prompt" generate a b
+expect 2 '--out is missing' train lm --data f.txt
+expect 2 '--data is missing: a text file' train lm --out o
 expect 2 '--attention draws one run, 2 were given' plot a b --attention x
 expect 2 'what to inspect is missing' inspect
 expect 2 "'b' is one argument too many" inspect a b
@@ -69,17 +73,46 @@ expect 2 '--decoder-start c: expected h or hc' train seq2seq --decoder-start c
 expect 2 '--reverse-answer yes: expected with-start' train seq2seq --reverse-answer=yes
 expect 2 '--reverse-answer : expected with-start' train seq2seq --reverse-answer=
 
+expect 2 '--tokenizer chars: expected char or word or word-punct' train lm --tokenizer chars
+expect 2 '--sampling any: expected sequential or random' train lm --sampling any
+expect 2 '--valid-split 1: expected a number above 0 and below 1' train lm --valid-split 1
+expect 2 '--bptt 0: expected a whole number from 1 to 1000000' train lm --bptt 0
+expect 2 '--temperature -1: ' generate r --temperature -1
+expect 2 '--top-p 0: expected a number above 0 and at most 1' generate r --top-p 0
+expect 2 '--top-k 0: ' generate r --top-k 0
+expect 2 '--tokens 0: ' generate r --tokens 0
+
 # what does not go together
+expect 2 'builtin:dates are pairs for unroll train seq2seq' train lm --data builtin:dates --out o
+expect 2 '--valid and --valid-split are two ways' \
+    train lm --data f.txt --valid g.txt --valid-split 0.1 --out o
+expect 2 '--one-hot and --embed are two ways' train lm --data f.txt --one-hot --embed 3 --out o
+expect 2 'one-hot rows have no embedding' train lm --data f.txt --one-hot --tied --out o
+expect 2 'outputs of the layers, 256; it is 8' train lm --data f.txt --embed 8 --tied --out o
 expect 2 '--peeky goes with --attention none' \
     train seq2seq --data builtin:dates --out o --peeky --attention dot
 expect 2 '--momentum belongs to --optimizer sgd' \
     train seq2seq --data builtin:dates --out o --momentum 0.9
+expect 2 '--lr-epochs belongs to --schedule step' \
+    train seq2seq --data builtin:dates --out o --lr-epochs 3 --schedule cosine
+expect 2 '--lr-factor belongs to --schedule step or plateau' \
+    train seq2seq --data builtin:dates --out o --lr-factor 0.5
+expect 2 '--lr-patience belongs to --schedule plateau' \
+    train seq2seq --data builtin:dates --out o --lr-patience 3 --schedule step
+expect 2 '--lr-min belongs to --schedule cosine or plateau' \
+    train seq2seq --data builtin:dates --out o --lr-min 0 --schedule step
+expect 2 '--lr-min 0.1 is above --lr 0.01' \
+    train seq2seq --data builtin:dates --out o --lr 0.01 --lr-min 0.1 --schedule cosine
+expect 2 '--schedule linear: expected constant or step or cosine or plateau' \
+    train seq2seq --schedule linear
+expect 2 '--lr-factor 1: expected a number above 0 and below 1' train seq2seq --lr-factor 1
 expect 2 '--size is for built-in data; f.txt has' train seq2seq --data f.txt --out o --size 3
 expect 2 '--valid-size is for built-in data, not for f.txt' \
     train seq2seq --data builtin:dates --valid f.txt --out o --valid-size 3
 for option in data=a valid=a size=3 valid-size=3 strip hidden=3 embed=3 attention=dot peeky \
     decoder-start=h reverse-input reverse-answer batch=3 optimizer=sgd lr=1 momentum=0 \
-    weight-decay=0 clip=0 dropout=0 seed=1; do
+    weight-decay=0 clip=0 dropout=0 seed=1 schedule=step lr-epochs=3 lr-factor=0.5 lr-patience=1 \
+    lr-min=0 warmup=3 early-stop=1; do
     expect 2 "^unroll: --${option%%=*} does not go with --resume: " \
         train seq2seq --out o --resume "--$option"
 done

@@ -1,156 +1,7 @@
 /* test_rnn.c - the recurrent family against PyTorch: every cell with one layer and three, one way and
  * both ways, with and without biases and projection, full and ragged batches with an empty sequence;
  * an LSTM written out by hand; and large layers over packed batches. */
-#include "support/contexts.h"
-#include "support/golden.h"
-#include "unroll/nn.h"
-
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
-
-/* A file of many cases: a tensor's name ends in its case. */
-typedef struct bench {
-    golden *g;
-    const char *which;
-    char name[64];
-    ur_context *context;
-    ur_params *params;
-    ur_rnn_stack stack;
-    float *gradient;
-    ur_tape *tape;
-} bench;
-
-static const char *of(bench *b, const char *tensor)
-{
-    snprintf(b->name, sizeof b->name, "%s.%s", tensor, b->which);
-    return b->name;
-}
-
-/* The stack with the case's parameters, which stand one after the other in PyTorch's order. */
-static bench bench_new(golden *g, const char *which, const ur_rnn_config *config)
-{
-    bench b = {.g = g, .which = which, .context = context_of(NULL, 2, NULL)};
-    ur_err err;
-    assert_int_equal(ur_params_new(b.context, &b.params, NULL), UR_OK);
-    if (ur_rnn_add(b.params, "", config, &b.stack, &err) != UR_OK)
-        fail_msg("%s", err.text);
-    assert_int_equal(ur_params_seal(b.params, NULL), UR_OK);
-    b.gradient = calloc(ur_params_size(b.params), sizeof *b.gradient);
-    b.tape = tape_of(b.context);
-    size_t total, at = 0;
-    const float *all = golden_floats(g, of(&b, "params"), &total);
-    assert_int_equal(total, ur_params_weights(b.params));
-    for (size_t i = 0; i < ur_params_count(b.params); i++) {
-        const size_t count = ur_params_entry(b.params, i)->count;
-        memcpy(ur_param_values(b.params, (int)i), all + at, count * sizeof *all);
-        at += count;
-    }
-    ur_params_changed(b.params);
-    return b;
-}
-
-static void bench_free(bench *b)
-{
-    ur_tape_free(b->tape);
-    ur_params_free(b->params);
-    ur_context_free(b->context);
-    free(b->gradient);
-}
-
-static void compare_gradient(bench *b)
-{
-    float *all = golden_take(b->g, ur_params_weights(b->params) * sizeof *all), *at = all;
-    for (size_t i = 0; i < ur_params_count(b->params); i++) {
-        const ur_param *p = ur_params_entry(b->params, i);
-        memcpy(at, b->gradient + p->offset, p->count * sizeof *at);
-        at += p->count;
-    }
-    golden_compare(b->g, of(b, "grad.params"), all, GRADIENT_BOUND);
-}
-
-static ur_tensor *weigh(ur_tape *tape, ur_tensor *y, const float *w)
-{
-    return ur_sum(tape, ur_mul(tape, y, ur_copy_floats(tape, y->ndim, y->dim, w, false)));
-}
-
-static ur_tensor *input_state(bench *b, const char *tensor)
-{
-    size_t dim[3];
-    for (int i = 0; i < 3; i++)
-        dim[i] = golden_dim(b->g, of(b, tensor), i);
-    return ur_copy_floats(b->tape, 3, dim, golden_floats(b->g, of(b, tensor), NULL), true);
-}
-
-static const float *padded_rows(bench *b, const char *tensor, const ur_layout *l, size_t features)
-{
-    const size_t steps = golden_dim(b->g, of(b, tensor), 1);
-    return golden_rows(b->g, l->batch, steps, features, l->length,
-                       golden_floats(b->g, of(b, tensor), NULL));
-}
-
-/* Outputs, states and all gradients of one case. */
-static void check_case(golden *g, const char *which, const ur_rnn_config *config, ur_order order)
-{
-    bench b = bench_new(g, which, config);
-    ur_tape *t = b.tape;
-    size_t batch;
-    const size_t *length = golden_lengths(g, of(&b, "lengths"), &batch);
-    const bool has_c = strcmp(config->cell, "lstm") == 0;
-    const size_t width = ur_rnn_width(&b.stack);
-    ur_tape_start(t, UR_TRAIN, b.params, b.gradient, 0, 0);
-    const ur_layout *l = ur_new_layout(t, order, batch, length, NULL);
-    ur_seq *x =
-        ur_seq_floats(t, l, config->input_size, padded_rows(&b, "x", l, config->input_size), true);
-    const ur_state s = {input_state(&b, "h0"), has_c ? input_state(&b, "c0") : NULL};
-    const ur_rnn_out out = ur_rnn(t, &b.stack, x, s);
-    tape_fine(t);
-    assert_int_equal(out.y->layout->order, order);
-    golden_compare_seq(g, of(&b, "y"), l, width, ur_floats(out.y->values), FORWARD_BOUND);
-    golden_compare(g, of(&b, "h_n"), ur_floats(out.h_n), FORWARD_BOUND);
-    assert_int_equal(out.c_n != NULL, has_c);
-    if (has_c)
-        golden_compare(g, of(&b, "c_n"), ur_floats(out.c_n), FORWARD_BOUND);
-
-    const ur_seq *wy = ur_seq_floats(t, l, width, padded_rows(&b, "wy", l, width), false);
-    ur_tensor *loss = weigh(t, out.y->values, ur_floats(wy->values));
-    loss = ur_add(t, loss, weigh(t, out.h_n, golden_floats(g, of(&b, "wh"), NULL)));
-    if (has_c)
-        loss = ur_add(t, loss, weigh(t, out.c_n, golden_floats(g, of(&b, "wc"), NULL)));
-    assert_int_equal(ur_backward(t, loss), UR_OK);
-    golden_compare_seq(g, of(&b, "grad.x"), l, config->input_size, x->values->grad, GRADIENT_BOUND);
-    golden_compare(g, of(&b, "grad.h0"), s.h->grad, GRADIENT_BOUND);
-    if (has_c)
-        golden_compare(g, of(&b, "grad.c0"), s.c->grad, GRADIENT_BOUND);
-    compare_gradient(&b);
-    bench_free(&b);
-}
-
-/* The 16 cases of a file. */
-static void check_family(const char *file, const char *cell, size_t proj)
-{
-    golden g = golden_open(file);
-    for (int i = 0; i < 16; i++) {
-        const bool many = i & 1, both = i & 2, bias = i & 4, is_ragged = i & 8;
-        const ur_rnn_config config = {.cell = cell,
-                                      .input_size = 3,
-                                      .hidden_size = 5,
-                                      .proj_size = proj,
-                                      .num_layers = many ? 3 : 1,
-                                      .bidirectional = both,
-                                      .no_bias = !bias};
-        char which[64];
-        snprintf(which, sizeof which, "%s_%s_%s_%s", many ? "3l" : "1l", both ? "both" : "one",
-                 bias ? "bias" : "nobias", is_ragged ? "ragged" : "full");
-        check_case(&g, which, &config, UR_STEP_MAJOR);
-        check_case(&g, which, &config, UR_SEQUENCE_MAJOR);
-    }
-    golden_close(&g);
-}
+#include "nn/golden_rnn.h"
 
 static void rnn_tanh(void **state)
 {
@@ -256,17 +107,6 @@ static void compare_digest(golden *g, const char *tensor, const char *which, con
     golden_compare(g, name, &(float){(float)total}, FORWARD_BOUND);
 }
 
-/* Rows of a ragged batch -> (STEPS, BATCH, width), zeros behind the ends. */
-static float *padded(golden *g, const ur_seq *y, size_t width)
-{
-    float *out = golden_take(g, STEPS * BATCH * width * sizeof *out);
-    for (size_t b = 0; b < BATCH; b++)
-        for (size_t t = 0; t < y->layout->length[b]; t++)
-            memcpy(out + (t * BATCH + b) * width,
-                   ur_floats(y->values) + ur_row(y->layout, b, t) * width, width * sizeof *out);
-    return out;
-}
-
 static void fill(ur_params *params, uint64_t seed, int index, float scale)
 {
     for (size_t i = 0; i < ur_params_entry(params, (size_t)index)->count; i++)
@@ -317,7 +157,9 @@ static void packed_case(golden *g, const char *cell, bool large, bool packed)
         assert_int_equal(out.h_n->dim[0], large ? 4 : 1);
         assert_int_equal(out.h_n->dim[1], BATCH);
         assert_int_equal(out.h_n->dim[2], WIDE);
-        compare_digest(g, "y", which, padded(g, out.y, width), STEPS * BATCH, width);
+        const ur_tensor *y = ur_to_padded(t, out.y, STEPS, 0.0, false);
+        tape_fine(t);
+        compare_digest(g, "y", which, ur_floats(y), STEPS * BATCH, width);
         compare_digest(g, "h_n", which, ur_floats(out.h_n), stack.count * BATCH, WIDE);
         if (out.c_n)
             compare_digest(g, "c_n", which, ur_floats(out.c_n), stack.count * BATCH, WIDE);

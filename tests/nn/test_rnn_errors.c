@@ -25,8 +25,6 @@ static void refused_options(void **state)
          "gru: input size 0 and hidden size 5 must be at least 1"},
         {{.cell = "lstm", .input_size = 4, .hidden_size = 0, .num_layers = 1},
          "lstm: input size 4 and hidden size 0"},
-        {{.cell = "lstm", .input_size = 4, .hidden_size = 5, .num_layers = 0},
-         "lstm: 0 layers, 1 to 16 expected"},
         {{.cell = "lstm", .input_size = 4, .hidden_size = 5, .num_layers = 17},
          "lstm: 17 layers, 1 to 16 expected"},
         {{.cell = "gru", .input_size = 4, .hidden_size = 5, .proj_size = 3, .num_layers = 1},
@@ -57,6 +55,7 @@ static void refused_options(void **state)
         if (!strstr(err.text, bad[i].says))
             fail_msg("\"%s\" lacks \"%s\"", err.text, bad[i].says);
         assert_int_equal(ur_rnn_add(params, "rnn", &bad[i].config, &stack, NULL), UR_INVALID);
+        assert_int_equal(ur_rnn_check(&bad[i].config, NULL), UR_INVALID);
     }
     assert_int_equal(ur_params_count(params), 0); /* nothing was added on the way */
     const ur_rnn_config most = {.cell = "gru",
@@ -66,8 +65,13 @@ static void refused_options(void **state)
                                 .bidirectional = true,
                                 .dropout = 0.5f};
     ur_rnn_stack stack;
+    assert_int_equal(ur_rnn_check(&most, NULL), UR_OK);
     assert_int_equal(ur_rnn_add(params, "most", &most, &stack, NULL), UR_OK);
     assert_int_equal(stack.count, 2 * UR_MOST_LAYERS);
+    const ur_rnn_config least = {.cell = "lstm", .input_size = 1, .hidden_size = 2};
+    assert_int_equal(ur_rnn_add(params, "least", &least, &stack, NULL), UR_OK);
+    assert_int_equal(stack.count, 1);
+    assert_int_equal(stack.config.num_layers, 1); /* filled in */
     ur_params_free(params);
     ur_context_free(context);
 }

@@ -1,6 +1,8 @@
 /* contexts.c - contexts, made-up numbers and comparisons for tests. */
 #include "support/contexts.h"
 
+#include "backend/context.h"
+
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,6 +30,8 @@ contexts contexts_new(void)
             const ur_options options = {.threads = threads, .isa = isas[i]};
             if (ur_context_new(&options, &all.at[all.count], NULL) != UR_OK)
                 continue;
+            if (threads <= ur_usable_cpus())
+                ur_team_insist(ur_pool_team(all.at[all.count]->pool));
             snprintf(all.name[all.count], sizeof all.name[0], "%s, %d threads", isas[i], threads);
             all.count++;
         }

@@ -7,7 +7,8 @@
 
 enum { MOST_CONTEXTS = 12 };
 
-/* Plain with one thread is the first: the reference. */
+/* Plain with one thread is the first: the reference. Team operations always have all their members,
+ * where there is a core for each, whatever else the machine does. */
 typedef struct contexts {
     ur_context *at[MOST_CONTEXTS];
     char name[MOST_CONTEXTS][32]; /* "avx2, 3 threads" */

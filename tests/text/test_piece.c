@@ -132,11 +132,16 @@ static void test_pieces_fit(void **state)
     assert_string_equal(text, "ab cd\n");
     assert_int_equal(ur_text_decode(&o, v, 3, ids, 2, text, 4), 6);
     assert_string_equal(text, " ab");
+    static const int32_t short_one[] = {3, 1};
+    assert_int_equal(ur_text_decode(&o, v, -1, short_one, 2, text, 2), 3); /* nothing has a gap */
+    assert_string_equal(text, "");
     assert_int_equal(ur_text_decode(&o, v, -1, ids, 0, text, 4), 0);
     assert_string_equal(text, "");
     o.line_ends = false; /* then <eos> is a reserved token like others */
     assert_int_equal(ur_text_piece(&o, v, 3, 1, text, sizeof text), 6);
     assert_string_equal(text, " <eos>");
+    assert_int_equal(ur_text_piece(&o, v, 1, 3, text, sizeof text), 3);
+    assert_string_equal(text, " ab");
     ur_vocabulary_free(v);
 }
 
@@ -166,11 +171,15 @@ static void test_printing_made_up_texts(void **state)
                                        "\xC2\xBF"};
     uint64_t seed = 1;
     for (int round = 0; round < 3000; round++) {
-        char text[128] = "";
+        char text[128];
+        size_t size = 0;
         for (int i = 0; i < 12; i++) {
             seed = seed * 6364136223846793005u + 1442695040888963407u;
-            strcat(text, part[(seed >> 33) % (sizeof part / sizeof part[0])]);
+            const char *next = part[(seed >> 33) % (sizeof part / sizeof part[0])];
+            memcpy(text + size, next, strlen(next));
+            size += strlen(next);
         }
+        text[size] = 0;
         ur_text_options o = ur_text_defaults(round % 2 ? UR_WORDS : UR_WORDS_PUNCTUATION, false);
         o.lower = round & 2;
         o.line_ends = round & 4;

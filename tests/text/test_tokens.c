@@ -103,11 +103,14 @@ static void test_words(void **state)
          "a\xE2\x80\x8B"
          "b|@1|"}, /* a zero width space is no white space */
         {"<unk> <UNK> <unk>. <pad> <eos> <bos> <> <", "@0|<UNK>|<unk>.|@2|@1|<bos>|<>|<|@1|"},
+        {"<aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa>",
+         "<aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa>|@1|"},
         {"", "@1|"},
         {"   ", "@1|"}};
     static const known lower[] = {
         {"<UNK> \xC3\x89T\xC3\x89 O'Neil", "@0|\xC3\xA9t\xC3\xA9|o'neil|@1|"}};
-    static const known letters[] = {{"<unk> don't 12 \xC3\x89t\xC3\xA9", "unk|don|t|t|"}};
+    static const known letters[] = {{"<unk> don't 12 \xC3\x89t\xC3\xA9", "unk|don|t|t|"},
+                                    {"a\xC5\x81" /* U+0141, whose low byte is A */ "b", "a|b|"}};
     ur_text_options o = ur_text_defaults(UR_WORDS, false);
     assert_true(o.line_ends);
     CHECK(o, plain);

@@ -19,7 +19,11 @@ static ur_seq2seq_config some_config(void)
                            .hidden_size = 128,
                            .attention = UR_ATTENTION_DOT,
                            .decoder_start = UR_START_HC,
-                           .dropout = 0.25f};
+                           .dropout = 0.25f,
+                           .recurrent_dropout = 0.375f,
+                           .zoneout_h = 0.125f,
+                           .zoneout_c = 0.5f,
+                           .no_bias = true};
     c.format = (ur_pair_format){.form = UR_PAIRS_RAGGED,
                                 .strip = true,
                                 .reverse_input = true,
@@ -84,7 +88,8 @@ static void there_and_back(void **state)
     assert_true(c.vocabulary == want.vocabulary && c.embed_size == want.embed_size &&
                 c.hidden_size == want.hidden_size && c.attention == want.attention &&
                 c.peeky == want.peeky && c.decoder_start == want.decoder_start &&
-                c.dropout == want.dropout);
+                c.dropout == want.dropout && c.recurrent_dropout == want.recurrent_dropout &&
+                c.zoneout_h == want.zoneout_h && c.zoneout_c == want.zoneout_c && c.no_bias);
     assert_true(c.format.form == want.format.form && c.format.strip && c.format.reverse_input &&
                 c.format.answer_order == want.format.answer_order && c.format.question_width == 0 &&
                 c.format.answer_steps == 12 && c.format.start == 0 && c.format.end == 1);
@@ -142,6 +147,10 @@ static const char *const scalars[] = {"version",
                                       "peeky",
                                       "decoder_start",
                                       "dropout",
+                                      "recurrent_dropout",
+                                      "zoneout_h",
+                                      "zoneout_c",
+                                      "bias",
                                       "form",
                                       "strip",
                                       "reverse_input",
@@ -219,6 +228,10 @@ static void values_out_of_range(void **state)
                                          {"decoder_start", "\"c\""},
                                          {"dropout", "1"},
                                          {"dropout", "-0.1"},
+                                         {"recurrent_dropout", "1"},
+                                         {"zoneout_h", "-0.1"},
+                                         {"zoneout_c", "1"},
+                                         {"bias", "1"},
                                          {"form", "\"free\""},
                                          {"reverse_answer", "true"},
                                          {"question_width", "65537"},
@@ -270,6 +283,54 @@ static void not_json(void **state)
     }
 }
 
+/* A constant rate leaves no trace, so that such files are what they always were. Of every other
+ * schedule there is what it uses. */
+static void schedules(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"\"schedule\"", "lr_epochs",    "lr_factor", "lr_patience",
+                                       "lr_min",       "warmup_steps", "early_stop"};
+    static const char *const there[] = {"0000000", "1110000", "1000110", "1011111"};
+    const ur_train_options usual = ur_train_defaults();
+    for (int i = 0; i < 4; i++) {
+        ur_run_settings w = some_settings(), s;
+        ur_seq2seq_config c;
+        ur_err err;
+        w.train.schedule = (ur_schedule)i;
+        w.train.lr_epochs = 3;
+        w.train.lr_factor = 0.25;
+        w.train.lr_patience = 4;
+        w.train.lr_min = 1e-5;
+        w.train.warmup_steps = i > 1 ? 6 : 0;
+        w.train.early_stop = i > 2 ? 7 : 0;
+        char *text = print(&w);
+        for (size_t k = 0; k < UR_COUNT(keys); k++)
+            if ((strstr(text, keys[k]) != NULL) != (there[i][k] == '1'))
+                fail_msg("schedule %d, %s: %s", i, keys[k], text);
+        if (parse(text, &c, &s, &err) != UR_OK)
+            fail_msg("%s", err.text);
+        const ur_train_options *o = &s.train;
+        assert_int_equal(o->schedule, i);
+        assert_int_equal(o->lr_epochs, i == UR_LR_STEP ? 3 : usual.lr_epochs);
+        assert_true(o->lr_factor == (i % 2 ? 0.25 : usual.lr_factor));
+        assert_int_equal(o->lr_patience, i == UR_LR_PLATEAU ? 4 : usual.lr_patience);
+        assert_true(o->lr_min == (i > 1 ? 1e-5 : 0.0));
+        assert_int_equal(o->warmup_steps, w.train.warmup_steps);
+        assert_int_equal(o->early_stop, w.train.early_stop);
+        ur_settings_free(ur_default_allocator(), &s);
+        ur_free(NULL, text);
+    }
+    static const char *const bad[][2] = {{"schedule", "\"linear\""}, {"schedule", "2"},
+                                         {"lr_epochs", "0"},         {"lr_factor", "1.5"},
+                                         {"lr_patience", "-1"},      {"lr_min", "-1"},
+                                         {"warmup_steps", "0.5"},    {"early_stop", "null"}};
+    for (size_t i = 0; i < UR_COUNT(bad); i++) {
+        char line[128];
+        snprintf(line, sizeof line, "\"%s\": %s,\n\"nesterov\": true,\n", bad[i][0], bad[i][1]);
+        refused(with_line("nesterov", line), bad[i][0]);
+    }
+}
+
 static ur_status both_ways(const ur_allocator *a, ur_err *err, void *arg)
 {
     (void)arg;
@@ -303,6 +364,7 @@ int main(void)
         cmocka_unit_test(values_out_of_range),
         cmocka_unit_test(surplus_keys),
         cmocka_unit_test(not_json),
+        cmocka_unit_test(schedules),
         cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,7 +106,13 @@ static void no_validation_data(void **state)
     assert_int_equal(ur_metrics_load(context, "run", &m, &n, NULL), UR_OK);
     assert_int_equal(n, 2);
     assert_false(m[0].has_valid);
+    assert_true(isnan(m[0].valid_loss) && isnan(m[1].valid_accuracy));
     ur_metrics_free(context, m);
+    size_t size;
+    char *lines = file_of("run", "metrics.jsonl", &size);
+    assert_non_null(strstr(lines, "\"valid_accuracy\": null"));
+    assert_null(strstr(lines, "perplexity"));
+    free(lines);
     settings.valid = "pairs.txt";
     run = run_created(context, "with", &settings, &config);
     assert_int_equal(ur_pairs_count(ur_run_valid_data(run)), 3);
@@ -175,6 +181,18 @@ static void creation_refused(void **state)
     ur_run_settings settings = tiny_settings();
     ur_seq2seq_config config = tiny_config();
     train_one("run");
+    refused(ur_run_create(context, "new", &settings, "oracle", &config, &run, &err), UR_INVALID,
+            &err, "oracle");
+    settings.train.early_stop = 1; /* built-in data brings validation data, a file does not */
+    put_file("pairs.txt", "1+1_2\n2+2_4\n");
+    settings.data = "pairs.txt";
+    refused(ur_run_create(context, "new", &settings, "seq2seq", &config, &run, &err), UR_INVALID,
+            &err, "early stopping");
+    settings.train.early_stop = 0;
+    settings.train.schedule = UR_LR_PLATEAU;
+    refused(ur_run_create(context, "new", &settings, "seq2seq", &config, &run, &err), UR_INVALID,
+            &err, "plateau");
+    settings = tiny_settings();
     refused(ur_run_create(context, "run", &settings, "seq2seq", &config, &run, &err), UR_INVALID,
             &err, "run already holds a run");
     assert_null(run);
@@ -257,6 +275,32 @@ static void opening_refused(void **state)
             "model.safetensors");
     assert_int_equal(unlink("run/model.safetensors"), 0);
     refused(ur_run_open(context, "run", &run, &err), UR_BAD_FILE, &err, "model.safetensors");
+}
+
+static void count_fault(void *user, const char *fault)
+{
+    assert_non_null(strstr(fault, "ill-shaped: "));
+    ++*(size_t *)user;
+}
+
+/* Each tensor at fault is told of, whether or not the sentence has room for it. */
+static void every_fault_is_told(void **state)
+{
+    (void)state;
+    ur_err err;
+    size_t faults = 0;
+    train_one("run");
+    assert_int_equal(ur_run_check(context, "run", count_fault, &faults, &err), UR_OK);
+    assert_int_equal(ur_run_check(context, "run/model.safetensors", count_fault, &faults, &err),
+                     UR_OK);
+    assert_int_equal(ur_run_check(context, "run", NULL, NULL, NULL), UR_OK);
+    assert_int_equal(faults, 0);
+    alter("run/config.json", "\"embed_size\": 5", "\"embed_size\": 6");
+    refused(ur_run_check(context, "run", count_fault, &faults, &err), UR_BAD_FILE, &err,
+            "4 tensors at fault");
+    assert_int_equal(faults, 4);
+    refused(ur_run_check(context, "nothing", count_fault, &faults, &err), UR_BAD_FILE, &err,
+            "nothing");
 }
 
 /* Plain weights open no model. */
@@ -354,6 +398,7 @@ int main(void)
         IN_A_FOLDER(bad_questions),
         IN_A_FOLDER(creation_refused),
         IN_A_FOLDER(opening_refused),
+        IN_A_FOLDER(every_fault_is_told),
         IN_A_FOLDER(weights_alone),
         IN_A_FOLDER(resuming_refused),
         IN_A_FOLDER(divergence_keeps_the_last_good_model),

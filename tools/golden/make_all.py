@@ -4,11 +4,13 @@ import glob
 import os
 
 import language_model
+import cells
 import layers
 import list_files
 import next_words
 import optimizers
 import rnn
+import tagger
 import translator
 from common import FOLDER
 
@@ -19,6 +21,8 @@ def main():
     layers.main()
     optimizers.main()
     rnn.main()
+    tagger.main()
+    cells.main()
     translator.main()
     next_words.main()
     language_model.main()

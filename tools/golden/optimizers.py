@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""Golden cases of the optimisers: three steps with given gradients, and clipping by global norm."""
+"""Golden cases of the optimisers: three steps with given gradients, clipping by global norm, and
+learning-rate schedules."""
 import torch
+from torch.optim import lr_scheduler
 
 from common import leaf, seeded, write_case
 
@@ -61,9 +63,54 @@ def clip_case(name, seed):
     write_case(name, seed, {"max_norm": bounds}, compute)
 
 
+EPOCHS, BATCHES, WARMUP, LR = 12, 5, 7, 0.5
+
+# (schedulers that step after a batch, those that step after an epoch)
+SCHEDULES = {
+    "step": (lambda o: [], lambda o: [lr_scheduler.StepLR(o, 5, 0.3)]),
+    "cosine": (lambda o: [lr_scheduler.CosineAnnealingLR(o, EPOCHS * BATCHES, 0.01)],
+               lambda o: []),
+    "warmup": (lambda o: [lr_scheduler.LinearLR(o, 1 / WARMUP, 1.0, WARMUP - 1)], lambda o: []),
+    "step_warmup": (lambda o: [lr_scheduler.LinearLR(o, 1 / WARMUP, 1.0, WARMUP - 1)],
+                    lambda o: [lr_scheduler.StepLR(o, 1, 0.3)]),
+    "cosine_warmup": (lambda o: [lr_scheduler.LinearLR(o, 1 / WARMUP, 1.0, WARMUP - 1),
+                                 lr_scheduler.CosineAnnealingLR(o, EPOCHS * BATCHES)],
+                      lambda o: []),
+    "plateau": (lambda o: [], lambda o: [lr_scheduler.ReduceLROnPlateau(o, factor=0.3, patience=1,
+                                                                        min_lr=0.04)]),
+}
+
+
+def schedules_case(name, seed):
+    """The rate of every step; the plateau's losses are those after each epoch."""
+    # better; hardly better; as good; worse; much better; then never again
+    losses = torch.tensor([3.0, 2.0, 1.99999, 2.0, 2.5, 1.0, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5])
+
+    def compute(dtype):
+        out = {"losses": losses}
+        for variant, (each_batch, each_epoch) in SCHEDULES.items():
+            optimizer = torch.optim.SGD([leaf(torch.zeros(1), dtype)], lr=LR)
+            by_batch, by_epoch = each_batch(optimizer), each_epoch(optimizer)
+            rates = []
+            for epoch in range(EPOCHS):
+                for _ in range(BATCHES):
+                    rates.append(optimizer.param_groups[0]["lr"])
+                    optimizer.step()
+                    for scheduler in by_batch:
+                        scheduler.step()
+                for scheduler in by_epoch:
+                    scheduler.step(*([float(losses[epoch])] if variant == "plateau" else []))
+            out["rate." + variant] = torch.tensor(rates, dtype=torch.float64)
+        return out
+
+    write_case(name, seed, {"epochs": EPOCHS, "batches": BATCHES, "lr": LR, "warmup": WARMUP},
+               compute)
+
+
 def main():
     optimizers_case("optimizers", 21)
     clip_case("clip_grad_norm", 22)
+    schedules_case("schedules", 23)
 
 
 if __name__ == "__main__":

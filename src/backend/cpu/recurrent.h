@@ -46,7 +46,7 @@ typedef struct ur_cell {
     size_t gates; /* W_ih and W_hh have gates * hidden rows */
     bool has_c, split;
     bool gives_o; /* the last gate may be asked for as an output: backward takes its gradient d_o */
-    bool direct; /* backward leaves in dh what reaches h_prev other than through W_hh */
+    bool direct;  /* backward leaves in dh what reaches h_prev other than through W_hh */
     void (*forward)(const ur_kernels *k, const ur_cell_step *s, size_t begin, size_t end);
     void (*backward)(const ur_kernels *k, const ur_cell_step *s, size_t begin, size_t end);
     /* A cell with two dependent products per step: the last `late` gates' recurrent product takes
@@ -140,6 +140,7 @@ typedef struct ur_cpu_recurrent_back {
     const float *dy;                 /* (rows, R) */
     const float *d_o;                /* (rows, H) of the saved last gate, or NULL; see gives_o */
     const float *dh_n, *dc_n;        /* (B, R), (B, H) */
+    const float *dc;                 /* (rows, H) of every step's c, or NULL */
     float *dx, *dh0, *dc0;           /* dx is shaped like x: with ids, the table's gradient */
     float *dw_ih, *dw_hh, *db_ih, *db_hh, *dw_hr; /* NULL: not wanted */
     float *d_own[UR_CELL_OWN];

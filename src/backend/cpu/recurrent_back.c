@@ -86,6 +86,10 @@ static void cell_back(const ur_recurrent_back_job *job, const ur_member *me, siz
     const ur_range mine = ur_my_range(me, f->hidden), my_rows = ur_my_range(me, s->rows);
     const ur_range rows = cell->whole_rows ? my_rows : (ur_range){0, s->rows};
     const ur_range units = cell->whole_rows ? (ur_range){0, f->hidden} : mine;
+    const float *dc = job->op->dc ? job->op->dc + f->rows->offset[t] * f->hidden : NULL;
+    for (size_t r = rows.begin; dc && r < rows.end; r++)
+        job->kernels->add(units.end - units.begin, dc + r * f->hidden + units.begin,
+                          s->dc + r * f->hidden + units.begin);
     if (zones)
         zone_before(job, rows, units, t, s);
     for (size_t r = 0; f->mask && cell->late && r < s->rows; r++)

@@ -97,7 +97,7 @@ static void products(void **state)
     }
 }
 
-/* Operations on ragged batches: order and back, repetition, concatenation. */
+/* Operations on ragged batches: order and back, repetition, concatenation, padding. */
 static ur_tensor *ragged(ur_tape *t, void *user)
 {
     const checked *c = user;
@@ -107,8 +107,13 @@ static ur_tensor *ragged(ur_tape *t, void *user)
     ur_seq *both = ur_concat_seq(t, x, repeated);
     const ur_order other = c->order == UR_STEP_MAJOR ? UR_SEQUENCE_MAJOR : UR_STEP_MAJOR;
     ur_seq *turned = ur_reorder(t, both, other);
+    ur_tensor *pad = ur_to_padded(t, x, 7, 0.25, c->order == UR_STEP_MAJOR);
+    ur_seq *back = ur_from_padded(t, l, pad, c->order == UR_STEP_MAJOR);
     ur_tensor *loss = turned ? weigh(t, ur_mul(t, turned->values, turned->values), 4) : NULL;
-    return loss ? ur_add(t, loss, weigh(t, both->values, 5)) : NULL;
+    if (!loss || !back)
+        return NULL;
+    loss = ur_add(t, loss, ur_add(t, weigh(t, pad, 6), weigh(t, back->values, 7)));
+    return ur_add(t, loss, weigh(t, both->values, 5));
 }
 
 static void ragged_operations(void **state)

@@ -1,0 +1,83 @@
+"""The programs that are compared: each stays alive and does one round of a work per line it reads."""
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+
+class Program:
+    """A contestant's process with so many threads; started when first asked."""
+
+    def __init__(self, name, threads, command):
+        self.name, self.threads, self.command = name, threads, command
+        self.process, self.version = None, name
+
+    def ask(self, line):
+        """One round of a work: its JSON answer."""
+        if not self.process:
+            self.start()
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        if line == "drop":
+            return {}
+        answer = self.process.stdout.readline()
+        if not answer:
+            sys.exit(f"{self.version}, {self.threads} threads, stopped at: {line}")
+        return json.loads(answer)
+
+    def start(self):
+        environment = {**os.environ, "OMP_NUM_THREADS": str(self.threads),
+                       "OPENBLAS_NUM_THREADS": str(self.threads)}
+        for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
+            environment.pop(name, None)
+        self.process = subprocess.Popen(self.command + ["--threads", str(self.threads)], text=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.DEVNULL, env=environment)
+        self.version = json.loads(self.process.stdout.readline())["name"]
+
+    def drop(self):
+        if self.process:
+            self.ask("drop")
+
+    def close(self):
+        if self.process:
+            self.process.stdin.close()
+            self.process.wait()
+
+
+class Entry:
+    """A program doing one work in one variant, and its rounds so far."""
+
+    def __init__(self, program, line, variant=""):
+        self.program, self.variant, self.seconds = program, variant, []
+        self.line = line + (f" variant={variant}" if variant else "")
+
+    def round(self):
+        """False: this contestant does not do that."""
+        seconds = self.program.ask(self.line).get("seconds")
+        if seconds is not None:
+            self.seconds.append(seconds)
+        return seconds is not None
+
+    def median(self):
+        return statistics.median(self.seconds)
+
+    def label(self):
+        variant = f" ({self.variant})" if self.variant else ""
+        return f"{self.program.version}{variant}, {self.program.threads} threads"
+
+
+def programs(build, rivals, python):
+    """{name: [a program per number of threads]}; rivals that are not installed are not in it.
+    python: an interpreter that has PyTorch, None for that of the rivals' folder."""
+    commands = {"unroll": [os.path.join(build, "bench_unroll")]}
+    python = python or os.path.join(rivals, "bin", "python")
+    if os.path.exists(python):
+        commands["pytorch"] = [python, "bench/rivals/pytorch.py"]
+    for name in ("onednn", "openblas"):
+        program = os.path.join(rivals, "bin", "rival_" + name)
+        if os.path.exists(program):
+            commands[name] = [program]
+    counts = sorted({1, len(os.sched_getaffinity(0))})
+    return {name: [Program(name, n, command) for n in counts] for name, command in commands.items()}

@@ -1,0 +1,64 @@
+"""What is not speed: the library's size, how long the tool takes to start, the memory of training."""
+import os
+import statistics
+import subprocess
+import tempfile
+import time
+
+from contestants import Program
+
+ROWS = ("size/libunroll.so", "start/version", "memory/date")
+
+
+def row(name, ours, unit, rival=None, rival_name=None):
+    return {"name": name, "family": name.split("/")[0], "unit": unit, "ours": ours, "rival": rival,
+            "rival_name": rival_name, "ratio": rival / ours if rival else None, "limit_share": None}
+
+
+def size(build):
+    return row(ROWS[0], os.path.getsize(os.path.join(build, "libunroll.so")) / 1e6, "MB")
+
+
+def start(build, rounds):
+    """Seconds of `unroll --version`, process and all."""
+    def once():
+        begin = time.perf_counter()
+        subprocess.run([os.path.join(build, "unroll"), "--version"], check=True,
+                       stdout=subprocess.DEVNULL)
+        return time.perf_counter() - begin
+    once()
+    return row(ROWS[1], statistics.median(once() for _ in range(10 * rounds)), "s")
+
+
+def peak(pid):
+    """The most memory that a living process has had, in MB."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) * 1024 / 1e6
+
+
+def memory(build, data, pytorch):
+    """Peak of training the date translator, by the tool, evaluation included; and of PyTorch doing
+    the same steps."""
+    with tempfile.TemporaryDirectory() as folder:
+        tool = subprocess.Popen(
+            [os.path.join(build, "unroll"), "train", "seq2seq", "--data", "builtin:dates",
+             "--max-steps", "40", "--quiet", "--out", os.path.join(folder, "run")])
+        _, status, usage = os.wait4(tool.pid, 0)
+        tool.returncode = os.waitstatus_to_exitcode(status)
+    if tool.returncode:
+        raise RuntimeError("unroll train failed")
+    if not pytorch:
+        return row(ROWS[2], usage.ru_maxrss * 1024 / 1e6, "MB")
+    program = Program("pytorch", pytorch.threads, pytorch.command)
+    program.ask(f"date data={data} part=4")
+    theirs = peak(program.process.pid)
+    program.close()
+    return row(ROWS[2], usage.ru_maxrss * 1024 / 1e6, "MB", theirs, program.version)
+
+
+def measure(name, build, data, programs, rounds):
+    if name == ROWS[0]:
+        return size(build)
+    if name == ROWS[1]:
+        return start(build, rounds)
+    return memory(build, data, programs["pytorch"][-1] if "pytorch" in programs else None)

@@ -1,0 +1,189 @@
+/* layers.c - one recurrent layer over a batch:
+ *     layer cell=lstm hidden=H [input=I] [proj=P] batch=B steps=T [ragged=1] [backward=1]
+ *           [variant=shards]
+ *
+ * Forward alone is inference. With backward a pass is what a training step asks of a layer: weights
+ * packed anew, forward, and from given gradients of all outputs those of inputs and weights. The
+ * inputs are there before, as rows of step-major order.
+ *
+ * The whole batch on one tape, shared by a team; or cut into shards as the trainer does it, longest
+ * sequences first, whose gradients meet in the trainer's tree. */
+#include "works.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/context.h"
+#include "tape/tape.h"
+#include "train/shards.h"
+
+/* Sequences that are computed together. */
+typedef struct part {
+    size_t batch, rows;
+    size_t *length; /* (batch) */
+    float *x, *dy;  /* (rows, input), (rows, width) */
+} part;
+
+typedef struct layer_work {
+    ur_context *context;
+    ur_params *params;
+    ur_rnn_stack stack;
+    ur_tape **tapes; /* (threads) */
+    ur_fold *fold;
+    size_t count; /* of parts; 1: the team's */
+    part *parts;
+    float *gradient; /* as the parameters */
+    bool backward;
+} layer_work;
+
+static void run_part(layer_work *w, ur_tape *tape, const part *p, float *gradient)
+{
+    ur_tape_start(tape, w->backward ? UR_TRAIN : UR_INFER, w->params, gradient, 1, 1);
+    const ur_layout *layout = ur_new_layout(tape, UR_STEP_MAJOR, p->batch, p->length, NULL);
+    ur_tensor x = {.dtype = UR_F32,
+                   .device = UR_CPU,
+                   .ndim = 2,
+                   .dim = {p->rows, w->stack.config.input_size},
+                   .data = p->x,
+                   .needs_grad = w->backward};
+    ur_seq in = {&x, layout};
+    const ur_rnn_out out = ur_rnn(tape, &w->stack, &in, (ur_state){0});
+    if (w->backward && out.y) {
+        out.y->values->grad = p->dy;
+        for (ur_node *n = tape->last; n && ur_tape_ok(tape); n = n->previous)
+            n->backward(tape, n);
+    }
+    if (ur_tape_status(tape) != UR_OK) {
+        fprintf(stderr, "layer: %s\n", ur_error(tape));
+        exit(1);
+    }
+}
+
+static void run_shard(void *arg, size_t s, int worker)
+{
+    layer_work *w = arg;
+    float *gradient = w->backward ? ur_fold_take(w->fold) : NULL;
+    run_part(w, w->tapes[worker], &w->parts[s], gradient);
+    if (gradient)
+        ur_fold_give(w->fold, s, gradient);
+}
+
+static double run(void *arg)
+{
+    layer_work *w = arg;
+    if (w->backward)
+        ur_params_changed(w->params);
+    if (w->count > 1) {
+        ur_fold_start(w->fold, w->count);
+        ur_pool_for(w->context->pool, w->count, run_shard, w);
+    } else {
+        if (w->backward)
+            memset(w->gradient, 0, ur_params_size(w->params) * sizeof(float));
+        run_part(w, w->tapes[0], &w->parts[0], w->gradient);
+    }
+    return -1.0;
+}
+
+static void release(void *arg)
+{
+    layer_work *w = arg;
+    for (int i = 0; w->tapes && i < ur_context_threads(w->context); i++)
+        ur_tape_free(w->tapes[i]);
+    for (size_t i = 0; i < w->count; i++) {
+        free(w->parts[i].length);
+        free(w->parts[i].x);
+        free(w->parts[i].dy);
+    }
+    ur_fold_free(w->fold);
+    ur_params_free(w->params);
+    ur_context_free(w->context);
+    free(w->tapes);
+    free(w->parts);
+    free(w->gradient);
+    free(w);
+}
+
+static bool build(layer_work *w, const ur_rnn_config *config, int threads, ur_err *err)
+{
+    const ur_options options = {.threads = threads};
+    if (ur_context_new(&options, &w->context, err) != UR_OK ||
+        ur_params_new(w->context, &w->params, err) != UR_OK ||
+        ur_rnn_add(w->params, "rnn", config, &w->stack, err) != UR_OK ||
+        ur_params_seal(w->params, err) != UR_OK)
+        return false;
+    ur_rnn_init(&w->stack, w->params, 1);
+    ur_params_changed(w->params);
+    w->gradient = bench_memory(ur_params_size(w->params), sizeof *w->gradient);
+    w->tapes = bench_memory((size_t)threads, sizeof(ur_tape *));
+    for (int i = 0; i < threads; i++) {
+        if (ur_tape_new(w->context, &w->tapes[i], err) != UR_OK)
+            return false;
+        ur_tape_use_team(w->tapes[i], w->count == 1);
+    }
+    return true;
+}
+
+static int falling(const void *a, const void *b)
+{
+    const size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* Sequences, inputs and gradients of outputs of every part. */
+static void fill_parts(layer_work *w, const char *line, size_t batch)
+{
+    const size_t input = w->stack.config.input_size, width = ur_rnn_width(&w->stack);
+    size_t *length = bench_memory(batch, sizeof *length);
+    bench_lengths(line, batch, bench_number(line, "steps", 35), length);
+    if (w->count > 1)
+        qsort(length, batch, sizeof *length, falling);
+    for (size_t s = 0; s < w->count; s++) {
+        part *p = &w->parts[s];
+        const size_t begin = ur_shard_begin(batch, w->count, s);
+        p->batch = ur_shard_begin(batch, w->count, s + 1) - begin;
+        p->length = bench_memory(p->batch, sizeof *p->length);
+        memcpy(p->length, length + begin, p->batch * sizeof *length);
+        for (size_t b = 0; b < p->batch; b++)
+            p->rows += p->length[b];
+        p->x = bench_memory(p->rows * input, sizeof *p->x);
+        p->dy = bench_memory(p->rows * width, sizeof *p->dy);
+        bench_fill(p->x, p->rows * input, 1.0f, 2 * s);
+        bench_fill(p->dy, p->rows * width, 1.0f, 2 * s + 1);
+    }
+    free(length);
+}
+
+static void *make(const char *line, int threads, char why[BENCH_LINE])
+{
+    char cell[32] = "lstm";
+    bench_text(line, "cell", cell, sizeof cell);
+    ur_rnn_config config = {.cell = strcmp(cell, "rnn") == 0 ? "rnn_tanh" : cell,
+                            .hidden_size = bench_number(line, "hidden", 256),
+                            .proj_size = bench_number(line, "proj", 0),
+                            .num_layers = 1};
+    config.input_size = bench_number(line, "input", config.hidden_size);
+    const size_t batch = bench_number(line, "batch", 32);
+    const bool shards = bench_is(line, "variant", "shards");
+    const size_t count = shards ? ur_shard_count(batch) : 1;
+    if (shards && count < (size_t)threads) {
+        snprintf(why, BENCH_LINE, "a batch of %zu has fewer shards than threads", batch);
+        return NULL;
+    }
+    layer_work *w = bench_memory(1, sizeof *w);
+    w->backward = bench_number(line, "backward", 0);
+    w->count = count;
+    w->parts = bench_memory(w->count, sizeof *w->parts);
+    ur_err err = {0};
+    if (!build(w, &config, threads, &err) ||
+        (count > 1 && ur_fold_new(ur_context_allocator(w->context), w->context->kernels,
+                                  ur_params_size(w->params), batch, &w->fold, &err) != UR_OK)) {
+        snprintf(why, BENCH_LINE, "%s", err.text);
+        release(w);
+        return NULL;
+    }
+    fill_parts(w, line, batch);
+    return w;
+}
+
+const bench_kind bench_layer = {"layer", make, run, release};

@@ -1,0 +1,214 @@
+/* limits.c - what the machine can do, measured beside the works:
+ *     flops                 seconds per 1e9 floating-point operations, at the FMA peak
+ *     reading bytes=N       seconds to read N bytes that were just read, shared by the threads
+ *
+ * Both in the widest instruction set that the library uses here. Every thread has a core of its
+ * own, as long as nobody else wants it; the slowest thread counts. */
+#include "works.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHAINS = 12, MOST = 64 }; /* independent chains: more than latency times units */
+
+typedef struct isa {
+    const char *name;
+    size_t lanes;
+    float (*multiply)(size_t passes);                   /* CHAINS * lanes FMAs a pass */
+    uint64_t (*read)(const char *memory, size_t bytes); /* bytes: a multiple of 512 */
+} isa;
+
+/* ---- the loops ---------------------------------------------------------------------------- */
+
+/* x = x * 1 + 0: the values stay, and the compiler cannot know that, nor that the chains are alike. */
+#define MULTIPLY(name, target, type, set, fma, first)                                              \
+    target static float name(size_t passes)                                                        \
+    {                                                                                              \
+        volatile float one = 1.0f, zero = 0.0f;                                                    \
+        const type a = set(one), b = set(zero);                                                    \
+        type x0 = set(one), x1 = set(one), x2 = set(one), x3 = set(one), x4 = set(one),            \
+             x5 = set(one), x6 = set(one), x7 = set(one), x8 = set(one), x9 = set(one),            \
+             xa = set(one), xb = set(one);                                                         \
+        for (size_t i = 0; i < passes; i++) {                                                      \
+            x0 = fma(x0, a, b), x1 = fma(x1, a, b), x2 = fma(x2, a, b), x3 = fma(x3, a, b);        \
+            x4 = fma(x4, a, b), x5 = fma(x5, a, b), x6 = fma(x6, a, b), x7 = fma(x7, a, b);        \
+            x8 = fma(x8, a, b), x9 = fma(x9, a, b), xa = fma(xa, a, b), xb = fma(xb, a, b);        \
+        }                                                                                          \
+        x0 = fma(x0, x1, x2), x3 = fma(x3, x4, x5), x6 = fma(x6, x7, x8), x9 = fma(x9, xa, xb);    \
+        return first(fma(fma(x0, x3, x6), x9, x9));                                                \
+    }
+
+/* Eight vectors at a time into eight sums. */
+#define READ(name, target, type)                                                                   \
+    target static uint64_t name(const char *memory, size_t bytes)                                  \
+    {                                                                                              \
+        const type *from = (const type *)memory, *end = (const type *)(memory + bytes);            \
+        type s0 = {0}, s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0;              \
+        for (; from < end; from += 8) {                                                            \
+            s0 |= from[0], s1 |= from[1], s2 |= from[2], s3 |= from[3];                            \
+            s4 |= from[4], s5 |= from[5], s6 |= from[6], s7 |= from[7];                            \
+        }                                                                                          \
+        s0 |= s1 | s2 | s3 | s4 | s5 | s6 | s7;                                                    \
+        return (uint64_t)s0[0];                                                                    \
+    }
+
+#define PLAIN
+typedef uint64_t words_16 __attribute__((vector_size(16)));
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#define AVX2 __attribute__((target("avx2,fma")))
+#define AVX512 __attribute__((target("avx512f")))
+typedef uint64_t words_32 __attribute__((vector_size(32)));
+typedef uint64_t words_64 __attribute__((vector_size(64)));
+MULTIPLY(multiply_avx2, AVX2, __m256, _mm256_set1_ps, _mm256_fmadd_ps, _mm256_cvtss_f32)
+MULTIPLY(multiply_avx512, AVX512, __m512, _mm512_set1_ps, _mm512_fmadd_ps, _mm512_cvtss_f32)
+READ(read_avx2, AVX2, words_32)
+READ(read_avx512, AVX512, words_64)
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#define NEON_FMA(x, a, b) vfmaq_f32(b, x, a)
+#define NEON_FIRST(x) vgetq_lane_f32(x, 0)
+MULTIPLY(multiply_neon, PLAIN, float32x4_t, vdupq_n_f32, NEON_FMA, NEON_FIRST)
+#endif
+
+#define SAME(x) (x)
+MULTIPLY(multiply_plain, PLAIN, float, SAME, __builtin_fmaf, SAME)
+READ(read_plain, PLAIN, words_16)
+
+static const isa isas[] = {
+#if defined(__x86_64__)
+    {"avx512", 16, multiply_avx512, read_avx512},
+    {"avx2", 8, multiply_avx2, read_avx2},
+#elif defined(__aarch64__)
+    {"neon", 4, multiply_neon, read_plain},
+#endif
+    {"plain", 1, multiply_plain, read_plain},
+};
+
+/* ---- on all threads ----------------------------------------------------------------------- */
+
+typedef struct limit {
+    const isa *isa;
+    int threads;
+    size_t count; /* passes of the FMA loop, or passes over the memory */
+    size_t bytes; /* per thread; 0: FMA */
+    char *memory[MOST];
+    double seconds[MOST];
+    uint64_t sink[MOST];
+    pthread_barrier_t start;
+} limit;
+
+typedef struct one_thread {
+    limit *limit;
+    int index;
+} one_thread;
+
+static void *work(void *arg)
+{
+    const one_thread *me = arg;
+    limit *l = me->limit;
+    uint64_t sink = 0;
+    if (l->bytes)
+        sink += l->isa->read(l->memory[me->index], l->bytes);
+    pthread_barrier_wait(&l->start);
+    const double begin = bench_now();
+    if (!l->bytes)
+        sink += l->isa->multiply(l->count) > 0.5f;
+    for (size_t i = 0; l->bytes && i < l->count; i++) {
+        sink ^= l->isa->read(l->memory[me->index], l->bytes);
+        __asm__ volatile("" ::: "memory");
+    }
+    l->seconds[me->index] = bench_now() - begin;
+    l->sink[me->index] = sink;
+    return NULL;
+}
+
+/* Seconds that the slowest thread took for its passes. */
+static double all_threads(limit *l)
+{
+    pthread_t thread[MOST];
+    one_thread argument[MOST];
+    double slowest = 0.0;
+    pthread_barrier_init(&l->start, NULL, (unsigned)l->threads);
+    for (int i = 0; i < l->threads; i++) {
+        argument[i] = (one_thread){l, i};
+        if (i && pthread_create(&thread[i], NULL, work, &argument[i]) != 0) {
+            fprintf(stderr, "limits: no thread could be started\n");
+            exit(1);
+        }
+    }
+    work(&argument[0]);
+    for (int i = 0; i < l->threads; i++) {
+        if (i)
+            pthread_join(thread[i], NULL);
+        slowest = l->seconds[i] > slowest ? l->seconds[i] : slowest;
+    }
+    pthread_barrier_destroy(&l->start);
+    return slowest;
+}
+
+static limit *limit_new(int threads)
+{
+    limit *l = bench_memory(1, sizeof *l);
+    ur_context *context;
+    l->threads = threads < 1 ? 1 : threads > MOST ? MOST : threads;
+    l->isa = &isas[sizeof isas / sizeof *isas - 1];
+    if (ur_context_new(&(ur_options){.threads = 1}, &context, NULL) == UR_OK) {
+        for (size_t i = sizeof isas / sizeof *isas; i-- > 0;)
+            if (strcmp(isas[i].name, ur_context_isa(context)) == 0)
+                l->isa = &isas[i];
+        ur_context_free(context);
+    }
+    return l;
+}
+
+static void release(void *arg)
+{
+    limit *l = arg;
+    for (int i = 0; i < l->threads; i++)
+        free(l->memory[i]);
+    free(l);
+}
+
+static void *make_flops(const char *line, int threads, char why[BENCH_LINE])
+{
+    (void)line;
+    (void)why;
+    limit *l = limit_new(threads);
+    l->count = 4 * 1000 * 1000; /* a few milliseconds */
+    return l;
+}
+
+static double run_flops(void *arg)
+{
+    limit *l = arg;
+    const double flops =
+        2.0 * CHAINS * (double)l->isa->lanes * (double)l->count * (double)l->threads;
+    return all_threads(l) / flops * 1e9;
+}
+
+static void *make_reading(const char *line, int threads, char why[BENCH_LINE])
+{
+    (void)why;
+    limit *l = limit_new(threads);
+    const size_t total = bench_number(line, "bytes", 1 << 20);
+    l->bytes = (total / (size_t)l->threads + 511) / 512 * 512;
+    l->count = (64 << 20) / l->bytes + 2;
+    for (int i = 0; i < l->threads; i++) {
+        l->memory[i] = bench_memory(l->bytes, 1);
+        memset(l->memory[i], 1, l->bytes);
+    }
+    return l;
+}
+
+static double run_reading(void *arg)
+{
+    limit *l = arg;
+    return all_threads(l) / (double)l->count;
+}
+
+const bench_kind bench_flops = {"flops", make_flops, run_flops, release};
+const bench_kind bench_reading = {"reading", make_reading, run_reading, release};

@@ -1,0 +1,69 @@
+"""The table on stdout, what it comes to per family, and build/bench.json."""
+import json
+import math
+
+
+def amount(x, unit):
+    """Three digits of it."""
+    if unit != "s":
+        return f"{x:.3g} {unit}"
+    for name, factor in (("s", 1), ("ms", 1e3), ("us", 1e6)):
+        if x * factor >= 1 or name == "us":
+            return f"{x * factor:.3g} {name}"
+
+
+def line(r):
+    """One row: ours, share of the limit, the best rival and its share, ratio."""
+    text = f"{r['name']:42} {amount(r['ours'], r['unit']):>9}"
+    text += f" x{r['ours_threads']} {r['limit_share']:6.1%}" if r["limit_share"] else " " * 10
+    text += f" {r['gflops']:6.1f} GF/s" if "gflops" in r else " " * 12
+    if r["ratio"]:
+        share = r.get("rival_limit_share")
+        text += f"  {amount(r['rival'], r['unit']):>9} " + (f"{share:6.1%}" if share else " " * 6)
+        text += f"  {r['ratio']:6.2f}x  {r['rival_name']}"
+    for name, other in list(r.get("rivals", {}).items())[1:]:
+        text += f"; {name} {other / r['ours']:.2f}x"
+    if r.get("ours_variant"):
+        text += f"  [{r['ours_variant']}]"
+    if "scaling" in r:
+        text += f"  [1 -> all threads: {r['scaling']:.2f}x]"
+    print(text, flush=True)
+
+
+def save(results, path):
+    with open(path, "w", encoding="utf-8") as file:
+        for result in results:
+            file.write(json.dumps(result) + "\n")
+
+
+def mean(ratios):
+    return math.exp(sum(map(math.log, ratios)) / len(ratios))
+
+
+def by_rival(results):
+    """{rival: its ratios}, each in its best form, where more than one takes part."""
+    ratios = {}
+    for r in results:
+        for label, seconds in r.get("rivals", {}).items():
+            ratios.setdefault(label.split()[0], []).append(seconds / r["ours"])
+    return ratios if len(ratios) > 1 else {}
+
+
+def summary(results):
+    """Per family: geometric mean of the ratios, the worst row, and the shares of the limit."""
+    print()
+    for family in dict.fromkeys(r["family"] for r in results if r["family"] != "machine"):
+        mine = [r for r in results if r["family"] == family]
+        shares = [r["limit_share"] for r in mine if r["limit_share"]]
+        text = f"{family:16} {len(mine):3} rows"
+        if shares:
+            text += f"  limit {min(shares):.0%} to {max(shares):.0%}"
+        compared = [r for r in mine if r["ratio"]]
+        if compared:
+            worst = min(compared, key=lambda r: r["ratio"])
+            text += f"  geometric mean {mean([r['ratio'] for r in compared]):.2f}x"
+            text += f", worst {worst['ratio']:.2f}x {worst['name']}"
+            text += "".join(f"; {name} alone {mean(ratios):.2f}x"
+                            for name, ratios in by_rival(compared).items())
+        print(text)
+

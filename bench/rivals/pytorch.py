@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""PyTorch as a contestant: the works of bench/rows.py, each in several variants (`variant=`), of which
+the runner takes the fastest. See bench/README.md for what was tried."""
+import serve
+serve.keep_memory()
+
+import torch
+from torch import nn
+import torch.nn.functional as F
+from torch.nn.utils.rnn import pack_padded_sequence
+
+import date_epoch
+from serve import Refused
+
+CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+
+
+def rnn_of(words, input_size, **options):
+    cell, proj = CELLS.get(words.get("cell", "lstm")), words.number("proj")
+    if not cell or (proj and cell is not nn.LSTM):
+        raise Refused("PyTorch has no such cell")
+    if proj:
+        options["proj_size"] = proj
+    return cell(input_size, words.number("hidden", 256), **options)
+
+
+def choose_onednn(words):
+    """A function that keeps nn.LSTM on PyTorch's own loop over MKL's products, where the variant says
+    so: what the context torch.backends.mkldnn.flags does, at a fraction of its cost."""
+    use, choose = not words.get("variant", "").startswith("mkl"), torch._C._set_mkldnn_enabled
+    return lambda: choose(use)
+
+
+def layer(words):
+    """layer cell= hidden= [input=] [proj=] batch= steps= [ragged=1] [backward=1]; variants: time
+    first, batch first, packed, each on oneDNN or (mkl-...) not; compile."""
+    hidden, batch = words.number("hidden", 256), words.number("batch", 32)
+    steps, features = words.number("steps", 35), words.number("input", hidden)
+    variant = words.get("variant", "time").removeprefix("mkl-")
+    batch_first, backward = variant == "batch", words.number("backward") == 1
+    rnn = rnn_of(words, features, batch_first=batch_first)
+    long_first = sorted(serve.lengths(words), reverse=True)
+    x = torch.rand((batch, steps, features) if batch_first else (steps, batch, features)) * 2 - 1
+    if variant == "packed":
+        x = pack_padded_sequence(x, torch.tensor(long_first))
+    rows = x.data
+    rows.requires_grad_(backward)
+    dy = torch.rand(rows.shape[:-1] + (words.number("proj") or hidden,)) * 2 - 1
+    onednn, call = choose_onednn(words), rnn
+    if variant == "compile":  # the recurrence unrolled
+        torch._dynamo.config.allow_rnn = True
+        call = torch.compile(rnn, dynamic=False)
+
+    def run():
+        onednn()
+        with torch.inference_mode(not backward):
+            y, _ = call(x)
+            if backward:
+                rows.grad = None
+                rnn.zero_grad(set_to_none=True)
+                (y.data if variant == "packed" else y).backward(dy)
+    return run
+
+
+class LanguageModel(nn.Module):
+    def __init__(self, words, vocabulary, batch_first):
+        super().__init__()
+        self.register_buffer("one_hot", torch.eye(vocabulary))
+        self.rnn = rnn_of(words, vocabulary, batch_first=batch_first)
+        self.output = nn.Linear(words.number("hidden", 256), vocabulary)
+
+    def loss(self, ids, targets):
+        y, _ = self.rnn(F.embedding(ids, self.one_hot))
+        return F.cross_entropy(self.output(y).flatten(0, 1), targets.flatten())
+
+
+def language_model(words):
+    """language_model cell= hidden= vocabulary= batch= steps=: forward, backward, clip, SGD."""
+    vocabulary, batch = words.number("vocabulary", 28), words.number("batch", 32)
+    variant = words.get("variant", "time").removeprefix("mkl-")
+    batch_first = variant == "batch"
+    model = LanguageModel(words, vocabulary, batch_first)
+    parameters = list(model.parameters())
+    sgd = torch.optim.SGD(parameters, lr=0.01, fused=True)
+    text = torch.randint(vocabulary, (8, batch, words.number("steps", 35) + 1))
+    batches = [(t[:, :-1].contiguous(), t[:, 1:].contiguous()) if batch_first
+               else (t.t()[:-1].contiguous(), t.t()[1:].contiguous()) for t in text]
+    turn, onednn = 0, choose_onednn(words)
+
+    def run():
+        nonlocal turn
+        ids, targets = batches[turn % len(batches)]
+        turn += 1
+        onednn()
+        sgd.zero_grad(set_to_none=True)
+        model.loss(ids, targets).backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0, foreach=True)
+        sgd.step()
+    return run
+
+
+def stream(words):
+    """stream cell= hidden= [input=]: one step, the state carried; variants: the layer (time,
+    mkl-time), the single cell (cell), the same traced (trace)."""
+    hidden = words.number("hidden", 256)
+    features, variant = words.number("input", hidden), words.get("variant", "time")
+    lstm = words.get("cell", "lstm") == "lstm"
+    single = {"lstm": nn.LSTMCell, "gru": nn.GRUCell, "rnn": nn.RNNCell}
+    if variant in ("cell", "trace"):
+        step = single[words.get("cell", "lstm")](features, hidden).requires_grad_(False)
+        x, h = torch.rand(1, features), torch.zeros(1, hidden)
+    else:
+        layer_ = rnn_of(words, features)
+        x, h = torch.rand(1, 1, features), torch.zeros(1, 1, hidden)
+
+        def step(inputs, state):
+            return layer_(inputs, state)[1]
+    state = (h, h.clone()) if lstm else h
+    if variant == "trace":
+        step = torch.jit.trace(step, (x, state))
+    onednn = choose_onednn(words)
+
+    def run():
+        nonlocal state
+        onednn()
+        with torch.inference_mode():
+            state = step(x, state)
+    return run
+
+
+def product(words):
+    """product m= n= k=: variants: weights as (N, K) (mm-rows) or as (K, N) (mm-columns)."""
+    m, n, k = words.number("m"), words.number("n"), words.number("k")
+    a, c = torch.rand(m, k), torch.empty(m, n)
+    b = torch.rand(n, k).t() if words.get("variant") == "mm-rows" else torch.rand(k, n)
+
+    def run():
+        with torch.inference_mode():
+            torch.mm(a, b, out=c)
+    return run
+
+
+def date(words):
+    """date data= [part=]: date_epoch.py's trainer; variants: batch, time."""
+    options = date_epoch.arguments(
+        [words.get("data"), "--threads", str(torch.get_num_threads()),
+         "--batch-first" if words.get("variant", "batch") == "batch" else "--no-batch-first"])
+    return date_epoch.Trainer(options).run_part(words.number("part", 1))
+
+
+def main():
+    args = serve.arguments(__doc__)
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(1)
+    serve.serve(args, "PyTorch " + torch.__version__.split("+")[0],
+                {"layer": layer, "language_model": language_model, "stream": stream,
+                 "product": product, "date": date})
+
+
+if __name__ == "__main__":
+    main()

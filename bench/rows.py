@@ -1,0 +1,137 @@
+"""What is measured: the rows of the table, the floating-point operations that each needs, and how the
+machine's limit follows from what the run measured.
+
+Operations count what the model itself needs, two for a multiply-add in a matrix product; gates,
+losses and optimisers are left out. For N rows (steps of all sequences, no padding), a cell with G
+gates, I inputs, H units and R outputs (H, or P where there is a projection):
+    forward             N (2 G H (I + R) + 2 P H)
+    forward + backward  three times that: gradients of inputs and of weights are as large each
+Embedded or one-hot inputs are rows of a table: the product with them counts nothing.
+"""
+GATES = {"lstm": 4, "gru": 3, "rnn": 1}
+CELLS = tuple(GATES)
+
+# hidden, batch, steps
+SHAPES = ((64, 32, 100), (64, 256, 20), (128, 64, 50), (128, 256, 100), (256, 32, 35), (256, 128, 50),
+          (512, 64, 20), (512, 32, 50), (1024, 32, 20))
+# rows of weights, columns: the recurrent products of LSTM, of GRU, of RNN, and an output layer
+PRODUCTS = ((256, 64), (512, 128), (1024, 256), (2048, 512), (4096, 1024), (768, 256), (512, 512),
+            (28, 256))
+PRODUCT_ROWS = (6, 32, 128, 512)
+
+
+class Row:
+    """One line of the table.
+
+    work: the line that every contestant gets. variants: {rival: the variants it tries}.
+    limit: seconds that the machine's limit allows, as a function of measured(kind) where kind is a
+    line for bench_unroll's limits and the result is their seconds at `limit_threads`.
+    """
+
+    def __init__(self, family, name, work, flops=0, variants=None, unit="s", **options):
+        self.family, self.name, self.work, self.flops = family, name, work, flops
+        self.variants, self.unit = variants or {}, unit
+        self.limits = options.get("limits", ["flops"])
+        self.limit = options.get("limit", lambda seconds: self.flops / 1e9 * seconds["flops"])
+        self.one_core = options.get("one_core", False)
+        self.scaling = options.get("scaling", False)
+
+
+def lengths(batch, steps, ragged):
+    """As bench_lengths in bench/common/serve.c."""
+    if not ragged or batch == 1:
+        return [steps] * batch
+    return [1 + (7 * b + 3) % batch * (steps - 1) // (batch - 1) for b in range(batch)]
+
+
+def layer_flops(cell, hidden, batch, steps, ragged=False, backward=False, proj=0):
+    rows = sum(lengths(batch, steps, ragged))
+    forward = rows * (2 * GATES[cell] * hidden * (hidden + (proj or hidden)) + 2 * proj * hidden)
+    return 3 * forward if backward else forward
+
+
+def layer_variants(cell, batch, ragged):
+    """Ours with a team on the whole batch, or cut into shards as the trainer does it (layers.c)."""
+    kinds = ["packed", "time"] if ragged else ["time", "batch"]
+    if cell == "lstm":
+        kinds += ["mkl-packed"] if ragged else ["mkl-time"]
+    return {"unroll": ["", "shards"] if batch > 32 else [""], "pytorch": kinds, "onednn": [""]}
+
+
+def layer(family, cell, hidden, batch, steps, ragged=False, backward=False, proj=0):
+    name = f"{family}/{cell}/H{hidden}-B{batch}-T{steps}{'/train' if backward else '/forward'}"
+    work = (f"layer cell={cell} hidden={hidden} batch={batch} steps={steps}"
+            + (f" proj={proj}" if proj else "") + (" ragged=1" if ragged else "")
+            + (" backward=1" if backward else ""))
+    return Row(family, name, work, layer_flops(cell, hidden, batch, steps, ragged, backward, proj),
+               layer_variants(cell, batch, ragged))
+
+
+def one_sequence(cell, hidden, steps, compiled):
+    """A step needs the whole of W_hh before the next can begin: the limit is reading it T times, by
+    both cores a half each, and the input's product at the FMA peak."""
+    row = layer("batch1", cell, hidden, 1, steps)
+    row.name = f"batch1/{cell}/H{hidden}-T{steps}"
+    if compiled and steps <= 20 and cell != "lstm":
+        row.variants["pytorch"].append("compile")
+    gates, reading = GATES[cell], f"reading bytes={4 * GATES[cell] * hidden * hidden}"
+    row.limits = ["flops", reading]
+    row.limit = lambda seconds: (steps * seconds[reading]
+                                 + 2e-9 * gates * hidden * hidden * steps * seconds["flops"])
+    row.scaling = hidden == 512 and steps == 100
+    return row
+
+
+def language_model(cell, hidden=256, vocabulary=28, batch=32, steps=35):
+    flops = 3 * batch * steps * (2 * GATES[cell] * hidden * hidden + 2 * hidden * vocabulary)
+    kinds = ["time", "batch"] + (["mkl-time"] if cell == "lstm" else [])
+    return Row("language_model", f"language_model/{cell}/H{hidden}-B{batch}-T{steps}",
+               f"language_model cell={cell} hidden={hidden} vocabulary={vocabulary} batch={batch} "
+               f"steps={steps}", flops, {"pytorch": kinds}, scaling=True)
+
+
+def stream(cell, hidden):
+    """A step reads all weights once, on one thread: the limit is one core reading that many bytes."""
+    reading = f"reading bytes={4 * GATES[cell] * hidden * 2 * hidden}"
+    kinds = ["time", "cell", "trace"] + (["mkl-time"] if cell == "lstm" else [])
+    return Row("stream", f"stream/{cell}/H{hidden}", f"stream cell={cell} hidden={hidden}",
+               variants={"pytorch": kinds, "onednn": [""]}, limits=[reading],
+               limit=lambda seconds: seconds[reading], one_core=True)
+
+
+def product(m, n, k, one_core):
+    family = "product" if one_core else "product2"
+    return Row(family, f"{family}/M{m}-N{n}-K{k}", f"product m={m} n={n} k={k}", 2 * m * n * k,
+               {"pytorch": ["mm-rows", "mm-columns"], "openblas": ["rows", "columns"]},
+               one_core=one_core)
+
+
+def date(data):
+    """LSTMs of 128 units over question and answer, dot attention, an output layer of 2H features;
+    everything three times with its backward, attention's two products five (scores once more)."""
+    with open(data, encoding="utf-8") as file:
+        lines = [line.rstrip("\n") for line in file if line.strip()]
+    question = lines[0].index("_")
+    answer, hidden = len(lines[0]) - question - 1, 128
+    symbols = len(set("".join(lines)))
+    one = ((question + answer) * 8 * hidden * hidden * 3 + answer * 4 * hidden * symbols * 3
+           + answer * question * 2 * hidden * (2 * 3))
+    return Row("date", "date/epoch", f"date data={data} part=4", len(lines) * one,
+               {"pytorch": ["batch"]}, scaling=True)
+
+
+def all_rows(data, compiled=False):
+    """compiled: with torch.compile among the variants where it has won."""
+    rows = [date(data)] if data else []
+    rows += [language_model(cell) for cell in CELLS]
+    for family, ragged in (("layer", False), ("ragged", True)):
+        rows += [layer(family, cell, *shape, ragged, backward)
+                 for cell in CELLS for shape in SHAPES for backward in (False, True)]
+    rows += [one_sequence(cell, hidden, steps, compiled)
+             for cell in CELLS for hidden in (64, 128, 256, 512, 1024) for steps in (20, 100)]
+    rows += [layer("projection", "lstm", 512, batch, steps, False, backward, 128)
+             for batch, steps in ((32, 35), (128, 20)) for backward in (False, True)]
+    rows += [stream(cell, hidden) for cell in CELLS for hidden in (64, 256, 1024)]
+    rows += [product(m, n, k, True) for n, k in PRODUCTS for m in PRODUCT_ROWS]
+    rows += [product(m, n, k, False) for n, k in PRODUCTS for m in (32, 512)]
+    return rows

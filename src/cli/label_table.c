@@ -1,0 +1,195 @@
+/* label_table.c - an evaluation of labels as tables and as JSON. */
+#include "label_table.h"
+
+#include <string.h>
+
+enum { WIDEST_NAME = 24, WIDEST_MATRIX = 96, MOST_CONFUSIONS = 10 };
+
+static const char *name_of(const label_report *r, size_t label)
+{
+    return ur_vocabulary_token(r->names, (int32_t)label, NULL);
+}
+
+static size_t characters(const char *text)
+{
+    size_t n = 0;
+    ur_utf8_count(text, strlen(text), &n);
+    return n;
+}
+
+/* A name of at most WIDEST_NAME characters, the last of a longer one a tilde, in a column. */
+static void print_name(const char *name, size_t width, bool right)
+{
+    const size_t n = characters(name), shown = n > WIDEST_NAME ? WIDEST_NAME - 1 : n;
+    const size_t taken = n > WIDEST_NAME ? WIDEST_NAME : n;
+    const int padding = width > taken ? (int)(width - taken) : 0;
+    const char *end = name;
+    uint32_t character;
+    for (size_t i = 0; i < shown; i++)
+        end += ur_utf8_decode(end, strlen(end), &character);
+    printf("%*s%.*s%s%*s", right ? padding : 0, "", (int)(end - name), name, n > shown ? "~" : "",
+           right ? 0 : padding, "");
+}
+
+static size_t widest_name(const label_report *r, size_t least)
+{
+    size_t widest = least;
+    for (size_t i = 0; i < r->confusion->labels; i++) {
+        const size_t n = characters(name_of(r, i));
+        widest = n > widest ? n : widest;
+    }
+    return widest < WIDEST_NAME ? widest : WIDEST_NAME;
+}
+
+static size_t count_of(const label_report *r, size_t truth, size_t said)
+{
+    return r->confusion->counts[truth * r->confusion->labels + said];
+}
+
+/* ---- tables -------------------------------------------------------------------------------- */
+
+static double share(size_t part, size_t whole)
+{
+    return whole ? (double)part / (double)whole : 0;
+}
+
+static void print_sums(const label_report *r)
+{
+    const ur_measure *m = r->measure;
+    char text[GROUPED];
+    printf("accuracy         %8.4f %%   of %s %s\n", 100 * share(m->right, m->examples),
+           grouped(m->examples, text), r->unit);
+    printf("macro F1         %8.4f     mean of the labels' F1\n", m->f1);
+    printf("loss             %8.6f     mean over %s\n",
+           m->positions ? m->loss / (double)m->positions : 0.0, r->unit);
+}
+
+static void print_scores(const label_report *r)
+{
+    const size_t width = widest_name(r, 5);
+    char text[GROUPED];
+    putchar('\n');
+    print_name("label", width, false);
+    printf("  precision    recall        F1  %10s\n", r->unit);
+    for (size_t i = 0; i < r->confusion->labels; i++) {
+        const ur_label_score s = ur_confusion_score(r->confusion, i);
+        print_name(name_of(r, i), width, false);
+        printf("  %9.4f %9.4f %9.4f  %10s\n", s.precision, s.recall, s.f1,
+               grouped(s.present, text));
+    }
+}
+
+/* Characters of a column of the matrix. */
+static size_t column_of(const label_report *r)
+{
+    size_t most = 0;
+    char text[GROUPED];
+    for (size_t i = 0; i < r->confusion->labels * r->confusion->labels; i++)
+        most = r->confusion->counts[i] > most ? r->confusion->counts[i] : most;
+    const size_t digits = strlen(grouped(most, text)), name = widest_name(r, 1);
+    return 2 + (digits > name ? digits : name);
+}
+
+static void print_matrix(const label_report *r, size_t width, size_t column)
+{
+    char text[GROUPED];
+    printf("\ntrue labels down, the model's across\n");
+    print_name("", width, false);
+    for (size_t i = 0; i < r->confusion->labels; i++)
+        print_name(name_of(r, i), column, true);
+    putchar('\n');
+    for (size_t i = 0; i < r->confusion->labels; i++) {
+        print_name(name_of(r, i), width, false);
+        for (size_t j = 0; j < r->confusion->labels; j++)
+            printf("%*s", (int)column, grouped(count_of(r, i, j), text));
+        putchar('\n');
+    }
+}
+
+/* The most frequent wrong pair after (count, place) in falling order; false when there is none. */
+static bool next_confusion(const label_report *r, size_t *count, size_t *place)
+{
+    const size_t labels = r->confusion->labels, *counts = r->confusion->counts;
+    size_t best = SIZE_MAX;
+    for (size_t i = 0; i < labels * labels; i++) {
+        const bool after = counts[i] < *count || (counts[i] == *count && i > *place);
+        if (counts[i] && after && i / labels != i % labels &&
+            (best == SIZE_MAX || counts[i] > counts[best]))
+            best = i;
+    }
+    if (best == SIZE_MAX)
+        return false;
+    *count = counts[best];
+    *place = best;
+    return true;
+}
+
+static void print_confusions(const label_report *r, size_t width)
+{
+    size_t count = SIZE_MAX, place = 0;
+    char text[GROUPED];
+    for (int i = 0; i < MOST_CONFUSIONS && next_confusion(r, &count, &place); i++) {
+        if (i == 0) {
+            printf("\nmost often confused (all pairs: unroll plot --confusion)\n");
+            print_name("true", width + 2, false);
+            print_name("model's", width + 2, false);
+            printf("%10s\n", r->unit);
+        }
+        print_name(name_of(r, place / r->confusion->labels), width + 2, false);
+        print_name(name_of(r, place % r->confusion->labels), width + 2, false);
+        printf("%10s\n", grouped(count, text));
+    }
+}
+
+void print_label_table(const label_report *r)
+{
+    const size_t width = widest_name(r, 7), column = column_of(r);
+    print_sums(r);
+    print_scores(r);
+    if (width + column * r->confusion->labels <= WIDEST_MATRIX)
+        print_matrix(r, width, column);
+    else
+        print_confusions(r, width);
+}
+
+/* ---- JSON ---------------------------------------------------------------------------------- */
+
+static void print_number(const char *key, double value)
+{
+    printf(",\"%s\":", key);
+    json_number(stdout, value);
+}
+
+static void print_score_json(const label_report *r, size_t label)
+{
+    const ur_label_score s = ur_confusion_score(r->confusion, label);
+    fputs("{\"label\":", stdout);
+    json_string(stdout, name_of(r, label));
+    printf(",\"present\":%zu,\"predicted\":%zu,\"right\":%zu", s.present, s.predicted, s.right);
+    print_number("precision", s.precision);
+    print_number("recall", s.recall);
+    print_number("f1", s.f1);
+    putchar('}');
+}
+
+void print_label_json(const label_report *r)
+{
+    const ur_measure *m = r->measure;
+    printf("{\"count\":%zu,\"right\":%zu", m->examples, m->right);
+    print_number("accuracy", share(m->right, m->examples));
+    print_number("f1", m->f1);
+    print_number("loss", m->positions ? m->loss / (double)m->positions : 0.0);
+    fputs(",\"labels\":[", stdout);
+    for (size_t i = 0; i < r->confusion->labels; i++) {
+        fputs(i ? "," : "", stdout);
+        print_score_json(r, i);
+    }
+    fputs("],\"confusion\":[", stdout);
+    for (size_t i = 0; i < r->confusion->labels; i++) {
+        fputs(i ? ",[" : "[", stdout);
+        for (size_t j = 0; j < r->confusion->labels; j++)
+            printf("%s%zu", j ? "," : "", count_of(r, i, j));
+        putchar(']');
+    }
+    puts("]}");
+}

@@ -1,0 +1,125 @@
+#!/bin/sh
+# Taggers and classifiers, from training to pictures: what is printed, in lines and as JSON; the same
+# bytes however they are computed; bad data and texts.
+. "$UNROLL_SOURCE_DIR/tests/cli/lib.sh"
+weights=model.safetensors
+small='--hidden 8 --embed 4 --epochs 2 --lr 0.02 --batch 8 --min-freq 1'
+
+# A word is D if it begins the sentence or stands behind "the", else V or N by itself.
+for i in 1 2 3 4 5 6 7 8 9 10; do
+    printf 'the D\ndog N\nruns V\n\ndog D\nruns V\nthe D\ndog N\n\nruns D\ndog N\n\n'
+done >tags.txt
+head -12 tags.txt >few.txt
+for i in 1 2 3 4 5 6 7 8 9 10; do
+    printf 'good\ta fine film, really\nbad\ta film to forget\ngood\tfine\nvery bad\tno film\n'
+done >texts.txt
+
+# shellcheck disable=SC2086
+{
+# ---- a tagger
+run train tagger --data tags.txt --valid few.txt --out tagger $small
+[ "$code" -eq 0 ] || fail "train tagger: $(cat err)"
+grep -q '^30 sentences (90 tokens) to learn, 3 to validate; 4 different tokens, 3 labels, ' err ||
+    fail "train tagger: $(head -1 err)"
+grep -q '^epoch 2/2  loss [0-9.]*  accuracy  *[0-9.]* %  F1 [0-9.]*  [0-9,]* tokens/s' err ||
+    fail "train tagger: $(cat err)"
+grep -q '^accuracy  *[0-9.]* %   of 9 tokens$' out || fail "no scores: $(cat out)"
+grep -q '^true labels down' out || fail "no matrix: $(cat out)"
+grep -q '"valid_accuracy": [0-9.e-]*, "valid_f1": [0-9.e-]*,' tagger/metrics.jsonl ||
+    fail "metrics: $(cat tagger/metrics.jsonl)"
+[ "$(cat tagger/labels.txt)" = "$(printf 'D\nN\nV')" ] || fail "labels: $(cat tagger/labels.txt)"
+
+expect 0 "^N  *[01]\.[0-9]* *[01]\.[0-9]* *[01]\.[0-9]* *3$" eval tagger --data few.txt
+cp out lines
+expect 0 '^{"count":9,"right":[0-9]*,"accuracy":[0-9.]*,"f1":[0-9.]*,"loss":[0-9.]*,"labels":\[{"label":"D","present":4,' \
+    eval tagger --data few.txt --json
+grep -q ',"confusion":\[\[[0-9],[0-9],[0-9]\],\[[0-9],[0-9],[0-9]\],\[[0-9],[0-9],[0-9]\]\]}$' out ||
+    fail "eval --json: $(cat out)"
+
+expect 0 "^dog	[DNV]	0\.[0-9][0-9][0-9][0-9]$" predict tagger 'the dog  zebra' ''
+[ "$(cut -f1 out | tr '\n' '|')" = 'the|dog|zebra|||' ] || fail "predict: $(cat out)"
+cp out arguments
+printf 'the dog  zebra\n\n' >input
+"$tool" predict tagger - <input >out 2>err || fail "predict -: $(cat err)"
+same arguments out
+expect 0 '^{"text":"the dog","tokens":\[{"token":"the","label":"[DNV]","probability":[0-9.e-]*,"probabilities":{"D":[0-9.e-]*,"N":[0-9.e-]*,"V":[0-9.e-]*}},{"token":"dog",' \
+    predict tagger 'the dog' --json
+expect 0 '^tagger/plots/confusion.svg$' plot tagger --confusion
+grep -q '>true label</text>' tagger/plots/confusion.svg || fail "confusion.svg: no titles"
+expect 0 '^mine.svg$' plot tagger --confusion --data tags.txt --out mine.svg
+cmp -s mine.svg tagger/plots/confusion.svg && fail "--data changed nothing"
+expect 0 '^tagger/plots/curves.svg$' plot tagger
+expect 0 '"model": "tagger"' inspect tagger
+
+# ---- a classifier
+run train classifier --data texts.txt --out classifier --quiet $small
+[ "$code" -eq 0 ] || fail "train classifier: $(cat err)"
+[ ! -s out ] && [ ! -s err ] || fail "train --quiet said: $(cat out err)"
+expect 0 "^[a-z ]*	0\.[0-9][0-9][0-9][0-9]$" predict classifier 'no film' 'no film'
+[ "$(wc -l <out)" -eq 2 ] || fail "predict: $(cat out)"
+expect 0 '^{"text":"fine","label":"good","probability":[0-9.e-]*,"probabilities":{"good":[0-9.e-]*,"bad":[0-9.e-]*,"very bad":[0-9.e-]*}}$' \
+    predict classifier/$weights fine --json
+expect 0 . predict classifier '' # what it says to nothing
+expect 0 '^accuracy  *[0-9.]* %   of 40 texts$' eval classifier --data texts.txt
+grep -q '^very bad  *[01]' out || fail "eval: $(cat out)"
+expect 3 'data is missing: this run has no validation file' plot classifier --confusion
+
+# ---- the same bytes
+for kind in tagger classifier; do
+    data=tags.txt
+    [ $kind = tagger ] || data=texts.txt
+    for threads in 1 2 3; do
+        run train $kind --data $data --out $kind-$threads --quiet $small --threads $threads
+        same $kind-1/$weights $kind-$threads/$weights
+    done
+    run train $kind --data $data --out $kind-parts --quiet $small --max-steps 3
+    run train $kind --out $kind-parts --resume --quiet
+    [ "$code" -eq 0 ] || fail "resume: $(cat err)"
+    same $kind-1/$weights $kind-parts/$weights
+    UNROLL_ISA=plain
+    export UNROLL_ISA
+    run train $kind --data $data --out $kind-plain --quiet $small
+    same $kind-1/$weights $kind-plain/$weights
+    unset UNROLL_ISA
+done
+same tagger/$weights tagger-1/$weights # validation changes nothing
+
+# ---- other ways to build one
+run train tagger --data tags.txt --out one --quiet $small --directions one --cell gru --layers 2 \
+    --lower --max-size 3 --dropout 0.1
+[ "$code" -eq 0 ] || fail "one way: $(cat err)"
+expect 0 '^the	' predict one 'the dog'
+run train classifier --data texts.txt --out chars --quiet $small --tokenizer char --letters-only \
+    --directions average --cell rnn
+[ "$code" -eq 0 ] || fail "characters: $(cat err)"
+expect 0 . predict chars 'a film'
+
+# ---- bad data
+printf 'the D\ndog X\n' >new.txt
+expect 3 'new.txt: line 2: the label .*X.* is none of the 3 ' \
+    train tagger --data tags.txt --valid new.txt --out never $small
+expect 3 'new.txt: line 2: the label ' eval tagger --data new.txt
+}
+: >empty.txt
+printf 'one\n' >columns.txt
+expect 3 'empty.txt' train tagger --data empty.txt --out never
+expect 3 'empty.txt' train classifier --data empty.txt --out never
+expect 3 'columns.txt: line 1: one column' train tagger --data columns.txt --out never
+expect 3 'columns.txt: line 1: no tab' train classifier --data columns.txt --out never
+expect 3 'columns.txt: line 1: no tab' eval classifier --data columns.txt
+expect 3 'text 2: .*UTF-8' predict tagger the "$(printf 'dog\377')"
+grep -q '^the	' out || fail "the text before was not answered: $(cat out)"
+[ ! -e never ] || fail "something was written"
+
+# ---- wrong usage
+expect 2 '^unroll: --data is missing' train tagger --out never
+expect 2 'built-in data has no labels' train classifier --data builtin:dates --out never
+expect 2 'does not go with --resume' train tagger --out tagger --resume --hidden 9
+expect 2 '^unroll: --data belongs to --confusion' plot tagger --data few.txt
+expect 2 'two pictures' plot tagger --confusion --attention x
+expect 2 'draws one run, 2 were given' plot tagger classifier --confusion
+expect 3 'classifier holds a classifier, which unroll train tagger does not train' \
+    train tagger --out classifier --resume
+expect 2 'expected concat or average or one\|expected one or concat or average' \
+    train tagger --data tags.txt --out never --directions two
+finish
