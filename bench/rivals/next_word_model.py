@@ -1,22 +1,27 @@
 #!/usr/bin/env python3
 """The next-word model of a run, trained anew by PyTorch: the same text, module, optimiser and epochs,
-PyTorch's own first weights and shuffles.
+shuffles of its own and, unless given some, first weights of its own.
 
-    unroll train lm --context 5 ... --out RUN
-    PYTHON bench/rivals/next_word_model.py RUN [--seed N] [--threads N] [--epochs N]
+    unroll train lm --context 5 ... --out RUN --max-steps 1
+    cp RUN/checkpoints/0.safetensors FIRST
+    unroll train lm --out RUN --resume
+    PYTHON bench/rivals/next_word_model.py RUN [--weights FIRST] [--seed N] [--threads N] [--epochs N]
 
-Takes everything from RUN/config.json and vocab.txt. Prints one JSON line an epoch, RUN's own figures
-beside it:  epoch train_perplexity valid_perplexity valid_accuracy, unroll_...  and `difference`, that
-of the two valid_perplexity as a part of PyTorch's.
+Takes everything else from RUN/config.json and vocab.txt. Prints one JSON line an epoch, RUN's own
+figures beside it:  epoch train_perplexity valid_perplexity valid_accuracy, unroll_...  and
+`difference`, that of the two valid_perplexity as a part of PyTorch's. `--measure` measures
+RUN/model.safetensors in PyTorch instead.
 """
 import argparse
 import json
 import math
 import os
 import re
+import struct
 import sys
 import time
 
+import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
@@ -31,6 +36,17 @@ def unescape(line):
     def one(match):
         return ESCAPES[match[1]] if match[1] in ESCAPES else chr(int(match[2], 16))
     return re.sub(r"\\(u\{([0-9a-f]+)\}|.)", one, line)
+
+
+def read_weights(path):
+    """The model's tensors of a safetensors file; a checkpoint's others have longer names."""
+    with open(path, "rb") as file:
+        size = struct.unpack("<Q", file.read(8))[0]
+        header, data = json.loads(file.read(size)), file.read()
+    return {name: torch.from_numpy(np.frombuffer(
+                data[slice(*entry["data_offsets"])], "<f4").reshape(entry["shape"]).copy())
+            for name, entry in header.items()
+            if name.startswith(("embed.", "layers."))}
 
 
 def vocabulary(path):
@@ -89,17 +105,26 @@ def measure(model, words, following):
     return math.exp(loss / len(words)), right / len(words)
 
 
+def figures_of(run):
+    """What unroll measured so far, by epoch."""
+    path = os.path.join(run, "metrics.jsonl")
+    if not os.path.exists(path):
+        return {}
+    with open(path, encoding="utf-8") as file:
+        return {m["epoch"]: m for m in map(json.loads, file)}
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("run")
+    parser.add_argument("--weights", help="where to start from: a checkpoint, a model.safetensors")
+    parser.add_argument("--measure", action="store_true")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--epochs", type=int, help="those of the run unless given")
     args = parser.parse_args()
     with open(os.path.join(args.run, "config.json"), encoding="utf-8") as file:
         config = json.load(file)
-    with open(os.path.join(args.run, "metrics.jsonl"), encoding="utf-8") as file:
-        figures = {m["epoch"]: m for m in map(json.loads, file)}
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
     training, text = config["training"], config["text"]
@@ -109,6 +134,14 @@ def main():
     held = examples(held, config["context"])
     model = TextLSTM(len(ids), config["embed_size"], config["hidden_size"], config["layers"],
                      config["output_from"], config["bias_init"])
+    if args.measure:
+        args.weights = os.path.join(args.run, "model.safetensors")
+    if args.weights:
+        model.load_state_dict(read_weights(args.weights))
+    if args.measure:
+        valid, accuracy = measure(model, *held)
+        print(json.dumps({"valid_perplexity": valid, "valid_accuracy": accuracy}))
+        return
     states = States(model, len(words))
     assert training["optimizer"] == "adam" and not training["weight_decay"]
     optimizer = torch.optim.Adam(model.parameters(), lr=training["lr"],
@@ -121,8 +154,8 @@ def main():
         valid, accuracy = measure(model, *held)
         line = {"epoch": epoch, "train_perplexity": train, "valid_perplexity": valid,
                 "valid_accuracy": accuracy, "seconds": seconds}
-        if epoch in figures:
-            mine = figures[epoch]
+        mine = figures_of(args.run).get(epoch)
+        if mine:
             for key in ("train_perplexity", "valid_perplexity", "valid_accuracy"):
                 line["unroll_" + key] = mine[key]
             line["difference"] = mine["valid_perplexity"] / valid - 1
