@@ -1,6 +1,12 @@
-"""The table on stdout, what it comes to per family, and build/bench.json."""
+#!/usr/bin/env python3
+"""The table on stdout, what it comes to per family, and build/bench.json.
+
+    bench/report.py [--all] FILE ...     what such files hold, as Markdown for the documentation: a line
+                                         per family and cell, or with --all every row
+"""
 import json
 import math
+import sys
 
 
 def amount(x, unit):
@@ -67,3 +73,63 @@ def summary(results):
                             for name, ratios in by_rival(compared).items())
         print(text)
 
+
+
+# ---- Markdown ------------------------------------------------------------------------------------
+
+
+def group_of(name):
+    """layer/lstm/H64-B32-T100/train -> layer/lstm, train; product/M6-N256-K64 -> product."""
+    family, *rest = name.split("/")
+    if len(rest) < 2:
+        return family
+    return f"{family}/{rest[0]}" + (f", {rest[2]}" if len(rest) > 2 else "")
+
+
+def cells(*texts):
+    return "| " + " | ".join(texts) + " |"
+
+
+def share_range(shares):
+    low, high = f"{min(shares):.0%}", f"{max(shares):.0%}"
+    return low if low == high else f"{low[:-1]} to {high[:-1]} %".replace("%%", "%")
+
+
+def markdown_groups(results):
+    print(cells("work", "rows", "ahead of the best rival", "the worst row", "ahead of PyTorch",
+                "of the limit"))
+    print(cells(*["---"] * 6))
+    for group in dict.fromkeys(group_of(r["name"]) for r in results):
+        mine = [r for r in results if group_of(r["name"]) == group and r["limit_share"]]
+        ratios = [r["ratio"] for r in mine if r["ratio"]]
+        if not ratios:
+            continue
+        pytorch = [seconds / r["ours"] for r in mine for label, seconds in r.get("rivals", {}).items()
+                   if label.startswith("PyTorch")]
+        print(cells(group, str(len(mine)), f"{mean(ratios):.2f}", f"{min(ratios):.2f}",
+                    f"{mean(pytorch):.2f}" if pytorch else "",
+                    share_range([r["limit_share"] for r in mine])))
+
+
+def markdown_rows(results):
+    print(cells("row", "ours", "best rival", "", "ratio", "of the limit"))
+    print(cells("---", "--:", "--:", "---", "--:", "--:"))
+    for r in results:
+        print(cells(r["name"], amount(r["ours"], r["unit"]),
+                    amount(r["rival"], r["unit"]) if r["rival"] else "",
+                    (r["rival_name"] or "").replace(" threads", "").replace(" ()", ""),
+                    f"{r['ratio']:.2f}" if r["ratio"] else "",
+                    f"{r['limit_share']:.0%}" if r["limit_share"] else ""))
+
+
+def main():
+    files = [name for name in sys.argv[1:] if name != "--all"]
+    results = {}
+    for name in files:
+        with open(name, encoding="utf-8") as file:
+            results |= {r["name"]: r for r in map(json.loads, file)}
+    (markdown_rows if "--all" in sys.argv else markdown_groups)(list(results.values()))
+
+
+if __name__ == "__main__":
+    main()
