@@ -6,11 +6,11 @@ weights=model.safetensors
 small='--hidden 8 --embed 4 --epochs 2 --lr 0.02 --batch 8 --min-freq 1'
 
 # A word is D if it begins the sentence or stands behind "the", else V or N by itself.
-for i in 1 2 3 4 5 6 7 8 9 10; do
+for _ in 1 2 3 4 5 6 7 8 9 10; do
     printf 'the D\ndog N\nruns V\n\ndog D\nruns V\nthe D\ndog N\n\nruns D\ndog N\n\n'
 done >tags.txt
 head -12 tags.txt >few.txt
-for i in 1 2 3 4 5 6 7 8 9 10; do
+for _ in 1 2 3 4 5 6 7 8 9 10; do
     printf 'good\ta fine film, really\nbad\ta film to forget\ngood\tfine\nvery bad\tno film\n'
 done >texts.txt
 
@@ -54,7 +54,7 @@ expect 0 '"model": "tagger"' inspect tagger
 # ---- a classifier
 run train classifier --data texts.txt --out classifier --quiet $small
 [ "$code" -eq 0 ] || fail "train classifier: $(cat err)"
-[ ! -s out ] && [ ! -s err ] || fail "train --quiet said: $(cat out err)"
+if [ -s out ] || [ -s err ]; then fail "train --quiet said: $(cat out err)"; fi
 expect 0 "^[a-z ]*	0\.[0-9][0-9][0-9][0-9]$" predict classifier 'no film' 'no film'
 [ "$(wc -l <out)" -eq 2 ] || fail "predict: $(cat out)"
 expect 0 '^{"text":"fine","label":"good","probability":[0-9.e-]*,"probabilities":{"good":[0-9.e-]*,"bad":[0-9.e-]*,"very bad":[0-9.e-]*}}$' \
