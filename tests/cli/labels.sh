@@ -94,6 +94,18 @@ run train classifier --data texts.txt --out chars --quiet $small --tokenizer cha
 [ "$code" -eq 0 ] || fail "characters: $(cat err)"
 expect 0 . predict chars 'a film'
 
+# ---- too many labels for a matrix: the pairs that are confused most, most first
+for i in 1 2 3 4 5 6 7 8 9; do
+    printf 'a very long label, the %sth\tx\na very long label, the %sth\tx\nother\tx\n' $i $i
+done >many.txt
+run train classifier --data many.txt --out many --quiet --epochs 1 --hidden 4 --lr 0.1
+expect 0 '^other  *1\.0000\|^other  *0\.' eval many --data many.txt
+grep -q '^most often confused' out || fail "no confusions: $(cat out)"
+grep -q '^true labels down' out && fail "a matrix too wide: $(cat out)"
+sed -n '/^most often/,$p' out | sed 1,2d >pairs
+[ "$(wc -l <pairs)" -eq 9 ] || fail "confusions: $(cat out)"
+[ "$(awk '{ print $NF }' pairs | sort -u)" = 2 ] || fail "confusions: $(cat out)"
+
 # ---- bad data
 printf 'the D\ndog X\n' >new.txt
 expect 3 'new.txt: line 2: the label .*X.* is none of the 3 ' \
