@@ -87,5 +87,6 @@ def programs(build, rivals, python):
         program = os.path.join(rivals, "bin", "rival_" + name)
         if os.path.exists(program):
             commands[name] = [program]
-    counts = sorted({1, len(os.sched_getaffinity(0))})
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    counts = sorted({1, usable})
     return {name: [Program(name, n, command) for n in counts] for name, command in commands.items()}

@@ -2,6 +2,7 @@
 import os
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -16,7 +17,8 @@ def row(name, ours, unit, rival=None, rival_name=None):
 
 
 def size(build):
-    return row(ROWS[0], os.path.getsize(os.path.join(build, "libunroll.so")) / 1e6, "MB")
+    library = "libunroll.dylib" if sys.platform == "darwin" else "libunroll.so"
+    return row(ROWS[0], os.path.getsize(os.path.join(build, library)) / 1e6, "MB")
 
 
 def start(build, rounds):
@@ -47,13 +49,14 @@ def memory(build, data, pytorch):
         tool.returncode = os.waitstatus_to_exitcode(status)
     if tool.returncode:
         raise RuntimeError("unroll train failed")
-    if not pytorch:
-        return row(ROWS[2], usage.ru_maxrss * 1024 / 1e6, "MB")
+    ours = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
+    if not pytorch or not os.path.exists("/proc/self/status"):
+        return row(ROWS[2], ours, "MB")
     program = Program("pytorch", pytorch.threads, pytorch.command)
     program.ask(f"date data={data} part=4")
     theirs = peak(program.process.pid)
     program.close()
-    return row(ROWS[2], usage.ru_maxrss * 1024 / 1e6, "MB", theirs, program.version)
+    return row(ROWS[2], ours, "MB", theirs, program.version)
 
 
 def measure(name, build, data, programs, rounds):

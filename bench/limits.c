@@ -7,6 +7,7 @@
 #include "works.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,7 +99,7 @@ typedef struct limit {
     char *memory[MOST];
     double seconds[MOST];
     uint64_t sink[MOST];
-    pthread_barrier_t start;
+    atomic_int ready; /* threads that wait for the others to begin */
 } limit;
 
 typedef struct one_thread {
@@ -113,7 +114,9 @@ static void *work(void *arg)
     uint64_t sink = 0;
     if (l->bytes)
         sink += l->isa->read(l->memory[me->index], l->bytes);
-    pthread_barrier_wait(&l->start);
+    atomic_fetch_add(&l->ready, 1);
+    while (atomic_load(&l->ready) < l->threads)
+        ;
     const double begin = bench_now();
     if (!l->bytes)
         sink += l->isa->multiply(l->count) > 0.5f;
@@ -132,7 +135,7 @@ static double all_threads(limit *l)
     pthread_t thread[MOST];
     one_thread argument[MOST];
     double slowest = 0.0;
-    pthread_barrier_init(&l->start, NULL, (unsigned)l->threads);
+    atomic_store(&l->ready, 0);
     for (int i = 0; i < l->threads; i++) {
         argument[i] = (one_thread){l, i};
         if (i && pthread_create(&thread[i], NULL, work, &argument[i]) != 0) {
@@ -146,7 +149,6 @@ static double all_threads(limit *l)
             pthread_join(thread[i], NULL);
         slowest = l->seconds[i] > slowest ? l->seconds[i] : slowest;
     }
-    pthread_barrier_destroy(&l->start);
     return slowest;
 }
 
