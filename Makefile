@@ -1,6 +1,6 @@
 # A short front for CMake: everything is built in build/release.
 #
-#   make            build the library and the tool       make bench      measure (bench/run)
+#   make            build the library and the tool       make bench      measure (bench/run BENCH_ARGS)
 #   make demo       train the date translator            make install    PREFIX and DESTDIR honoured
 #   make test       build and run all tests              make format     lay out the sources
 #   make clean      remove build/                        make help       this text
@@ -34,7 +34,7 @@ test: bootstrap
 
 bench: build
 	@env -u MAKEFLAGS -u MAKELEVEL cmake --build $(BUILD) -j$(JOBS) --target bench
-	@if [ -f bench/run ]; then bench/run; else echo "nothing to measure yet: no bench/run"; fi
+	@bench/run $(BENCH_ARGS)
 
 install: build
 	@cmake --install $(BUILD) --prefix $(PREFIX)

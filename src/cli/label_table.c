@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { WIDEST_NAME = 24, WIDEST_MATRIX = 96, MOST_CONFUSIONS = 10 };
+enum { WIDEST_NAME = 32, WIDEST_MATRIX = 96, MOST_CONFUSIONS = 10 };
 
 static const char *name_of(const label_report *r, size_t label)
 {

@@ -1,12 +1,12 @@
 /* language_model_build.c - the language model's configuration, parameters and data. */
 #include "models/language_model.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "backend/cpu/recurrent.h"
 #include "base/alloc.h"
 #include "base/status.h"
+#include "models/parts.h"
 
 enum { MOST_UNITS = 65536, MOST_TOKENS = 1 << 22, NOTES_STEPS = 35 };
 
@@ -79,8 +79,8 @@ static ur_status add_parameters(ur_language_model *m, ur_err *err)
                                .num_layers = c->layers,
                                .bidirectional = c->bidirectional,
                                .dropout = c->layers > 1 ? c->dropout : 0.0f};
-    char name[32]; /* as a PyTorch module would call its nn.LSTM, nn.GRU, nn.RNN */
-    snprintf(name, sizeof name, "%.*s", (int)strcspn(c->cell, "_"), c->cell);
+    char name[64];
+    ur_rnn_prefix(NULL, c->cell, name);
     if (c->embed_size)
         m->embed = ur_embedding_add(p, "embed", c->vocabulary, c->embed_size);
     const ur_status status = ur_rnn_add(p, name, &rnn, &m->rnn, err);

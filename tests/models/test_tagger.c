@@ -121,7 +121,7 @@ static void drop_out(void **state)
         const ur_tagger *t = ur_as_tagger(model);
         assert_true(t->rnn.config.dropout == 0.3f);
         ur_tape *tape[2];
-        const ur_seq *logits[2];
+        const ur_seq *logits[2] = {NULL, NULL};
         for (int own = 0; own < 2; own++) {
             float *gradient = calloc(ur_params_size(model->params), sizeof *gradient);
             tape[own] = tape_of(context);
