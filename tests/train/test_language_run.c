@@ -204,6 +204,59 @@ static void bad_texts(void **state)
     ur_context_free(context);
 }
 
+/* The run's configuration with `from` turned into `to`. */
+static void change(const char *from, const char *to)
+{
+    size_t size;
+    char *text = file_of("run", "kept.json", &size), *at = strstr(text, from);
+    if (!at)
+        fail_msg("config.json lacks %s", from);
+    FILE *f = fopen("run/config.json", "w");
+    assert_non_null(f);
+    fprintf(f, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+    assert_int_equal(fclose(f), 0);
+    free(text);
+}
+
+static void bad_configurations(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *to, *part;
+    } changes[] = {
+        {"\"bptt\": 3", "\"bptt\": 0", "bptt"},
+        {"\"bptt\": 3", "\"bppt\": 3", "bppt"},
+        {"\"cell\": \"gru\"", "\"cell\": \"gru2\"", "cell"},
+        {"\"sampling\": \"sequential\"", "\"sampling\": 1", "sampling"},
+        {"\"tokenizer\": \"words-punctuation\"", "\"tokenizer\": \"bytes\"", "tokenizer"},
+        {"\"tokenizer\": \"words-punctuation\"", "\"tokenizer\": \"characters\"", "line ends"},
+        {"\"valid_split\": 0.0", "\"valid_split\": 1.5", "valid_split"},
+        {"\"embed_size\": 12", "\"embed_size\": 11", "tied weights want"},
+        {"\"vocabulary_size\": ", "\"vocabulary_size\": 1", "vocab"},
+        {"\"min_freq\": 2,", "", "min_freq"},
+    };
+    ur_context *context = context_of(NULL, 1, NULL);
+    write_text("text", 18);
+    ur_run_settings s = settings_of("text");
+    s.train.max_steps = 1;
+    const ur_language_model_config c = config_of(1);
+    ur_run *run = created(context, "run", &s, &c);
+    run_trained(run);
+    ur_run_free(run);
+    assert_int_equal(rename("run/config.json", "run/kept.json"), 0);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        ur_err err;
+        change(changes[i].from, changes[i].to);
+        if (ur_run_open(context, "run", &run, &err) != UR_BAD_FILE)
+            fail_msg("%s was taken", changes[i].to);
+        if (!strstr(err.text, changes[i].part) || !strstr(err.text, "config.json"))
+            fail_msg("\"%s\" lacks \"%s\"", err.text, changes[i].part);
+    }
+    change("\"epochs\": 2", "\"epochs\": 3");
+    ur_run_free(run_opened(context, "run"));
+    ur_context_free(context);
+}
+
 /* ---- memory ------------------------------------------------------------------------------- */
 
 /* Creates a run that learns a text in one step, trains, opens it again and measures. */
@@ -281,6 +334,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(same_on_every_machine, run_folder_enter, test_folder_leave),
         cmocka_unit_test_setup_teardown(figures, run_folder_enter, test_folder_leave),
         cmocka_unit_test_setup_teardown(bad_texts, run_folder_enter, test_folder_leave),
+        cmocka_unit_test_setup_teardown(bad_configurations, run_folder_enter, test_folder_leave),
         cmocka_unit_test_setup_teardown(memory, run_folder_enter, test_folder_leave),
         cmocka_unit_test_setup_teardown(steady_training, run_folder_enter, test_folder_leave)};
     return cmocka_run_group_tests(tests, NULL, NULL);
