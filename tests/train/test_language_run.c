@@ -2,6 +2,8 @@
  * run that nobody stopped, on every machine; what they keep opens again; and what cannot be. */
 #include "train/runs.h"
 
+#include "support/failing_alloc.h"
+
 #include <math.h>
 
 static const char *const model = "model.safetensors";
@@ -202,6 +204,128 @@ static void bad_texts(void **state)
     ur_context_free(context);
 }
 
+/* The run's configuration with `from` turned into `to`. */
+static void change(const char *from, const char *to)
+{
+    size_t size;
+    char *text = file_of("run", "kept.json", &size), *at = strstr(text, from);
+    if (!at)
+        fail_msg("config.json lacks %s", from);
+    FILE *f = fopen("run/config.json", "w");
+    assert_non_null(f);
+    fprintf(f, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+    assert_int_equal(fclose(f), 0);
+    free(text);
+}
+
+static void bad_configurations(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *to, *part;
+    } changes[] = {
+        {"\"bptt\": 3", "\"bptt\": 0", "bptt"},
+        {"\"bptt\": 3", "\"bppt\": 3", "bppt"},
+        {"\"cell\": \"gru\"", "\"cell\": \"gru2\"", "cell"},
+        {"\"sampling\": \"sequential\"", "\"sampling\": 1", "sampling"},
+        {"\"tokenizer\": \"words-punctuation\"", "\"tokenizer\": \"bytes\"", "tokenizer"},
+        {"\"tokenizer\": \"words-punctuation\"", "\"tokenizer\": \"characters\"", "line ends"},
+        {"\"valid_split\": 0.0", "\"valid_split\": 1.5", "valid_split"},
+        {"\"embed_size\": 12", "\"embed_size\": 11", "tied weights want"},
+        {"\"vocabulary_size\": ", "\"vocabulary_size\": 1", "vocab"},
+        {"\"min_freq\": 2,", "", "min_freq"},
+    };
+    ur_context *context = context_of(NULL, 1, NULL);
+    write_text("text", 18);
+    ur_run_settings s = settings_of("text");
+    s.train.max_steps = 1;
+    const ur_language_model_config c = config_of(1);
+    ur_run *run = created(context, "run", &s, &c);
+    run_trained(run);
+    ur_run_free(run);
+    assert_int_equal(rename("run/config.json", "run/kept.json"), 0);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        ur_err err;
+        change(changes[i].from, changes[i].to);
+        if (ur_run_open(context, "run", &run, &err) != UR_BAD_FILE)
+            fail_msg("%s was taken", changes[i].to);
+        if (!strstr(err.text, changes[i].part) || !strstr(err.text, "config.json"))
+            fail_msg("\"%s\" lacks \"%s\"", err.text, changes[i].part);
+    }
+    change("\"epochs\": 2", "\"epochs\": 3");
+    ur_run_free(run_opened(context, "run"));
+    ur_context_free(context);
+}
+
+/* ---- memory ------------------------------------------------------------------------------- */
+
+/* Creates a run that learns a text in one step, trains, opens it again and measures. */
+static ur_status whole_life(const ur_allocator *a, ur_err *err, void *arg)
+{
+    const ur_options options = {.allocator = a, .threads = 1};
+    const ur_pair_source source = {.data = "tiny"};
+    ur_run_settings s = {.data = "tiny", .train = ur_train_defaults()};
+    ur_language_model_config c = ur_language_model_defaults();
+    ur_context *context;
+    ur_run *run = NULL;
+    ur_measure sum;
+    s.train.batch = 2;
+    s.train.max_steps = 1;
+    c.hidden_size = 3;
+    c.bptt = 4;
+    c.text.valid_split = 0.3;
+    (void)arg;
+    assert_int_equal(system("rm -rf run"), 0);
+    ur_status status = ur_context_new(&options, &context, err);
+    if (status != UR_OK)
+        return status;
+    status = ur_run_create(context, "run", &s, "language_model", &c, &run, err);
+    status = status == UR_OK ? ur_run_train(run, NULL, err) : status;
+    ur_run_free(run);
+    run = NULL;
+    status = status == UR_OK ? ur_run_open(context, "run", &run, err) : status;
+    status = status == UR_OK ? ur_run_evaluate(run, &source, &sum, err) : status;
+    ur_run_free(run);
+    ur_context_free(context);
+    return status;
+}
+
+static void memory(void **state)
+{
+    (void)state;
+    put_file("tiny", "to be or not to be that is the question");
+    assert_true(failing_alloc_sweep(whole_life, NULL) > 100);
+}
+
+/* Steps take no memory once two epochs have seen every size of batch. */
+static void steady_training(void **state)
+{
+    (void)state;
+    failing_alloc count;
+    failing_alloc_init(&count, 0, false);
+    ur_context *context = context_of(NULL, 1, &count.hooks);
+    write_text("text", 18);
+    const ur_run_settings s = settings_of("text");
+    const ur_language_model_config c = config_of(0);
+    ur_run *run = created(context, "run", &s, &c);
+    ur_train_options o = s.train;
+    ur_trainer *t;
+    ur_step step = {0};
+    o.epochs = 10;
+    assert_int_equal(
+        ur_trainer_new(context, ur_run_model(run), ur_run_train_data(run), &o, &t, NULL), UR_OK);
+    while (step.epoch < 3)
+        assert_int_equal(ur_trainer_step(t, &step, NULL), UR_OK);
+    const size_t calls = count.calls;
+    while (!ur_trainer_finished(t))
+        assert_int_equal(ur_trainer_step(t, &step, NULL), UR_OK);
+    assert_int_equal(count.calls, calls);
+    ur_trainer_free(t);
+    ur_run_free(run);
+    ur_context_free(context);
+    assert_int_equal(count.outstanding, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +333,9 @@ int main(void)
                                         test_folder_leave),
         cmocka_unit_test_setup_teardown(same_on_every_machine, run_folder_enter, test_folder_leave),
         cmocka_unit_test_setup_teardown(figures, run_folder_enter, test_folder_leave),
-        cmocka_unit_test_setup_teardown(bad_texts, run_folder_enter, test_folder_leave)};
+        cmocka_unit_test_setup_teardown(bad_texts, run_folder_enter, test_folder_leave),
+        cmocka_unit_test_setup_teardown(bad_configurations, run_folder_enter, test_folder_leave),
+        cmocka_unit_test_setup_teardown(memory, run_folder_enter, test_folder_leave),
+        cmocka_unit_test_setup_teardown(steady_training, run_folder_enter, test_folder_leave)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
