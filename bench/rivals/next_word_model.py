@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """The next-word model of a run, trained anew by PyTorch: the same text, module, optimiser and epochs,
-shuffles of its own and, unless given some, first weights of its own.
+first weights of its own, unless given some, and the run's shuffles or its own.
 
     unroll train lm --context 5 ... --out RUN --max-steps 1
     cp RUN/checkpoints/0.safetensors FIRST
     unroll train lm --out RUN --resume
-    PYTHON bench/rivals/next_word_model.py RUN [--weights FIRST] [--seed N] [--threads N] [--epochs N]
+    PYTHON bench/rivals/next_word_model.py RUN [--weights FIRST] [--own-shuffles] [--seed N]
 
 Takes everything else from RUN/config.json and vocab.txt. Prints one JSON line an epoch, RUN's own
 figures beside it:  epoch train_perplexity valid_perplexity valid_accuracy, unroll_...  and
@@ -79,9 +79,34 @@ def examples(tokens, context):
     return tokens.unfold(0, context, 1)[:len(tokens) - context], tokens[context:]
 
 
-def train_epoch(model, states, words, following, optimizer, batch, clip):
+def philox(key, stream, blocks):
+    """Philox4x32-10 (Salmon et al. 2011) of counters 0, 1, 2 ...: (blocks, 4) numbers."""
+    word, low = np.uint64(32), np.uint64(0xffffffff)
+    key = [np.uint64(key & 0xffffffff), np.uint64(key >> 32)]
+    at = np.arange(blocks, dtype=np.uint64)
+    x = [at & low, at >> word, np.full(blocks, stream & 0xffffffff, np.uint64),
+         np.full(blocks, stream >> 32, np.uint64)]
+    for _ in range(10):
+        a, b = x[0] * np.uint64(0xd2511f53), x[2] * np.uint64(0xcd9e8d57)
+        x = [b >> word ^ x[1] ^ key[0], b & low, a >> word ^ x[3] ^ key[1], a & low]
+        key = [key[0] + np.uint64(0x9e3779b9) & low, key[1] + np.uint64(0xbb67ae85) & low]
+    return np.stack(x, axis=1)
+
+
+def shuffle_of(seed, epoch, examples):
+    """The order in which unroll takes the examples of an epoch, counted from 0."""
+    x = philox(seed, (1 << 32) + epoch, (examples + 1) // 2).reshape(-1, 2)
+    chosen = (x[:, 0] | x[:, 1] << np.uint64(32)).tolist()
+    order = list(range(examples))
+    for left in range(examples, 1, -1):
+        i = chosen[examples - left] % left
+        order[left - 1], order[i] = order[i], order[left - 1]
+    return torch.tensor(order)
+
+
+def train_epoch(model, states, words, following, optimizer, order, batch, clip):
     total = 0.0
-    for items in torch.randperm(len(words)).split(batch):
+    for items in order.split(batch):
         optimizer.zero_grad(set_to_none=True)
         logits, end = model(words[items], states.of(items))
         loss = cross_entropy(logits, following[items])
@@ -118,6 +143,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("run")
     parser.add_argument("--weights", help="where to start from: a checkpoint, a model.safetensors")
+    parser.add_argument("--own-shuffles", action="store_true")
     parser.add_argument("--measure", action="store_true")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
@@ -148,7 +174,9 @@ def main():
                                  betas=(training["beta1"], training["beta2"]), eps=training["eps"])
     for epoch in range(1, 1 + (args.epochs or training["epochs"])):
         start = time.perf_counter()
-        train = train_epoch(model, states, words, following, optimizer, training["batch"],
+        order = torch.randperm(len(words)) if args.own_shuffles else \
+            shuffle_of(training["seed"], epoch - 1, len(words))
+        train = train_epoch(model, states, words, following, optimizer, order, training["batch"],
                             training["clip"])
         seconds = time.perf_counter() - start
         valid, accuracy = measure(model, *held)

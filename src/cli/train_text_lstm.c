@@ -13,7 +13,7 @@ static const option options[] = {
          "unless --tokenizer says otherwise. With several layers each one after the first reads "
          "the logits of the one before beside its output, and starts where the same place of the "
          "text left it the time before.",
-     .standard = "none: from all before"},
+     .standard = ""},
     {"bias-init", "uniform|one", OPTION_CHOICE, OPTION_AT(bias_init), .choices = bias_inits,
      .help =
          "With --context: biases start like weights, or all of them, the output layer's too, at "
