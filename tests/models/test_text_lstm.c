@@ -257,7 +257,6 @@ static void refused(void **state)
         {{.vocabulary = 9, .context = 3, .hidden_size = 4, .layers = 1, .bias_init = 7}, "biases"},
         {{.vocabulary = 9, .context = 3, .hidden_size = 4, .layers = 1, .output_from = 7},
          "hidden or gate"},
-        {{.vocabulary = 1 << 22, .context = 3, .hidden_size = 1 << 16, .layers = 16}, ""},
     };
     ur_context *context = context_of("plain", 1, NULL);
     ur_err err;
