@@ -32,7 +32,7 @@ static ur_tensor *loss(ur_tape *t, void *user)
         return NULL;
     ur_tensor *sum = weigh(t, out.y->values, 1);
     sum = ur_add(t, sum, weigh(t, out.h_n, 2));
-    for (size_t i = 0; every_c[i] && i < stack->count; i++)
+    for (size_t i = 0; i < stack->count && every_c[i]; i++)
         sum = ur_add(t, sum, weigh(t, every_c[i]->values, 4 + i));
     return has_c ? ur_add(t, sum, weigh(t, out.c_n, 3)) : sum;
 }
