@@ -154,7 +154,8 @@ static size_t most_probable(const ur_generator *g)
 /* Whether id a comes before id b. */
 static bool before(const ur_generator *g, int32_t a, int32_t b)
 {
-    return g->logits[a] > g->logits[b] || (g->logits[a] == g->logits[b] && a < b);
+    const float x = g->logits[a], y = g->logits[b];
+    return x > y || (x == y && a < b);
 }
 
 /* The heap order[0..n) with its first to come on top: what stands at i sinks to its place. */

@@ -156,12 +156,22 @@ static ur_scan next_character(ur_scanner *s, ur_token *token)
     return UR_SCAN_TOKEN;
 }
 
+/* The next character that is no space, which takes *taken bytes; 0 at the end. */
+static uint32_t skip_space(ur_scanner *s, size_t *taken)
+{
+    while (s->at < s->end) {
+        const uint32_t c = look(s, s->at, taken);
+        if (!ur_character_is_space(c))
+            return c;
+        s->at += *taken;
+    }
+    return 0;
+}
+
 static ur_scan next_word(ur_scanner *s, ur_token *token)
 {
     size_t taken = 0;
-    uint32_t c = ' ';
-    while (s->at < s->end && ur_character_is_space(c = look(s, s->at, &taken)))
-        s->at += taken;
+    const uint32_t c = skip_space(s, &taken);
     if (s->at >= s->end) {
         bool ended = s->ended;
         s->ended = false;
