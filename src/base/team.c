@@ -1,8 +1,8 @@
 /* team.c - operations that several threads share: gathering the members, barriers, ranges. */
 #include "base/pool_state.h"
 
-#define PATIENCE_NS 1500u         /* a team operation waits this long for those who are awake, */
-#define WAKING_PATIENCE_NS 50000u /* and at most this long after waking somebody */
+#define PATIENCE_NS 3000u          /* a team operation waits this long for those who are awake, */
+#define WAKING_PATIENCE_NS 200000u /* and at most this long after waking somebody */
 
 void ur_team_take_part(ur_pool *p, uint64_t gate, int index)
 {

@@ -25,7 +25,7 @@ int ur_usable_cpus(void)
     return n < 1 ? 1 : n > UR_MOST_THREADS ? UR_MOST_THREADS : (int)n;
 }
 
-#define IDLE_NS 80000u   /* a worker watches the gate this long before it sleeps, */
+#define IDLE_NS 400000u  /* a worker watches the gate this long before it sleeps, */
 #define LATE_NS 2000000u /* and this long while an operation is on that it came too late for */
 
 /* ---- waiting ------------------------------------------------------------------------------ */
