@@ -12,6 +12,8 @@ enum { ROWS_1 = 8, ROWS_2 = 6, ROWS_3 = 4, ROWS_4 = 3 };
 enum { ROWS_1 = 12, ROWS_2 = 12, ROWS_3 = 8, ROWS_4 = 6 };
 #endif
 
+enum { AHEAD = 8 }; /* k's from one that is multiplied to one that is fetched */
+
 /* How a tile's chains start. */
 enum { FROM_C, FROM_BIAS, FROM_ROWS, ADD_TO_C };
 
@@ -55,9 +57,13 @@ static inline __attribute__((always_inline)) void tile_body(const tile *t, const
     }
 
     const float *a = t->a, *b = t->b;
-    for (size_t i = t->k; i; i--) {
+    /* Two k's a round: with one, the loop's own instructions take turns of the multipliers. */
+    _Pragma("GCC unroll 2") for (size_t i = t->k; i; i--)
+    {
         vf x[UR_PANEL_VECTORS];
         EACH_VECTOR x[v] = v_load(b + v * VW);
+        if (!unit_k) /* each k is on another page, where the processor does not look ahead */
+            __builtin_prefetch(a + AHEAD * a_k);
         EACH_ROW
         {
             const vf s = v_broadcast(a + (size_t)r * a_row);
@@ -200,47 +206,74 @@ static void edge_tile(tile t, const panel *at, size_t rows, tile_fn compute)
     panel_out(at, rows, scratch, c, c_row);
 }
 
-static void product_panel(const ur_product *p, size_t index)
+/* Rows [row0, row1) of one panel, the chain over k from k0 on. */
+static void product_panel(const ur_product *p, size_t index, size_t row0, size_t row1, size_t k0,
+                          size_t k1)
 {
     static const size_t most_rows[] = {ROWS_1, ROWS_2, ROWS_3, ROWS_4};
     const panel at = panel_at(p->columns, index);
-    const size_t most = most_rows[at.vectors - 1];
-    const size_t tile_count = (p->m + most - 1) / most;
+    const size_t rows = row1 - row0, most = most_rows[at.vectors - 1];
+    const size_t tile_count = (rows + most - 1) / most;
     const tile_fn *fit = tiles[p->a_k == 1 ? 0 : 1][at.vectors - 1];
-    tile t = {.a_row = p->a_row, .a_k = p->a_k, .c_row = p->c_row, .c_vec = at.step};
+    static const int modes[] = {
+        [UR_START_C] = FROM_C, [UR_START_BIAS] = FROM_BIAS, [UR_START_ROWS] = FROM_ROWS};
+    tile t = {.k = k1 - k0, .a_row = p->a_row, .a_k = p->a_k, .c_row = p->c_row, .c_vec = at.step};
+    t.b = p->b + (index * p->k + k0) * NR;
     t.bias = p->bias ? p->bias + at.first : NULL;
     t.table = p->table ? p->table + at.first : NULL;
     t.table_row = p->table_row;
-    static const int modes[] = {
-        [UR_START_C] = FROM_C, [UR_START_BIAS] = FROM_BIAS, [UR_START_ROWS] = FROM_ROWS};
+    t.mode = k0 ? ADD_TO_C : modes[p->start];
+    size_t r0 = row0;
+    for (size_t i = 0; i < tile_count; i++) { /* rows spread evenly over the tiles */
+        const size_t r1 = row0 + rows * (i + 1) / tile_count;
+        t.a = p->a + r0 * p->a_row + k0 * p->a_k;
+        t.c = p->c + r0 * p->c_row + at.first;
+        t.index = p->index ? p->index + r0 : NULL;
+        if (at.full)
+            fit[r1 - r0 - 1](&t);
+        else
+            edge_tile(t, &at, r1 - r0, fit[r1 - r0 - 1]);
+        r0 = r1;
+    }
+}
 
-    size_t k0 = 0;
-    do { /* also once for k == 0: C = start */
-        t.k = at_most(p->k - k0, UR_CHAIN);
-        t.b = p->b + (index * p->k + k0) * NR;
-        t.mode = k0 ? ADD_TO_C : modes[p->start];
-        size_t r0 = 0;
-        for (size_t i = 0; i < tile_count; i++) { /* rows spread evenly over the tiles */
-            const size_t r1 = p->m * (i + 1) / tile_count;
-            t.a = p->a + r0 * p->a_row + k0 * p->a_k;
-            t.c = p->c + r0 * p->c_row + at.first;
-            t.index = p->index ? p->index + r0 : NULL;
-            if (at.full)
-                fit[r1 - r0 - 1](&t);
-            else
-                edge_tile(t, &at, r1 - r0, fit[r1 - r0 - 1]);
-            r0 = r1;
-        }
-        k0 += t.k;
-    } while (k0 < p->k);
+/* What of A is read again for each panel is cut so that it stays in a core's second cache. */
+enum { NEAR_FLOATS = 256 * 1024, NEAR_CHAIN_ROWS = NEAR_FLOATS / 2 / UR_CHAIN };
+
+/* Rows in a strip of A, as even as possible, of at most `most`. */
+static size_t strip_end(size_t rows, size_t most, size_t begin)
+{
+    const size_t strips = (rows + most - 1) / most;
+    size_t i = begin * strips / rows; /* a strip's begin is rows * i / strips, rounded down */
+    while (rows * i / strips <= begin)
+        i++;
+    return rows * i / strips;
 }
 
 static void product(const ur_product *p, size_t begin, size_t end)
 {
-    if (p->m == 0)
-        return;
-    for (size_t i = begin; i < end; i++)
-        product_panel(p, i);
+    const bool long_rows = p->a_k == 1;
+    const size_t near = long_rows ? NEAR_FLOATS / (p->k ? p->k : 1) : NEAR_CHAIN_ROWS;
+    const size_t most = near < 64 ? 64 : near;
+    /* A's rows are neighbours in memory: their k's stay together. Otherwise its k's are, and there
+     * are many of them: a chain at a time. */
+    const size_t part = long_rows ? p->k : UR_CHAIN;
+    size_t k0 = 0;
+    do { /* also once for k == 0: C = start */
+        const size_t k1 = k0 + at_most(p->k - k0, part);
+        for (size_t r0 = 0, r1; r0 < p->m; r0 = r1) {
+            r1 = strip_end(p->m, most, r0);
+            for (size_t i = begin; i < end; i++) {
+                size_t c0 = k0;
+                do {
+                    const size_t c1 = c0 + at_most(k1 - c0, UR_CHAIN);
+                    product_panel(p, i, r0, r1, c0, c1);
+                    c0 = c1;
+                } while (c0 < k1);
+            }
+        }
+        k0 = k1;
+    } while (k0 < p->k);
 }
 
 /* VW rows of W side by side: a transposition, block by block. Rows from `valid` on are zeros. */
