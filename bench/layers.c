@@ -90,7 +90,7 @@ static void release(void *arg)
     layer_work *w = arg;
     for (int i = 0; w->tapes && i < ur_context_threads(w->context); i++)
         ur_tape_free(w->tapes[i]);
-    for (size_t i = 0; i < w->count; i++) {
+    for (size_t i = 0; w->parts && i < w->count; i++) {
         free(w->parts[i].length);
         free(w->parts[i].x);
         free(w->parts[i].dy);
@@ -104,7 +104,9 @@ static void release(void *arg)
     free(w);
 }
 
-static bool build(layer_work *w, const ur_rnn_config *config, int threads, ur_err *err)
+/* The layer, and how many parts its batch is cut into. */
+static bool build(layer_work *w, const ur_rnn_config *config, size_t batch, bool shards,
+                  int threads, ur_err *err)
 {
     const ur_options options = {.threads = threads};
     if (ur_context_new(&options, &w->context, err) != UR_OK ||
@@ -112,16 +114,24 @@ static bool build(layer_work *w, const ur_rnn_config *config, int threads, ur_er
         ur_rnn_add(w->params, "rnn", config, &w->stack, err) != UR_OK ||
         ur_params_seal(w->params, err) != UR_OK)
         return false;
+    const size_t size = ur_params_size(w->params);
+    w->count = shards ? ur_shard_count(batch, size) : 1;
+    if (shards && w->count < (size_t)threads) {
+        snprintf(err->text, sizeof err->text, "a batch of %zu has fewer shards than threads",
+                 batch);
+        return false;
+    }
     ur_rnn_init(&w->stack, w->params, 1);
     ur_params_changed(w->params);
-    w->gradient = bench_memory(ur_params_size(w->params), sizeof *w->gradient);
+    w->gradient = bench_memory(size, sizeof *w->gradient);
     w->tapes = bench_memory((size_t)threads, sizeof(ur_tape *));
     for (int i = 0; i < threads; i++) {
         if (ur_tape_new(w->context, &w->tapes[i], err) != UR_OK)
             return false;
         ur_tape_use_team(w->tapes[i], w->count == 1);
     }
-    return true;
+    return w->count == 1 || ur_fold_new(ur_context_allocator(w->context), w->context->kernels, size,
+                                        w->count, &w->fold, err) == UR_OK;
 }
 
 static int falling(const void *a, const void *b)
@@ -164,24 +174,15 @@ static void *make(const char *line, int threads, char why[BENCH_LINE])
                             .num_layers = 1};
     config.input_size = bench_number(line, "input", config.hidden_size);
     const size_t batch = bench_number(line, "batch", 32);
-    const bool shards = bench_is(line, "variant", "shards");
-    const size_t count = shards ? ur_shard_count(batch) : 1;
-    if (shards && count < (size_t)threads) {
-        snprintf(why, BENCH_LINE, "a batch of %zu has fewer shards than threads", batch);
-        return NULL;
-    }
     layer_work *w = bench_memory(1, sizeof *w);
     w->backward = bench_number(line, "backward", 0);
-    w->count = count;
-    w->parts = bench_memory(w->count, sizeof *w->parts);
     ur_err err = {0};
-    if (!build(w, &config, threads, &err) ||
-        (count > 1 && ur_fold_new(ur_context_allocator(w->context), w->context->kernels,
-                                  ur_params_size(w->params), batch, &w->fold, &err) != UR_OK)) {
+    if (!build(w, &config, batch, bench_is(line, "variant", "shards"), threads, &err)) {
         snprintf(why, BENCH_LINE, "%s", err.text);
         release(w);
         return NULL;
     }
+    w->parts = bench_memory(w->count, sizeof *w->parts);
     fill_parts(w, line, batch);
     return w;
 }

@@ -55,7 +55,7 @@ def layer_variants(cell, batch, ragged):
     kinds = ["packed", "time"] if ragged else ["time", "batch"]
     if cell == "lstm":
         kinds += ["mkl-packed"] if ragged else ["mkl-time"]
-    return {"unroll": ["", "shards"] if batch > 32 else [""], "pytorch": kinds, "onednn": [""]}
+    return {"unroll": ["", "shards"] if batch > 16 else [""], "pytorch": kinds, "onednn": [""]}
 
 
 def layer(family, cell, hidden, batch, steps, ragged=False, backward=False, proj=0):

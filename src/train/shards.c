@@ -1,6 +1,6 @@
 /* shards.c - shards of a batch, and the fixed binary tree that adds their gradients.
  *
- * The cut depends on the batch alone and the tree on the number of shards alone, so the sums are
+ * The cut depends on the batch and the model alone and the tree on the number of shards alone, so the sums are
  * the same whichever thread does what. */
 #include "train/shards.h"
 
@@ -10,10 +10,11 @@
 #include "base/alloc.h"
 #include "base/status.h"
 
-size_t ur_shard_count(size_t batch)
+size_t ur_shard_count(size_t batch, size_t parameters)
 {
+    const size_t rows = parameters <= UR_SMALL_PARAMETERS ? UR_SMALL_SHARD_ROWS : UR_SHARD_ROWS;
     size_t shards = 1;
-    while (shards * UR_SHARD_ROWS < batch)
+    while (shards * rows < batch)
         shards *= 2;
     return shards;
 }
@@ -34,11 +35,10 @@ struct ur_fold {
     size_t spares;
 };
 
-ur_status ur_fold_new(const ur_allocator *a, const ur_kernels *kernels, size_t size, size_t batch,
+ur_status ur_fold_new(const ur_allocator *a, const ur_kernels *kernels, size_t size, size_t most,
                       ur_fold **out, ur_err *err)
 {
     *out = NULL;
-    const size_t most = ur_shard_count(batch);
     ur_fold *f = ur_alloc_zero(a, 1, sizeof *f);
     if (!f)
         return ur_no_memory(err, sizeof *f);

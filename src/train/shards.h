@@ -5,10 +5,13 @@
 #include "kernels/kernels.h"
 #include "unroll/core.h"
 
-enum { UR_SHARD_ROWS = 32 };
+enum { UR_SHARD_ROWS = 32, UR_SMALL_SHARD_ROWS = 16, UR_SMALL_PARAMETERS = 1 << 20 };
 
-/* The smallest power of two that leaves at most UR_SHARD_ROWS sequences in each shard. */
-size_t ur_shard_count(size_t batch);
+/* The smallest power of two that leaves at most UR_SHARD_ROWS sequences in each shard; at most
+ * UR_SMALL_SHARD_ROWS for a model of up to UR_SMALL_PARAMETERS parameters: twice as many gradients
+ * to add cost little there, the activations of a shard stay in one core's cache, and a batch of 32
+ * is two shards that two threads train without ever waiting for each other. */
+size_t ur_shard_count(size_t batch, size_t parameters);
 
 /* Sequences [begin, end) of a sorted batch that shard `s` of `shards` gets. */
 size_t ur_shard_begin(size_t batch, size_t shards, size_t s);
@@ -17,7 +20,8 @@ size_t ur_shard_begin(size_t batch, size_t shards, size_t s);
  * 2i+1 of the level below, whoever comes last does the addition. Few vectors are alive at a time. */
 typedef struct ur_fold ur_fold;
 
-ur_status ur_fold_new(const ur_allocator *a, const ur_kernels *kernels, size_t size, size_t batch,
+/* For vectors of `size` floats and at most `most` shards, a power of two. */
+ur_status ur_fold_new(const ur_allocator *a, const ur_kernels *kernels, size_t size, size_t most,
                       ur_fold **out, ur_err *err);
 void ur_fold_free(ur_fold *fold);
 void ur_fold_start(ur_fold *fold, size_t shards);

@@ -55,7 +55,7 @@ static bool take_memory(ur_trainer *t)
     const ur_allocator *a = &t->context->allocator;
     const size_t size = ur_params_size(t->model->params);
     const size_t blocks = (size + UR_SUM_BLOCK - 1) / UR_SUM_BLOCK;
-    const size_t shards = ur_shard_count(t->options.batch);
+    const size_t shards = ur_shard_count(t->options.batch, size);
     const size_t threads = (size_t)ur_context_threads(t->context);
     const bool adam = t->options.optimizer == UR_ADAM;
     bool ok = (t->partial = ur_alloc(a, blocks, sizeof *t->partial)) != NULL;
@@ -71,8 +71,7 @@ static bool take_memory(ur_trainer *t)
     ok = ok && (t->shard_error = ur_alloc(a, shards, sizeof *t->shard_error));
     for (size_t i = 0; ok && i < threads; i++)
         ok = ur_tape_new(t->context, &t->tapes[i], NULL) == UR_OK;
-    return ok &&
-           ur_fold_new(a, t->context->kernels, size, t->options.batch, &t->fold, NULL) == UR_OK;
+    return ok && ur_fold_new(a, t->context->kernels, size, shards, &t->fold, NULL) == UR_OK;
 }
 
 ur_status ur_trainer_new(ur_context *context, ur_model *model, void *data,
@@ -227,7 +226,7 @@ static batch_job next_batch(ur_trainer *t)
     const size_t begin = t->progress.batch * t->options.batch;
     const size_t left = t->examples - begin;
     batch_job job = {.trainer = t, .count = left < t->options.batch ? left : t->options.batch};
-    job.shards = ur_shard_count(job.count);
+    job.shards = ur_shard_count(job.count, ur_params_size(t->model->params));
     for (size_t i = 0; i < job.count; i++) {
         t->sorted[i] = t->order ? t->order[begin + i] : begin + i;
         job.positions += t->model->class_of->positions(t->model, t->data, t->sorted[i]);

@@ -15,11 +15,12 @@
 static void the_cut(void **state)
 {
     (void)state;
-    for (size_t batch = 1; batch <= 2000; batch++) {
-        const size_t shards = ur_shard_count(batch);
+    for (size_t i = 2; i <= 4000; i++) {
+        const size_t batch = i / 2, rows = i % 2 ? UR_SHARD_ROWS : UR_SMALL_SHARD_ROWS;
+        const size_t shards = ur_shard_count(batch, UR_SMALL_PARAMETERS + i % 2);
         assert_int_equal(shards & (shards - 1), 0);
-        assert_true(shards * UR_SHARD_ROWS >= batch);
-        assert_true(shards == 1 || shards / 2 * UR_SHARD_ROWS < batch); /* the smallest */
+        assert_true(shards * rows >= batch);
+        assert_true(shards == 1 || shards / 2 * rows < batch); /* the smallest */
         assert_int_equal(ur_shard_begin(batch, shards, 0), 0);
         assert_int_equal(ur_shard_begin(batch, shards, shards), batch);
         for (size_t s = 0; s < shards; s++) {
@@ -28,9 +29,12 @@ static void the_cut(void **state)
             assert_true(n == batch / shards || n == batch / shards + 1);
         }
     }
-    assert_int_equal(ur_shard_count(32), 1);
-    assert_int_equal(ur_shard_count(33), 2);
-    assert_int_equal(ur_shard_count(256), 8);
+    assert_int_equal(ur_shard_count(16, 1), 1);
+    assert_int_equal(ur_shard_count(32, 1), 2);
+    assert_int_equal(ur_shard_count(33, 1), 4);
+    assert_int_equal(ur_shard_count(256, 1 << 20), 16);
+    assert_int_equal(ur_shard_count(32, (1 << 20) + 1), 1);
+    assert_int_equal(ur_shard_count(256, (1 << 20) + 1), 8);
     assert_int_equal(ur_shard_begin((size_t)1 << 20, 1 << 15, 1 << 15), (size_t)1 << 20);
 }
 
@@ -77,9 +81,9 @@ static void sums_do_not_depend_on_the_order(void **state)
     assert_int_equal(ur_pool_new(ur_default_allocator(), 3, &pool, NULL), UR_OK);
     float *leaves = made_up_floats(1, MOST * SIZE, 1.0f), want[SIZE];
     job j = {.leaves = leaves};
-    assert_int_equal(ur_fold_new(ur_default_allocator(), ur_kernels_find(NULL), SIZE,
-                                 MOST * UR_SHARD_ROWS, &j.fold, NULL),
-                     UR_OK);
+    assert_int_equal(
+        ur_fold_new(ur_default_allocator(), ur_kernels_find(NULL), SIZE, MOST, &j.fold, NULL),
+        UR_OK);
     for (size_t shards = 1; shards <= MOST; shards *= 2) {
         tree(shards, leaves, want);
         for (uint64_t round = 0; round < 40; round++) {
@@ -116,9 +120,8 @@ static void few_vectors_are_alive(void **state)
     failing_alloc_init(&f, 0, false);
     float *leaves = made_up_floats(1, MOST * SIZE, 1.0f);
     job j = {.leaves = leaves};
-    assert_int_equal(
-        ur_fold_new(&f.hooks, ur_kernels_find(NULL), SIZE, MOST * UR_SHARD_ROWS, &j.fold, NULL),
-        UR_OK);
+    assert_int_equal(ur_fold_new(&f.hooks, ur_kernels_find(NULL), SIZE, MOST, &j.fold, NULL),
+                     UR_OK);
     const size_t before = f.outstanding;
     ur_fold_start(j.fold, MOST);
     for (size_t i = 0; i < MOST; i++) {
@@ -139,7 +142,7 @@ static ur_status make(const ur_allocator *a, ur_err *err, void *arg)
 {
     (void)arg;
     ur_fold *fold;
-    const ur_status status = ur_fold_new(a, ur_kernels_find(NULL), SIZE, 256, &fold, err);
+    const ur_status status = ur_fold_new(a, ur_kernels_find(NULL), SIZE, 8, &fold, err);
     ur_fold_free(fold);
     return status;
 }
