@@ -3,10 +3,26 @@
 
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
+#define HUGE_PAGE ((size_t)2 << 20)
+
+/* What is large is walked through again and again by the kernels; pages of 2 MB spare them most of
+ * the address translations. Where the system has none to give, it is memory like any other. */
 static void *malloc_hook(void *user, size_t bytes)
 {
     (void)user;
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    if (bytes >= HUGE_PAGE / 2 && bytes <= SIZE_MAX - HUGE_PAGE) {
+        const size_t whole = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+        void *memory = aligned_alloc(HUGE_PAGE, whole);
+        if (memory)
+            madvise(memory, whole, MADV_HUGEPAGE);
+        return memory;
+    }
+#endif
     return malloc(bytes);
 }
 

@@ -147,15 +147,19 @@ typedef struct panel {
 
 static panel panel_at(ur_columns columns, size_t p)
 {
-    panel at = {.full = true};
     const bool gated = columns.gates > 1;
     const size_t wide = gated ? VW : NR, left = columns.units - p * wide;
-    at.first = p * wide;
-    at.step = gated ? columns.units : VW;
+    panel at = {.first = p * wide, .step = gated ? columns.units : VW, .full = true};
+    if (left >= wide) {
+        at.vectors = gated ? (int)columns.gates : UR_PANEL_VECTORS;
+        for (int v = 0; v < at.vectors; v++)
+            at.valid[v] = VW;
+        return at;
+    }
     for (int v = 0; v < UR_PANEL_VECTORS; v++) {
         const size_t before = (size_t)v * VW;
-        size_t lanes = gated ? ((size_t)v < columns.gates ? at_most(left, VW) : 0)
-                             : (left > before ? at_most(left - before, VW) : 0);
+        const size_t lanes = gated ? ((size_t)v < columns.gates ? left : 0)
+                                   : (left > before ? at_most(left - before, VW) : 0);
         at.valid[v] = lanes;
         if (lanes) {
             at.vectors = v + 1;
@@ -206,74 +210,73 @@ static void edge_tile(tile t, const panel *at, size_t rows, tile_fn compute)
     panel_out(at, rows, scratch, c, c_row);
 }
 
-/* Rows [row0, row1) of one panel, the chain over k from k0 on. */
-static void product_panel(const ur_product *p, size_t index, size_t row0, size_t row1, size_t k0,
-                          size_t k1)
+/* Rows [row0, row1) of one panel, one chain over k: [k0, k1). */
+static void product_chain(const ur_product *p, size_t index, const panel *at, size_t row0,
+                          size_t row1, size_t k0, size_t k1)
 {
     static const size_t most_rows[] = {ROWS_1, ROWS_2, ROWS_3, ROWS_4};
-    const panel at = panel_at(p->columns, index);
-    const size_t rows = row1 - row0, most = most_rows[at.vectors - 1];
-    const size_t tile_count = (rows + most - 1) / most;
-    const tile_fn *fit = tiles[p->a_k == 1 ? 0 : 1][at.vectors - 1];
     static const int modes[] = {
         [UR_START_C] = FROM_C, [UR_START_BIAS] = FROM_BIAS, [UR_START_ROWS] = FROM_ROWS};
-    tile t = {.k = k1 - k0, .a_row = p->a_row, .a_k = p->a_k, .c_row = p->c_row, .c_vec = at.step};
-    t.b = p->b + (index * p->k + k0) * NR;
-    t.bias = p->bias ? p->bias + at.first : NULL;
-    t.table = p->table ? p->table + at.first : NULL;
-    t.table_row = p->table_row;
-    t.mode = k0 ? ADD_TO_C : modes[p->start];
-    size_t r0 = row0;
-    for (size_t i = 0; i < tile_count; i++) { /* rows spread evenly over the tiles */
-        const size_t r1 = row0 + rows * (i + 1) / tile_count;
-        t.a = p->a + r0 * p->a_row + k0 * p->a_k;
-        t.c = p->c + r0 * p->c_row + at.first;
-        t.index = p->index ? p->index + r0 : NULL;
-        if (at.full)
-            fit[r1 - r0 - 1](&t);
+    const size_t rows = row1 - row0, most = most_rows[at->vectors - 1];
+    const size_t count = (rows + most - 1) / most, even = rows / count;
+    size_t longer = rows % count; /* rows spread evenly over the tiles */
+    const tile_fn *fit = tiles[p->a_k == 1 ? 0 : 1][at->vectors - 1];
+    tile t = {
+        .k = k1 - k0,
+        .a = p->a + row0 * p->a_row + k0 * p->a_k,
+        .a_row = p->a_row,
+        .a_k = p->a_k,
+        .b = p->b + (index * p->k + k0) * NR,
+        .c = p->c + row0 * p->c_row + at->first,
+        .c_row = p->c_row,
+        .c_vec = at->step,
+        .bias = p->bias ? p->bias + at->first : NULL,
+        .table = p->table ? p->table + at->first : NULL,
+        .table_row = p->table_row,
+        .index = p->index ? p->index + row0 : NULL,
+        .mode = k0 ? ADD_TO_C : modes[p->start],
+    };
+    for (size_t i = 0, n; i < count; i++) {
+        n = even + (longer > 0);
+        longer -= longer > 0;
+        if (at->full)
+            fit[n - 1](&t);
         else
-            edge_tile(t, &at, r1 - r0, fit[r1 - r0 - 1]);
-        r0 = r1;
+            edge_tile(t, at, n, fit[n - 1]);
+        t.a += n * p->a_row;
+        t.c += n * p->c_row;
+        t.index += p->index ? n : 0;
     }
 }
 
 /* What of A is read again for each panel is cut so that it stays in a core's second cache. */
-enum { NEAR_FLOATS = 256 * 1024, NEAR_CHAIN_ROWS = NEAR_FLOATS / 2 / UR_CHAIN };
+enum { NEAR_FLOATS = 256 * 1024, FEWEST_ROWS = 64 };
 
-/* Rows in a strip of A, as even as possible, of at most `most`. */
-static size_t strip_end(size_t rows, size_t most, size_t begin)
+/* Rows of a strip of A whose rows have k floats, as even as possible. */
+static size_t strip_rows(size_t m, size_t k)
 {
-    const size_t strips = (rows + most - 1) / most;
-    size_t i = begin * strips / rows; /* a strip's begin is rows * i / strips, rounded down */
-    while (rows * i / strips <= begin)
-        i++;
-    return rows * i / strips;
+    const size_t near = k ? NEAR_FLOATS / k : m, most = near < FEWEST_ROWS ? FEWEST_ROWS : near;
+    const size_t strips = (m + most - 1) / most;
+    return (m + strips - 1) / strips;
 }
 
 static void product(const ur_product *p, size_t begin, size_t end)
 {
-    const bool long_rows = p->a_k == 1;
-    const size_t near = long_rows ? NEAR_FLOATS / (p->k ? p->k : 1) : NEAR_CHAIN_ROWS;
-    const size_t most = near < 64 ? 64 : near;
     /* A's rows are neighbours in memory: their k's stay together. Otherwise its k's are, and there
      * are many of them: a chain at a time. */
-    const size_t part = long_rows ? p->k : UR_CHAIN;
-    size_t k0 = 0;
-    do { /* also once for k == 0: C = start */
-        const size_t k1 = k0 + at_most(p->k - k0, part);
-        for (size_t r0 = 0, r1; r0 < p->m; r0 = r1) {
-            r1 = strip_end(p->m, most, r0);
+    const size_t part = p->a_k == 1 ? p->k : UR_CHAIN;
+    const size_t strip = p->m <= FEWEST_ROWS ? p->m : strip_rows(p->m, part);
+    for (size_t k0 = 0, k1; k0 < p->k || k0 == 0; k0 = k1 ? k1 : 1) { /* k == 0: C = start */
+        k1 = k0 + at_most(p->k - k0, part);
+        for (size_t r0 = 0; r0 < p->m; r0 += strip)
             for (size_t i = begin; i < end; i++) {
-                size_t c0 = k0;
-                do {
-                    const size_t c1 = c0 + at_most(k1 - c0, UR_CHAIN);
-                    product_panel(p, i, r0, r1, c0, c1);
-                    c0 = c1;
-                } while (c0 < k1);
+                const panel at = panel_at(p->columns, i);
+                const size_t r1 = r0 + at_most(p->m - r0, strip);
+                product_chain(p, i, &at, r0, r1, k0, k0 + at_most(k1 - k0, UR_CHAIN));
+                for (size_t c = k0 + UR_CHAIN; c < k1; c += UR_CHAIN)
+                    product_chain(p, i, &at, r0, r1, c, c + at_most(k1 - c, UR_CHAIN));
             }
-        }
-        k0 = k1;
-    } while (k0 < p->k);
+    }
 }
 
 /* VW rows of W side by side: a transposition, block by block. Rows from `valid` on are zeros. */

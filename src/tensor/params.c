@@ -42,15 +42,6 @@ ur_status ur_params_new(ur_context *context, ur_params **out, ur_err *err)
     return UR_OK;
 }
 
-static void free_packs(ur_params *p)
-{
-    const ur_allocator *a = &p->context->allocator;
-    for (size_t i = 0; i < p->pack_count; i++)
-        if (p->packs[i].data)
-            ur_free(a, ((void **)(void *)p->packs[i].data)[-1]);
-    ur_free(a, p->packs);
-}
-
 void ur_params_free(ur_params *p)
 {
     if (!p)
@@ -62,7 +53,7 @@ void ur_params_free(ur_params *p)
         ur_free(a, name);
     }
     ur_free(a, p->entries);
-    free_packs(p);
+    ur_free(a, p->packs);
     ur_free(a, p->memory);
     ur_free(a, p);
 }
@@ -166,44 +157,49 @@ static ur_columns pack_columns(const ur_params *p, const pack *q, size_t *k)
                                    : (ur_columns){1, width};
 }
 
-/* 64-byte aligned floats; the pointer to release stands just before them. */
-static float *take_aligned(const ur_allocator *a, size_t floats)
+/* Floats of a packed copy, a multiple of ALIGN_FLOATS; 0 when their number overflows. */
+static size_t pack_floats(const ur_params *p, const pack *q)
 {
-    if (floats > SIZE_MAX / 16)
-        return NULL;
-    char *memory = ur_alloc(a, floats * sizeof(float) + 128, 1);
-    if (!memory)
-        return NULL;
-    const uintptr_t at = ((uintptr_t)memory + 64 + 63) & ~(uintptr_t)63;
-    void **aligned = (void **)(void *)(memory + (at - (uintptr_t)memory));
-    aligned[-1] = memory;
-    return (float *)(void *)aligned;
+    const ur_kernels *kernels = p->context->kernels;
+    size_t k;
+    const ur_columns columns = pack_columns(p, q, &k);
+    const size_t panels = kernels->panels(columns);
+    const size_t width = UR_PANEL_VECTORS * kernels->lanes;
+    if (panels > SIZE_MAX / 64 / width / k)
+        return 0;
+    const size_t floats = panels * width * k;
+    return (floats + ALIGN_FLOATS - 1) / ALIGN_FLOATS * ALIGN_FLOATS;
 }
 
+/* Values and packed copies are one piece of memory, so that few pages hold them. */
 ur_status ur_params_seal(ur_params *p, ur_err *err)
 {
     if (p->failure.status != UR_OK)
         return ur_fail(err, p->failure.status, "%s", p->failure.text);
     if (p->memory)
         return ur_fail(err, UR_INVALID, "these parameters are sealed already");
-    const ur_allocator *a = &p->context->allocator;
-    const ur_kernels *kernels = p->context->kernels;
-    p->values = take_aligned(a, p->size);
-    if (!p->values)
-        return ur_no_memory(err, p->size * sizeof(float));
-    p->memory = ((void **)(void *)p->values)[-1];
-    memset(p->values, 0, p->size * sizeof(float));
+    size_t total = p->size;
     for (size_t i = 0; i < p->pack_count; i++) {
-        size_t k;
-        const ur_columns columns = pack_columns(p, &p->packs[i], &k);
-        const size_t panels = kernels->panels(columns);
-        const size_t width = UR_PANEL_VECTORS * kernels->lanes;
-        if (panels > SIZE_MAX / 64 / width / k)
+        const size_t floats = pack_floats(p, &p->packs[i]);
+        if (!floats || floats > SIZE_MAX / 64 - total)
             return ur_fail(err, UR_INVALID, "packed copy of %s: its size overflows",
                            p->entries[p->packs[i].index].name);
-        p->packs[i].data = take_aligned(a, panels * width * k);
-        if (!p->packs[i].data)
-            return ur_no_memory(err, panels * width * k * sizeof(float));
+        total += floats;
+    }
+    const size_t bytes = total * sizeof(float), alignment = ALIGN_FLOATS * sizeof(float);
+    char *memory =
+        total > SIZE_MAX / 64 ? NULL : ur_alloc(&p->context->allocator, bytes + alignment, 1);
+    if (!memory)
+        return ur_no_memory(err, bytes);
+    p->memory = memory;
+    float *next =
+        (float *)(void *)(memory + (alignment - (uintptr_t)memory % alignment) % alignment);
+    p->values = next;
+    memset(p->values, 0, p->size * sizeof(float));
+    next += p->size;
+    for (size_t i = 0; i < p->pack_count; i++) {
+        p->packs[i].data = next;
+        next += pack_floats(p, &p->packs[i]);
     }
     ur_params_changed(p);
     return UR_OK;
