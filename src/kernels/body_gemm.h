@@ -140,33 +140,32 @@ static size_t at_most(size_t n, size_t limit)
 /* One panel of columns: where its vectors stand in a row of C, and how many lanes they have. */
 typedef struct panel {
     size_t first, step; /* column of vector 0, distance to the next vector */
+    size_t left;        /* units from here on */
     int vectors;        /* that have a lane at all */
-    bool full;
-    size_t valid[UR_PANEL_VECTORS];
+    bool gated, full;   /* full: so have all lanes of these */
 } panel;
 
-static panel panel_at(ur_columns columns, size_t p)
+static inline panel panel_at(ur_columns columns, size_t p)
 {
     const bool gated = columns.gates > 1;
     const size_t wide = gated ? VW : NR, left = columns.units - p * wide;
-    panel at = {.first = p * wide, .step = gated ? columns.units : VW, .full = true};
-    if (left >= wide) {
-        at.vectors = gated ? (int)columns.gates : UR_PANEL_VECTORS;
-        for (int v = 0; v < at.vectors; v++)
-            at.valid[v] = VW;
-        return at;
-    }
-    for (int v = 0; v < UR_PANEL_VECTORS; v++) {
-        const size_t before = (size_t)v * VW;
-        const size_t lanes = gated ? ((size_t)v < columns.gates ? left : 0)
-                                   : (left > before ? at_most(left - before, VW) : 0);
-        at.valid[v] = lanes;
-        if (lanes) {
-            at.vectors = v + 1;
-            at.full = at.full && lanes == VW;
-        }
+    panel at = {p * wide, gated ? columns.units : VW, left, UR_PANEL_VECTORS, gated, true};
+    if (gated) {
+        at.vectors = (int)columns.gates;
+        at.full = left >= VW;
+    } else if (left < NR) {
+        at.vectors = (int)((left + VW - 1) / VW);
+        at.full = left % VW == 0;
     }
     return at;
+}
+
+/* Lanes of vector v, 0 if it is none of the panel's. */
+static inline size_t lanes_of(const panel *at, size_t v)
+{
+    if (v >= (size_t)at->vectors)
+        return 0;
+    return at_most(at->gated ? at->left : at->left - v * VW, VW);
 }
 
 /* Copies `rows` rows of a panel between C and whole vectors in scratch (rows, NR). */
@@ -175,7 +174,7 @@ static void panel_out(const panel *at, size_t rows, const float *scratch, float 
     for (size_t r = 0; r < rows; r++)
         for (size_t v = 0; v < (size_t)at->vectors; v++)
             v_store_n(c + r * c_row + v * at->step, v_load(scratch + r * NR + v * VW),
-                      at->valid[v]);
+                      lanes_of(at, v));
 }
 
 static void panel_in(const panel *at, size_t rows, float *scratch, const float *c, size_t c_row)
@@ -183,7 +182,7 @@ static void panel_in(const panel *at, size_t rows, float *scratch, const float *
     for (size_t r = 0; r < rows; r++)
         for (size_t v = 0; v < (size_t)at->vectors; v++)
             v_store(scratch + r * NR + v * VW,
-                    v_load_n(c + r * c_row + v * at->step, at->valid[v]));
+                    v_load_n(c + r * c_row + v * at->step, lanes_of(at, v)));
 }
 
 /* A tile at the edge of the columns: computed in scratch, its valid lanes copied. */
@@ -301,7 +300,7 @@ static void pack_rows(ur_columns columns, size_t k, const float *w, size_t w_row
     for (size_t p = begin; p < end; p++) {
         const panel at = panel_at(columns, p);
         for (size_t v = 0; v < UR_PANEL_VECTORS; v++)
-            pack_vector(k, w + (at.first + v * at.step) * w_row, w_row, at.valid[v],
+            pack_vector(k, w + (at.first + v * at.step) * w_row, w_row, lanes_of(&at, v),
                         packed + p * k * NR + v * VW);
     }
 }
@@ -311,15 +310,15 @@ static void pack_cols(ur_columns columns, size_t k, const float *b, size_t b_row
 {
     for (size_t p = begin; p < end; p++) {
         const panel at = panel_at(columns, p);
+        const bool whole = at.full && at.vectors == UR_PANEL_VECTORS;
         float *out = packed + p * k * NR;
-        for (size_t i = 0; i < k; i++) {
+        for (size_t i = 0; i < k; i++, out += NR) {
             const float *row = b + (rows ? rows[i] : i) * b_row + at.first;
             for (size_t v = 0; v < UR_PANEL_VECTORS; v++) {
-                const bool whole = at.valid[v] == VW;
-                const float *from = at.valid[v] ? row + v * at.step : row;
-                v_store(out + v * VW, whole ? v_load(from) : v_load_n(from, at.valid[v]));
+                const size_t lanes = whole ? VW : lanes_of(&at, v);
+                const float *from = lanes ? row + v * at.step : row;
+                v_store(out + v * VW, lanes == VW ? v_load(from) : v_load_n(from, lanes));
             }
-            out += NR;
         }
     }
 }
