@@ -12,7 +12,10 @@ enum { ROWS_1 = 8, ROWS_2 = 6, ROWS_3 = 4, ROWS_4 = 3 };
 enum { ROWS_1 = 12, ROWS_2 = 12, ROWS_3 = 8, ROWS_4 = 6 };
 #endif
 
-enum { AHEAD = 8 }; /* k's from one that is multiplied to one that is fetched */
+enum {
+    AHEAD = 8, /* k's from one that is multiplied to one that is fetched */
+    LINE_FLOATS = 16
+};
 
 /* How a tile's chains start. */
 enum { FROM_C, FROM_BIAS, FROM_ROWS, ADD_TO_C };
@@ -22,8 +25,9 @@ typedef struct tile {
     size_t k;
     const float *a; /* row r, element i at a[r*a_row + i*a_k] */
     size_t a_row, a_k;
-    const float *b; /* (k, NR) */
-    float *c;       /* vector v of row r at c + r*c_row + v*c_vec */
+    const float *b;    /* (k, NR) */
+    const float *next; /* what is to be fetched meanwhile: k lines */
+    float *c;          /* vector v of row r at c + r*c_row + v*c_vec */
     size_t c_row, c_vec;
     const float *bias;  /* vector v at bias + v*c_vec, or NULL */
     const float *table; /* vector v of row r at table + index[r]*table_row + v*c_vec */
@@ -32,10 +36,13 @@ typedef struct tile {
     int mode;
 } tile;
 
-/* R rows x V vectors. Either A's elements (unit_k) or its rows are neighbours in memory. */
+/* R rows x V vectors. A's elements are neighbours in memory, or (ROWS_UNIT) its rows. */
+enum { K_UNIT, ROWS_UNIT, K_UNIT_FETCHING, KINDS };
+
 static inline __attribute__((always_inline)) void tile_body(const tile *t, const int R, const int V,
-                                                            const bool unit_k)
+                                                            const int kind)
 {
+    const bool unit_k = kind != ROWS_UNIT;
     vf acc[12][UR_PANEL_VECTORS];
     const size_t a_row = unit_k ? t->a_row : 1, a_k = unit_k ? 1 : t->a_k;
     const size_t c_row = t->c_row, c_vec = t->c_vec;
@@ -56,7 +63,7 @@ static inline __attribute__((always_inline)) void tile_body(const tile *t, const
         EACH_ROW EACH_VECTOR acc[r][v] = v_zero();
     }
 
-    const float *a = t->a, *b = t->b;
+    const float *a = t->a, *b = t->b, *next = t->next;
     /* Two k's a round: with one, the loop's own instructions take turns of the multipliers. */
     _Pragma("GCC unroll 2") for (size_t i = t->k; i; i--)
     {
@@ -64,6 +71,10 @@ static inline __attribute__((always_inline)) void tile_body(const tile *t, const
         EACH_VECTOR x[v] = v_load(b + v * VW);
         if (!unit_k) /* each k is on another page, where the processor does not look ahead */
             __builtin_prefetch(a + AHEAD * a_k);
+        if (kind == K_UNIT_FETCHING) {
+            __builtin_prefetch(next, 0, 2);
+            next += LINE_FLOATS;
+        }
         EACH_ROW
         {
             const vf s = v_broadcast(a + (size_t)r * a_row);
@@ -85,11 +96,15 @@ static inline __attribute__((always_inline)) void tile_body(const tile *t, const
 #define TILE(R, V)                                                                                 \
     static void tile_k_##R##_##V(const tile *t)                                                    \
     {                                                                                              \
-        tile_body(t, R, V, true);                                                                  \
+        tile_body(t, R, V, K_UNIT);                                                                \
     }                                                                                              \
     static void tile_m_##R##_##V(const tile *t)                                                    \
     {                                                                                              \
-        tile_body(t, R, V, false);                                                                 \
+        tile_body(t, R, V, ROWS_UNIT);                                                             \
+    }                                                                                              \
+    static void tile_f_##R##_##V(const tile *t)                                                    \
+    {                                                                                              \
+        tile_body(t, R, V, K_UNIT_FETCHING);                                                       \
     }
 #define TILES(V) TILE(1, V) TILE(2, V) TILE(3, V)
 #define TILES_TO_6(V) TILES(V) TILE(4, V) TILE(5, V) TILE(6, V)
@@ -111,18 +126,20 @@ TILES_TO_6(2)
 TILES(3)
 TILE(4, 3)
 TILES(4)
-static const tile_fn tiles[2][UR_PANEL_VECTORS][12] = {
+static const tile_fn tiles[KINDS][UR_PANEL_VECTORS][12] = {
     {{NAMES_8(k, 1)}, {NAMES_6(k, 2)}, {NAMES_4(k, 3)}, {NAMES_3(k, 4)}},
     {{NAMES_8(m, 1)}, {NAMES_6(m, 2)}, {NAMES_4(m, 3)}, {NAMES_3(m, 4)}},
+    {{NAMES_8(f, 1)}, {NAMES_6(f, 2)}, {NAMES_4(f, 3)}, {NAMES_3(f, 4)}},
 };
 #else
 TILES_TO_12(1)
 TILES_TO_12(2)
 TILES_TO_8(3)
 TILES_TO_6(4)
-static const tile_fn tiles[2][UR_PANEL_VECTORS][12] = {
+static const tile_fn tiles[KINDS][UR_PANEL_VECTORS][12] = {
     {{NAMES_12(k, 1)}, {NAMES_12(k, 2)}, {NAMES_8(k, 3)}, {NAMES_6(k, 4)}},
     {{NAMES_12(m, 1)}, {NAMES_12(m, 2)}, {NAMES_8(m, 3)}, {NAMES_6(m, 4)}},
+    {{NAMES_12(f, 1)}, {NAMES_12(f, 2)}, {NAMES_8(f, 3)}, {NAMES_6(f, 4)}},
 };
 #endif
 
@@ -209,9 +226,12 @@ static void edge_tile(tile t, const panel *at, size_t rows, tile_fn compute)
     panel_out(at, rows, scratch, c, c_row);
 }
 
-/* Rows [row0, row1) of one panel, one chain over k: [k0, k1). */
+enum { FETCHERS = NR / LINE_FLOATS, FAR_FLOATS = 512 * 1024 };
+
+/* Rows [row0, row1) of one panel, one chain over k: [k0, k1). The part of B that is wanted after
+ * this one is at `next`, or NULL where it need not be fetched. */
 static void product_chain(const ur_product *p, size_t index, const panel *at, size_t row0,
-                          size_t row1, size_t k0, size_t k1)
+                          size_t row1, size_t k0, size_t k1, const float *next)
 {
     static const size_t most_rows[] = {ROWS_1, ROWS_2, ROWS_3, ROWS_4};
     static const int modes[] = {
@@ -219,7 +239,10 @@ static void product_chain(const ur_product *p, size_t index, const panel *at, si
     const size_t rows = row1 - row0, most = most_rows[at->vectors - 1];
     const size_t count = (rows + most - 1) / most, even = rows / count;
     size_t longer = rows % count; /* rows spread evenly over the tiles */
-    const tile_fn *fit = tiles[p->a_k == 1 ? 0 : 1][at->vectors - 1];
+    const int kind = p->a_k == 1 ? K_UNIT : ROWS_UNIT;
+    const tile_fn *fit = tiles[kind][at->vectors - 1];
+    /* The first tiles that share this part of B fetch the next one. */
+    const size_t fetching = next && at->full && count >= FETCHERS ? FETCHERS : 0;
     tile t = {
         .k = k1 - k0,
         .a = p->a + row0 * p->a_row + k0 * p->a_k,
@@ -238,7 +261,10 @@ static void product_chain(const ur_product *p, size_t index, const panel *at, si
     for (size_t i = 0, n; i < count; i++) {
         n = even + (longer > 0);
         longer -= longer > 0;
-        if (at->full)
+        if (i < fetching) {
+            t.next = next + i * t.k * LINE_FLOATS;
+            tiles[K_UNIT_FETCHING][at->vectors - 1][n - 1](&t);
+        } else if (at->full)
             fit[n - 1](&t);
         else
             edge_tile(t, at, n, fit[n - 1]);
@@ -249,7 +275,7 @@ static void product_chain(const ur_product *p, size_t index, const panel *at, si
 }
 
 /* What of A is read again for each panel is cut so that it stays in a core's second cache. */
-enum { NEAR_FLOATS = 256 * 1024, FEWEST_ROWS = 64 };
+enum { NEAR_FLOATS = 256 * 1024, FEWEST_ROWS = 64, LONGEST_ROWS = NEAR_FLOATS / 128 };
 
 /* Rows of a strip of A whose rows have k floats, as even as possible. */
 static size_t strip_rows(size_t m, size_t k)
@@ -259,23 +285,43 @@ static size_t strip_rows(size_t m, size_t k)
     return (m + strips - 1) / strips;
 }
 
+/* Rows [r0, r1) of one panel, k in [k0, k1). */
+static void product_part(const ur_product *p, size_t index, bool far, size_t r0, size_t r1,
+                         size_t k0, size_t k1)
+{
+    const panel at = panel_at(p->columns, index);
+    const bool last = index + 1 == panels(p->columns);
+    size_t c0 = k0, c1;
+    do { /* also once for k == 0: C = start */
+        c1 = c0 + at_most(k1 - c0, UR_CHAIN);
+        const float *next = !far      ? NULL
+                            : c1 < k1 ? p->b + (index * p->k + c1) * NR
+                            : !last   ? p->b + ((index + 1) * p->k + k0) * NR
+                                      : NULL;
+        product_chain(p, index, &at, r0, r1, c0, c1, next);
+        c0 = c1;
+    } while (c0 < k1);
+}
+
 static void product(const ur_product *p, size_t begin, size_t end)
 {
-    /* A's rows are neighbours in memory: their k's stay together. Otherwise its k's are, and there
-     * are many of them: a chain at a time. */
-    const size_t part = p->a_k == 1 ? p->k : UR_CHAIN;
-    const size_t strip = p->m <= FEWEST_ROWS ? p->m : strip_rows(p->m, part);
-    for (size_t k0 = 0, k1; k0 < p->k || k0 == 0; k0 = k1 ? k1 : 1) { /* k == 0: C = start */
+    /* Few rows of A, or short ones: all of k at a time. Otherwise, and where A's k's and not its
+     * rows are far apart, a chain at a time. */
+    const bool few = p->m <= FEWEST_ROWS;
+    const bool whole = p->a_k == 1 && (few || p->k <= LONGEST_ROWS);
+    const bool far = p->a_k == 1 && panels(p->columns) * p->k * NR > FAR_FLOATS;
+    const size_t part = whole ? p->k : UR_CHAIN;
+    const size_t strip = few ? p->m : strip_rows(p->m, part);
+    size_t k0 = 0, k1;
+    do {
         k1 = k0 + at_most(p->k - k0, part);
-        for (size_t r0 = 0; r0 < p->m; r0 += strip)
-            for (size_t i = begin; i < end; i++) {
-                const panel at = panel_at(p->columns, i);
-                const size_t r1 = r0 + at_most(p->m - r0, strip);
-                product_chain(p, i, &at, r0, r1, k0, k0 + at_most(k1 - k0, UR_CHAIN));
-                for (size_t c = k0 + UR_CHAIN; c < k1; c += UR_CHAIN)
-                    product_chain(p, i, &at, r0, r1, c, c + at_most(k1 - c, UR_CHAIN));
-            }
-    }
+        for (size_t r0 = 0, r1; r0 < p->m; r0 = r1) {
+            r1 = r0 + at_most(p->m - r0, strip);
+            for (size_t i = begin; i < end; i++)
+                product_part(p, i, far, r0, r1, k0, k1);
+        }
+        k0 = k1;
+    } while (k0 < p->k);
 }
 
 /* VW rows of W side by side: a transposition, block by block. Rows from `valid` on are zeros. */
