@@ -79,6 +79,7 @@ struct ur_pool {
     size_t tasks;
 
     OWN_LINES _Atomic uint64_t gate;
+    _Atomic int leader_cpu;              /* when the operation was announced; -1: not known */
     OWN_LINES _Atomic uint32_t finished; /* number of the last operation that is over */
     OWN_LINES _Atomic int sleepers;
     OWN_LINES _Atomic size_t next_task;

@@ -1,7 +1,4 @@
 /* threads.c - a pool of workers: made, put to sleep, woken, given tasks, released. */
-#if defined(__linux__) && !defined(_GNU_SOURCE)
-#define _GNU_SOURCE /* sched_getaffinity */
-#endif
 #include "base/pool_state.h"
 
 #include "base/alloc.h"
@@ -10,20 +7,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <unistd.h>
-
-int ur_usable_cpus(void)
-{
-    long n;
-#ifdef __linux__
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0)
-        n = CPU_COUNT(&set);
-    else
-#endif
-        n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n < 1 ? 1 : n > UR_MOST_THREADS ? UR_MOST_THREADS : (int)n;
-}
 
 #define IDLE_NS 400000u  /* a worker watches the gate this long before it sleeps, */
 #define LATE_NS 2000000u /* and this long while an operation is on that it came too late for */
@@ -137,6 +120,9 @@ static void *worker_main(void *argument)
         seen = wait_for_operation(p, seen, late);
         if (atomic_load_explicit(&p->gate, memory_order_relaxed) & STOP)
             break;
+        const int cpu = ur_current_cpu();
+        if (cpu >= 0 && cpu == atomic_load_explicit(&p->leader_cpu, memory_order_relaxed))
+            ur_leave_cpu(cpu); /* where the system put me when I woke, and where I am in the way */
         uint64_t gate = join(p, seen);
         late = gate == CLOSED;
         if (late)
@@ -159,6 +145,7 @@ bool ur_pool_announce(ur_pool *p, uint64_t flags)
     atomic_store_explicit(&p->done, 0, memory_order_relaxed);
     atomic_store_explicit(&p->barrier, 0, memory_order_relaxed);
     p->operation++;
+    atomic_store_explicit(&p->leader_cpu, ur_current_cpu(), memory_order_relaxed);
     atomic_store(&p->gate, (uint64_t)p->operation << 32 | flags);
     if (atomic_load(&p->sleepers) == 0)
         return false;

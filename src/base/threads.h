@@ -14,6 +14,13 @@ typedef struct ur_team ur_team;
 /* How many CPUs this process may use, at least 1: a good number of threads. */
 int ur_usable_cpus(void);
 
+/* The one that this thread is on, -1 where the system does not tell. */
+int ur_current_cpu(void);
+
+/* Lets the system move this thread to any other that it may use, if there is one; the thread may come
+ * back to it later. */
+void ur_leave_cpu(int cpu);
+
 #define UR_MOST_THREADS 1024
 
 /* A pool of `threads` threads, 1 to UR_MOST_THREADS, the caller being one of them (1 makes no
