@@ -50,7 +50,7 @@ static void *make(const char *line, int threads, char why[BENCH_LINE])
     bench_fill(b, n * k, 0.1f, 2);
     w->a = bench_memory(m * k, sizeof *w->a);
     w->c = bench_memory(m * n, sizeof *w->c);
-    w->packed = bench_memory(ur_packed_size(kernels, columns, k), sizeof *w->packed);
+    w->packed = bench_memory(ur_packed_floats(kernels, columns, k), sizeof *w->packed);
     bench_fill(w->a, m * k, 1.0f, 1);
     kernels->pack_rows(columns, k, b, k, w->packed, 0, kernels->panels(columns));
     free(b);

@@ -1,10 +1,10 @@
 /* body_gemm.h - the packed matrix product, once per instruction set.
  *
- * B is packed in panels of 4 vectors of columns; a tile holds R rows x V vectors of C in registers
+ * B is packed in panels of up to 4 vectors of columns; a tile holds R rows x V vectors of C in registers
  * while k runs. R is what the registers allow: R*V accumulators, one vector of B at a time and one
  * broadcast element of A. The chain of an element is the same whatever the tile (kernels.h). */
 
-#define NR (UR_PANEL_VECTORS * VW)
+#define NR (UR_PANEL_VECTORS * VW) /* the widest panel */
 
 #if defined(UR_FEW_REGISTERS) /* 16 vector registers */
 enum { ROWS_1 = 8, ROWS_2 = 6, ROWS_3 = 4, ROWS_4 = 3 };
@@ -25,7 +25,7 @@ typedef struct tile {
     size_t k;
     const float *a; /* row r, element i at a[r*a_row + i*a_k] */
     size_t a_row, a_k;
-    const float *b;    /* (k, NR) */
+    const float *b;    /* (k, vectors, VW) */
     const float *next; /* what is to be fetched meanwhile: k lines */
     float *c;          /* vector v of row r at c + r*c_row + v*c_vec */
     size_t c_row, c_vec;
@@ -81,7 +81,7 @@ static inline __attribute__((always_inline)) void tile_body(const tile *t, const
             EACH_VECTOR acc[r][v] = v_fma(s, x[v], acc[r][v]);
         }
         a += a_k;
-        b += NR;
+        b += V * VW;
     }
 
     if (t->mode == ADD_TO_C) {
@@ -226,7 +226,14 @@ static void edge_tile(tile t, const panel *at, size_t rows, tile_fn compute)
     panel_out(at, rows, scratch, c, c_row);
 }
 
-enum { FETCHERS = NR / LINE_FLOATS, FAR_FLOATS = 512 * 1024 };
+enum { FAR_FLOATS = 512 * 1024 };
+
+/* Row k0 of panel `index`. The panels before it are as wide as they come. */
+static inline const float *part_of_b(const ur_product *p, const panel *at, size_t index, size_t k0)
+{
+    const size_t widest = (at->gated ? p->columns.gates : UR_PANEL_VECTORS) * VW;
+    return p->b + index * p->k * widest + k0 * (size_t)at->vectors * VW;
+}
 
 /* Rows [row0, row1) of one panel, one chain over k: [k0, k1). The part of B that is wanted after
  * this one is at `next`, or NULL where it need not be fetched. */
@@ -242,13 +249,14 @@ static void product_chain(const ur_product *p, size_t index, const panel *at, si
     const int kind = p->a_k == 1 ? K_UNIT : ROWS_UNIT;
     const tile_fn *fit = tiles[kind][at->vectors - 1];
     /* The first tiles that share this part of B fetch the next one. */
-    const size_t fetching = next && at->full && count >= FETCHERS ? FETCHERS : 0;
+    const size_t fetchers = (size_t)at->vectors * VW / LINE_FLOATS;
+    const size_t fetching = next && at->full && count >= fetchers ? fetchers : 0;
     tile t = {
         .k = k1 - k0,
         .a = p->a + row0 * p->a_row + k0 * p->a_k,
         .a_row = p->a_row,
         .a_k = p->a_k,
-        .b = p->b + (index * p->k + k0) * NR,
+        .b = part_of_b(p, at, index, k0),
         .c = p->c + row0 * p->c_row + at->first,
         .c_row = p->c_row,
         .c_vec = at->step,
@@ -285,19 +293,27 @@ static size_t strip_rows(size_t m, size_t k)
     return (m + strips - 1) / strips;
 }
 
+/* What of B is wanted after k1 of this panel: the rest up to `end`, or the next panel from k0 on. */
+static const float *after_part(const ur_product *p, const panel *at, size_t index, size_t k0,
+                               size_t k1, size_t end)
+{
+    if (k1 < end)
+        return part_of_b(p, at, index, k1);
+    if (index + 1 == panels(p->columns))
+        return NULL;
+    const panel next = panel_at(p->columns, index + 1);
+    return part_of_b(p, &next, index + 1, k0);
+}
+
 /* Rows [r0, r1) of one panel, k in [k0, k1). */
 static void product_part(const ur_product *p, size_t index, bool far, size_t r0, size_t r1,
                          size_t k0, size_t k1)
 {
     const panel at = panel_at(p->columns, index);
-    const bool last = index + 1 == panels(p->columns);
     size_t c0 = k0, c1;
     do { /* also once for k == 0: C = start */
         c1 = c0 + at_most(k1 - c0, UR_CHAIN);
-        const float *next = !far      ? NULL
-                            : c1 < k1 ? p->b + (index * p->k + c1) * NR
-                            : !last   ? p->b + ((index + 1) * p->k + k0) * NR
-                                      : NULL;
+        const float *next = far ? after_part(p, &at, index, k0, c1, k1) : NULL;
         product_chain(p, index, &at, r0, r1, c0, c1, next);
         c0 = c1;
     } while (c0 < k1);
@@ -325,7 +341,8 @@ static void product(const ur_product *p, size_t begin, size_t end)
 }
 
 /* VW rows of W side by side: a transposition, block by block. Rows from `valid` on are zeros. */
-static void pack_vector(size_t k, const float *w, size_t w_row, size_t valid, float *out)
+static void pack_vector(size_t k, const float *w, size_t w_row, size_t valid, float *out,
+                        size_t out_row)
 {
     for (size_t i = 0; i < k; i += VW) {
         const size_t n = at_most(k - i, VW);
@@ -336,33 +353,35 @@ static void pack_vector(size_t k, const float *w, size_t w_row, size_t valid, fl
         }
         v_transpose(block);
         for (size_t j = 0; j < n; j++)
-            v_store(out + (i + j) * NR, block[j]);
+            v_store(out + (i + j) * out_row, block[j]);
     }
 }
 
 static void pack_rows(ur_columns columns, size_t k, const float *w, size_t w_row, float *packed,
                       size_t begin, size_t end)
 {
+    const size_t widest = (columns.gates > 1 ? columns.gates : UR_PANEL_VECTORS) * VW;
     for (size_t p = begin; p < end; p++) {
         const panel at = panel_at(columns, p);
-        for (size_t v = 0; v < UR_PANEL_VECTORS; v++)
+        for (size_t v = 0; v < (size_t)at.vectors; v++)
             pack_vector(k, w + (at.first + v * at.step) * w_row, w_row, lanes_of(&at, v),
-                        packed + p * k * NR + v * VW);
+                        packed + p * k * widest + v * VW, (size_t)at.vectors * VW);
     }
 }
 
 static void pack_cols(ur_columns columns, size_t k, const float *b, size_t b_row,
                       const size_t *rows, float *packed, size_t begin, size_t end)
 {
+    const size_t widest = (columns.gates > 1 ? columns.gates : UR_PANEL_VECTORS) * VW;
     for (size_t p = begin; p < end; p++) {
         const panel at = panel_at(columns, p);
-        const bool whole = at.full && at.vectors == UR_PANEL_VECTORS;
-        float *out = packed + p * k * NR;
-        for (size_t i = 0; i < k; i++, out += NR) {
+        const size_t vectors = (size_t)at.vectors;
+        float *out = packed + p * k * widest;
+        for (size_t i = 0; i < k; i++, out += vectors * VW) {
             const float *row = b + (rows ? rows[i] : i) * b_row + at.first;
-            for (size_t v = 0; v < UR_PANEL_VECTORS; v++) {
-                const size_t lanes = whole ? VW : lanes_of(&at, v);
-                const float *from = lanes ? row + v * at.step : row;
+            for (size_t v = 0; v < vectors; v++) {
+                const size_t lanes = at.full ? VW : lanes_of(&at, v);
+                const float *from = row + v * at.step;
                 v_store(out + v * VW, lanes == VW ? v_load(from) : v_load_n(from, lanes));
             }
         }

@@ -22,8 +22,9 @@
 
 /* ---- packed matrix products (body_gemm.h) ------------------------------------------------- */
 
-/* How the columns of a product lie in panels of 4 vectors of `lanes` columns.
- *   plain (gates == 1): panel p holds columns p*4*lanes ...; N columns in all.
+/* How the columns of a product lie in panels of vectors of `lanes` columns.
+ *   plain (gates == 1): panel p holds columns p*4*lanes ..., 4 vectors of them, in the last panel as
+ *   few as hold all; N columns in all.
  *   gated (gates == 2..4): panel p holds units p*lanes ... of every gate, a vector each; column
  *   g*units + u is gate g of unit u.
  * A range of panels is what a team member works on. */
@@ -44,7 +45,7 @@ typedef struct ur_product {
     size_t m, k;
     const float *a;
     size_t a_row, a_k;
-    const float *b; /* packed panels (panels, k, 4*lanes) */
+    const float *b; /* packed panels, each (k, vectors, lanes) */
     ur_columns columns;
     float *c;
     size_t c_row;
@@ -208,7 +209,7 @@ typedef struct ur_kernels {
     const char *name; /* plain, avx2, avx512, neon */
     size_t lanes;     /* columns in a vector of a panel */
 
-    /* How many panels hold these columns, and how many floats one panel of k rows takes. */
+    /* How many panels hold these columns. */
     size_t (*panels)(ur_columns columns);
     /* Packs W (N, k), row-major with `w_row` floats between rows, so that C = A W^T: panels
      * [begin, end). */
@@ -296,6 +297,13 @@ extern const ur_kernels ur_kernels_neon;
 /* The table of this name (plain, avx2, avx512, neon), or the best one for this CPU when name is
  * NULL; NULL when the CPU or the build lacks it, or nobody knows the name. */
 const ur_kernels *ur_kernels_find(const char *name);
+
+/* Floats that the packed panels of a product with k rows of B take, at most. */
+static inline size_t ur_packed_floats(const ur_kernels *kernels, ur_columns columns, size_t k)
+{
+    const size_t widest = columns.gates > 1 ? columns.gates : UR_PANEL_VECTORS;
+    return kernels->panels(columns) * k * widest * kernels->lanes;
+}
 
 /* The sum over a long vector: blocks of UR_SUM_BLOCK by `block` (sum or a sum of squares), then a
  * fixed binary tree over the blocks' results. Also the fixed tree alone. */

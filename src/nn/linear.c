@@ -105,9 +105,9 @@ static void linear_back(ur_tape *tape, ur_node *node)
     n->dw = ur_weight_grad(tape, layer->weight);
     n->db = ur_weight_grad(tape, layer->bias);
     const ur_mark mark = ur_arena_mark(tape->arena);
-    n->x_packed =
-        ur_take(tape, ur_packed_size(n->kernels, (ur_columns){1, layer->in_features}, n->x->dim[0]),
-                sizeof(float));
+    n->x_packed = ur_take(
+        tape, ur_packed_floats(n->kernels, (ur_columns){1, layer->in_features}, n->x->dim[0]),
+        sizeof(float));
     if (ur_tape_ok(tape))
         ur_team_run(tape->cpu.team, back_member, n);
     ur_arena_rewind(tape->arena, mark);

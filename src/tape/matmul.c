@@ -11,7 +11,7 @@ typedef struct matmul_node {
 
 static float *pack(ur_tape *tape, size_t k, size_t n)
 {
-    return ur_take(tape, ur_packed_size(tape->cpu.kernels, (ur_columns){1, n}, k), sizeof(float));
+    return ur_take(tape, ur_packed_floats(tape->cpu.kernels, (ur_columns){1, n}, k), sizeof(float));
 }
 
 static void matmul_back(ur_tape *tape, ur_node *node)

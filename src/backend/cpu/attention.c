@@ -233,8 +233,8 @@ static bool run(const ur_cpu *cpu, job *j, void (*work)(void *arg, const ur_memb
         s->p = take(cpu, queries, keys, &ok);
         s->ds = take(cpu, queries, keys, &ok);
         s->out = take(cpu, longest, n, &ok);
-        s->packed = take(cpu, ur_packed_size(cpu->kernels, (ur_columns){1, n}, 1), n, &ok);
-        s->rows_packed = take(cpu, ur_packed_size(cpu->kernels, (ur_columns){1, n}, 1), n, &ok);
+        s->packed = take(cpu, ur_packed_floats(cpu->kernels, (ur_columns){1, n}, 1), n, &ok);
+        s->rows_packed = take(cpu, ur_packed_floats(cpu->kernels, (ur_columns){1, n}, 1), n, &ok);
     }
     if (ok)
         ur_team_run(cpu->team, work, j);

@@ -3,11 +3,6 @@
 
 #include <string.h>
 
-size_t ur_packed_size(const ur_kernels *kernels, ur_columns columns, size_t k)
-{
-    return kernels->panels(columns) * k * UR_PANEL_VECTORS * kernels->lanes;
-}
-
 void ur_product_part(const ur_kernels *kernels, const ur_member *me, const ur_product *product)
 {
     const size_t panels = kernels->panels(product->columns);

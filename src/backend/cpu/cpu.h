@@ -17,9 +17,6 @@ typedef struct ur_cpu {
     ur_arena *scratch;
 } ur_cpu;
 
-/* Floats that the packed panels of a (N, k) product take. */
-size_t ur_packed_size(const ur_kernels *kernels, ur_columns columns, size_t k);
-
 /* This member's part of a product: rows or panels, whichever divides better. */
 void ur_product_part(const ur_kernels *kernels, const ur_member *me, const ur_product *product);
 

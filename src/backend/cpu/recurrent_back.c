@@ -249,7 +249,7 @@ static float *take_zero(const ur_cpu *cpu, size_t count, bool *ok)
 
 static float *take_packed(const ur_cpu *cpu, size_t width, size_t rows, bool *ok)
 {
-    return take(cpu, ur_packed_size(cpu->kernels, (ur_columns){1, width}, rows), ok);
+    return take(cpu, ur_packed_floats(cpu->kernels, (ur_columns){1, width}, rows), ok);
 }
 
 /* For the product with h_prev: the row one step earlier of every row of a later step. */
