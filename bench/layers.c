@@ -146,8 +146,13 @@ static void fill_parts(layer_work *w, const char *line, size_t batch)
     const size_t input = w->stack.config.input_size, width = ur_rnn_width(&w->stack);
     size_t *length = bench_memory(batch, sizeof *length);
     bench_lengths(line, batch, bench_number(line, "steps", 35), length);
-    if (w->count > 1)
+    if (w->count > 1) { /* as the trainer does it */
+        size_t *spare = bench_memory(batch, sizeof *spare);
         qsort(length, batch, sizeof *length, falling);
+        if (length[0] != length[batch - 1])
+            ur_shard_deal(batch, w->count, length, spare);
+        free(spare);
+    }
     for (size_t s = 0; s < w->count; s++) {
         part *p = &w->parts[s];
         const size_t begin = ur_shard_begin(batch, w->count, s);

@@ -24,6 +24,23 @@ size_t ur_shard_begin(size_t batch, size_t shards, size_t s)
     return batch / shards * s + batch % shards * s / shards;
 }
 
+void ur_shard_deal(size_t batch, size_t shards, size_t *items, size_t *spare)
+{
+    if (shards < 2 || shards > UR_FEW_SHARDS)
+        return;
+    size_t longest = 0, shortest = batch, at = 0;
+    for (size_t s = 0; s < shards; s++) {
+        const size_t n = ur_shard_begin(batch, shards, s + 1) - ur_shard_begin(batch, shards, s);
+        const size_t half = n / 2;
+        memcpy(spare + at, items + longest, (n - half) * sizeof *items);
+        longest += n - half;
+        shortest -= half;
+        memcpy(spare + at + n - half, items + shortest, half * sizeof *items);
+        at += n;
+    }
+    memcpy(items, spare, batch * sizeof *items);
+}
+
 struct ur_fold {
     ur_allocator allocator;
     const ur_kernels *kernels;

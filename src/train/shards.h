@@ -16,6 +16,13 @@ size_t ur_shard_count(size_t batch, size_t parameters);
 /* Sequences [begin, end) of a sorted batch that shard `s` of `shards` gets. */
 size_t ur_shard_begin(size_t batch, size_t shards, size_t s);
 
+/* Sequences sorted by falling length are put into the order of their shards. Each shard takes its
+ * part as it stands; where there are few shards of unequal length, the longest and the shortest go
+ * together, half and half, so that threads with one shard each are through at the same time. `spare`
+ * has room for `batch`. */
+enum { UR_FEW_SHARDS = 8 };
+void ur_shard_deal(size_t batch, size_t shards, size_t *items, size_t *spare);
+
 /* Gradient vectors being added up as their shards finish: node i of a level is node 2i plus node
  * 2i+1 of the level below, whoever comes last does the addition. Few vectors are alive at a time. */
 typedef struct ur_fold ur_fold;

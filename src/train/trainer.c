@@ -162,6 +162,11 @@ ur_status ur_trainer_prepare(ur_trainer *t, ur_err *err)
     return UR_OK;
 }
 
+static size_t length_of(const ur_trainer *t, size_t example)
+{
+    return t->model->class_of->length(t->model, t->data, example);
+}
+
 /* Longest first; equals stay in the order they came in: an insertion sort for the few lengths that
  * differ would be quadratic, so a merge of runs, in place of libc's qsort which is not stable. */
 static void sort_by_length(const ur_trainer *t, size_t *items, size_t *scratch, size_t n)
@@ -174,8 +179,7 @@ static void sort_by_length(const ur_trainer *t, size_t *items, size_t *scratch, 
     memcpy(scratch, items, half * sizeof *items);
     size_t i = 0, j = half, k = 0;
     while (i < half && j < n) {
-        const size_t left = t->model->class_of->length(t->model, t->data, scratch[i]);
-        const size_t right = t->model->class_of->length(t->model, t->data, items[j]);
+        const size_t left = length_of(t, scratch[i]), right = length_of(t, items[j]);
         items[k++] = right > left ? items[j++] : scratch[i++];
     }
     memcpy(items + k, scratch + i, (half - i) * sizeof *items);
@@ -220,7 +224,7 @@ static double tree_sum(size_t n, double *x)
     return x[0];
 }
 
-/* The next batch, longest first. */
+/* The next batch, in the order of its shards. */
 static batch_job next_batch(ur_trainer *t)
 {
     const size_t begin = t->progress.batch * t->options.batch;
@@ -232,7 +236,10 @@ static batch_job next_batch(ur_trainer *t)
         job.positions += t->model->class_of->positions(t->model, t->data, t->sorted[i]);
     }
     job.normaliser = job.positions ? (double)job.positions : 1.0;
-    sort_by_length(t, t->sorted, t->sorted + t->options.batch, job.count);
+    size_t *spare = t->sorted + t->options.batch;
+    sort_by_length(t, t->sorted, spare, job.count);
+    if (length_of(t, t->sorted[0]) != length_of(t, t->sorted[job.count - 1]))
+        ur_shard_deal(job.count, job.shards, t->sorted, spare);
     return job;
 }
 

@@ -38,6 +38,46 @@ static void the_cut(void **state)
     assert_int_equal(ur_shard_begin((size_t)1 << 20, 1 << 15, 1 << 15), (size_t)1 << 20);
 }
 
+static void deal(size_t batch, size_t shards, size_t *items)
+{
+    size_t spare[256];
+    for (size_t i = 0; i < batch; i++)
+        items[i] = batch - i; /* as if each were its length */
+    ur_shard_deal(batch, shards, items, spare);
+}
+
+/* Everybody is dealt once, a shard's longest first; few shards have equal work, many are cut. */
+static void long_and_short_together(void **state)
+{
+    (void)state;
+    static const size_t known[] = {8, 7, 2, 1, 6, 5, 4, 3};
+    size_t items[256];
+    deal(8, 2, items);
+    assert_memory_equal(items, known, sizeof known);
+    for (size_t batch = 1; batch <= 256; batch++)
+        for (size_t shards = 1; shards <= 2 * UR_FEW_SHARDS && shards <= batch; shards *= 2) {
+            bool seen[257] = {false};
+            size_t least = SIZE_MAX, most = 0;
+            deal(batch, shards, items);
+            for (size_t s = 0; s < shards; s++) {
+                const size_t end = ur_shard_begin(batch, shards, s + 1);
+                size_t work = 0;
+                for (size_t i = ur_shard_begin(batch, shards, s), first = i; i < end; i++) {
+                    assert_false(seen[items[i]]);
+                    seen[items[i]] = true;
+                    assert_true(i == first || items[i] < items[i - 1]);
+                    work += items[i];
+                }
+                least = work < least ? work : least;
+                most = work > most ? work : most;
+            }
+            if (shards > UR_FEW_SHARDS)
+                assert_int_equal(items[batch - 1], 1);
+            else
+                assert_true(most - least <= 2 * batch);
+        }
+}
+
 enum { SIZE = 48, MOST = 16 };
 
 /* The tree written plainly: halves, left plus right. */
@@ -157,6 +197,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_cut),
+        cmocka_unit_test(long_and_short_together),
         cmocka_unit_test(sums_do_not_depend_on_the_order),
         cmocka_unit_test(few_vectors_are_alive),
         cmocka_unit_test(every_allocation_may_fail),
