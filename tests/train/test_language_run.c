@@ -5,6 +5,7 @@
 #include "support/failing_alloc.h"
 
 #include <math.h>
+#include <unistd.h>
 
 static const char *const model = "model.safetensors";
 
@@ -92,6 +93,36 @@ static void interrupted_at_ten_points(void **state)
             ur_run_free(run);
             same_files(whole, folder, model);
         }
+    }
+    ur_context_free(context);
+}
+
+/* Where an epoch begins decides whether there is one batch more: 644 tokens for 8 streams of 10 steps
+ * are 8 batches from the first five beginnings on and 7 from the others. */
+static void epochs_of_different_lengths(void **state)
+{
+    (void)state;
+    ur_context *context = context_of(NULL, 1, NULL);
+    write_text("text", 18);
+    assert_int_equal(truncate("text", 645), 0);
+    ur_language_model_config c = config_of(0);
+    c.text.valid_split = 0.0;
+    ur_run_settings s = settings_of("text");
+    s.train.epochs = 6;
+    ur_run *run = created(context, "whole", &s, &c);
+    run_trained(run);
+    ur_run_free(run);
+    for (size_t steps = 4; steps <= 44; steps += 8) {
+        char folder[32];
+        snprintf(folder, sizeof folder, "stopped%zu", steps);
+        s.train.max_steps = steps;
+        run = created(context, folder, &s, &c);
+        run_trained(run);
+        ur_run_free(run);
+        run = run_resumed(context, folder, 0, 0);
+        run_trained(run);
+        ur_run_free(run);
+        same_files("whole", folder, model);
     }
     ur_context_free(context);
 }
@@ -330,6 +361,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(interrupted_at_ten_points, run_folder_enter,
+                                        test_folder_leave),
+        cmocka_unit_test_setup_teardown(epochs_of_different_lengths, run_folder_enter,
                                         test_folder_leave),
         cmocka_unit_test_setup_teardown(same_on_every_machine, run_folder_enter, test_folder_leave),
         cmocka_unit_test_setup_teardown(figures, run_folder_enter, test_folder_leave),
