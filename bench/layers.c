@@ -63,7 +63,7 @@ static void run_part(layer_work *w, ur_tape *tape, const part *p, float *gradien
 static void run_shard(void *arg, size_t s, int worker)
 {
     layer_work *w = arg;
-    float *gradient = w->backward ? ur_fold_take(w->fold) : NULL;
+    float *gradient = w->backward ? ur_fold_take(w->fold, NULL) : NULL;
     run_part(w, w->tapes[worker], &w->parts[s], gradient);
     if (gradient)
         ur_fold_give(w->fold, s, gradient);

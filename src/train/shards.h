@@ -2,6 +2,7 @@
 #ifndef UR_TRAIN_SHARDS_H
 #define UR_TRAIN_SHARDS_H
 
+#include "base/threads.h"
 #include "kernels/kernels.h"
 #include "unroll/core.h"
 
@@ -33,8 +34,9 @@ ur_status ur_fold_new(const ur_allocator *a, const ur_kernels *kernels, size_t s
 void ur_fold_free(ur_fold *fold);
 void ur_fold_start(ur_fold *fold, size_t shards);
 
-/* A vector of zeros for a shard's gradient; NULL when memory ran out. Any thread. */
-float *ur_fold_take(ur_fold *fold);
+/* A vector of zeros for a shard's gradient, zeroed by a team or, where that is NULL, by the caller;
+ * NULL when memory ran out. Any thread. */
+float *ur_fold_take(ur_fold *fold, ur_team *team);
 /* Shard s is done; `gradient` came from ur_fold_take. Any thread. */
 void ur_fold_give(ur_fold *fold, size_t s, float *gradient);
 

@@ -198,7 +198,7 @@ static void run_shard(void *arg, size_t s, int worker)
     ur_tape *tape = t->tapes[worker];
     ur_err *error = &t->shard_error[s];
     error->status = UR_OK;
-    float *gradient = ur_fold_take(t->fold);
+    float *gradient = ur_fold_take(t->fold, tape->cpu.team);
     if (!gradient) {
         ur_no_memory(error, ur_params_size(t->model->params) * sizeof *gradient);
         return;
