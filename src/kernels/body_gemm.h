@@ -36,9 +36,11 @@ typedef struct tile {
     int mode;
 } tile;
 
-/* R rows x V vectors. A's elements are neighbours in memory, or (ROWS_UNIT) its rows. */
+/* A's elements of one row are neighbours in memory, or those of one k; or the former, and the tile
+ * fetches what stands at `next`. */
 enum { K_UNIT, ROWS_UNIT, K_UNIT_FETCHING, KINDS };
 
+/* R rows x V vectors. */
 static inline __attribute__((always_inline)) void tile_body(const tile *t, const int R, const int V,
                                                             const int kind)
 {

@@ -67,6 +67,18 @@ static ur_run *created(ur_context *context, const char *folder, const ur_run_set
     return run;
 }
 
+/* Trains up to s->train.max_steps, then to the end in a run opened anew. */
+static void stopped_and_resumed(ur_context *context, const char *folder, const ur_run_settings *s,
+                                const ur_language_model_config *c)
+{
+    ur_run *run = created(context, folder, s, c);
+    run_trained(run);
+    ur_run_free(run);
+    run = run_resumed(context, folder, 0, 0);
+    run_trained(run);
+    ur_run_free(run);
+}
+
 static void interrupted_at_ten_points(void **state)
 {
     (void)state;
@@ -85,12 +97,7 @@ static void interrupted_at_ten_points(void **state)
             char folder[32];
             snprintf(folder, sizeof folder, "v%d_%zu", variant, i);
             s.train.max_steps = points[i];
-            run = created(context, folder, &s, &c);
-            run_trained(run);
-            ur_run_free(run);
-            run = run_resumed(context, folder, 0, 0);
-            run_trained(run);
-            ur_run_free(run);
+            stopped_and_resumed(context, folder, &s, &c);
             same_files(whole, folder, model);
         }
     }
@@ -116,12 +123,7 @@ static void epochs_of_different_lengths(void **state)
         char folder[32];
         snprintf(folder, sizeof folder, "stopped%zu", steps);
         s.train.max_steps = steps;
-        run = created(context, folder, &s, &c);
-        run_trained(run);
-        ur_run_free(run);
-        run = run_resumed(context, folder, 0, 0);
-        run_trained(run);
-        ur_run_free(run);
+        stopped_and_resumed(context, folder, &s, &c);
         same_files("whole", folder, model);
     }
     ur_context_free(context);
