@@ -3,6 +3,7 @@
 
 #include "kernels/math.h"
 #define UR_FEW_REGISTERS
+#define UR_ONE_KIND
 #include "kernels/vec_plain.h"
 #include "kernels/body_math.h"
 #include "kernels/body_gemm.h"

@@ -1,0 +1,156 @@
+/* body_tile.h - the innermost loops of the packed product (body_gemm.h): a tile of R rows x V vectors of
+ * C stays in registers while k runs. R is what the registers allow: R*V accumulators, one vector of B
+ * at a time and one broadcast element of A. The chain of an element is the same whatever the tile
+ * (kernels.h). */
+
+#define NR (UR_PANEL_VECTORS * VW) /* the widest panel */
+
+#if defined(UR_FEW_REGISTERS) /* 16 vector registers */
+enum { ROWS_1 = 8, ROWS_2 = 6, ROWS_3 = 4, ROWS_4 = 3 };
+#else /* 32 vector registers */
+enum { ROWS_1 = 12, ROWS_2 = 12, ROWS_3 = 8, ROWS_4 = 6 };
+#endif
+
+enum {
+    AHEAD = 8, /* k's from one that is multiplied to one that is fetched */
+    LINE_FLOATS = 16
+};
+
+/* How a tile's chains start. */
+enum { FROM_C, FROM_BIAS, FROM_ROWS, ADD_TO_C };
+
+/* Where a tile stands. All its vectors are whole: ragged edges go through scratch. */
+typedef struct tile {
+    size_t k;
+    const float *a; /* row r, element i at a[r*a_row + i*a_k] */
+    size_t a_row, a_k;
+    const float *b;    /* (k, vectors, VW) */
+    const float *next; /* what is to be fetched meanwhile: k lines */
+    float *c;          /* vector v of row r at c + r*c_row + v*c_vec */
+    size_t c_row, c_vec;
+    const float *bias;  /* vector v at bias + v*c_vec, or NULL */
+    const float *table; /* vector v of row r at table + index[r]*table_row + v*c_vec */
+    size_t table_row;
+    const int32_t *index;
+    int mode;
+} tile;
+
+/* A's elements of one row are neighbours in memory, or those of one k; or the former, and the tile
+ * fetches what stands at `next`. Plain C has one kind of tile for all, and small loops. */
+enum { K_UNIT, ROWS_UNIT, K_UNIT_FETCHING, KINDS, ANY_KIND = KINDS };
+
+#if defined(UR_ONE_KIND)
+#define EACH_K for (size_t i = t->k; i; i--)
+#else /* two k's a round: with one, the loop's own instructions take turns of the multipliers */
+#define EACH_K _Pragma("GCC unroll 2") for (size_t i = t->k; i; i--)
+#endif
+
+/* R rows x V vectors. */
+static inline __attribute__((always_inline)) void tile_body(const tile *t, const int R, const int V,
+                                                            const int kind)
+{
+    const bool unit_k = kind == K_UNIT || kind == K_UNIT_FETCHING;
+    vf acc[12][UR_PANEL_VECTORS];
+    const size_t a_row = kind == ROWS_UNIT ? 1 : t->a_row, a_k = unit_k ? 1 : t->a_k;
+    const size_t c_row = t->c_row, c_vec = t->c_vec;
+
+#define EACH_ROW _Pragma("GCC unroll 12") for (int r = 0; r < R; r++)
+#define EACH_VECTOR _Pragma("GCC unroll 4") for (int v = 0; v < V; v++)
+    if (t->mode == FROM_C) {
+        EACH_ROW EACH_VECTOR acc[r][v] = v_load(t->c + (size_t)r * c_row + (size_t)v * c_vec);
+    } else if (t->mode == FROM_ROWS) {
+        EACH_ROW
+        {
+            const float *start = t->table + (size_t)t->index[r] * t->table_row;
+            EACH_VECTOR acc[r][v] = v_load(start + (size_t)v * c_vec);
+        }
+    } else if (t->mode == FROM_BIAS && t->bias) {
+        EACH_ROW EACH_VECTOR acc[r][v] = v_load(t->bias + (size_t)v * c_vec);
+    } else {
+        EACH_ROW EACH_VECTOR acc[r][v] = v_zero();
+    }
+
+    const float *a = t->a, *b = t->b, *next = t->next;
+    EACH_K
+    {
+        vf x[UR_PANEL_VECTORS];
+        EACH_VECTOR x[v] = v_load(b + v * VW);
+        if (kind ==
+            ROWS_UNIT) /* each k is on another page, where the processor does not look ahead */
+            __builtin_prefetch(a + AHEAD * a_k);
+        if (kind == K_UNIT_FETCHING) {
+            __builtin_prefetch(next, 0, 2);
+            next += LINE_FLOATS;
+        }
+        EACH_ROW
+        {
+            const vf s = v_broadcast(a + (size_t)r * a_row);
+            EACH_VECTOR acc[r][v] = v_fma(s, x[v], acc[r][v]);
+        }
+        a += a_k;
+        b += V * VW;
+    }
+
+    if (t->mode == ADD_TO_C) {
+        EACH_ROW EACH_VECTOR acc[r][v] =
+            v_add(v_load(t->c + (size_t)r * c_row + (size_t)v * c_vec), acc[r][v]);
+    }
+    EACH_ROW EACH_VECTOR v_store(t->c + (size_t)r * c_row + (size_t)v * c_vec, acc[r][v]);
+#undef EACH_ROW
+#undef EACH_VECTOR
+}
+
+#define TILE_OF(w, R, V, kind)                                                                     \
+    static void tile_##w##_##R##_##V(const tile *t)                                                \
+    {                                                                                              \
+        tile_body(t, R, V, kind);                                                                  \
+    }
+#if defined(UR_ONE_KIND)
+#define TILE(R, V) TILE_OF(k, R, V, ANY_KIND)
+#define TILE_TABLES(of) of(k), of(k), of(k)
+#else
+#define TILE(R, V)                                                                                 \
+    TILE_OF(k, R, V, K_UNIT) TILE_OF(m, R, V, ROWS_UNIT) TILE_OF(f, R, V, K_UNIT_FETCHING)
+#define TILE_TABLES(of) of(k), of(m), of(f)
+#endif
+#define TILES(V) TILE(1, V) TILE(2, V) TILE(3, V)
+#define TILES_TO_6(V) TILES(V) TILE(4, V) TILE(5, V) TILE(6, V)
+#define TILES_TO_8(V) TILES_TO_6(V) TILE(7, V) TILE(8, V)
+#define TILES_TO_12(V) TILES_TO_8(V) TILE(9, V) TILE(10, V) TILE(11, V) TILE(12, V)
+
+#define NAMES_3(w, V) tile_##w##_1_##V, tile_##w##_2_##V, tile_##w##_3_##V
+#define NAMES_4(w, V) NAMES_3(w, V), tile_##w##_4_##V
+#define NAMES_6(w, V) NAMES_4(w, V), tile_##w##_5_##V, tile_##w##_6_##V
+#define NAMES_8(w, V) NAMES_6(w, V), tile_##w##_7_##V, tile_##w##_8_##V
+#define NAMES_12(w, V)                                                                             \
+    NAMES_8(w, V), tile_##w##_9_##V, tile_##w##_10_##V, tile_##w##_11_##V, tile_##w##_12_##V
+
+typedef void (*tile_fn)(const tile *);
+
+#if defined(UR_FEW_REGISTERS)
+TILES_TO_8(1)
+TILES_TO_6(2)
+TILES(3)
+TILE(4, 3)
+TILES(4)
+#define TILE_TABLE(w)                                                                              \
+    {                                                                                              \
+        {NAMES_8(w, 1)}, {NAMES_6(w, 2)}, {NAMES_4(w, 3)},                                         \
+        {                                                                                          \
+            NAMES_3(w, 4)                                                                          \
+        }                                                                                          \
+    }
+#else
+TILES_TO_12(1)
+TILES_TO_12(2)
+TILES_TO_8(3)
+TILES_TO_6(4)
+#define TILE_TABLE(w)                                                                              \
+    {                                                                                              \
+        {NAMES_12(w, 1)}, {NAMES_12(w, 2)}, {NAMES_8(w, 3)},                                       \
+        {                                                                                          \
+            NAMES_6(w, 4)                                                                          \
+        }                                                                                          \
+    }
+#endif
+static const tile_fn tiles[KINDS][UR_PANEL_VECTORS][12] = {TILE_TABLES(TILE_TABLE)};
