@@ -32,6 +32,16 @@ static shape random_shape(uint64_t *seed)
     return s;
 }
 
+/* Where A is cut into strips, k is taken in parts, and tiles fetch what comes next. */
+enum { MOST_ROWS = 600, LARGE = 5 };
+static const shape large[LARGE] = {
+    {.m = 70, .k = 2100, .n = 260, .columns = {1, 260}, .start = UR_START_BIAS, .bias = true},
+    {.m = 33, .k = 1100, .n = 520, .columns = {4, 130}, .start = UR_START_ROWS},
+    {.m = 24, .k = 700, .n = 900, .columns = {3, 300}, .start = UR_START_C, .from_cols = true},
+    {.m = MOST_ROWS, .k = 520, .n = 70, .columns = {1, 70}, .a_across = true},
+    {.m = 300, .k = 1300, .n = 70, .columns = {1, 70}, .start = UR_START_C},
+};
+
 /* One element: chains of UR_CHAIN, the first from `start`. */
 static float chain(const float *a, size_t a_k, const float *b, size_t b_k, size_t k, float start)
 {
@@ -67,8 +77,8 @@ static void random_products(void **state)
     (void)state;
     const isas all = isas_here();
     uint64_t seed = 1;
-    for (int round = 0; round < 60; round++) {
-        const shape s = random_shape(&seed);
+    for (int round = -LARGE; round < 60; round++) {
+        const shape s = round < 0 ? large[-1 - round] : random_shape(&seed);
         const size_t extra = next_below(&seed, 5);
         const size_t a_row = s.a_across ? 1 : s.k + extra, a_k = s.a_across ? s.m + extra : 1;
         const size_t b_row = (s.from_cols ? s.n : s.k) + extra, c_row = s.n + extra;
@@ -78,7 +88,7 @@ static void random_products(void **state)
         guarded bias = guarded_random(s.n, 1.0f, &seed),
                 c = guarded_random(s.m * c_row, 1.0f, &seed);
         guarded want = guarded_copy(&c), table = guarded_random(TABLE * c_row, 1.0f, &seed);
-        int32_t index[41];
+        int32_t index[MOST_ROWS];
         for (size_t r = 0; r < s.m; r++)
             index[r] = (int32_t)next_below(&seed, TABLE);
         size_t *rows = malloc((s.k + 1) * sizeof *rows);
