@@ -92,7 +92,7 @@ enum { FAR_FLOATS = 512 * 1024 };
 /* Row k0 of panel `index`. The panels before it are as wide as they come. */
 static inline const float *part_of_b(const ur_product *p, const panel *at, size_t index, size_t k0)
 {
-    const size_t widest = (at->gated ? p->columns.gates : UR_PANEL_VECTORS) * VW;
+    const size_t widest = ur_panel_vectors(p->columns) * VW;
     return p->b + index * p->k * widest + k0 * (size_t)at->vectors * VW;
 }
 
@@ -221,7 +221,7 @@ static void pack_vector(size_t k, const float *w, size_t w_row, size_t valid, fl
 static void pack_rows(ur_columns columns, size_t k, const float *w, size_t w_row, float *packed,
                       size_t begin, size_t end)
 {
-    const size_t widest = (columns.gates > 1 ? columns.gates : UR_PANEL_VECTORS) * VW;
+    const size_t widest = ur_panel_vectors(columns) * VW;
     for (size_t p = begin; p < end; p++) {
         const panel at = panel_at(columns, p);
         for (size_t v = 0; v < (size_t)at.vectors; v++)
@@ -233,7 +233,7 @@ static void pack_rows(ur_columns columns, size_t k, const float *w, size_t w_row
 static void pack_cols(ur_columns columns, size_t k, const float *b, size_t b_row,
                       const size_t *rows, float *packed, size_t begin, size_t end)
 {
-    const size_t widest = (columns.gates > 1 ? columns.gates : UR_PANEL_VECTORS) * VW;
+    const size_t widest = ur_panel_vectors(columns) * VW;
     for (size_t p = begin; p < end; p++) {
         const panel at = panel_at(columns, p);
         const size_t vectors = (size_t)at.vectors;

@@ -33,6 +33,12 @@ typedef struct ur_columns {
     size_t units; /* plain: N; gated: units per gate (N = gates*units) */
 } ur_columns;
 
+/* Vectors of a panel, but for a plain product's last one. */
+static inline size_t ur_panel_vectors(ur_columns columns)
+{
+    return columns.gates > 1 ? columns.gates : UR_PANEL_VECTORS;
+}
+
 typedef enum ur_start {
     UR_START_C,    /* chains start from what stands in C */
     UR_START_BIAS, /* chains start from bias[column], zero where bias is NULL */
@@ -301,8 +307,7 @@ const ur_kernels *ur_kernels_find(const char *name);
 /* Floats that the packed panels of a product with k rows of B take, at most. */
 static inline size_t ur_packed_floats(const ur_kernels *kernels, ur_columns columns, size_t k)
 {
-    const size_t widest = columns.gates > 1 ? columns.gates : UR_PANEL_VECTORS;
-    return kernels->panels(columns) * k * widest * kernels->lanes;
+    return kernels->panels(columns) * k * ur_panel_vectors(columns) * kernels->lanes;
 }
 
 /* The sum over a long vector: blocks of UR_SUM_BLOCK by `block` (sum or a sum of squares), then a
