@@ -56,10 +56,9 @@ static void sleep_until_announced(ur_pool *p, uint32_t seen)
 {
     pthread_mutex_lock(&p->mutex);
     atomic_fetch_add(&p->sleepers, 1);
-    if (operation_of(atomic_load(&p->gate)) != seen)
-        atomic_fetch_sub(&p->sleepers, 1);
     while (operation_of(atomic_load(&p->gate)) == seen)
-        pthread_cond_wait(&p->wake, &p->mutex); /* the one who announces forgets all sleepers */
+        pthread_cond_wait(&p->wake, &p->mutex);
+    atomic_fetch_sub(&p->sleepers, 1); /* by the sleeper alone: it may have to sleep on */
     pthread_mutex_unlock(&p->mutex);
 }
 
@@ -147,10 +146,14 @@ bool ur_pool_announce(ur_pool *p, uint64_t flags)
     p->operation++;
     atomic_store_explicit(&p->leader_cpu, ur_current_cpu(), memory_order_relaxed);
     atomic_store(&p->gate, (uint64_t)p->operation << 32 | flags);
+    return ur_pool_wake_sleepers(p);
+}
+
+bool ur_pool_wake_sleepers(ur_pool *p)
+{
     if (atomic_load(&p->sleepers) == 0)
         return false;
-    pthread_mutex_lock(&p->mutex);
-    atomic_store(&p->sleepers, 0);
+    pthread_mutex_lock(&p->mutex); /* whoever counted as a sleeper is asleep by now, or saw it */
     pthread_mutex_unlock(&p->mutex);
     pthread_cond_broadcast(&p->wake);
     return true;

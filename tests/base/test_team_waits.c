@@ -1,6 +1,7 @@
 /* test_team_waits.c - teams whose members keep each other waiting: for longer than anybody stays awake,
- * left out afterwards for a while, and never left out where the team insists. */
-#include "base/threads.h"
+ * left out afterwards for a while, and never left out where the team insists; workers that are woken
+ * too late. */
+#include "base/pool_state.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -91,11 +92,31 @@ static void test_a_team_that_insists(void **state)
     }
 }
 
+/* The owner lost its core between announcing an operation and waking the sleepers; meanwhile the worker
+ * did its part and fell asleep until the next one. It must still be known to be asleep. */
+static void test_a_late_call_to_wake(void **state)
+{
+    (void)state;
+    ur_pool *pool = new_pool(2);
+    while (atomic_load(&pool->sleepers) == 0)
+        sched_yield();
+    for (int i = 0; i < 100; i++) {
+        assert_true(ur_pool_wake_sleepers(pool));
+        assert_int_equal(atomic_load(&pool->sleepers), 1);
+    }
+    int members = 0;
+    ur_team_insist(ur_pool_team(pool));
+    ur_team_run(ur_pool_team(pool), count_members, &members);
+    assert_int_equal(members, 2);
+    ur_pool_free(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_slow_members_are_left_out),
         cmocka_unit_test(test_a_team_that_insists),
+        cmocka_unit_test(test_a_late_call_to_wake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
