@@ -37,7 +37,7 @@ function(unroll_add_test name folder)
         list(APPEND environment "UNROLL_SANITIZE=${UNROLL_SANITIZE}")
     endif()
     set_tests_properties(${name} PROPERTIES
-        LABELS "${labels}" ENVIRONMENT "${environment}" TIMEOUT 900)
+        LABELS "${labels}" ENVIRONMENT "${environment}" TIMEOUT 400)
 endfunction()
 
 # NAME and FOLDER of a test's source: tests/nn/test_lstm.c -> nn_lstm, nn.

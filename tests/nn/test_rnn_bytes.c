@@ -217,9 +217,9 @@ static const shape many[] = {
     {.batch = 1, .input = 20, .hidden = 528, .layers = 1, .longest = 4},
     {.batch = 20,
      .input = 16,
-     .hidden = 128,
+     .hidden = 80,
      .layers = 2,
-     .longest = 6,
+     .longest = 4,
      .both = true,
      .average = true},
 };
