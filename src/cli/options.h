@@ -16,7 +16,7 @@ typedef struct settings {
     size_t size, valid_size, hidden, embed, layers, decoder_layers, proj, batch, epochs, max_steps;
     size_t threads, lr_epochs, lr_patience, warmup, early_stop;
     uint64_t seed;
-    double lr, clip, momentum, weight_decay, dropout, lr_factor, lr_min;
+    double lr, clip, beta1, beta2, eps, momentum, weight_decay, dropout, lr_factor, lr_min;
     double recurrent_dropout, zoneout, zoneout_c;
     int optimizer, schedule, attention, decoder_start, answer_order, init; /* the library's */
     int cell, bidirectional; /* as train.c lists them */

@@ -19,6 +19,12 @@ static const option options[] = {
     {"optimizer", "adam|sgd", OPTION_CHOICE, OPTION_AT(optimizer), .choices = optimizers,
      .help = "How weights follow gradients."},
     {"lr", "X", OPTION_REAL, OPTION_AT(lr), 0, 1000, OPEN_LEAST, .help = "Learning rate."},
+    {"beta1", "X", OPTION_REAL, OPTION_AT(beta1), 0, 1, OPEN_MOST,
+     .help = "How slowly Adam's mean of gradients moves."},
+    {"beta2", "X", OPTION_REAL, OPTION_AT(beta2), 0, 1, OPEN_MOST,
+     .help = "How slowly its mean of squared gradients moves."},
+    {"eps", "X", OPTION_REAL, OPTION_AT(eps), 0, 1, OPEN_LEAST,
+     .help = "What Adam adds to that mean's root before it divides."},
     {"momentum", "X", OPTION_REAL, OPTION_AT(momentum), 0, 1, OPEN_MOST,
      .help = "Momentum of --optimizer sgd."},
     {"weight-decay", "X", OPTION_REAL, OPTION_AT(weight_decay), 0, 1000,
@@ -106,6 +112,22 @@ static bool check_schedule(const verb *v, const settings *s)
     return false;
 }
 
+/* Whether --optimizer has a use for what was given beside it. */
+static bool check_optimizer(const verb *v, const settings *s)
+{
+    static const char *const adams[] = {"beta1", "beta2", "eps"};
+    for (size_t i = 0; i < sizeof adams / sizeof *adams; i++)
+        if (s->optimizer != UR_ADAM && was_given(v, s, adams[i])) {
+            say_usage(v, "--%s belongs to --optimizer adam", adams[i]);
+            return false;
+        }
+    if (s->momentum > 0 && s->optimizer != UR_SGD) {
+        say_usage(v, "--momentum belongs to --optimizer sgd; Adam's is --beta1");
+        return false;
+    }
+    return true;
+}
+
 static bool check(const trainee *t, const settings *s)
 {
     const verb *v = t->verb;
@@ -115,10 +137,8 @@ static bool check(const trainee *t, const settings *s)
         say_usage(v, "--out is missing: the folder of the run");
     else if (s->resume)
         return check_resume(v, s);
-    else if (s->momentum > 0 && s->optimizer != UR_SGD)
-        say_usage(v, "--momentum belongs to --optimizer sgd; Adam has a momentum of its own");
     else
-        return check_schedule(v, s) && t->check(s);
+        return check_optimizer(v, s) && check_schedule(v, s) && t->check(s);
     return false;
 }
 
@@ -131,6 +151,9 @@ static ur_status create(ur_context *context, const trainee *t, const settings *s
     how.train.max_steps = s->max_steps;
     how.train.optimizer = (ur_optimizer)s->optimizer;
     how.train.lr = s->lr;
+    how.train.beta1 = s->beta1;
+    how.train.beta2 = s->beta2;
+    how.train.eps = s->eps;
     how.train.momentum = s->momentum;
     how.train.weight_decay = s->weight_decay;
     how.train.clip = s->clip;

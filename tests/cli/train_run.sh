@@ -92,11 +92,16 @@ expect 0 '^runs/strip/plots/curves.svg$' plot "$(train runs/strip --epochs 1 --s
 # ---- every way to build a model
 for options in '--peeky --decoder-start hc' '--attention none --reverse-answer' \
     '--optimizer sgd --momentum 0.9 --weight-decay 0.01 --clip 1 --lr 0.1' \
+    '--beta1 0.8 --beta2 0.99 --eps 1e-6' \
     '--dropout 0.2 --reverse-input --embed 5'; do
     # shellcheck disable=SC2086
     train "way$options" --epochs 1 $options
     expect 0 . predict "way$options" 1/2/88
 done
+grep -q '"beta1": 0.8,' 'way--beta1 0.8 --beta2 0.99 --eps 1e-6/config.json' &&
+    grep -q '"beta2": 0.99,' 'way--beta1 0.8 --beta2 0.99 --eps 1e-6/config.json' &&
+    grep -q '"eps": 1e-06' 'way--beta1 0.8 --beta2 0.99 --eps 1e-6/config.json' ||
+    fail "Adam's betas and eps: $(cat 'way--beta1 0.8 --beta2 0.99 --eps 1e-6/config.json')"
 # shellcheck disable=SC2086
 run train seq2seq $tiny --out with-start --epochs 1 --reverse-input --reverse-answer=with-start
 [ $code -eq 0 ] || fail "with-start: $code $(cat err)"

@@ -97,6 +97,11 @@ expect 2 '--lr-epochs belongs to --schedule step' \
     train seq2seq --data builtin:dates --out o --lr-epochs 3 --schedule cosine
 expect 2 '--lr-factor belongs to --schedule step or plateau' \
     train seq2seq --data builtin:dates --out o --lr-factor 0.5
+expect 2 '--eps belongs to --optimizer adam' \
+    train seq2seq --data builtin:dates --out o --eps 1e-7 --optimizer sgd
+expect 2 "--momentum belongs to --optimizer sgd; Adam's is --beta1" \
+    train seq2seq --data builtin:dates --out o --momentum 0.5
+expect 2 '--eps 0: expected a number above 0' train seq2seq --eps 0
 expect 2 '--lr-patience belongs to --schedule plateau' \
     train seq2seq --data builtin:dates --out o --lr-patience 3 --schedule step
 expect 2 '--lr-min belongs to --schedule cosine or plateau' \
@@ -111,7 +116,7 @@ expect 2 '--valid-size is for built-in data, not for f.txt' \
     train seq2seq --data builtin:dates --valid f.txt --out o --valid-size 3
 for option in data=a valid=a size=3 valid-size=3 strip hidden=3 embed=3 attention=dot peeky \
     decoder-start=h reverse-input reverse-answer batch=3 optimizer=sgd lr=1 momentum=0 \
-    weight-decay=0 clip=0 dropout=0 seed=1 schedule=step lr-epochs=3 lr-factor=0.5 lr-patience=1 \
+    beta1=0.5 beta2=0.5 eps=1e-7 weight-decay=0 clip=0 dropout=0 seed=1 schedule=step lr-epochs=3 lr-factor=0.5 lr-patience=1 \
     lr-min=0 warmup=3 early-stop=1; do
     expect 2 "^unroll: --${option%%=*} does not go with --resume: " \
         train seq2seq --out o --resume "--$option"
