@@ -4,21 +4,39 @@
  * (body_tile.h), A into strips and k into chains so that what is read again is near. */
 #include "kernels/body_tile.h"
 
-static size_t panels(ur_columns columns)
-{
-    const size_t wide = columns.gates == 1 ? NR : VW;
-    return (columns.units + wide - 1) / wide;
-}
-
 static size_t at_most(size_t n, size_t limit)
 {
     return n < limit ? n : limit;
+}
+
+/* Vectors of columns, of one gate. */
+static size_t vectors_of(ur_columns columns)
+{
+    return (columns.units + VW - 1) / VW;
+}
+
+static size_t panels(ur_columns columns)
+{
+    const size_t most = columns.gates == 1 ? PLAIN_VECTORS : 1;
+    return (vectors_of(columns) + most - 1) / most;
+}
+
+/* The first vector of panel p, of one gate. */
+static size_t first_vector(ur_columns columns, size_t p)
+{
+    return columns.gates == 1 ? p * vectors_of(columns) / panels(columns) : p;
+}
+
+static size_t panel_begin(ur_columns columns, size_t p)
+{
+    return p ? at_most(first_vector(columns, p) * VW, columns.units) : 0;
 }
 
 /* One panel of columns: where its vectors stand in a row of C, and how many lanes they have. */
 typedef struct panel {
     size_t first, step; /* column of vector 0, distance to the next vector */
     size_t left;        /* units from here on */
+    size_t before;      /* vectors in panels before this one */
     int vectors;        /* that have a lane at all */
     bool gated, full;   /* full: so have all lanes of these */
 } panel;
@@ -26,15 +44,18 @@ typedef struct panel {
 static inline panel panel_at(ur_columns columns, size_t p)
 {
     const bool gated = columns.gates > 1;
-    const size_t wide = gated ? VW : NR, left = columns.units - p * wide;
-    panel at = {p * wide, gated ? columns.units : VW, left, UR_PANEL_VECTORS, gated, true};
+    const size_t first = first_vector(columns, p), units = first * VW;
+    panel at = {.first = units, .step = VW, .left = columns.units - units, .before = first};
     if (gated) {
+        at.step = columns.units;
+        at.before = first * columns.gates;
         at.vectors = (int)columns.gates;
-        at.full = left >= VW;
-    } else if (left < NR) {
-        at.vectors = (int)((left + VW - 1) / VW);
-        at.full = left % VW == 0;
+        at.full = at.left >= VW;
+    } else {
+        at.vectors = (int)(first_vector(columns, p + 1) - first);
+        at.full = at.left >= (size_t)at.vectors * VW;
     }
+    at.gated = gated;
     return at;
 }
 
@@ -89,17 +110,16 @@ static void edge_tile(tile t, const panel *at, size_t rows, tile_fn compute)
 
 enum { FAR_FLOATS = 512 * 1024 };
 
-/* Row k0 of panel `index`. The panels before it are as wide as they come. */
-static inline const float *part_of_b(const ur_product *p, const panel *at, size_t index, size_t k0)
+/* Row k0 of a panel. */
+static inline const float *part_of_b(const ur_product *p, const panel *at, size_t k0)
 {
-    const size_t widest = ur_panel_vectors(p->columns) * VW;
-    return p->b + index * p->k * widest + k0 * (size_t)at->vectors * VW;
+    return p->b + (at->before * p->k + k0 * (size_t)at->vectors) * VW;
 }
 
 /* Rows [row0, row1) of one panel, one chain over k: [k0, k1). The part of B that is wanted after
  * this one is at `next`, or NULL where it need not be fetched. */
-static void product_chain(const ur_product *p, size_t index, const panel *at, size_t row0,
-                          size_t row1, size_t k0, size_t k1, const float *next)
+static void product_chain(const ur_product *p, const panel *at, size_t row0, size_t row1, size_t k0,
+                          size_t k1, const float *next)
 {
     static const size_t most_rows[] = {ROWS_1, ROWS_2, ROWS_3, ROWS_4};
     static const int modes[] = {
@@ -117,7 +137,7 @@ static void product_chain(const ur_product *p, size_t index, const panel *at, si
         .a = p->a + row0 * p->a_row + k0 * p->a_k,
         .a_row = p->a_row,
         .a_k = p->a_k,
-        .b = part_of_b(p, at, index, k0),
+        .b = part_of_b(p, at, k0),
         .c = p->c + row0 * p->c_row + at->first,
         .c_row = p->c_row,
         .c_vec = at->step,
@@ -159,11 +179,11 @@ static const float *after_part(const ur_product *p, const panel *at, size_t inde
                                size_t k1, size_t end)
 {
     if (k1 < end)
-        return part_of_b(p, at, index, k1);
+        return part_of_b(p, at, k1);
     if (index + 1 == panels(p->columns))
         return NULL;
     const panel next = panel_at(p->columns, index + 1);
-    return part_of_b(p, &next, index + 1, k0);
+    return part_of_b(p, &next, k0);
 }
 
 /* Rows [r0, r1) of one panel, k in [k0, k1). */
@@ -175,7 +195,7 @@ static void product_part(const ur_product *p, size_t index, bool far, size_t r0,
     do { /* also once for k == 0: C = start */
         c1 = c0 + at_most(k1 - c0, UR_CHAIN);
         const float *next = far ? after_part(p, &at, index, k0, c1, k1) : NULL;
-        product_chain(p, index, &at, r0, r1, c0, c1, next);
+        product_chain(p, &at, r0, r1, c0, c1, next);
         c0 = c1;
     } while (c0 < k1);
 }
@@ -186,7 +206,8 @@ static void product(const ur_product *p, size_t begin, size_t end)
      * rows are far apart, a chain at a time. */
     const bool few = p->m <= FEWEST_ROWS;
     const bool whole = p->a_k == 1 && (few || p->k <= LONGEST_ROWS);
-    const bool far = p->a_k == 1 && panels(p->columns) * p->k * NR > FAR_FLOATS;
+    const size_t vectors = p->columns.gates * vectors_of(p->columns);
+    const bool far = p->a_k == 1 && vectors * VW * p->k > FAR_FLOATS;
     const size_t part = whole ? p->k : UR_CHAIN;
     const size_t strip = few ? p->m : strip_rows(p->m, part);
     size_t k0 = 0, k1;
@@ -221,23 +242,21 @@ static void pack_vector(size_t k, const float *w, size_t w_row, size_t valid, fl
 static void pack_rows(ur_columns columns, size_t k, const float *w, size_t w_row, float *packed,
                       size_t begin, size_t end)
 {
-    const size_t widest = ur_panel_vectors(columns) * VW;
     for (size_t p = begin; p < end; p++) {
         const panel at = panel_at(columns, p);
         for (size_t v = 0; v < (size_t)at.vectors; v++)
             pack_vector(k, w + (at.first + v * at.step) * w_row, w_row, lanes_of(&at, v),
-                        packed + p * k * widest + v * VW, (size_t)at.vectors * VW);
+                        packed + (at.before * k + v) * VW, (size_t)at.vectors * VW);
     }
 }
 
 static void pack_cols(ur_columns columns, size_t k, const float *b, size_t b_row,
                       const size_t *rows, float *packed, size_t begin, size_t end)
 {
-    const size_t widest = ur_panel_vectors(columns) * VW;
     for (size_t p = begin; p < end; p++) {
         const panel at = panel_at(columns, p);
         const size_t vectors = (size_t)at.vectors;
-        float *out = packed + p * k * widest;
+        float *out = packed + at.before * k * VW;
         for (size_t i = 0; i < k; i++, out += vectors * VW) {
             const float *row = b + (rows ? rows[i] : i) * b_row + at.first;
             for (size_t v = 0; v < vectors; v++) {

@@ -4,6 +4,7 @@ const ur_kernels UR_TABLE = {
     .name = UR_TABLE_NAME,
     .lanes = VW,
     .panels = panels,
+    .panel_begin = panel_begin,
     .pack_rows = pack_rows,
     .pack_cols = pack_cols,
     .product = product,

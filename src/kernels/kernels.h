@@ -18,13 +18,13 @@
 
 #define UR_CHAIN 512       /* k's per chain of a product */
 #define UR_SUM_BLOCK 4096  /* elements per block of a long reduction */
-#define UR_PANEL_VECTORS 4 /* vectors side by side in a panel of packed weights */
+#define UR_PANEL_VECTORS 4 /* most vectors side by side in a panel of packed weights */
 
 /* ---- packed matrix products (body_gemm.h) ------------------------------------------------- */
 
 /* How the columns of a product lie in panels of vectors of `lanes` columns.
- *   plain (gates == 1): panel p holds columns p*4*lanes ..., 4 vectors of them, in the last panel as
- *   few as hold all; N columns in all.
+ *   plain (gates == 1): N columns in as few vectors as hold all, these in panels of up to 4, with 32
+ *   registers 3, and of sizes as even as possible.
  *   gated (gates == 2..4): panel p holds units p*lanes ... of every gate, a vector each; column
  *   g*units + u is gate g of unit u.
  * A range of panels is what a team member works on. */
@@ -32,12 +32,6 @@ typedef struct ur_columns {
     size_t gates; /* 1: plain */
     size_t units; /* plain: N; gated: units per gate (N = gates*units) */
 } ur_columns;
-
-/* Vectors of a panel, but for a plain product's last one. */
-static inline size_t ur_panel_vectors(ur_columns columns)
-{
-    return columns.gates > 1 ? columns.gates : UR_PANEL_VECTORS;
-}
 
 typedef enum ur_start {
     UR_START_C,    /* chains start from what stands in C */
@@ -217,6 +211,8 @@ typedef struct ur_kernels {
 
     /* How many panels hold these columns. */
     size_t (*panels)(ur_columns columns);
+    /* The first column (plain) or unit (gated) of panel p; of the one after the last: their number. */
+    size_t (*panel_begin)(ur_columns columns, size_t p);
     /* Packs W (N, k), row-major with `w_row` floats between rows, so that C = A W^T: panels
      * [begin, end). */
     void (*pack_rows)(ur_columns columns, size_t k, const float *w, size_t w_row, float *packed,
@@ -304,10 +300,11 @@ extern const ur_kernels ur_kernels_neon;
  * NULL; NULL when the CPU or the build lacks it, or nobody knows the name. */
 const ur_kernels *ur_kernels_find(const char *name);
 
-/* Floats that the packed panels of a product with k rows of B take, at most. */
+/* Floats that the packed panels of a product with k rows of B take. */
 static inline size_t ur_packed_floats(const ur_kernels *kernels, ur_columns columns, size_t k)
 {
-    return kernels->panels(columns) * k * ur_panel_vectors(columns) * kernels->lanes;
+    const size_t vectors = (columns.units + kernels->lanes - 1) / kernels->lanes;
+    return columns.gates * vectors * kernels->lanes * k;
 }
 
 /* The sum over a long vector: blocks of UR_SUM_BLOCK by `block` (sum or a sum of squares), then a

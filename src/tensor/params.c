@@ -163,8 +163,7 @@ static size_t pack_floats(const ur_params *p, const pack *q)
     const ur_kernels *kernels = p->context->kernels;
     size_t k;
     const ur_columns columns = pack_columns(p, q, &k);
-    const size_t width = UR_PANEL_VECTORS * kernels->lanes;
-    if (kernels->panels(columns) > SIZE_MAX / 64 / width / k)
+    if (ur_packed_floats(kernels, columns, 1) > SIZE_MAX / 64 / k)
         return 0;
     const size_t floats = ur_packed_floats(kernels, columns, k);
     return (floats + ALIGN_FLOATS - 1) / ALIGN_FLOATS * ALIGN_FLOATS;

@@ -147,7 +147,7 @@ static void product(bench *t)
     int32_t index[40];
     for (size_t r = 0; r < m; r++)
         index[r] = (int32_t)below(t, 3);
-    if (panels * k * UR_PANEL_VECTORS * t->k->lanes > PACKED)
+    if (ur_packed_floats(t->k, columns, k) > PACKED)
         exit(1);
     if (from_cols)
         t->k->pack_cols(columns, k, t->b, n, NULL, t->packed, 0, panels);

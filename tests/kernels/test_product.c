@@ -60,7 +60,7 @@ static void product_on(const ur_kernels *k, const shape *s, ur_product p, const 
                        size_t b_row, const size_t *rows)
 {
     const size_t panels = k->panels(s->columns), part[4] = {0, panels / 3, panels / 2, panels};
-    guarded packed = guarded_new(panels * s->k * UR_PANEL_VECTORS * k->lanes);
+    guarded packed = guarded_new(ur_packed_floats(k, s->columns, s->k));
     for (int i = 2; i >= 0; i--)
         if (s->from_cols)
             k->pack_cols(s->columns, s->k, b, b_row, rows, packed.at, part[i], part[i + 1]);

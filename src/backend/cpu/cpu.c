@@ -80,9 +80,8 @@ void ur_outer_part(const ur_kernels *kernels, const ur_member *me, const ur_cpu_
 void ur_gather_panels(const ur_kernels *kernels, ur_columns columns, ur_range mine, size_t rows,
                       const int32_t *ids, const float *table, float *out, size_t row)
 {
-    const size_t wide = columns.gates > 1 ? kernels->lanes : UR_PANEL_VECTORS * kernels->lanes;
-    const size_t begin = mine.begin * wide, most = mine.end * wide;
-    const size_t end = most < columns.units ? most : columns.units;
+    const size_t begin = kernels->panel_begin(columns, mine.begin);
+    const size_t end = kernels->panel_begin(columns, mine.end);
     for (size_t r = 0; r < rows; r++)
         for (size_t g = 0; g < columns.gates && begin < end; g++)
             memcpy(out + r * row + g * columns.units + begin,

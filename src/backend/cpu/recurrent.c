@@ -132,12 +132,6 @@ static ur_cell_step step_of(const forward_job *job, size_t t, float *gates)
     };
 }
 
-/* Units of a panel. */
-static size_t panel_units(const ur_kernels *k, size_t gates)
-{
-    return gates > 1 ? k->lanes : UR_PANEL_VECTORS * k->lanes;
-}
-
 /* h_in = mask h_prev. */
 static void mask_step(const forward_job *job, const ur_member *me, size_t t)
 {
@@ -196,7 +190,7 @@ static void step(const forward_job *job, ur_range mine, size_t t, const ur_cell_
     const ur_cpu_recurrent *op = job->op;
     const ur_kernels *k = job->kernels;
     const size_t hidden = op->hidden, width = ur_recurrent_width(op);
-    const size_t early = op->cell->gates - op->cell->late, wide = panel_units(k, early);
+    const ur_columns columns = {op->cell->gates - op->cell->late, hidden};
     ur_product recurrent = {
         .m = s->rows,
         .k = width,
@@ -204,7 +198,7 @@ static void step(const forward_job *job, ur_range mine, size_t t, const ur_cell_
         .a_row = width,
         .a_k = 1,
         .b = op->w_hh,
-        .columns = {early, hidden},
+        .columns = columns,
         .c = s->gates,
         .c_row = op->gates_row,
         .start = UR_START_C,
@@ -221,7 +215,7 @@ static void step(const forward_job *job, ur_range mine, size_t t, const ur_cell_
         recurrent.c = s->h_gates;
     }
     for (size_t p = mine.begin; p < mine.end; p++) {
-        const size_t u = p * wide, left = hidden - u, end = u + (left < wide ? left : wide);
+        const size_t u = k->panel_begin(columns, p), end = k->panel_begin(columns, p + 1);
         k->product(&recurrent, p, p + 1);
         if (op->cell->late)
             op->cell->between(k, s, u, end);
@@ -237,7 +231,6 @@ static void late_step(const forward_job *job, const ur_member *me, size_t t, con
     const ur_kernels *k = job->kernels;
     const size_t hidden = op->hidden, before = (op->cell->gates - op->cell->late) * hidden;
     const ur_columns columns = {op->cell->late, hidden};
-    const size_t wide = panel_units(k, op->cell->late);
     ur_product product = {
         .m = s->rows,
         .k = hidden,
@@ -259,9 +252,8 @@ static void late_step(const forward_job *job, const ur_member *me, size_t t, con
     ur_barrier(me);
     const ur_range mine = ur_my_range(me, k->panels(columns));
     for (size_t p = mine.begin; p < mine.end; p++) {
-        const size_t u = p * wide, left = hidden - u;
         k->product(&product, p, p + 1);
-        finish_units(job, t, s, u, u + (left < wide ? left : wide));
+        finish_units(job, t, s, k->panel_begin(columns, p), k->panel_begin(columns, p + 1));
     }
 }
 

@@ -10,9 +10,9 @@ void ur_one_hot_table(const ur_kernels *kernels, ur_range panels, const ur_cpu_r
                       const float *bias, float *table)
 {
     const size_t gates = op->cell->gates, hidden = op->hidden;
-    const size_t wide = gates > 1 ? kernels->lanes : UR_PANEL_VECTORS * kernels->lanes;
-    const size_t begin = panels.begin * wide, most = panels.end * wide;
-    const size_t end = most < hidden ? most : hidden;
+    const ur_columns columns = {gates, hidden};
+    const size_t begin = kernels->panel_begin(columns, panels.begin);
+    const size_t end = kernels->panel_begin(columns, panels.end);
     for (size_t g = 0; g < gates; g++)
         for (size_t j = g * hidden + begin; j < g * hidden + end; j++) {
             const float *w = op->w_ih_rows + j * op->input;
