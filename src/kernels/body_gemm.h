@@ -17,7 +17,7 @@ static size_t vectors_of(ur_columns columns)
 
 static size_t panels(ur_columns columns)
 {
-    const size_t most = columns.gates == 1 ? PLAIN_VECTORS : 1;
+    const size_t most = columns.gates == 1 ? UR_PANEL_VECTORS : 1;
     return (vectors_of(columns) + most - 1) / most;
 }
 

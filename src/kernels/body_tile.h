@@ -6,9 +6,9 @@
 #define NR (UR_PANEL_VECTORS * VW) /* the widest panel */
 
 #if defined(UR_FEW_REGISTERS) /* 16 vector registers */
-enum { ROWS_1 = 8, ROWS_2 = 6, ROWS_3 = 4, ROWS_4 = 3, PLAIN_VECTORS = 4 };
+enum { ROWS_1 = 8, ROWS_2 = 6, ROWS_3 = 4, ROWS_4 = 3 };
 #else /* 32 vector registers */
-enum { ROWS_1 = 12, ROWS_2 = 12, ROWS_3 = 8, ROWS_4 = 6, PLAIN_VECTORS = 3 };
+enum { ROWS_1 = 12, ROWS_2 = 12, ROWS_3 = 8, ROWS_4 = 6 };
 #endif
 
 enum {

@@ -23,8 +23,8 @@
 /* ---- packed matrix products (body_gemm.h) ------------------------------------------------- */
 
 /* How the columns of a product lie in panels of vectors of `lanes` columns.
- *   plain (gates == 1): N columns in as few vectors as hold all, these in panels of up to 4, with 32
- *   registers 3, and of sizes as even as possible.
+ *   plain (gates == 1): N columns in as few vectors as hold all, these in as few panels of up to 4
+ *   as hold them, of sizes as even as possible.
  *   gated (gates == 2..4): panel p holds units p*lanes ... of every gate, a vector each; column
  *   g*units + u is gate g of unit u.
  * A range of panels is what a team member works on. */
