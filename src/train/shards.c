@@ -12,9 +12,10 @@
 
 size_t ur_shard_count(size_t batch, size_t parameters)
 {
-    const size_t rows = parameters <= UR_SMALL_PARAMETERS ? UR_SMALL_SHARD_ROWS : UR_SHARD_ROWS;
+    const bool small = parameters <= UR_SMALL_PARAMETERS;
     size_t shards = 1;
-    while (shards * rows < batch)
+    while (shards * UR_SHARD_ROWS < batch ||
+           (small && shards < UR_FEW_SHARDS && shards * UR_SMALL_SHARD_ROWS < batch))
         shards *= 2;
     return shards;
 }

@@ -7,11 +7,12 @@
 #include "unroll/core.h"
 
 enum { UR_SHARD_ROWS = 32, UR_SMALL_SHARD_ROWS = 16, UR_SMALL_PARAMETERS = 1 << 20 };
+enum { UR_FEW_SHARDS = 8 };
 
-/* The smallest power of two that leaves at most UR_SHARD_ROWS sequences in each shard; at most
- * UR_SMALL_SHARD_ROWS for a model of up to UR_SMALL_PARAMETERS parameters: twice as many gradients
- * to add cost little there, the activations of a shard stay in one core's cache, and a batch of 32
- * is two shards that two threads train without ever waiting for each other. */
+/* The smallest power of two that leaves at most UR_SHARD_ROWS sequences in each shard. For a model of
+ * up to UR_SMALL_PARAMETERS parameters up to UR_FEW_SHARDS, if need be with at most
+ * UR_SMALL_SHARD_ROWS in each: more gradients to add cost little there, and a batch of 32 is two
+ * shards that two threads train without ever waiting for each other. */
 size_t ur_shard_count(size_t batch, size_t parameters);
 
 /* Sequences [begin, end) of a sorted batch that shard `s` of `shards` gets. */
@@ -21,7 +22,6 @@ size_t ur_shard_begin(size_t batch, size_t shards, size_t s);
  * part as it stands; where there are few shards of unequal length, the longest and the shortest go
  * together, half and half, so that threads with one shard each are through at the same time. `spare`
  * has room for `batch`. */
-enum { UR_FEW_SHARDS = 8 };
 void ur_shard_deal(size_t batch, size_t shards, size_t *items, size_t *spare);
 
 /* Gradient vectors being added up as their shards finish: node i of a level is node 2i plus node

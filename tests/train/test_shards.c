@@ -16,11 +16,14 @@ static void the_cut(void **state)
 {
     (void)state;
     for (size_t i = 2; i <= 4000; i++) {
-        const size_t batch = i / 2, rows = i % 2 ? UR_SHARD_ROWS : UR_SMALL_SHARD_ROWS;
+        const size_t batch = i / 2;
+        const bool small = i % 2 == 0;
         const size_t shards = ur_shard_count(batch, UR_SMALL_PARAMETERS + i % 2);
         assert_int_equal(shards & (shards - 1), 0);
-        assert_true(shards * rows >= batch);
-        assert_true(shards == 1 || shards / 2 * rows < batch); /* the smallest */
+        assert_true(shards * 32 >= batch);
+        assert_true(!small || shards * 16 >= batch || shards >= 8);
+        const size_t half = shards / 2; /* the smallest */
+        assert_true(shards == 1 || half * 32 < batch || (small && half < 8 && half * 16 < batch));
         assert_int_equal(ur_shard_begin(batch, shards, 0), 0);
         assert_int_equal(ur_shard_begin(batch, shards, shards), batch);
         for (size_t s = 0; s < shards; s++) {
@@ -32,7 +35,9 @@ static void the_cut(void **state)
     assert_int_equal(ur_shard_count(16, 1), 1);
     assert_int_equal(ur_shard_count(32, 1), 2);
     assert_int_equal(ur_shard_count(33, 1), 4);
-    assert_int_equal(ur_shard_count(256, 1 << 20), 16);
+    assert_int_equal(ur_shard_count(100, 1), 8);
+    assert_int_equal(ur_shard_count(256, 1 << 20), 8);
+    assert_int_equal(ur_shard_count(257, 1 << 20), 16);
     assert_int_equal(ur_shard_count(32, (1 << 20) + 1), 1);
     assert_int_equal(ur_shard_count(256, (1 << 20) + 1), 8);
     assert_int_equal(ur_shard_begin((size_t)1 << 20, 1 << 15, 1 << 15), (size_t)1 << 20);
