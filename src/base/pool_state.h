@@ -126,8 +126,8 @@ static inline int joined_in(uint64_t gate)
 /* Opens the gate for the operation described in the pool; says whether somebody had to be woken. */
 bool ur_pool_announce(ur_pool *p, uint64_t flags);
 
-/* Wakes whoever sleeps until an operation is announced. The owner may be late for that by any amount:
- * the sleepers may be asleep again, then until the next operation. */
+/* Wakes whoever sleeps until an operation is announced; says whether anybody did. The owner may be late
+ * for that by any amount: the sleepers may be asleep again, then until the next operation. */
 bool ur_pool_wake_sleepers(ur_pool *p);
 
 /* Nobody can join any more; returns how many have. */

@@ -41,13 +41,25 @@ uint64_t ur_pool_wait_for(ur_pool *p, const _Atomic uint64_t *counter, uint64_t 
     return now_ns() - began;
 }
 
+/* Wakes those who count themselves in `asleep`; false when there are none. */
+static bool wake_all(ur_pool *p, const _Atomic int *asleep, pthread_cond_t *condition)
+{
+    if (atomic_load(asleep) == 0)
+        return false;
+    pthread_mutex_lock(&p->mutex); /* whoever counted himself in is asleep by now, or saw it */
+    pthread_mutex_unlock(&p->mutex);
+    pthread_cond_broadcast(condition);
+    return true;
+}
+
 void ur_pool_wake_waiters(ur_pool *p)
 {
-    if (atomic_load(&p->waiters) == 0)
-        return;
-    pthread_mutex_lock(&p->mutex); /* whoever counted as a waiter is asleep by now, or saw it */
-    pthread_mutex_unlock(&p->mutex);
-    pthread_cond_broadcast(&p->reached);
+    wake_all(p, &p->waiters, &p->reached);
+}
+
+bool ur_pool_wake_sleepers(ur_pool *p)
+{
+    return wake_all(p, &p->sleepers, &p->wake);
 }
 
 /* ---- workers ------------------------------------------------------------------------------ */
@@ -147,16 +159,6 @@ bool ur_pool_announce(ur_pool *p, uint64_t flags)
     atomic_store_explicit(&p->leader_cpu, ur_current_cpu(), memory_order_relaxed);
     atomic_store(&p->gate, (uint64_t)p->operation << 32 | flags);
     return ur_pool_wake_sleepers(p);
-}
-
-bool ur_pool_wake_sleepers(ur_pool *p)
-{
-    if (atomic_load(&p->sleepers) == 0)
-        return false;
-    pthread_mutex_lock(&p->mutex); /* whoever counted as a sleeper is asleep by now, or saw it */
-    pthread_mutex_unlock(&p->mutex);
-    pthread_cond_broadcast(&p->wake);
-    return true;
 }
 
 int ur_pool_close_gate(ur_pool *p)

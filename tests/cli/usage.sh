@@ -116,8 +116,8 @@ expect 2 '--valid-size is for built-in data, not for f.txt' \
     train seq2seq --data builtin:dates --valid f.txt --out o --valid-size 3
 for option in data=a valid=a size=3 valid-size=3 strip hidden=3 embed=3 attention=dot peeky \
     decoder-start=h reverse-input reverse-answer batch=3 optimizer=sgd lr=1 momentum=0 \
-    beta1=0.5 beta2=0.5 eps=1e-7 weight-decay=0 clip=0 dropout=0 seed=1 schedule=step lr-epochs=3 lr-factor=0.5 lr-patience=1 \
-    lr-min=0 warmup=3 early-stop=1; do
+    beta1=0.5 beta2=0.5 eps=1e-7 weight-decay=0 clip=0 dropout=0 seed=1 schedule=step lr-epochs=3 \
+    lr-factor=0.5 lr-patience=1 lr-min=0 warmup=3 early-stop=1; do
     expect 2 "^unroll: --${option%%=*} does not go with --resume: " \
         train seq2seq --out o --resume "--$option"
 done
