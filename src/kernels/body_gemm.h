@@ -163,8 +163,15 @@ static void product_chain(const ur_product *p, const panel *at, size_t row0, siz
     }
 }
 
-/* What of A is read again for each panel is cut so that it stays in a core's second cache. */
-enum { NEAR_FLOATS = 256 * 1024, FEWEST_ROWS = 64, LONGEST_ROWS = NEAR_FLOATS / 128 };
+/* What is read again stays in a core's second cache. Where A's k's are neighbours, that is a strip of
+ * A, read again for each panel. Where its rows are, it is a group of panels, read again for each
+ * strip: A may then be larger than any cache, as it is fetched a strip ahead. */
+enum {
+    NEAR_FLOATS = 256 * 1024,
+    FEWEST_ROWS = 64,
+    LONGEST_ROWS = NEAR_FLOATS / 128,
+    GROUP_PANELS = 4
+};
 
 /* Rows of a strip of A whose rows have k floats, as even as possible. */
 static size_t strip_rows(size_t m, size_t k)
@@ -200,24 +207,32 @@ static void product_part(const ur_product *p, size_t index, bool far, size_t r0,
     } while (c0 < k1);
 }
 
+/* Panels [begin, end), k in [k0, k1), a strip of A after the other. */
+static void panels_part(const ur_product *p, size_t begin, size_t end, bool far, size_t strip,
+                        size_t k0, size_t k1)
+{
+    for (size_t r0 = 0, r1; r0 < p->m; r0 = r1) {
+        r1 = r0 + at_most(p->m - r0, strip);
+        for (size_t i = begin; i < end; i++)
+            product_part(p, i, far, r0, r1, k0, k1);
+    }
+}
+
 static void product(const ur_product *p, size_t begin, size_t end)
 {
     /* Few rows of A, or short ones: all of k at a time. Otherwise, and where A's k's and not its
      * rows are far apart, a chain at a time. */
-    const bool few = p->m <= FEWEST_ROWS;
-    const bool whole = p->a_k == 1 && (few || p->k <= LONGEST_ROWS);
+    const bool unit_k = p->a_k == 1, few = p->m <= FEWEST_ROWS;
+    const bool whole = unit_k && (few || p->k <= LONGEST_ROWS);
     const size_t vectors = p->columns.gates * vectors_of(p->columns);
-    const bool far = p->a_k == 1 && vectors * VW * p->k > FAR_FLOATS;
-    const size_t part = whole ? p->k : UR_CHAIN;
-    const size_t strip = few ? p->m : strip_rows(p->m, part);
+    const bool far = unit_k && vectors * VW * p->k > FAR_FLOATS;
+    const size_t part = whole ? p->k : UR_CHAIN, group = unit_k ? end - begin : GROUP_PANELS;
+    const size_t strip = !unit_k ? STRIP_ROWS : few ? p->m : strip_rows(p->m, part);
     size_t k0 = 0, k1;
     do {
         k1 = k0 + at_most(p->k - k0, part);
-        for (size_t r0 = 0, r1; r0 < p->m; r0 = r1) {
-            r1 = r0 + at_most(p->m - r0, strip);
-            for (size_t i = begin; i < end; i++)
-                product_part(p, i, far, r0, r1, k0, k1);
-        }
+        for (size_t i = begin; i < end; i += group)
+            panels_part(p, i, i + at_most(end - i, group), far, strip, k0, k1);
         k0 = k1;
     } while (k0 < p->k);
 }

@@ -12,7 +12,8 @@ enum { ROWS_1 = 12, ROWS_2 = 12, ROWS_3 = 8, ROWS_4 = 6 };
 #endif
 
 enum {
-    AHEAD = 8, /* k's from one that is multiplied to one that is fetched */
+    AHEAD = 8,       /* k's from one that is multiplied to one that is fetched */
+    STRIP_ROWS = 48, /* three lines of A where its rows are neighbours: whole tiles of any shape */
     LINE_FLOATS = 16
 };
 
@@ -41,9 +42,18 @@ enum { K_UNIT, ROWS_UNIT, K_UNIT_FETCHING, KINDS, ANY_KIND = KINDS };
 
 #if defined(UR_ONE_KIND)
 #define EACH_K for (size_t i = t->k; i; i--)
-#else /* two k's a round: with one, the loop's own instructions take turns of the multipliers */
-#define EACH_K _Pragma("GCC unroll 2") for (size_t i = t->k; i; i--)
+#else /* four k's a round: with one, the loop's own instructions take turns of the multipliers */
+#define EACH_K _Pragma("GCC unroll 4") for (size_t i = t->k; i; i--)
 #endif
+
+/* The row below. Kept from the compiler, which would otherwise compute all rows' addresses before
+ * the loop over k and have no registers for them. */
+static inline float *below(float *row, size_t c_row)
+{
+    row += c_row;
+    __asm__("" : "+r"(row));
+    return row;
+}
 
 /* R rows x V vectors. */
 static inline __attribute__((always_inline)) void tile_body(const tile *t, const int R, const int V,
@@ -56,8 +66,13 @@ static inline __attribute__((always_inline)) void tile_body(const tile *t, const
 
 #define EACH_ROW _Pragma("GCC unroll 12") for (int r = 0; r < R; r++)
 #define EACH_VECTOR _Pragma("GCC unroll 4") for (int v = 0; v < V; v++)
+    float *row = t->c;
     if (t->mode == FROM_C) {
-        EACH_ROW EACH_VECTOR acc[r][v] = v_load(t->c + (size_t)r * c_row + (size_t)v * c_vec);
+        EACH_ROW
+        {
+            EACH_VECTOR acc[r][v] = v_load(row + (size_t)v * c_vec);
+            row = below(row, c_row);
+        }
     } else if (t->mode == FROM_ROWS) {
         EACH_ROW
         {
@@ -75,9 +90,11 @@ static inline __attribute__((always_inline)) void tile_body(const tile *t, const
     {
         vf x[UR_PANEL_VECTORS];
         EACH_VECTOR x[v] = v_load(b + v * VW);
-        if (kind ==
-            ROWS_UNIT) /* each k is on another page, where the processor does not look ahead */
+        if (kind == ROWS_UNIT) { /* each k is on another page, where the processor does not look
+                                    ahead, and the next strip maybe in no cache of this core */
             __builtin_prefetch(a + AHEAD * a_k);
+            __builtin_prefetch(a + STRIP_ROWS, 0, 2);
+        }
         if (kind == K_UNIT_FETCHING) {
             __builtin_prefetch(next, 0, 2);
             next += LINE_FLOATS;
@@ -91,11 +108,20 @@ static inline __attribute__((always_inline)) void tile_body(const tile *t, const
         b += V * VW;
     }
 
+    row = t->c;
     if (t->mode == ADD_TO_C) {
-        EACH_ROW EACH_VECTOR acc[r][v] =
-            v_add(v_load(t->c + (size_t)r * c_row + (size_t)v * c_vec), acc[r][v]);
+        EACH_ROW
+        {
+            EACH_VECTOR acc[r][v] = v_add(v_load(row + (size_t)v * c_vec), acc[r][v]);
+            row = below(row, c_row);
+        }
+        row = t->c;
     }
-    EACH_ROW EACH_VECTOR v_store(t->c + (size_t)r * c_row + (size_t)v * c_vec, acc[r][v]);
+    EACH_ROW
+    {
+        EACH_VECTOR v_store(row + (size_t)v * c_vec, acc[r][v]);
+        row = below(row, c_row);
+    }
 #undef EACH_ROW
 #undef EACH_VECTOR
 }
