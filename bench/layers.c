@@ -40,6 +40,8 @@ typedef struct layer_work {
 static void run_part(layer_work *w, ur_tape *tape, const part *p, float *gradient)
 {
     ur_tape_start(tape, w->backward ? UR_TRAIN : UR_INFER, w->params, gradient, 1, 1);
+    if (gradient)
+        ur_tape_set_gradient(tape);
     const ur_layout *layout = ur_new_layout(tape, UR_STEP_MAJOR, p->batch, p->length, NULL);
     ur_tensor x = {.dtype = UR_F32,
                    .device = UR_CPU,
@@ -51,8 +53,7 @@ static void run_part(layer_work *w, ur_tape *tape, const part *p, float *gradien
     const ur_rnn_out out = ur_rnn(tape, &w->stack, &in, (ur_state){0});
     if (w->backward && out.y) {
         out.y->values->grad = p->dy;
-        for (ur_node *n = tape->last; n && ur_tape_ok(tape); n = n->previous)
-            n->backward(tape, n);
+        ur_tape_replay(tape);
     }
     if (ur_tape_status(tape) != UR_OK) {
         fprintf(stderr, "layer: %s\n", ur_error(tape));
@@ -63,7 +64,7 @@ static void run_part(layer_work *w, ur_tape *tape, const part *p, float *gradien
 static void run_shard(void *arg, size_t s, int worker)
 {
     layer_work *w = arg;
-    float *gradient = w->backward ? ur_fold_take(w->fold, NULL) : NULL;
+    float *gradient = w->backward ? ur_fold_take(w->fold) : NULL;
     run_part(w, w->tapes[worker], &w->parts[s], gradient);
     if (gradient)
         ur_fold_give(w->fold, s, gradient);
@@ -78,9 +79,7 @@ static double run(void *arg)
         ur_fold_start(w->fold, w->count);
         ur_pool_for(w->context->pool, w->count, run_shard, w);
     } else {
-        if (w->backward)
-            memset(w->gradient, 0, ur_params_size(w->params) * sizeof(float));
-        run_part(w, w->tapes[0], &w->parts[0], w->gradient);
+        run_part(w, w->tapes[0], &w->parts[0], w->backward ? w->gradient : NULL);
     }
     return -1.0;
 }

@@ -142,6 +142,21 @@ ur_cpu_recurrent ur_cell_operation(const ur_params *params, const ur_cell_layer 
     return op;
 }
 
+/* What backward computes as products: set by them rather than added to zeros, where it can be. */
+static void gradients_of_products(ur_tape *tape, const cell_node *n, ur_cpu_recurrent_back *back)
+{
+    const ur_cell_layer *l = n->layer;
+    if (n->op.rows->steps == 0) {
+        back->dx = ur_grad(tape, n->x);
+        return;
+    }
+    back->dx = ur_grad_to_set(tape, n->x, &back->blank.dx);
+    back->dw_ih = n->op.column ? ur_weight_grad(tape, l->weight_ih)
+                               : ur_weight_grad_to_set(tape, l->weight_ih, &back->blank.dw_ih);
+    back->dw_hh = ur_weight_grad_to_set(tape, l->weight_hh, &back->blank.dw_hh);
+    back->dw_hr = ur_weight_grad_to_set(tape, l->weight_hr, &back->blank.dw_hr);
+}
+
 static void cell_back(ur_tape *tape, ur_node *node)
 {
     cell_node *n = (cell_node *)node;
@@ -160,18 +175,15 @@ static void cell_back(ur_tape *tape, ur_node *node)
         .dh_n = n->h_n->grad,
         .dc_n = dc_n,
         .dc = dc,
-        .dx = ur_grad(tape, n->x),
         .dh0 = ur_grad(tape, n->h0),
         .dc0 = ur_grad(tape, n->c0),
-        .dw_ih = ur_weight_grad(tape, l->weight_ih),
-        .dw_hh = ur_weight_grad(tape, l->weight_hh),
         .db_ih = ur_weight_grad(tape, l->bias_ih),
         .db_hh = ur_weight_grad(tape, l->bias_hh),
-        .dw_hr = ur_weight_grad(tape, l->weight_hr),
         .w_late = packed_of(tape->params, l->pack_late_back),
     };
     for (size_t i = 0; i < UR_CELL_EXTRA; i++)
         back.d_own[i] = ur_weight_grad(tape, l->extra[i]);
+    gradients_of_products(tape, n, &back);
     if (ur_tape_ok(tape) && !ur_cpu_recurrent_backward(&tape->cpu, &back))
         ur_tape_fail(tape, UR_NO_MEMORY, "out of memory: %s backward over %zu rows", l->cell->name,
                      n->op.rows->rows);

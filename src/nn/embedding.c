@@ -34,7 +34,8 @@ static void scatter_columns(void *arg, size_t begin, size_t end)
 static void embedding_back(ur_tape *tape, ur_node *node)
 {
     embedding_node *n = (embedding_node *)node;
-    if (n->y->grad && n->dw)
+    n->dw = n->y->grad ? ur_weight_grad(tape, n->layer->weight) : NULL;
+    if (n->dw)
         ur_cpu_for(&tape->cpu, n->y->dim[1], scatter_columns, n);
 }
 
@@ -73,7 +74,6 @@ ur_seq *ur_embedding(ur_tape *tape, const ur_embedding_layer *layer, const ur_se
         n->layer = layer;
         n->ids = id;
         n->y = y;
-        n->dw = ur_weight_grad(tape, layer->weight);
     }
     return ur_seq_new(tape, y, ids->layout);
 }

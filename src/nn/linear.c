@@ -52,6 +52,7 @@ typedef struct linear_node {
     const ur_kernels *kernels;
     const float *w_packed;
     float *x_packed, *dx, *dw, *db;
+    bool dx_blank, dw_blank;
 } linear_node;
 
 static void back_member(void *arg, const ur_member *me)
@@ -71,7 +72,8 @@ static void back_member(void *arg, const ur_member *me)
                                     .dy = dy,
                                     .dy_row = out,
                                     .x_packed = n->x_packed,
-                                    .dw = n->dw};
+                                    .dw = n->dw,
+                                    .blank = n->dw_blank};
         ur_outer_part(k, me, &outer);
     }
     if (n->db) {
@@ -88,7 +90,7 @@ static void back_member(void *arg, const ur_member *me)
                               .columns = columns,
                               .c = n->dx,
                               .c_row = in,
-                              .start = UR_START_C};
+                              .start = ur_add_or_set(n->dx_blank)};
         ur_product_part(k, me, &p);
     }
 }
@@ -101,8 +103,8 @@ static void linear_back(ur_tape *tape, ur_node *node)
     const ur_linear_layer *layer = n->layer;
     n->kernels = tape->cpu.kernels;
     n->w_packed = ur_params_packed(tape->params, layer->pack_backward);
-    n->dx = ur_grad(tape, n->x);
-    n->dw = ur_weight_grad(tape, layer->weight);
+    n->dx = ur_grad_to_set(tape, n->x, &n->dx_blank);
+    n->dw = ur_weight_grad_to_set(tape, layer->weight, &n->dw_blank);
     n->db = ur_weight_grad(tape, layer->bias);
     const ur_mark mark = ur_arena_mark(tape->arena);
     n->x_packed = ur_take(

@@ -12,7 +12,6 @@ int ur_layer_param(ur_params *params, const char *prefix, const char *name, size
 
 /* Data of parameter `index` and where its gradient goes (NULL in inference); NULL for index -1. */
 const float *ur_weight(const ur_tape *tape, int index);
-float *ur_weight_grad(const ur_tape *tape, int index);
 
 /* One layer in one direction; suffix: "l0", "l1_reverse". */
 ur_cell_layer ur_cell_add(ur_params *params, const char *prefix, const char *suffix,

@@ -23,14 +23,6 @@ const float *ur_weight(const ur_tape *tape, int index)
                            ur_params_entry(tape->params, (size_t)index)->offset;
 }
 
-float *ur_weight_grad(const ur_tape *tape, int index)
-{
-    if (index < 0 || !tape->gradient)
-        return NULL;
-    const ur_param *p = ur_params_entry(tape->params, (size_t)index);
-    return p->flags & UR_TRAINABLE ? tape->gradient + p->offset : NULL;
-}
-
 bool ur_weights_learn(const ur_tape *tape)
 {
     return tape->mode == UR_TRAIN && tape->gradient;

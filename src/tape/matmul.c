@@ -22,7 +22,9 @@ static void matmul_back(ur_tape *tape, ur_node *node)
     const size_t rows = n->x->dim[0], depth = n->x->dim[1], width = n->w->dim[0];
     const ur_columns columns = {1, depth};
     const ur_kernels *k = tape->cpu.kernels;
-    float *dx = ur_grad(tape, n->x), *dw = ur_grad(tape, n->w);
+    bool dx_blank, dw_blank;
+    float *dx = ur_grad_to_set(tape, n->x, &dx_blank);
+    float *dw = ur_grad_to_set(tape, n->w, &dw_blank);
     float *packed = pack(tape, rows > width ? rows : width, depth);
     if (!packed)
         return;
@@ -35,7 +37,7 @@ static void matmul_back(ur_tape *tape, ur_node *node)
                     .columns = columns,
                     .c = dx,
                     .c_row = depth,
-                    .start = UR_START_C};
+                    .start = ur_add_or_set(dx_blank)};
     if (dx) {
         k->pack_cols(columns, width, n->w->data, depth, NULL, packed, 0, k->panels(columns));
         ur_cpu_product(&tape->cpu, &p);
@@ -47,6 +49,7 @@ static void matmul_back(ur_tape *tape, ur_node *node)
         p.a_row = 1;
         p.a_k = width;
         p.c = dw;
+        p.start = ur_add_or_set(dw_blank);
         ur_cpu_product(&tape->cpu, &p);
     }
 }

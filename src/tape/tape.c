@@ -44,6 +44,7 @@ void ur_tape_start(ur_tape *tape, ur_mode mode, const ur_params *params, float *
     tape->mode = mode;
     tape->params = params;
     tape->gradient = mode == UR_TRAIN ? gradient : NULL;
+    tape->blank = NULL;
     tape->seed = seed;
     tape->step = step;
     tape->drop_outs = 0;
@@ -160,17 +161,88 @@ bool ur_wants_grad(const ur_tape *tape, const ur_tensor *x)
     return tape->mode == UR_TRAIN && x && x->needs_grad;
 }
 
-float *ur_grad(ur_tape *tape, ur_tensor *x)
+/* ---- gradients ---------------------------------------------------------------------------- */
+
+float *ur_grad_to_set(ur_tape *tape, ur_tensor *x, bool *blank)
 {
+    *blank = false;
     if (!ur_wants_grad(tape, x))
         return NULL;
     if (!x->grad) {
-        const size_t count = ur_count(x);
-        x->grad = ur_take(tape, count, sizeof *x->grad);
-        if (x->grad)
-            memset(x->grad, 0, count * sizeof *x->grad);
+        x->grad = ur_take(tape, ur_count(x), sizeof *x->grad);
+        *blank = x->grad != NULL;
     }
     return x->grad;
+}
+
+static void zero_range(void *x, size_t begin, size_t end)
+{
+    memset((float *)x + begin, 0, (end - begin) * sizeof(float));
+}
+
+float *ur_grad(ur_tape *tape, ur_tensor *x)
+{
+    bool blank;
+    float *grad = ur_grad_to_set(tape, x, &blank);
+    if (blank)
+        ur_cpu_for(&tape->cpu, ur_count(x), zero_range, grad);
+    return grad;
+}
+
+void ur_tape_set_gradient(ur_tape *tape)
+{
+    const size_t count = ur_params_count(tape->params);
+    tape->blank = ur_take(tape, count, sizeof *tape->blank);
+    for (size_t i = 0; tape->blank && i < count; i++)
+        tape->blank[i] = ur_params_entry(tape->params, i)->alias_of < 0;
+}
+
+float *ur_weight_grad_to_set(ur_tape *tape, int index, bool *blank)
+{
+    *blank = false;
+    if (index < 0 || !tape->gradient || !ur_tape_ok(tape))
+        return NULL;
+    const ur_param *p = ur_params_entry(tape->params, (size_t)index);
+    if (!(p->flags & UR_TRAINABLE))
+        return NULL;
+    if (tape->blank) {
+        bool *mine = &tape->blank[p->alias_of < 0 ? index : p->alias_of];
+        *blank = *mine;
+        *mine = false;
+    }
+    return tape->gradient + p->offset;
+}
+
+float *ur_weight_grad(ur_tape *tape, int index)
+{
+    bool blank;
+    float *grad = ur_weight_grad_to_set(tape, index, &blank);
+    if (blank)
+        ur_cpu_for(&tape->cpu, ur_params_entry(tape->params, (size_t)index)->count, zero_range,
+                   grad);
+    return grad;
+}
+
+/* Zeros where no operation has set a gradient, and between the parameters. */
+static void complete_gradient(ur_tape *tape)
+{
+    size_t end = ur_params_size(tape->params);
+    for (size_t i = ur_params_count(tape->params); i-- > 0;) {
+        const ur_param *p = ur_params_entry(tape->params, i);
+        if (p->alias_of >= 0)
+            continue;
+        const size_t begin = tape->blank[i] ? p->offset : p->offset + p->count;
+        ur_cpu_for(&tape->cpu, end - begin, zero_range, tape->gradient + begin);
+        end = p->offset;
+    }
+}
+
+void ur_tape_replay(ur_tape *tape)
+{
+    for (ur_node *n = tape->last; n && ur_tape_ok(tape); n = n->previous)
+        n->backward(tape, n);
+    if (tape->blank && ur_tape_ok(tape))
+        complete_gradient(tape);
 }
 
 ur_status ur_backward(ur_tape *tape, ur_tensor *scalar)
@@ -183,8 +255,7 @@ ur_status ur_backward(ur_tape *tape, ur_tensor *scalar)
     float *seed = ur_tape_ok(tape) ? ur_grad(tape, scalar) : NULL;
     if (seed)
         seed[0] = 1.0f;
-    for (ur_node *n = tape->last; n && seed && ur_tape_ok(tape); n = n->previous)
-        n->backward(tape, n);
+    ur_tape_replay(tape);
     return tape->error.status;
 }
 
@@ -227,9 +298,7 @@ ur_tensor *ur_parameter(ur_tape *tape, int index)
     if (!x)
         return NULL;
     x->data = ur_params_data(tape->params) + p->offset;
-    if (tape->gradient && (p->flags & UR_TRAINABLE)) {
-        x->grad = tape->gradient + p->offset;
-        x->needs_grad = true;
-    }
+    x->grad = ur_weight_grad(tape, index);
+    x->needs_grad = x->grad != NULL;
     return x;
 }

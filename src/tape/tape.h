@@ -22,6 +22,7 @@ struct ur_tape {
     ur_mode mode;
     const ur_params *params;
     float *gradient;
+    bool *blank; /* per parameter: its gradient is still to be set; NULL: none is */
     uint64_t seed, step;
     uint32_t drop_outs; /* so far in this forward: tells one drop-out from another */
     ur_node *last;
@@ -49,6 +50,19 @@ void *ur_record(ur_tape *tape, size_t size, void (*backward)(ur_tape *, ur_node 
 
 /* Where to add x's gradient: zeros at first; NULL where none is wanted or memory ran out. */
 float *ur_grad(ur_tape *tape, ur_tensor *x);
+/* The same for an operation that can set it, which spares the zeros: where *blank comes back true,
+ * nothing stands there yet, and all of it must be written. */
+float *ur_grad_to_set(ur_tape *tape, ur_tensor *x, bool *blank);
+
+/* Backward from the gradients that stand in the tensors already. */
+void ur_tape_replay(ur_tape *tape);
+
+/* Right after ur_tape_start: the gradient vector may hold anything, backward sets all of it. */
+void ur_tape_set_gradient(ur_tape *tape);
+
+/* The gradient of parameter `index`, -1: none; as ur_grad and ur_grad_to_set. */
+float *ur_weight_grad(ur_tape *tape, int index);
+float *ur_weight_grad_to_set(ur_tape *tape, int index, bool *blank);
 
 /* Whether backward will ask for this tensor's gradient. */
 bool ur_wants_grad(const ur_tape *tape, const ur_tensor *x);

@@ -100,25 +100,11 @@ void ur_fold_start(ur_fold *f, size_t shards)
     f->shards = shards;
 }
 
-typedef struct zeros {
-    float *x;
-    size_t n;
-} zeros;
-
-static void zero_member(void *arg, const ur_member *me)
-{
-    const zeros *z = arg;
-    const ur_range mine = ur_my_range(me, z->n);
-    memset(z->x + mine.begin, 0, (mine.end - mine.begin) * sizeof *z->x);
-}
-
-float *ur_fold_take(ur_fold *f, ur_team *team)
+float *ur_fold_take(ur_fold *f)
 {
     pthread_mutex_lock(&f->lock);
     float *x = f->spares ? f->spare[--f->spares] : ur_alloc(&f->allocator, f->size, sizeof *x);
     pthread_mutex_unlock(&f->lock);
-    if (x)
-        ur_team_run(team, zero_member, &(zeros){x, f->size});
     return x;
 }
 

@@ -34,9 +34,8 @@ ur_status ur_fold_new(const ur_allocator *a, const ur_kernels *kernels, size_t s
 void ur_fold_free(ur_fold *fold);
 void ur_fold_start(ur_fold *fold, size_t shards);
 
-/* A vector of zeros for a shard's gradient, zeroed by a team or, where that is NULL, by the caller;
- * NULL when memory ran out. Any thread. */
-float *ur_fold_take(ur_fold *fold, ur_team *team);
+/* A vector for a shard's gradient, with anything in it; NULL when memory ran out. Any thread. */
+float *ur_fold_take(ur_fold *fold);
 /* Shard s is done; `gradient` came from ur_fold_take. Any thread. */
 void ur_fold_give(ur_fold *fold, size_t s, float *gradient);
 

@@ -198,7 +198,7 @@ static void run_shard(void *arg, size_t s, int worker)
     ur_tape *tape = t->tapes[worker];
     ur_err *error = &t->shard_error[s];
     error->status = UR_OK;
-    float *gradient = ur_fold_take(t->fold, tape->cpu.team);
+    float *gradient = ur_fold_take(t->fold);
     if (!gradient) {
         ur_no_memory(error, ur_params_size(t->model->params) * sizeof *gradient);
         return;
@@ -207,6 +207,7 @@ static void run_shard(void *arg, size_t s, int worker)
     const size_t end = ur_shard_begin(job->count, job->shards, s + 1);
     ur_tape_start(tape, UR_TRAIN, t->model->params, gradient, t->options.seed ^ DROPOUT_SEED,
                   t->progress.step);
+    ur_tape_set_gradient(tape);
     ur_tensor *loss = t->model->class_of->loss(tape, t->model, t->data, end - begin,
                                                t->sorted + begin, job->normaliser);
     if (ur_backward(tape, loss) == UR_OK)

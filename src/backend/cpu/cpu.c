@@ -72,7 +72,7 @@ void ur_outer_part(const ur_kernels *kernels, const ur_member *me, const ur_cpu_
         .columns = columns,
         .c = outer->dw + mine.begin * outer->n_in,
         .c_row = outer->n_in,
-        .start = UR_START_C,
+        .start = ur_add_or_set(outer->blank),
     };
     kernels->product(&product, 0, kernels->panels(columns));
 }

@@ -40,15 +40,22 @@ static inline size_t ur_cpu_row(const ur_layout *layout, size_t b, size_t t)
                                           : layout->offset[b] + t;
 }
 
-/* A weight's gradient: dw (n_out, n_in) += dy^T x over `rows` rows, with x packed by columns (pack_cols)
- * beforehand; this member's rows of dw. */
+/* A weight's gradient: dw (n_out, n_in) += dy^T x over `rows` rows, or = where it is blank, with x
+ * packed by columns (pack_cols) beforehand; this member's rows of dw. */
 typedef struct ur_cpu_outer {
     size_t rows, n_out, n_in;
     const float *dy; /* (rows, dy_row) */
     size_t dy_row;
     const float *x_packed; /* panels of (rows, n_in) */
     float *dw;             /* (n_out, n_in) */
+    bool blank;            /* nothing stands in dw yet */
 } ur_cpu_outer;
+
+/* How to start chains that are to be added to what stands in C, or set it. */
+static inline ur_start ur_add_or_set(bool blank)
+{
+    return blank ? UR_START_BIAS : UR_START_C;
+}
 
 void ur_outer_part(const ur_kernels *kernels, const ur_member *me, const ur_cpu_outer *outer);
 

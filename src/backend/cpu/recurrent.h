@@ -131,8 +131,9 @@ size_t ur_recurrent_gates_row(const ur_cell *cell, size_t hidden);
 
 bool ur_cpu_recurrent_forward(const ur_cpu *cpu, const ur_cpu_recurrent *op);
 
-/* Gradients; every d* is added to. dx dh0 dc0 may be NULL, dy dh_n dc_n too (zeros). gates and
- * h_gates are overwritten by the gradients of the pre-activations. */
+/* Gradients; every d* is added to, but set where `blank` says that nothing stands there yet. dx dh0 dc0
+ * may be NULL, dy dh_n dc_n too (zeros). gates and h_gates are overwritten by the gradients of the
+ * pre-activations. */
 typedef struct ur_cpu_recurrent_back {
     const ur_cpu_recurrent *forward;
     const float *w_ih, *w_hh, *w_hr; /* packed by columns: (I of GH), (R of GH), (H of P) */
@@ -144,6 +145,9 @@ typedef struct ur_cpu_recurrent_back {
     float *dx, *dh0, *dc0;           /* dx is shaped like x: with ids, the table's gradient */
     float *dw_ih, *dw_hh, *db_ih, *db_hh, *dw_hr; /* NULL: not wanted */
     float *d_own[UR_CELL_OWN];
+    struct {
+        bool dx, dw_ih, dw_hh, dw_hr;
+    } blank; /* none where there is no step, nor dw_ih where the inputs are one-hot */
 } ur_cpu_recurrent_back;
 
 bool ur_cpu_recurrent_backward(const ur_cpu *cpu, const ur_cpu_recurrent_back *op);

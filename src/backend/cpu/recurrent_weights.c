@@ -49,12 +49,14 @@ static void recurrent_weights_back(const ur_recurrent_back_job *job, const ur_me
         .dy_row = f->gates_row,
         .x_packed = job->h_packed,
         .dw = job->op->dw_hh,
+        .blank = job->op->blank.dw_hh,
     };
     ur_outer_part(job->kernels, me, &outer);
     if (f->h0 && !f->mask) {
         outer.rows = first;
         outer.dy = ur_recurrent_gates(f);
         outer.x_packed = job->h0_packed;
+        outer.blank = false;
         ur_outer_part(job->kernels, me, &outer);
     }
     if (f->cell->late) {
@@ -64,6 +66,7 @@ static void recurrent_weights_back(const ur_recurrent_back_job *job, const ur_me
         outer.dy = f->gates + before;
         outer.x_packed = job->late_packed;
         outer.dw = job->op->dw_hh + before * f->hidden;
+        outer.blank = job->op->blank.dw_hh;
         ur_outer_part(job->kernels, me, &outer);
     }
     if (job->op->dw_hr) {
@@ -75,6 +78,7 @@ static void recurrent_weights_back(const ur_recurrent_back_job *job, const ur_me
             .dy_row = f->proj,
             .x_packed = job->m_packed,
             .dw = job->op->dw_hr,
+            .blank = job->op->blank.dw_hr,
         };
         ur_outer_part(job->kernels, me, &projection);
     }
@@ -111,6 +115,7 @@ static void input_weights_back(const ur_recurrent_back_job *job, const ur_member
             .dy_row = f->gates_row,
             .x_packed = job->x_packed,
             .dw = op->dw_ih,
+            .blank = op->blank.dw_ih,
         };
         ur_outer_part(k, me, &outer);
     }
@@ -137,7 +142,7 @@ static void input_weights_back(const ur_recurrent_back_job *job, const ur_member
             .columns = {1, f->input},
             .c = op->dx,
             .c_row = f->input,
-            .start = UR_START_C,
+            .start = ur_add_or_set(op->blank.dx),
         };
         ur_product_part(k, me, &product);
     }
