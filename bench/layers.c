@@ -78,6 +78,8 @@ static double run(void *arg)
     if (w->count > 1) {
         ur_fold_start(w->fold, w->count);
         ur_pool_for(w->context->pool, w->count, run_shard, w);
+        if (w->backward)
+            ur_fold_sum(w->fold, ur_pool_team(w->context->pool));
     } else {
         run_part(w, w->tapes[0], &w->parts[0], w->backward ? w->gradient : NULL);
     }

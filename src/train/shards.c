@@ -42,6 +42,8 @@ void ur_shard_deal(size_t batch, size_t shards, size_t *items, size_t *spare)
     memcpy(items, spare, batch * sizeof *items);
 }
 
+enum { LINE_FLOATS = 16 };
+
 struct ur_fold {
     ur_allocator allocator;
     const ur_kernels *kernels;
@@ -112,7 +114,7 @@ void ur_fold_give(ur_fold *f, size_t s, float *x)
 {
     size_t node = f->shards + s;
     pthread_mutex_lock(&f->lock);
-    while (node > 1 && f->waiting[node ^ 1]) {
+    while (node > 3 && f->waiting[node ^ 1]) {
         float *other = f->waiting[node ^ 1];
         f->waiting[node ^ 1] = NULL;
         pthread_mutex_unlock(&f->lock);
@@ -127,7 +129,31 @@ void ur_fold_give(ur_fold *f, size_t s, float *x)
     pthread_mutex_unlock(&f->lock);
 }
 
-float *ur_fold_sum(ur_fold *f)
+typedef struct halves {
+    const ur_kernels *kernels;
+    size_t size;
+    float *left;
+    const float *right;
+} halves;
+
+static void add_member(void *arg, const ur_member *me)
 {
-    return f->waiting[1];
+    const halves *h = arg;
+    const ur_range lines = ur_my_range(me, (h->size + LINE_FLOATS - 1) / LINE_FLOATS);
+    const size_t begin = lines.begin * LINE_FLOATS, end = lines.end * LINE_FLOATS;
+    if (begin < end)
+        h->kernels->add((end < h->size ? end : h->size) - begin, h->right + begin, h->left + begin);
+}
+
+float *ur_fold_sum(ur_fold *f, ur_team *team)
+{
+    float **node = f->waiting;
+    if (f->shards > 1 && !node[1] && node[2] && node[3]) {
+        halves h = {f->kernels, f->size, node[2], node[3]};
+        ur_team_run(team, add_member, &h);
+        f->spare[f->spares++] = node[3];
+        node[1] = node[2];
+        node[2] = node[3] = NULL;
+    }
+    return node[1];
 }

@@ -25,7 +25,8 @@ size_t ur_shard_begin(size_t batch, size_t shards, size_t s);
 void ur_shard_deal(size_t batch, size_t shards, size_t *items, size_t *spare);
 
 /* Gradient vectors being added up as their shards finish: node i of a level is node 2i plus node
- * 2i+1 of the level below, whoever comes last does the addition. Few vectors are alive at a time. */
+ * 2i+1 of the level below, whoever comes last does the addition; the last of all is left to
+ * ur_fold_sum. Few vectors are alive at a time. */
 typedef struct ur_fold ur_fold;
 
 /* For vectors of `size` floats and at most `most` shards, a power of two. */
@@ -39,7 +40,8 @@ float *ur_fold_take(ur_fold *fold);
 /* Shard s is done; `gradient` came from ur_fold_take. Any thread. */
 void ur_fold_give(ur_fold *fold, size_t s, float *gradient);
 
-/* The sum over all shards; valid until ur_fold_start. */
-float *ur_fold_sum(ur_fold *fold);
+/* The sum over all shards, its last addition shared by the team (NULL: the caller alone); NULL before all
+ * are done. Valid until ur_fold_start. */
+float *ur_fold_sum(ur_fold *fold, ur_team *team);
 
 #endif

@@ -288,7 +288,7 @@ static ur_status diverged(const ur_trainer *t, const float *gradient, double los
 static ur_status follow(ur_trainer *t, ur_step *report, ur_err *err)
 {
     const ur_progress *p = &t->progress;
-    const float *gradient = ur_fold_sum(t->fold);
+    const float *gradient = ur_fold_sum(t->fold, ur_pool_team(t->context->pool));
     const double norm = (double)ur_trainer_norm(t, gradient), most = t->options.clip;
     if (!isfinite(report->loss) || !isfinite(norm))
         return diverged(t, gradient, report->loss, err);
