@@ -193,7 +193,7 @@ static void step(const forward_job *job, ur_range mine, size_t t, const ur_cell_
     const ur_columns columns = {op->cell->gates - op->cell->late, hidden};
     ur_product recurrent = {
         .m = s->rows,
-        .k = width,
+        .k = t || op->h0 ? width : 0, /* nothing is to be added for an h of zeros */
         .a = s->h_in,
         .a_row = width,
         .a_k = 1,
