@@ -52,7 +52,7 @@ static void *make(const char *line, int threads, char why[BENCH_LINE])
     w->c = bench_memory(m * n, sizeof *w->c);
     w->packed = bench_memory(ur_packed_floats(kernels, columns, k), sizeof *w->packed);
     bench_fill(w->a, m * k, 1.0f, 1);
-    kernels->pack_rows(columns, k, b, k, w->packed, 0, kernels->panels(columns));
+    kernels->pack_rows(columns, k, b, k, w->packed, 0, n);
     free(b);
     w->cpu = (ur_cpu){kernels, threads > 1 ? ur_pool_team(w->context->pool) : NULL, NULL};
     w->product = (ur_product){.m = m,

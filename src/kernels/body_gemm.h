@@ -257,26 +257,28 @@ static void pack_vector(size_t k, const float *w, size_t w_row, size_t valid, fl
 static void pack_rows(ur_columns columns, size_t k, const float *w, size_t w_row, float *packed,
                       size_t begin, size_t end)
 {
-    for (size_t p = begin; p < end; p++) {
+    for (size_t p = 0; p < panels(columns); p++) {
         const panel at = panel_at(columns, p);
-        for (size_t v = 0; v < (size_t)at.vectors; v++)
-            pack_vector(k, w + (at.first + v * at.step) * w_row, w_row, lanes_of(&at, v),
-                        packed + (at.before * k + v) * VW, (size_t)at.vectors * VW);
+        for (size_t v = 0; v < (size_t)at.vectors; v++) {
+            const size_t row = at.first + v * at.step;
+            if (row >= begin && row < end)
+                pack_vector(k, w + row * w_row, w_row, lanes_of(&at, v),
+                            packed + (at.before * k + v) * VW, (size_t)at.vectors * VW);
+        }
     }
 }
 
 static void pack_cols(ur_columns columns, size_t k, const float *b, size_t b_row,
                       const size_t *rows, float *packed, size_t begin, size_t end)
 {
-    for (size_t p = begin; p < end; p++) {
-        const panel at = panel_at(columns, p);
-        const size_t vectors = (size_t)at.vectors;
-        float *out = packed + at.before * k * VW;
-        for (size_t i = 0; i < k; i++, out += vectors * VW) {
-            const float *row = b + (rows ? rows[i] : i) * b_row + at.first;
-            for (size_t v = 0; v < vectors; v++) {
+    for (size_t i = begin; i < end; i++) {
+        const float *row = b + (rows ? rows[i] : i) * b_row;
+        for (size_t p = 0; p < panels(columns); p++) {
+            const panel at = panel_at(columns, p);
+            float *out = packed + (at.before * k + i * (size_t)at.vectors) * VW;
+            for (size_t v = 0; v < (size_t)at.vectors; v++) {
                 const size_t lanes = at.full ? VW : lanes_of(&at, v);
-                const float *from = row + v * at.step;
+                const float *from = row + at.first + v * at.step;
                 v_store(out + v * VW, lanes == VW ? v_load(from) : v_load_n(from, lanes));
             }
         }

@@ -213,12 +213,11 @@ typedef struct ur_kernels {
     size_t (*panels)(ur_columns columns);
     /* The first column (plain) or unit (gated) of panel p; of the one after the last: their number. */
     size_t (*panel_begin)(ur_columns columns, size_t p);
-    /* Packs W (N, k), row-major with `w_row` floats between rows, so that C = A W^T: panels
-     * [begin, end). */
+    /* Packs W (N, k), row-major with `w_row` floats between rows, so that C = A W^T: the vectors
+     * whose first row is one of [begin, end). Ranges that cover [0, N) pack all. */
     void (*pack_rows)(ur_columns columns, size_t k, const float *w, size_t w_row, float *packed,
                       size_t begin, size_t end);
-    /* Packs B (k, N), row i at b + (rows ? rows[i] : i)*b_row, so that C = A B: panels
-     * [begin, end). */
+    /* Packs B (k, N), row i at b + (rows ? rows[i] : i)*b_row, so that C = A B: rows [begin, end). */
     void (*pack_cols)(ur_columns columns, size_t k, const float *b, size_t b_row,
                       const size_t *rows, float *packed, size_t begin, size_t end);
     void (*product)(const ur_product *p, size_t begin, size_t end);

@@ -63,8 +63,8 @@ static void back_member(void *arg, const ur_member *me)
     const ur_columns columns = {1, in};
     const float *dy = n->y->grad;
     if (n->dw) {
-        const ur_range panels = ur_my_range(me, k->panels(columns));
-        k->pack_cols(columns, rows, n->x->data, in, NULL, n->x_packed, panels.begin, panels.end);
+        const ur_range mine = ur_my_range(me, rows);
+        k->pack_cols(columns, rows, n->x->data, in, NULL, n->x_packed, mine.begin, mine.end);
         ur_barrier(me);
         const ur_cpu_outer outer = {.rows = rows,
                                     .n_out = out,

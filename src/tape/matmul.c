@@ -39,11 +39,11 @@ static void matmul_back(ur_tape *tape, ur_node *node)
                     .c_row = depth,
                     .start = ur_add_or_set(dx_blank)};
     if (dx) {
-        k->pack_cols(columns, width, n->w->data, depth, NULL, packed, 0, k->panels(columns));
+        k->pack_cols(columns, width, n->w->data, depth, NULL, packed, 0, width);
         ur_cpu_product(&tape->cpu, &p);
     }
     if (dw) {
-        k->pack_cols(columns, rows, n->x->data, depth, NULL, packed, 0, k->panels(columns));
+        k->pack_cols(columns, rows, n->x->data, depth, NULL, packed, 0, rows);
         p.m = width;
         p.k = rows;
         p.a_row = 1;
@@ -68,7 +68,7 @@ ur_tensor *ur_matmul_t(ur_tape *tape, ur_tensor *x, ur_tensor *w)
     float *packed = y ? pack(tape, depth, width) : NULL;
     if (!packed)
         return NULL;
-    k->pack_rows(columns, depth, w->data, depth, packed, 0, k->panels(columns));
+    k->pack_rows(columns, depth, w->data, depth, packed, 0, width);
     const ur_product p = {.m = rows,
                           .k = depth,
                           .a = x->data,

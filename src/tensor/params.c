@@ -203,17 +203,29 @@ ur_status ur_params_seal(ur_params *p, ur_err *err)
     return UR_OK;
 }
 
+/* The rows of `width` floats that begin in [first, last) of the vector, counted from `offset`. */
+static ur_range rows_within(ur_range within, size_t offset, size_t width, size_t rows)
+{
+    const size_t begin = within.begin > offset ? (within.begin - offset + width - 1) / width : 0;
+    const size_t end = within.end > offset ? (within.end - offset + width - 1) / width : 0;
+    return (ur_range){begin < rows ? begin : rows, end < rows ? end : rows};
+}
+
+/* Packs what lies in this member's part of the vector, as the optimiser divides it too: it is near. */
 static void repack_member(void *arg, const ur_member *me)
 {
     const ur_params *p = arg;
     const ur_kernels *kernels = p->context->kernels;
+    const ur_range lines = ur_my_range(me, p->size / ALIGN_FLOATS);
+    const ur_range within = {lines.begin * ALIGN_FLOATS, lines.end * ALIGN_FLOATS};
     for (size_t i = 0; i < p->pack_count; i++) {
         const pack *q = &p->packs[i];
         const ur_param *w = &p->entries[q->index];
-        const float *values = p->values + w->offset + q->begin * (w->ndim > 1 ? w->dim[1] : 1);
+        const size_t width = w->ndim > 1 ? w->dim[1] : 1, offset = w->offset + q->begin * width;
+        const float *values = p->values + offset;
+        const ur_range mine = rows_within(within, offset, width, q->rows);
         size_t k;
         const ur_columns columns = pack_columns(p, q, &k);
-        const ur_range mine = ur_my_range(me, kernels->panels(columns));
         if (q->kind == UR_PACK_ROWS)
             kernels->pack_rows(columns, k, values, k, q->data, mine.begin, mine.end);
         else

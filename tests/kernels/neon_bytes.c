@@ -150,9 +150,9 @@ static void product(bench *t)
     if (ur_packed_floats(t->k, columns, k) > PACKED)
         exit(1);
     if (from_cols)
-        t->k->pack_cols(columns, k, t->b, n, NULL, t->packed, 0, panels);
+        t->k->pack_cols(columns, k, t->b, n, NULL, t->packed, 0, k);
     else
-        t->k->pack_rows(columns, k, t->b, k, t->packed, 0, panels);
+        t->k->pack_rows(columns, k, t->b, k, t->packed, 0, n);
     const ur_product p = {.m = m,
                           .k = k,
                           .a = t->a,

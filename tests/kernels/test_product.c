@@ -55,17 +55,18 @@ static float chain(const float *a, size_t a_k, const float *b, size_t b_k, size_
     return r;
 }
 
-/* Packs and multiplies on one instruction set, panels in three ranges, the last one first. */
+/* Packs and multiplies on one instruction set, rows and panels in three ranges, the last one first. */
 static void product_on(const ur_kernels *k, const shape *s, ur_product p, const float *b,
                        size_t b_row, const size_t *rows)
 {
     const size_t panels = k->panels(s->columns), part[4] = {0, panels / 3, panels / 2, panels};
+    const size_t n = s->from_cols ? s->k : s->n, of[4] = {0, n / 3, n / 2, n};
     guarded packed = guarded_new(ur_packed_floats(k, s->columns, s->k));
     for (int i = 2; i >= 0; i--)
         if (s->from_cols)
-            k->pack_cols(s->columns, s->k, b, b_row, rows, packed.at, part[i], part[i + 1]);
+            k->pack_cols(s->columns, s->k, b, b_row, rows, packed.at, of[i], of[i + 1]);
         else
-            k->pack_rows(s->columns, s->k, b, b_row, packed.at, part[i], part[i + 1]);
+            k->pack_rows(s->columns, s->k, b, b_row, packed.at, of[i], of[i + 1]);
     p.b = packed.at;
     for (int i = 2; i >= 0; i--)
         k->product(&p, part[i], part[i + 1]);

@@ -40,7 +40,7 @@ static void pack_rows(const job *j, workspace *s, size_t k, size_t n, const floa
 {
     const ur_kernels *kernels = j->cpu->kernels;
     const ur_columns columns = {1, n};
-    kernels->pack_rows(columns, k, w, k, s->rows_packed, 0, kernels->panels(columns));
+    kernels->pack_rows(columns, k, w, k, s->rows_packed, 0, n);
 }
 
 /* c (m, n) = a (m, k) w^T with the w (n, k) that was packed. */
@@ -69,7 +69,7 @@ static void times_cols(const job *j, workspace *s, size_t m, size_t k, size_t n,
     const ur_kernels *kernels = j->cpu->kernels;
     const ur_columns columns = {1, n};
     const size_t panels = kernels->panels(columns);
-    kernels->pack_cols(columns, k, b, n, NULL, s->packed, 0, panels);
+    kernels->pack_cols(columns, k, b, n, NULL, s->packed, 0, k);
     const ur_product product = {.m = m,
                                 .k = k,
                                 .a = a,

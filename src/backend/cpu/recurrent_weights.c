@@ -3,12 +3,12 @@
 #include "backend/cpu/recurrent_back.h"
 #include "backend/cpu/recurrent_one_hot.h"
 
-/* Packs `rows` rows of a (.., width) matrix for ur_outer_part, this member's panels. */
+/* Packs `rows` rows of a (.., width) matrix for ur_outer_part, this member's rows. */
 static void pack_part(const ur_recurrent_back_job *job, const ur_member *me, size_t rows,
                       size_t width, const float *x, const size_t *index, float *packed)
 {
     const ur_columns columns = {1, width};
-    const ur_range mine = ur_my_range(me, job->kernels->panels(columns));
+    const ur_range mine = ur_my_range(me, rows);
     job->kernels->pack_cols(columns, rows, x, width, index, packed, mine.begin, mine.end);
 }
 
