@@ -1,18 +1,7 @@
 /* body_cells.h - what stands between the products of the rarer cells: LSTM with peepholes, GRU in
  * its original form, and the blend of zoneout (kernels.h has the equations). Units [begin, end) of all rows. */
 
-#define LOAD(p) (whole ? v_load(p) : v_load_n(p, n))
-#define STORE(p, x) (whole ? v_store(p, x) : v_store_n(p, x, n))
-
-/* Calls a function on VW units of a row at a time, the last time on fewer. */
-#define EACH_UNITS(row_count, function)                                                            \
-    for (size_t r = 0; r < (row_count); r++) {                                                     \
-        size_t u = begin;                                                                          \
-        for (; u + VW <= end; u += VW)                                                             \
-            function(s, r, u, true, VW);                                                           \
-        if (u < end)                                                                               \
-            function(s, r, u, false, end - u);                                                     \
-    }
+#include "kernels/body_units.h"
 
 static inline __attribute__((always_inline)) void
 peephole_units(const ur_peephole_cell *s, size_t r, size_t u, const bool whole, size_t n)
@@ -168,7 +157,3 @@ static void blend_back(size_t n, const float *w, const float *dy, float *da, flo
         db += lanes;
     }
 }
-
-#undef EACH_UNITS
-#undef LOAD
-#undef STORE

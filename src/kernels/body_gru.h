@@ -1,18 +1,7 @@
 /* body_gru.h - what stands between the products of a GRU and of an Elman network: one step's gates
  * and output, and their gradients (kernels.h has the equations). Units [begin, end) of all rows. */
 
-#define LOAD(p) (whole ? v_load(p) : v_load_n(p, n))
-#define STORE(p, x) (whole ? v_store(p, x) : v_store_n(p, x, n))
-
-/* Calls a function on VW units of a row at a time, the last time on fewer. */
-#define EACH_UNITS(function)                                                                       \
-    for (size_t r = 0; r < s->rows; r++) {                                                         \
-        size_t u = begin;                                                                          \
-        for (; u + VW <= end; u += VW)                                                             \
-            function(s, r, u, true, VW);                                                           \
-        if (u < end)                                                                               \
-            function(s, r, u, false, end - u);                                                     \
-    }
+#include "kernels/body_units.h"
 
 static inline __attribute__((always_inline)) void gru_units(const ur_gru_cell *s, size_t r,
                                                             size_t u, const bool whole, size_t n)
@@ -31,7 +20,7 @@ static inline __attribute__((always_inline)) void gru_units(const ur_gru_cell *s
 
 static void gru_cell(const ur_gru_cell *s, size_t begin, size_t end)
 {
-    EACH_UNITS(gru_units)
+    EACH_UNITS(s->rows, gru_units)
 }
 
 static inline __attribute__((always_inline)) void
@@ -59,7 +48,7 @@ gru_back_units(const ur_gru_cell_back *s, size_t r, size_t u, const bool whole, 
 
 static void gru_cell_back(const ur_gru_cell_back *s, size_t begin, size_t end)
 {
-    EACH_UNITS(gru_back_units)
+    EACH_UNITS(s->rows, gru_back_units)
 }
 
 static inline __attribute__((always_inline)) void rnn_units(const ur_rnn_cell *s, size_t r,
@@ -71,7 +60,7 @@ static inline __attribute__((always_inline)) void rnn_units(const ur_rnn_cell *s
 
 static void rnn_cell(const ur_rnn_cell *s, size_t begin, size_t end)
 {
-    EACH_UNITS(rnn_units)
+    EACH_UNITS(s->rows, rnn_units)
 }
 
 static inline __attribute__((always_inline)) void
@@ -89,9 +78,5 @@ rnn_back_units(const ur_rnn_cell *s, size_t r, size_t u, const bool whole, size_
 
 static void rnn_cell_back(const ur_rnn_cell *s, size_t begin, size_t end)
 {
-    EACH_UNITS(rnn_back_units)
+    EACH_UNITS(s->rows, rnn_back_units)
 }
-
-#undef EACH_UNITS
-#undef LOAD
-#undef STORE

@@ -1,10 +1,9 @@
 /* body_lstm.h - what stands between an LSTM's products: one step's gates, cell and output, and
  * their gradients (kernels.h has the equations). Units [begin, end) of all rows. */
 
-#define LOAD(p) (whole ? v_load(p) : v_load_n(p, n))
-#define STORE(p, x) (whole ? v_store(p, x) : v_store_n(p, x, n))
+#include "kernels/body_units.h"
 
-/* VW units of one row, or n < VW of them. */
+/* VW units of one row, or n < VW of them: gates and c. */
 static inline __attribute__((always_inline)) void
 lstm_cell_units(const ur_lstm_cell *s, size_t r, size_t u, const bool whole, size_t n)
 {
@@ -20,18 +19,21 @@ lstm_cell_units(const ur_lstm_cell *s, size_t r, size_t u, const bool whole, siz
     STORE(gate + 2 * hidden, g);
     STORE(gate + 3 * hidden, o);
     STORE(s->c + at, c);
-    STORE(s->h + at, v_mul(o, v_tanh(c)));
+}
+
+/* Their h. tanh(c) has to wait for all that is above: apart from it, those of several rows overlap. */
+static inline __attribute__((always_inline)) void
+lstm_output_units(const ur_lstm_cell *s, size_t r, size_t u, const bool whole, size_t n)
+{
+    const size_t at = r * s->hidden + u;
+    const vf o = LOAD(s->gates + r * s->gates_row + 3 * s->hidden + u);
+    STORE(s->h + at, v_mul(o, v_tanh(LOAD(s->c + at))));
 }
 
 static void lstm_cell(const ur_lstm_cell *s, size_t begin, size_t end)
 {
-    for (size_t r = 0; r < s->rows; r++) {
-        size_t u = begin;
-        for (; u + VW <= end; u += VW)
-            lstm_cell_units(s, r, u, true, VW);
-        if (u < end)
-            lstm_cell_units(s, r, u, false, end - u);
-    }
+    EACH_UNITS(s->rows, lstm_cell_units)
+    EACH_UNITS(s->rows, lstm_output_units)
 }
 
 static inline __attribute__((always_inline)) void
@@ -65,14 +67,5 @@ lstm_cell_back_units(const ur_lstm_cell_back *s, size_t r, size_t u, const bool 
 
 static void lstm_cell_back(const ur_lstm_cell_back *s, size_t begin, size_t end)
 {
-    for (size_t r = 0; r < s->rows; r++) {
-        size_t u = begin;
-        for (; u + VW <= end; u += VW)
-            lstm_cell_back_units(s, r, u, true, VW);
-        if (u < end)
-            lstm_cell_back_units(s, r, u, false, end - u);
-    }
+    EACH_UNITS(s->rows, lstm_cell_back_units)
 }
-
-#undef LOAD
-#undef STORE
