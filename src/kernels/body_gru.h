@@ -3,23 +3,31 @@
 
 #include "kernels/body_units.h"
 
+static inline __attribute__((always_inline)) void
+gru_gate_units(const ur_gru_cell *s, size_t r, size_t u, const bool whole, size_t n)
+{
+    const size_t hidden = s->hidden;
+    float *x = s->gates + r * s->gates_row + u;
+    const float *h = s->h_gates + r * s->gates_row + u;
+    STORE(x, v_sigmoid(v_add(LOAD(x), LOAD(h))));
+    STORE(x + hidden, v_sigmoid(v_add(LOAD(x + hidden), LOAD(h + hidden))));
+}
+
 static inline __attribute__((always_inline)) void gru_units(const ur_gru_cell *s, size_t r,
                                                             size_t u, const bool whole, size_t n)
 {
     const size_t hidden = s->hidden, at = r * hidden + u;
     float *x = s->gates + r * s->gates_row + u;
     const float *h = s->h_gates + r * s->gates_row + u;
-    const vf reset = v_sigmoid(v_add(LOAD(x), LOAD(h)));
-    const vf update = v_sigmoid(v_add(LOAD(x + hidden), LOAD(h + hidden)));
+    const vf reset = LOAD(x), update = LOAD(x + hidden);
     const vf fresh = v_tanh(v_fma(reset, LOAD(h + 2 * hidden), LOAD(x + 2 * hidden)));
-    STORE(x, reset);
-    STORE(x + hidden, update);
     STORE(x + 2 * hidden, fresh);
     STORE(s->h + at, v_fma(update, v_sub(LOAD(s->h_prev + at), fresh), fresh));
 }
 
 static void gru_cell(const ur_gru_cell *s, size_t begin, size_t end)
 {
+    EACH_UNITS(s->rows, gru_gate_units)
     EACH_UNITS(s->rows, gru_units)
 }
 
