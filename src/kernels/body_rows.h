@@ -152,25 +152,24 @@ static float dot(size_t n, const float *a, const float *b)
     return partial_sum(s);
 }
 
+/* n of the VW elements at x, and `other` in the lanes behind them. */
+static inline vf load_or(const float *x, size_t n, float other)
+{
+    static const float behind[2 * LANES] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                                            1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    return v_select(v_cmp_lt(v_zero(), v_load(behind + LANES - n)), v_set(other), v_load_n(x, n));
+}
+
 static float max(size_t n, const float *x)
 {
     partial most = partial_set(-INFINITY), bad = partial_set(0.0f); /* bad: 0 or NaN */
-    float tail[LANES];
-    while (n) {
-        if (n < LANES) {
-            for (size_t i = 0; i < LANES; i++)
-                tail[i] = i < n ? x[i] : -INFINITY;
-            x = tail;
-            n = LANES;
-        }
+    for (size_t left = n; left; left -= left < LANES ? left : LANES, x += LANES)
         for (int i = 0; i < PARTS; i++) {
-            const vf v = v_load(x + i * VW);
+            const vf v = left < LANES ? load_or(x + i * VW, tail_lanes(left, i), -INFINITY)
+                                      : v_load(x + i * VW);
             most.part[i] = v_max(v, most.part[i]);
             bad.part[i] = v_select(v_cmp_eq(v, v), bad.part[i], v);
         }
-        x += LANES;
-        n -= LANES;
-    }
     const float nan = partial_sum(bad);
     return nan == 0.0f ? partial_max(most) : nan;
 }
