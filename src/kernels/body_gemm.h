@@ -220,14 +220,17 @@ static void panels_part(const ur_product *p, size_t begin, size_t end, bool far,
 
 static void product(const ur_product *p, size_t begin, size_t end)
 {
-    /* Few rows of A, or short ones: all of k at a time. Otherwise, and where A's k's and not its
-     * rows are far apart, a chain at a time. */
-    const bool unit_k = p->a_k == 1, few = p->m <= FEWEST_ROWS;
-    const bool whole = unit_k && (few || p->k <= LONGEST_ROWS);
+    const bool unit_k = p->a_k == 1;
     const size_t vectors = p->columns.gates * vectors_of(p->columns);
     const bool far = unit_k && vectors * VW * p->k > FAR_FLOATS;
+    if (unit_k && p->m <= FEWEST_ROWS) { /* all of k at a time */
+        panels_part(p, begin, end, far, p->m, 0, p->k);
+        return;
+    }
+    /* The same with short rows of A; otherwise, and where A's k's are far apart, a chain at a time. */
+    const bool whole = unit_k && p->k <= LONGEST_ROWS;
     const size_t part = whole ? p->k : UR_CHAIN, group = unit_k ? end - begin : GROUP_PANELS;
-    const size_t strip = !unit_k ? STRIP_ROWS : few ? p->m : strip_rows(p->m, part);
+    const size_t strip = unit_k ? strip_rows(p->m, part) : STRIP_ROWS;
     size_t k0 = 0, k1;
     do {
         k1 = k0 + at_most(p->k - k0, part);
