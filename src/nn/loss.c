@@ -15,9 +15,11 @@ typedef struct loss_node {
 static void cross_entropy_back(ur_tape *tape, ur_node *node)
 {
     loss_node *n = (loss_node *)node;
-    float *dx = n->y->grad ? ur_grad(tape, n->x) : NULL;
-    if (dx)
-        ur_cpu_cross_entropy_backward(&tape->cpu, &n->op, n->y->grad[0], dx);
+    if (!n->y->grad || !n->op.p)
+        return;
+    if (!n->x->grad) /* nothing else needs p */
+        n->x->grad = n->op.p;
+    ur_cpu_cross_entropy_backward(&tape->cpu, &n->op, n->y->grad[0], n->x->grad);
 }
 
 ur_tensor *ur_cross_entropy(ur_tape *tape, const ur_seq *logits, const ur_seq *targets,

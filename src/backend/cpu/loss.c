@@ -1,6 +1,8 @@
 /* loss.c - softmax and cross-entropy over rows of logits. */
 #include "backend/cpu/loss.h"
 
+#include <string.h>
+
 typedef struct job {
     const ur_kernels *kernels;
     const ur_cpu_cross_entropy *op;
@@ -26,11 +28,17 @@ static void backward_rows(void *arg, size_t begin, size_t end)
     const job *j = arg;
     const ur_cpu_cross_entropy *op = j->op;
     for (size_t r = begin; r < end; r++) {
-        if (op->target[r] == op->ignore)
+        float *p = op->p + r * op->classes, *dx = j->dx + r * op->classes;
+        if (op->target[r] == op->ignore) {
+            if (dx == p)
+                memset(dx, 0, op->classes * sizeof *dx);
             continue;
-        float *p = op->p + r * op->classes;
+        }
         p[op->target[r]] -= 1.0f;
-        j->kernels->axpy(op->classes, j->factor, p, j->dx + r * op->classes);
+        if (dx == p)
+            j->kernels->scale(op->classes, j->factor, p, dx);
+        else
+            j->kernels->axpy(op->classes, j->factor, p, dx);
     }
 }
 

@@ -19,7 +19,8 @@ typedef struct ur_cpu_cross_entropy {
 /* The sum, over rows in order. */
 float ur_cpu_cross_entropy_forward(const ur_cpu *cpu, const ur_cpu_cross_entropy *op);
 
-/* dx += dloss * scale * (p - onehot(target)) on rows that are not ignored. p is overwritten. */
+/* dx += dloss * scale * (p - onehot(target)) on rows that are not ignored. p is overwritten: by the
+ * gradient, zeros on ignored rows, where dx is p itself. */
 void ur_cpu_cross_entropy_backward(const ur_cpu *cpu, const ur_cpu_cross_entropy *op, float dloss,
                                    float *dx);
 
