@@ -233,7 +233,8 @@ static void product(const ur_product *p, size_t begin, size_t end)
     const size_t strip = unit_k ? strip_rows(p->m, part) : STRIP_ROWS;
     size_t k0 = 0, k1;
     do {
-        k1 = k0 + at_most(p->k - k0, part);
+        const size_t left = p->k - k0;
+        k1 = k0 + (left < 2 * part ? left : part); /* C is not fetched again for a short rest */
         for (size_t i = begin; i < end; i += group)
             panels_part(p, i, i + at_most(end - i, group), far, strip, k0, k1);
         k0 = k1;
