@@ -275,14 +275,15 @@ static void pack_rows(ur_columns columns, size_t k, const float *w, size_t w_row
 static void pack_cols(ur_columns columns, size_t k, const float *b, size_t b_row,
                       const size_t *rows, float *packed, size_t begin, size_t end)
 {
-    for (size_t i = begin; i < end; i++) {
-        const float *row = b + (rows ? rows[i] : i) * b_row;
-        for (size_t p = 0; p < panels(columns); p++) {
-            const panel at = panel_at(columns, p);
-            float *out = packed + (at.before * k + i * (size_t)at.vectors) * VW;
-            for (size_t v = 0; v < (size_t)at.vectors; v++) {
+    for (size_t p = 0; p < panels(columns); p++) {
+        const panel at = panel_at(columns, p);
+        const size_t vectors = (size_t)at.vectors;
+        float *out = packed + (at.before * k + begin * vectors) * VW;
+        for (size_t i = begin; i < end; i++, out += vectors * VW) {
+            const float *row = b + (rows ? rows[i] : i) * b_row + at.first;
+            for (size_t v = 0; v < vectors; v++) {
                 const size_t lanes = at.full ? VW : lanes_of(&at, v);
-                const float *from = row + at.first + v * at.step;
+                const float *from = row + v * at.step;
                 v_store(out + v * VW, lanes == VW ? v_load(from) : v_load_n(from, lanes));
             }
         }
