@@ -115,6 +115,14 @@ ur_range ur_my_range(const ur_member *me, size_t n)
     return (ur_range){begin, begin + part + (index < longer)};
 }
 
+ur_range ur_my_floats(const ur_member *me, size_t n)
+{
+    enum { LINE_FLOATS = 16 };
+    const ur_range lines = ur_my_range(me, (n + LINE_FLOATS - 1) / LINE_FLOATS);
+    const size_t begin = lines.begin * LINE_FLOATS, end = lines.end * LINE_FLOATS;
+    return (ur_range){begin < n ? begin : n, end < n ? end : n};
+}
+
 ur_team *ur_pool_team(ur_pool *pool)
 {
     return &pool->team;

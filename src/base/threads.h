@@ -67,6 +67,9 @@ typedef struct ur_range {
 
 /* My part of n items, as even as possible, neighbours together. */
 ur_range ur_my_range(const ur_member *me, size_t n);
+/* My part of a vector of n floats, in whole cache lines. All that walks over the parameters divides them so:
+ * what a member reads is what it wrote before. */
+ur_range ur_my_floats(const ur_member *me, size_t n);
 
 /* Round-to-nearest and denormals on, whatever the caller had; leave gives back what enter saw. */
 typedef struct ur_fpmode {

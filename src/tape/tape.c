@@ -180,12 +180,22 @@ static void zero_range(void *x, size_t begin, size_t end)
     memset((float *)x + begin, 0, (end - begin) * sizeof(float));
 }
 
+/* Large vectors by the whole team; small ones are not worth its meeting. */
+static void set_zeros(ur_tape *tape, float *x, size_t n)
+{
+    enum { FEW = 64 * 1024 };
+    if (n > FEW)
+        ur_cpu_for(&tape->cpu, n, zero_range, x);
+    else
+        zero_range(x, 0, n);
+}
+
 float *ur_grad(ur_tape *tape, ur_tensor *x)
 {
     bool blank;
     float *grad = ur_grad_to_set(tape, x, &blank);
     if (blank)
-        ur_cpu_for(&tape->cpu, ur_count(x), zero_range, grad);
+        set_zeros(tape, grad, ur_count(x));
     return grad;
 }
 
@@ -218,8 +228,7 @@ float *ur_weight_grad(ur_tape *tape, int index)
     bool blank;
     float *grad = ur_weight_grad_to_set(tape, index, &blank);
     if (blank)
-        ur_cpu_for(&tape->cpu, ur_params_entry(tape->params, (size_t)index)->count, zero_range,
-                   grad);
+        set_zeros(tape, grad, ur_params_entry(tape->params, (size_t)index)->count);
     return grad;
 }
 
@@ -232,7 +241,7 @@ static void complete_gradient(ur_tape *tape)
         if (p->alias_of >= 0)
             continue;
         const size_t begin = tape->blank[i] ? p->offset : p->offset + p->count;
-        ur_cpu_for(&tape->cpu, end - begin, zero_range, tape->gradient + begin);
+        set_zeros(tape, tape->gradient + begin, end - begin);
         end = p->offset;
     }
 }

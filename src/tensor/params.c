@@ -203,7 +203,7 @@ ur_status ur_params_seal(ur_params *p, ur_err *err)
     return UR_OK;
 }
 
-/* The rows of `width` floats that begin in [first, last) of the vector, counted from `offset`. */
+/* Those of `rows` rows of `width` floats from `offset` on that begin within this part of the vector. */
 static ur_range rows_within(ur_range within, size_t offset, size_t width, size_t rows)
 {
     const size_t begin = within.begin > offset ? (within.begin - offset + width - 1) / width : 0;
@@ -211,13 +211,12 @@ static ur_range rows_within(ur_range within, size_t offset, size_t width, size_t
     return (ur_range){begin < rows ? begin : rows, end < rows ? end : rows};
 }
 
-/* Packs what lies in this member's part of the vector, as the optimiser divides it too: it is near. */
+/* Packs what lies in this member's part of the vector. */
 static void repack_member(void *arg, const ur_member *me)
 {
     const ur_params *p = arg;
     const ur_kernels *kernels = p->context->kernels;
-    const ur_range lines = ur_my_range(me, p->size / ALIGN_FLOATS);
-    const ur_range within = {lines.begin * ALIGN_FLOATS, lines.end * ALIGN_FLOATS};
+    const ur_range within = ur_my_floats(me, p->size);
     for (size_t i = 0; i < p->pack_count; i++) {
         const pack *q = &p->packs[i];
         const ur_param *w = &p->entries[q->index];

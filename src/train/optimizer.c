@@ -61,12 +61,11 @@ static void step_member(void *arg, const ur_member *me)
 {
     const step_job *job = arg;
     const ur_params *params = job->trainer->model->params;
-    const ur_range lines = ur_my_range(me, ur_params_size(params) / 16);
-    const size_t first = lines.begin * 16, last = lines.end * 16;
+    const ur_range mine = ur_my_floats(me, ur_params_size(params));
     for (size_t i = 0; i < ur_params_count(params); i++) {
         const ur_param *p = ur_params_entry(params, i);
-        const size_t begin = p->offset > first ? p->offset : first;
-        const size_t end = p->offset + p->count < last ? p->offset + p->count : last;
+        const size_t begin = p->offset > mine.begin ? p->offset : mine.begin;
+        const size_t end = p->offset + p->count < mine.end ? p->offset + p->count : mine.end;
         if (begin >= end || p->alias_of >= 0 || !(p->flags & UR_TRAINABLE))
             continue;
         step_range(job, p->flags & UR_DECAY ? (float)job->trainer->options.weight_decay : 0.0f,

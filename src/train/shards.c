@@ -42,8 +42,6 @@ void ur_shard_deal(size_t batch, size_t shards, size_t *items, size_t *spare)
     memcpy(items, spare, batch * sizeof *items);
 }
 
-enum { LINE_FLOATS = 16 };
-
 struct ur_fold {
     ur_allocator allocator;
     const ur_kernels *kernels;
@@ -139,10 +137,8 @@ typedef struct halves {
 static void add_member(void *arg, const ur_member *me)
 {
     const halves *h = arg;
-    const ur_range lines = ur_my_range(me, (h->size + LINE_FLOATS - 1) / LINE_FLOATS);
-    const size_t begin = lines.begin * LINE_FLOATS, end = lines.end * LINE_FLOATS;
-    if (begin < end)
-        h->kernels->add((end < h->size ? end : h->size) - begin, h->right + begin, h->left + begin);
+    const ur_range mine = ur_my_floats(me, h->size);
+    h->kernels->add(mine.end - mine.begin, h->right + mine.begin, h->left + mine.begin);
 }
 
 float *ur_fold_sum(ur_fold *f, ur_team *team)

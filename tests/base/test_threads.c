@@ -257,6 +257,24 @@ static void test_ranges(void **state)
     }
 }
 
+/* Whole cache lines of 16 floats, but for the end of the vector. */
+static void test_ranges_of_floats(void **state)
+{
+    (void)state;
+    const size_t sizes[] = {0, 1, 15, 16, 17, 51, 4096, 4099};
+    for (int count = 1; count <= 9; count++)
+        for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+            size_t at = 0;
+            for (int i = 0; i < count; i++) {
+                const ur_range r = ur_my_floats(&(ur_member){i, count, NULL}, sizes[s]);
+                assert_true(r.begin == at && r.end >= r.begin && r.end <= sizes[s]);
+                assert_true(r.end % 16 == 0 || r.end == sizes[s]);
+                at = r.end;
+            }
+            assert_true(at == sizes[s]);
+        }
+}
+
 /* ---- making and releasing ----------------------------------------------------------------- */
 
 static void test_pools_come_and_go(void **state)
@@ -344,6 +362,7 @@ int main(void)
         cmocka_unit_test(test_full_team_keeps_its_places),
         cmocka_unit_test(test_loops_and_teams_take_turns),
         cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_ranges_of_floats),
         cmocka_unit_test(test_pools_come_and_go),
         cmocka_unit_test(test_numbers_of_threads),
         cmocka_unit_test(test_each_allocation_fails),
