@@ -1,9 +1,73 @@
-/* plot_axis.c - axes of line charts; see plot_axis.h. */
-#include "io/plot_axis.h"
+/* axis.c - round ticks and the axes of line charts; see axis.h. */
+#include "io/axis.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+
+/* ---- ticks -------------------------------------------------------------------------------- */
+
+bool ur_axis_range_is_good(double least, double most)
+{
+    return fabs(least) < UR_AXIS_LIMIT && fabs(most) < UR_AXIS_LIMIT &&
+           most - least >= UR_AXIS_TINY &&
+           most - least >= UR_AXIS_NARROW * fmax(fabs(least), fabs(most));
+}
+
+ur_ticks ur_nice_ticks(double least, double most, int about, bool whole, bool around)
+{
+    double raw = (most - least) / about;
+    double power = pow(10.0, floor(log10(raw)));
+    double part = raw / power; /* 1 to 10 */
+    double step = power * (part < 1.5 ? 1 : part < 3.2 ? 2 : part < 7.1 ? 5 : 10);
+    if (whole && step < 1)
+        step = 1;
+    /* A hundred-thousandth of a step forgives rounding: 0.1 + 0.2 lies on the tick 0.3. */
+    double low = least / step, high = most / step, slack = around ? 1e-5 : -1e-5;
+    double first = around ? floor(low + slack) : ceil(low + slack);
+    double last = around ? ceil(high - slack) : floor(high - slack);
+    double count = fmin(fmax(last - first + 1, 0), 50);
+    return (ur_ticks){.first = first * step,
+                      .step = step,
+                      .count = (int)count,
+                      .decimals = (int)ceil(-log10(step) - 1e-9)};
+}
+
+double ur_tick(const ur_ticks *ticks, int i)
+{
+    /* Whole multiples of the step, so that zero is zero. */
+    return (round(ticks->first / ticks->step) + i) * ticks->step;
+}
+
+/* All labels of an axis are written in one way: with a power of ten where the numbers are large, or
+ * where many zeros would follow the point. */
+static bool is_scientific(double largest, int decimals)
+{
+    return largest >= 1e6 || decimals > 9 || (decimals > 5 && largest < 0.01);
+}
+
+void ur_tick_label(const ur_ticks *ticks, int i, bool percent, char out[UR_TICK_LABEL])
+{
+    const double scale = percent ? 100 : 1, value = ur_tick(ticks, i) * scale;
+    const double first = ur_tick(ticks, 0), last = ur_tick(ticks, ticks->count - 1);
+    const int decimals = ticks->decimals - (percent ? 2 : 0);
+    char number[UR_FIXED];
+    if (!is_scientific(scale * fmax(fabs(first), fabs(last)), decimals)) {
+        ur_fixed(number, value, decimals, false);
+    } else {
+        const int exponent = value != 0 ? (int)floor(log10(fabs(value)) + 1e-9) : 0;
+        ur_scientific(number, value, exponent + decimals);
+    }
+    snprintf(out, UR_TICK_LABEL, "%s%s", number, percent ? " %" : "");
+}
+
+/* ---- values on an axis -------------------------------------------------------------------- */
+
+/* What is drawn for a value: on a linear axis the smallest are zeros. */
+static double drawn(const ur_axis *axis, double value)
+{
+    return !axis->log && fabs(value) < UR_AXIS_TINY ? 0 : value;
+}
 
 bool ur_axis_shows(const ur_axis *axis, double value)
 {
@@ -12,7 +76,8 @@ bool ur_axis_shows(const ur_axis *axis, double value)
 
 double ur_axis_place(const ur_axis *axis, double value)
 {
-    double place = ((axis->log ? log10(value) : value) - axis->least) / (axis->most - axis->least);
+    double place = ((axis->log ? log10(value) : drawn(axis, value)) - axis->least) /
+                   (axis->most - axis->least);
     return fmin(fmax(place, -10), 10); /* far outside is far enough */
 }
 
@@ -31,19 +96,19 @@ static bool extend(const ur_axis *axis, const double *values, size_t n, double *
     for (size_t i = 0; i < n; i++) {
         if (!ur_axis_shows(axis, values[i]))
             continue;
-        *least = fmin(*least, values[i]);
-        *most = fmax(*most, values[i]);
+        *least = fmin(*least, drawn(axis, values[i]));
+        *most = fmax(*most, drawn(axis, values[i]));
         any = true;
     }
     return any;
 }
 
-/* Room around a single value, or one that is as good as single. */
+/* Room around a single value, or around several that labels could not tell apart. */
 static void widen(double *least, double *most)
 {
-    double size = fmax(fabs(*least), fabs(*most));
-    if (*most - *least > 1e-9 * size)
+    if (ur_axis_range_is_good(*least, *most))
         return;
+    const double size = fmax(fabs(*least), fabs(*most));
     *least -= size > 0 ? size / 2 : 0.5;
     *most += size > 0 ? size / 2 : 0.5;
 }
@@ -61,9 +126,8 @@ static void add_ticks(ur_axis *axis, const ur_ticks *ticks, bool percent)
 {
     for (int i = 0; i < ticks->count; i++) {
         char label[UR_TICK_LABEL];
-        double value = ur_tick(ticks, i);
-        ur_tick_label(ticks, value, percent, label);
-        add_mark(axis, ur_axis_place(axis, value), label);
+        ur_tick_label(ticks, i, percent, label);
+        add_mark(axis, ur_axis_place(axis, ur_tick(ticks, i)), label);
     }
 }
 
@@ -120,12 +184,17 @@ static void linear_y(ur_axis *axis, const ur_plot_panel *panel, double least, do
 
 /* ---- logarithmic axes --------------------------------------------------------------------- */
 
-/* "0.01", "100", beyond that "1e-5". */
-static void power_label(double value, bool percent, char label[UR_TICK_LABEL])
+/* The number factor * 10^power: "0.02", "100", further out "2e-7". */
+static void power_label(int factor, int power, bool percent, char label[UR_TICK_LABEL])
 {
-    int exponent = (int)floor(log10(value) + 1e-9);
-    const ur_ticks ticks = {.step = 1, .decimals = exponent < 0 ? -exponent : 0};
-    ur_tick_label(&ticks, value, percent, label);
+    const char *unit = percent ? " %" : "";
+    char number[UR_FIXED];
+    power += percent ? 2 : 0;
+    if (power < -5 || power > 5)
+        snprintf(label, UR_TICK_LABEL, "%de%d%s", factor, power, unit);
+    else
+        snprintf(label, UR_TICK_LABEL, "%s%s",
+                 ur_fixed(number, factor * pow(10, power), power < 0 ? -power : 0, false), unit);
 }
 
 /* A tick at every power of ten (every n-th when there are many); at 2 and 5 times it, too, when there
@@ -152,11 +221,10 @@ static void log_y(ur_axis *axis, const ur_plot_panel *panel, double least, doubl
     for (int power = low; power <= high; power++) {
         for (int factor = 1; factor < (every == 1 ? 10 : 2); factor++) {
             char label[UR_TICK_LABEL] = "";
-            double value = factor * pow(10, power);
             double place = (power + log10(factor) - axis->least) / (axis->most - axis->least);
             bool named = factor == 1 ? power % every == 0 : few && (factor == 2 || factor == 5);
             if (named)
-                power_label(value, panel->percent, label);
+                power_label(factor, power, panel->percent, label);
             if (named || every == 1)
                 add_mark(axis, place, label);
         }

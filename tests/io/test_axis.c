@@ -1,4 +1,4 @@
-/* test_svg_scales.c - ticks stand on round numbers and say them; colours grow evenly darker and
+/* test_axis.c - ticks stand on round numbers and say them; colours grow evenly darker and
  * stand out from the page. */
 #include <math.h>
 #include <setjmp.h>
@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "io/svg.h"
+#include "io/axis.h"
 
 static void ticks(void **state)
 {
@@ -35,7 +35,7 @@ static void ticks(void **state)
         ur_ticks t = ur_nice_ticks(cases[i].least, cases[i].most, cases[i].about, cases[i].whole,
                                    cases[i].around);
         double last = ur_tick(&t, t.count - 1);
-        ur_tick_label(&t, last, false, label);
+        ur_tick_label(&t, t.count - 1, false, label);
         assert_int_equal(t.count, cases[i].count);
         assert_true(fabs(ur_tick(&t, 0) - cases[i].first) < 1e-9 * t.step);
         assert_true(fabs(last - cases[i].last) < 1e-9 * t.step);
@@ -43,8 +43,42 @@ static void ticks(void **state)
     }
     char label[UR_TICK_LABEL];
     ur_ticks t = ur_nice_ticks(0.99, 1, 4, false, false);
-    ur_tick_label(&t, 0.995, true, label);
-    assert_string_equal(label, "99.5 %");
+    ur_tick_label(&t, 3, true, label);
+    assert_string_equal(label, "99.6 %");
+}
+
+/* The ticks of every good range lie in it, and no two of them say the same. */
+static void ticks_of_any_range(void **state)
+{
+    (void)state;
+    static const double widths[] = {1, 0.3, 0.027, 1e-4, 3e-7, 1.1e-8};
+    int good = 0;
+    for (int exponent = -300; exponent <= 300; exponent++) {
+        for (int kind = 0; kind < 24; kind++) {
+            const double size = pow(10, exponent), width = widths[kind / 4] * size;
+            const double least = (kind & 1) != 0 ? size : -size / 3, most = least + width;
+            char label[50][UR_TICK_LABEL];
+            if (!ur_axis_range_is_good(least, most))
+                continue;
+            good++;
+            ur_ticks t = ur_nice_ticks(least, most, 5, false, false);
+            assert_in_range(t.count, 3, 11);
+            for (int i = 0; i < t.count; i++) {
+                const double place = (ur_tick(&t, i) - least) / width;
+                assert_true(place > -1e-4 && place < 1 + 1e-4);
+                ur_tick_label(&t, i, (kind & 2) != 0, label[i]);
+                assert_true(strlen(label[i]) < 20);
+                for (int j = 0; j < i; j++)
+                    assert_string_not_equal(label[i], label[j]);
+            }
+        }
+    }
+    assert_true(good > 500 * 24);
+    assert_false(ur_axis_range_is_good(0, 5e-324));
+    assert_false(ur_axis_range_is_good(1, 1 + 1e-10));
+    assert_false(ur_axis_range_is_good(0, INFINITY));
+    assert_false(ur_axis_range_is_good((double)NAN, 1));
+    assert_false(ur_axis_range_is_good(-1e308, 1e308));
 }
 
 /* Grey value after ITU-R BT.709, on sRGB bytes turned to light: how a colour prints. */
@@ -89,6 +123,7 @@ static void colours_grow_darker(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(ticks),
+                                       cmocka_unit_test(ticks_of_any_range),
                                        cmocka_unit_test(colours_grow_darker)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
