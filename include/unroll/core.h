@@ -1,5 +1,5 @@
-/* unroll/core.h - the ground everything stands on: errors, memory, the context that owns threads
- * and instruction set, tensors, ragged sequences, parameters, the tape and elementary operations.
+/* unroll/core.h - the ground everything stands on: errors, memory, UTF-8, the context that owns
+ * threads and instruction set, tensors, ragged sequences, parameters, the tape and elementary operations.
  *
  * Conventions. A function that can fail returns ur_status and takes `ur_err *err` (may be NULL),
  * which receives one sentence. Objects are made by NAME_new(..., &object, err) and released by
@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define UR_VERSION "0.1.0"
+#define UR_VERSION "0.2.0"
 
 /* ---- errors ------------------------------------------------------------------------------- */
 
@@ -46,6 +46,20 @@ typedef struct ur_allocator {
     void (*release)(void *user, void *memory);
     void *user;
 } ur_allocator;
+
+/* ---- UTF-8 -------------------------------------------------------------------------------- */
+
+/* Decodes the character at the start of `bytes`. Returns the bytes it takes (1 to 4), or 0 when
+ * size is 0 or the bytes are not well-formed UTF-8 (overlong forms, surrogates, values above
+ * U+10FFFF and cut-off sequences are not: The Unicode Standard, table 3-7). */
+size_t ur_utf8_decode(const char *bytes, size_t size, uint32_t *character);
+
+/* Writes a character as 1 to 4 bytes and returns how many; 0 when it is not a scalar value. */
+size_t ur_utf8_encode(uint32_t character, char bytes[4]);
+
+/* Counts the characters of a string. False when it is not UTF-8; *count is then the byte offset
+ * at which the first ill-formed sequence begins. */
+bool ur_utf8_count(const char *bytes, size_t size, size_t *count);
 
 /* ---- context ------------------------------------------------------------------------------ */
 

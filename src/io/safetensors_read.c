@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 #include "base/status.h"
-#include "io/characters.h"
+#include "base/utf8.h"
 
 enum { CHUNK = 8192 }; /* bytes converted at a time: a multiple of every element size */
 

@@ -10,7 +10,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/status.h"
-#include "io/characters.h"
+#include "base/utf8.h"
 #include "io/json.h"
 
 enum { CHUNK = 65536 }; /* bytes converted and written at a time */

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "io/characters.h"
+#include "base/utf8.h"
 
 /* One character as XML text. XML has no way to say most control characters: their pictures
  * (U+2400 ...) stand for them. */
@@ -28,12 +28,12 @@ static void put_escaped(ur_buffer *b, uint32_t c)
     else if (c == '"')
         ur_buffer_text(b, "&quot;");
     else
-        ur_buffer_put(b, bytes, ur_put_character(bytes, c));
+        ur_buffer_put(b, bytes, ur_utf8_encode(c, bytes));
 }
 
 static void put_text(ur_buffer *b, const char *text)
 {
-    for (uint32_t c; (c = ur_next_character(&text)) != 0;)
+    for (uint32_t c; (c = ur_utf8_next(&text)) != 0;)
         put_escaped(b, c);
 }
 
@@ -96,7 +96,7 @@ static double character_width(uint32_t c)
 double ur_svg_text_width(const char *text, double size)
 {
     double width = 0;
-    for (uint32_t c; (c = ur_next_character(&text)) != 0;)
+    for (uint32_t c; (c = ur_utf8_next(&text)) != 0;)
         width += character_width(c);
     return width * size;
 }
@@ -120,7 +120,7 @@ void ur_svg_text(ur_buffer *b, double x, double y, const ur_svg_style *style, do
     ur_svg_put(b, ">");
     bool cut = ur_svg_text_width(text, style->size) > width;
     double left = width / style->size - (cut ? 0.9 : 0);
-    for (uint32_t c; (c = ur_next_character(&text)) != 0;) {
+    for (uint32_t c; (c = ur_utf8_next(&text)) != 0;) {
         left -= cut ? character_width(c) : 0;
         if (left < 0)
             break;

@@ -13,10 +13,8 @@
 #include "base/alloc.h"
 #include "base/philox.h"
 #include "base/status.h"
+#include "base/streams.h"
 #include "kernels/math.h"
-
-/* A stream of random numbers beside those of parameters, shuffles and windows. */
-static const uint64_t CHOICE_STREAM = UINT64_C(3) << 32;
 
 enum { CHUNK = 256 }; /* steps of a prompt at a time */
 
@@ -63,7 +61,7 @@ ur_status ur_generator_new(ur_context *context, const ur_model *model, const ur_
     g->context = context;
     g->model = m;
     g->choice = c;
-    g->random = ur_random_start(c.seed, CHOICE_STREAM);
+    g->random = ur_random_start(c.seed, UR_STREAM_CHOICE);
     g->logits = ur_alloc(a, vocabulary, sizeof *g->logits);
     g->weight = ur_alloc(a, vocabulary, sizeof *g->weight);
     g->order = ur_alloc(a, vocabulary, sizeof *g->order);

@@ -53,11 +53,4 @@ ur_pair_source ur_run_source(const ur_run *run, ur_split split);
 /* UR_INVALID when config.json's vocabulary_size is not that of vocab.txt. */
 ur_status ur_run_check_vocabulary(const ur_run *run, size_t vocabulary, ur_err *err);
 
-/* FNV-1a, for fingerprints: start with UR_FINGERPRINT, add one number after the other. */
-#define UR_FINGERPRINT UINT64_C(0xcbf29ce484222325)
-static inline uint64_t ur_fingerprint_add(uint64_t hash, uint64_t x)
-{
-    return (hash ^ x) * UINT64_C(0x100000001b3);
-}
-
 #endif

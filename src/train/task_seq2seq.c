@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/status.h"
 
 static const char *const attention_words[] = {"none", "dot"};

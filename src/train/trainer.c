@@ -12,10 +12,7 @@
 #include "base/alloc.h"
 #include "base/philox.h"
 #include "base/status.h"
-
-/* Streams of random numbers beside those of the parameters (which count from 0). */
-static const uint64_t SHUFFLE_STREAM = UINT64_C(1) << 32;
-static const uint64_t DROPOUT_SEED = UINT64_C(0x9e3779b97f4a7c15);
+#include "base/streams.h"
 
 ur_train_options ur_train_defaults(void)
 {
@@ -140,7 +137,7 @@ static void shuffle(ur_trainer *t)
 {
     for (size_t i = 0; i < t->examples; i++)
         t->order[i] = i;
-    ur_random random = ur_random_start(t->options.seed, SHUFFLE_STREAM + t->progress.epoch);
+    ur_random random = ur_random_start(t->options.seed, UR_STREAM_SHUFFLE + t->progress.epoch);
     ur_random_shuffle(&random, t->order, t->examples);
 }
 
@@ -205,7 +202,7 @@ static void run_shard(void *arg, size_t s, int worker)
     }
     const size_t begin = ur_shard_begin(job->count, job->shards, s);
     const size_t end = ur_shard_begin(job->count, job->shards, s + 1);
-    ur_tape_start(tape, UR_TRAIN, t->model->params, gradient, t->options.seed ^ DROPOUT_SEED,
+    ur_tape_start(tape, UR_TRAIN, t->model->params, gradient, t->options.seed ^ UR_KEY_DROPOUT,
                   t->progress.step);
     ur_tape_set_gradient(tape);
     ur_tensor *loss = t->model->class_of->loss(tape, t->model, t->data, end - begin,

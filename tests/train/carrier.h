@@ -6,6 +6,7 @@
 #ifndef UR_TESTS_CARRIER_H
 #define UR_TESTS_CARRIER_H
 
+#include "base/hash.h"
 #include "base/alloc.h"
 #include "base/status.h"
 #include "text/vocabulary.h"

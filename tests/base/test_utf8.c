@@ -1,5 +1,5 @@
-/* Tests of text/utf8: what is well formed, what is not, and where it goes wrong. */
-#include "text/utf8.h"
+/* test_utf8.c - what is well formed, what is not, and where it goes wrong. */
+#include "base/utf8.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -86,6 +86,36 @@ static void test_names(void **state)
     assert_string_equal(ur_character_name(0x10FFFF, name), "U+10FFFF '\xF4\x8F\xBF\xBF'");
 }
 
+static void test_quote(void **state)
+{
+    (void)state;
+    char quoted[UR_QUOTED], text[300];
+    assert_string_equal(ur_quote("a \xC3\xA9\x1B", 5, quoted), "\"a \xC3\xA9\xEF\xBF\xBD\"");
+    memset(text, 'y', sizeof text);
+    ur_quote(text, sizeof text, quoted);
+    size_t n = strlen(quoted);
+    assert_true(n > 100 && n < UR_QUOTED);
+    assert_string_equal(quoted + n - 5, "y...\"");
+    assert_string_equal(ur_quote("", 0, quoted), "\"\"");
+    char shown[UR_SHOWN];
+    assert_string_equal(ur_shown(shown, "a \xC3\xA9\n\xFFz"),
+                        "a \xC3\xA9\xEF\xBF\xBD\xEF\xBF\xBDz");
+    text[sizeof text - 1] = '\0';
+    assert_true(strlen(ur_shown(shown, text)) < UR_SHOWN);
+    assert_string_equal(shown + strlen(shown) - 4, "y...");
+}
+
+/* One after the other, a byte that is none of a character alone. */
+static void test_next(void **state)
+{
+    (void)state;
+    const char *text = "a\xC3\xA9\xE2\x82z\xF0";
+    static const uint32_t expected[] = {
+        'a', 0xE9, UR_REPLACEMENT, UR_REPLACEMENT, 'z', UR_REPLACEMENT, 0, 0};
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+        assert_int_equal(ur_utf8_next(&text), expected[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -93,6 +123,8 @@ int main(void)
         cmocka_unit_test(test_ill_formed),
         cmocka_unit_test(test_count),
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_quote),
+        cmocka_unit_test(test_next),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
