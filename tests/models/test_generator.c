@@ -152,6 +152,46 @@ static void shares(void **state)
     check_shares((ur_search_options){.temperature = 1.0f, .top_p = 1e-9f}, (double[]){0, 1, 0, 0});
 }
 
+/* Tokens that are never written: the others' shares; the probabilities are the model's. */
+static void never(void **state)
+{
+    (void)state;
+    static const int32_t ruled_out[] = {1, 0}, all[] = {0, 1, 2, 3};
+    const float bias[TOKENS] = {-2.0794415f, -0.6931472f, -1.3862944f, -2.0794415f};
+    const double want[] = {0.25, 0.125};
+    ur_context *context = context_of(NULL, 1, NULL);
+    ur_model *m = bigrams(context, NULL, bias);
+    int32_t list[2], id;
+    memcpy(list, ruled_out, sizeof list);
+    for (int draws = 0; draws < 2; draws++) {
+        const ur_search_options o = {
+            .temperature = (float)draws, .top_p = 0.9f, .never = list, .never_count = 2};
+        size_t seen[TOKENS] = {0};
+        ur_generator *g = generator_of(context, m, &o);
+        memset(list, 0, sizeof list); /* the list need not last */
+        assert_int_equal(ur_generator_read(g, (ur_ids){&(int32_t){1}, 1}, NULL), UR_OK);
+        for (size_t i = 0; i < 100; i++) {
+            double log_probability;
+            assert_int_equal(ur_generator_write(g, &id, &log_probability, NULL), UR_OK);
+            assert_in_range(id, 2, 3);
+            assert_true(fabs(exp(log_probability) - want[id - 2]) < 1e-5);
+            assert_true(ur_generator_logits(g)[1] == bias[1]); /* as the model gave it */
+            seen[id]++;
+        }
+        assert_in_range(seen[2], draws ? 45 : 100, draws ? 85 : 100); /* 2/3, or all */
+        ur_generator_free(g);
+        memcpy(list, ruled_out, sizeof list);
+    }
+    const ur_search_options nothing = {.never = all, .never_count = TOKENS};
+    ur_err err;
+    ur_generator *g = generator_of(context, m, &nothing);
+    assert_int_equal(ur_generator_read(g, (ur_ids){&(int32_t){1}, 1}, NULL), UR_OK);
+    assert_int_equal(ur_generator_write(g, &id, NULL, &err), UR_INVALID);
+    ur_generator_free(g);
+    ur_model_free(m);
+    ur_context_free(context);
+}
+
 /* Ranked choices of a larger vocabulary against sorting it. */
 static void ranks(void **state)
 {
@@ -188,6 +228,7 @@ static void refused(void **state)
     (void)state;
     ur_context *context = context_of("plain", 1, NULL);
     ur_model *m = bigrams(context, NULL, NULL);
+    static const int32_t none[] = {TOKENS};
     static const ur_search_options bad[] = {{.temperature = -1.0f},
                                             {.temperature = INFINITY},
                                             {.temperature = NAN},
@@ -195,7 +236,7 @@ static void refused(void **state)
                                             {.temperature = 1.0f, .top_p = -0.5f},
                                             {.beam = 2},
                                             {.most = 5},
-                                            {.never = &(int32_t){TOKENS}, .never_count = 1}};
+                                            {.never = none, .never_count = 1}};
     ur_generator *g;
     ur_err err;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -256,8 +297,9 @@ static void same_on_every_machine(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(most_probable), cmocka_unit_test(shares),
-                                       cmocka_unit_test(ranks), cmocka_unit_test(refused),
-                                       cmocka_unit_test(same_on_every_machine)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(most_probable), cmocka_unit_test(shares),
+        cmocka_unit_test(never),         cmocka_unit_test(ranks),
+        cmocka_unit_test(refused),       cmocka_unit_test(same_on_every_machine)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
