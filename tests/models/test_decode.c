@@ -3,6 +3,7 @@
 #include "base/status.h"
 #include "data/pairs.h"
 #include "models/made_model.h"
+#include "models/seq2seq.h"
 #include "support/failing_alloc.h"
 #include "unroll/decode.h"
 
@@ -466,6 +467,22 @@ static void as_a_generator(void **state)
 
 /* ---- answers of encoder-decoders ------------------------------------------------------------ */
 
+/* A hypothesis looked where the decoder looks that is given its symbols, all at once. */
+static void check_attention(ur_tape *t, const ur_model *model, ur_ids q, const ur_hypothesis *h)
+{
+    const ur_seq2seq *m = ur_as_seq2seq(model);
+    int32_t in[1 + MOST_STEPS] = {m->config.format.start};
+    ur_weights *weights = NULL;
+    if (!h->count)
+        return;
+    memcpy(in + 1, h->ids, (h->count - 1) * sizeof *in);
+    const ur_encoded e = ur_seq2seq_encode(t, m, ur_seq2seq_questions(t, m, 1, &q, NULL));
+    const ur_layout *steps = ur_new_layout(t, UR_STEP_MAJOR, 1, &h->count, NULL);
+    ur_seq2seq_decode(t, m, &e, ur_seq_ints(t, steps, in), NULL, NULL, &weights);
+    tape_fine(t);
+    same_floats("attention", "of the beam", weights->p, h->attention, h->count * q.length);
+}
+
 static void alternatives(void **state)
 {
     (void)state;
@@ -505,6 +522,8 @@ static void alternatives(void **state)
                             h->attention[s * q[b].length +
                                          (c.format.reverse_input ? q[b].length - 1 - j : j)]);
                 }
+                if (x->attention)
+                    check_attention(t, m, q[b], h);
                 if (i && h->complete == w[b].best[i - 1].complete)
                     assert_true(h->score <= w[b].best[i - 1].score);
             }
