@@ -5,6 +5,7 @@
  *   nn      layers and losses
  *   text    UTF-8, vocabularies, pairs of questions and answers
  *   corpus  tokenizers, whole texts, texts with labels
+ *   decode  models that write: decoders, greedy, drawn and beam search
  *   models  whole models, saved and loaded
  *   tagger  models that give labels to tokens or texts
  *   train   optimisers and the trainer */
@@ -13,6 +14,7 @@
 
 #include "unroll/core.h"
 #include "unroll/corpus.h"
+#include "unroll/decode.h"
 #include "unroll/io.h"
 #include "unroll/models.h"
 #include "unroll/nn.h"

@@ -4,6 +4,7 @@
 
 #include "unroll/core.h"
 #include "unroll/corpus.h"
+#include "unroll/decode.h"
 #include "unroll/nn.h"
 #include "unroll/text.h"
 
@@ -57,6 +58,8 @@ typedef struct ur_model_class {
      * of `measure`. */
     ur_status (*evaluate)(ur_context *context, const ur_model *model, const void *data,
                           ur_measure *out, ur_err *err);
+    /* The decoder of a model that writes, see ur_model_decoder. NULL: this kind does not write. */
+    ur_status (*decoder)(const ur_model *model, ur_decoder *out, ur_err *err);
 } ur_model_class;
 
 struct ur_model {
@@ -141,23 +144,29 @@ typedef struct ur_seq2seq_logits {
 ur_seq2seq_logits ur_seq2seq_forward(ur_tape *tape, const ur_model *model, const ur_pairs *pairs,
                                      size_t count, const size_t *which);
 
-/* Answers of the free-running, greedy decoder. Everything is in reading order, whatever order the
- * model reads and writes in, and lives on the tape. */
+/* Answers of the free-running decoder. Everything is in reading order, whatever order the model reads
+ * and writes in, and lives on the tape. */
 typedef struct ur_answer {
     int32_t *ids;       /* (count) */
     float *probability; /* (count) of each symbol when it was chosen */
     size_t count;
     double log_probability; /* of the whole answer, its end symbol included */
+    double score;           /* see ur_search_options; without a length penalty log_probability, but
+                               for rounding */
     bool complete;          /* false: stopped by the limit before an end symbol came */
     float *attention;       /* (count, length of the question), NULL for a model without attention;
-                             row i: where the model looked when it wrote symbol i */
+                               row i: where the model looked when it wrote symbol i */
+    struct ur_answer *alternatives; /* (alternative_count) the next best ones, see ur_written */
+    size_t alternative_count;       /* 0 where options->n_best is at most 1 */
 } ur_answer;
 
 /* Answers `count` questions (ids in reading order, as ur_pair_encode gives them). first: the
- * decoder's first input for each, NULL for the start symbol. The tape must have been started for
- * inference over the model's parameters. NULL when the tape failed. */
+ * decoder's first input for each, NULL for the start symbol. options: NULL for the greedy search;
+ * attention is shown whatever they say. The tape must have been started for inference over the
+ * model's parameters. NULL when the tape failed; see ur_search. */
 ur_answer *ur_seq2seq_answer(ur_tape *tape, const ur_model *model, size_t count,
-                             const ur_ids *questions, const int32_t *first);
+                             const ur_ids *questions, const int32_t *first,
+                             const ur_search_options *options);
 
 /* ---- texts that models learn from ------------------------------------------------------------- */
 
@@ -242,41 +251,6 @@ typedef struct ur_language_logits {
 } ur_language_logits;
 ur_language_logits ur_language_model_forward(ur_tape *tape, const ur_model *model,
                                              const ur_seq *ids, ur_state initial);
-
-/* ---- generation ----------------------------------------------------------------------------- */
-
-/* How the next token is chosen from the logits. temperature 0: the most probable one (of equals the
- * one with the lowest id). Otherwise logits are divided by the temperature; top_k (0: all) keeps the
- * k largest; top_p (0 or 1: all) keeps of those the most probable ones until their probabilities
- * reach top_p (Holtzman et al. 2020); and one is drawn. The same seed draws the same tokens on
- * every machine. */
-typedef struct ur_choice {
-    float temperature;
-    size_t top_k;
-    float top_p;
-    uint64_t seed;
-} ur_choice;
-
-/* A model that writes on: it reads tokens, then chooses one, reads that, and so forth. States start
- * as zeros. The model must outlive the generator and not change meanwhile. */
-typedef struct ur_generator ur_generator;
-
-/* choice: NULL for the most probable token. UR_INVALID: a choice out of range. UR_UNSUPPORTED: a
- * bidirectional model. */
-ur_status ur_generator_new(ur_context *context, const ur_model *model, const ur_choice *choice,
-                           ur_generator **out, ur_err *err);
-void ur_generator_free(ur_generator *generator);
-
-/* Reads a prompt, or more of it. UR_INVALID for an id that is not in the vocabulary. */
-ur_status ur_generator_read(ur_generator *generator, ur_ids ids, ur_err *err);
-
-/* Chooses the token after what was read, and reads it. log_probability (or NULL): what the model gave
- * it, whatever the choice made of that. UR_INVALID while nothing was read. */
-ur_status ur_generator_write(ur_generator *generator, int32_t *id, double *log_probability,
-                             ur_err *err);
-
-/* The logits of the token to come (vocabulary), NULL while nothing was read. */
-const float *ur_generator_logits(const ur_generator *generator);
 
 /* ---- text_lstm: the next word from the n words before it ----------------------------------- */
 

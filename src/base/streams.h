@@ -8,7 +8,7 @@
  *   seed                    index of the parameter, from 0  initial weights (nn/params.c)
  *   seed                    UR_STREAM_SHUFFLE + epoch       order of the examples (train/trainer.c)
  *   seed                    UR_STREAM_WINDOWS + epoch       windows of a long text (data/windows.c)
- *   seed                    UR_STREAM_CHOICE                symbols drawn by a language model
+ *   seed                    UR_STREAM_CHOICE + source       symbols drawn by the search
  *   seed                    UR_STREAM_ADDITIONS + split     builtin:additions
  *   seed                    UR_STREAM_DATES + split         builtin:dates
  *   seed ^ UR_KEY_DROPOUT   (step, which drop-out)          masks and noise (nn/dropout.c,

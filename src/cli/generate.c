@@ -35,16 +35,16 @@ static void defaults(settings *s)
     s->tokens = 200;
 }
 
-static ur_choice choice_of(const settings *s)
+static ur_search_options choice_of(const settings *s)
 {
     const verb *v = &generate_verb;
     const bool draws = was_given(v, s, "top-k") || was_given(v, s, "top-p");
-    return (ur_choice){.temperature = was_given(v, s, "temperature") ? (float)s->temperature
-                                      : draws                        ? 1.0f
-                                                                     : 0.0f,
-                       .top_k = s->top_k,
-                       .top_p = (float)s->top_p,
-                       .seed = s->seed};
+    return (ur_search_options){.temperature = was_given(v, s, "temperature") ? (float)s->temperature
+                                              : draws                        ? 1.0f
+                                                                             : 0.0f,
+                               .top_k = s->top_k,
+                               .top_p = (float)s->top_p,
+                               .seed = s->seed};
 }
 
 static int print_next(writer *w, bool json)
@@ -91,7 +91,7 @@ static int generate(ur_context *context, const settings *s)
         say("%s is a %s, which does not write texts", s->arguments[0], ur_run_kind(run));
         code = CODE_FAILURE;
     } else {
-        const ur_choice choice = choice_of(s);
+        const ur_search_options choice = choice_of(s);
         catch_signals();
         code = writer_start(context, run, s->prompt, &choice, s->json, &w);
         if (code == CODE_OK) {

@@ -48,7 +48,7 @@ static int print_sample(ur_tape *tape, ur_run *run, const ur_pairs *pairs, size_
     if (code != CODE_OK)
         return code;
     ur_tape_start(tape, UR_INFER, model->params, NULL, 0, 0);
-    ur_answer *answer = ur_seq2seq_answer(tape, model, 1, &question, needed ? &first : NULL);
+    ur_answer *answer = ur_seq2seq_answer(tape, model, 1, &question, needed ? &first : NULL, NULL);
     if (!answer) {
         say("%s", ur_error(tape));
         return exit_code(ur_tape_status(tape));

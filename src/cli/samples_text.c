@@ -98,8 +98,8 @@ static int read_prompt(writer *w, const char *prompt, bool print)
     return code;
 }
 
-int writer_start(ur_context *context, ur_run *run, const char *prompt, const ur_choice *choice,
-                 bool quiet, writer *w)
+int writer_start(ur_context *context, ur_run *run, const char *prompt,
+                 const ur_search_options *choice, bool quiet, writer *w)
 {
     ur_err err;
     *w = (writer){.run = run, .text = &config_of(run)->text.options, .previous = -1};

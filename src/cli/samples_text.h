@@ -15,8 +15,8 @@ typedef struct writer {
 /* Begins with a prompt, which is printed as the model reads it (not where `quiet`). An empty one stands
  * for the end of a line, or where the model knows none for its most frequent token; that is not
  * printed. Says what is wrong, and which words the model does not know; returns an exit code. */
-int writer_start(ur_context *context, ur_run *run, const char *prompt, const ur_choice *choice,
-                 bool quiet, writer *out);
+int writer_start(ur_context *context, ur_run *run, const char *prompt,
+                 const ur_search_options *choice, bool quiet, writer *out);
 void writer_end(writer *w);
 
 /* The next token: its text as it is to be printed, which needs UR_PIECE_LONGEST bytes. */

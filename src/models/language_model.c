@@ -190,4 +190,5 @@ const ur_model_class ur_language_model_class = {
     .start_epoch = start_epoch,
     .carried = carried,
     .evaluate = evaluate,
+    .decoder = ur_language_decoder,
 };

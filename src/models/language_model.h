@@ -26,6 +26,8 @@ static inline const ur_language_model *ur_as_language_model(const ur_model *mode
 ur_rnn_out ur_language_layers(ur_tape *tape, const ur_language_model *m, const ur_seq *ids,
                               ur_state initial);
 
+ur_status ur_language_decoder(const ur_model *model, ur_decoder *out, ur_err *err);
+
 struct ur_language_data {
     ur_context *context;
     ur_ids text; /* of its own */

@@ -48,25 +48,30 @@ ur_state ur_seq2seq_start(ur_tape *t, const ur_seq2seq *m, const ur_encoded *enc
 }
 
 ur_decoded ur_seq2seq_decode(ur_tape *t, const ur_seq2seq *m, const ur_encoded *encoded,
-                             const ur_seq *inputs, const ur_state *state, ur_weights **weights)
+                             const ur_seq *inputs, const ur_state *state, const ur_layout *queries,
+                             ur_weights **weights)
 {
     const float p = m->config.dropout;
     const ur_embedding_layer *embed = &m->decoder.embed;
     const ur_rnn_stack *rnn = &m->decoder.rnn;
-    ur_seq *peek = m->config.peeky && inputs ? ur_repeat(t, encoded->h, inputs->layout) : NULL;
+    const ur_layout *steps = inputs ? inputs->layout : NULL;
+    const ur_layout *by_source = queries ? queries : steps;
+    ur_seq *peek = m->config.peeky ? ur_repeat(t, encoded->h, by_source) : NULL;
     const ur_state start = state ? *state : ur_seq2seq_start(t, m, encoded);
     ur_rnn_out out;
     if (m->config.peeky || drops(t, m)) {
         ur_seq *x = ur_dropout(t, ur_embedding(t, embed, inputs), p);
-        out = ur_rnn(t, rnn, m->config.peeky ? ur_concat_seq(t, peek, x) : x, start);
+        out = ur_rnn(t, rnn, m->config.peeky ? ur_concat_seq(t, ur_seq_as(t, peek, steps), x) : x,
+                     start);
     } else {
         out = ur_rnn_embedded(t, rnn, embed, inputs, start);
     }
-    ur_seq *d = ur_dropout(t, out.y, p);
+    ur_seq *y = ur_seq_as(t, out.y, by_source);
+    ur_seq *d = ur_dropout(t, y, p);
     if (m->config.peeky)
         d = ur_concat_seq(t, peek, d);
     else if (m->config.attention == UR_ATTENTION_DOT)
-        d = ur_concat_seq(t, ur_attention_dot(t, out.y, encoded->y, encoded->y, weights), d);
+        d = ur_concat_seq(t, ur_attention_dot(t, y, encoded->y, encoded->y, weights), d);
     return (ur_decoded){ur_linear_seq(t, &m->decoder.fc, d), {out.h_n, out.c_n}};
 }
 
@@ -142,7 +147,7 @@ static shard load_shard(ur_tape *t, const ur_seq2seq *m, const ur_pairs *pairs, 
 static ur_seq *teacher_forced(ur_tape *t, const ur_seq2seq *m, const shard *s, ur_encoded *encoded)
 {
     *encoded = ur_seq2seq_encode(t, m, s->questions);
-    return ur_seq2seq_decode(t, m, encoded, s->answers_in, NULL, NULL).logits;
+    return ur_seq2seq_decode(t, m, encoded, s->answers_in, NULL, NULL, NULL).logits;
 }
 
 static ur_tensor *seq2seq_loss(ur_tape *t, const ur_model *model, const void *data, size_t count,
@@ -167,15 +172,6 @@ ur_seq2seq_logits ur_seq2seq_forward(ur_tape *t, const ur_model *model, const ur
 
 /* ---- evaluation --------------------------------------------------------------------------- */
 
-static int32_t argmax(const float *x, size_t n)
-{
-    size_t best = 0;
-    for (size_t i = 1; i < n; i++)
-        if (x[i] > x[best])
-            best = i;
-    return (int32_t)best;
-}
-
 /* Loss, and how many symbols are right when all earlier ones are given. */
 static void measure_forced(ur_tape *t, const ur_seq *logits, const ur_seq *targets, ur_measure *sum)
 {
@@ -188,23 +184,24 @@ static void measure_forced(ur_tape *t, const ur_seq *logits, const ur_seq *targe
             const size_t r = ur_row(l, b, s);
             const float *row = x + r * classes;
             sum->loss += (double)t->cpu.kernels->cross_entropy(classes, row, target[r], NULL);
-            sum->forced_right += argmax(row, classes) == target[r];
+            sum->forced_right += ur_argmax(row, classes) == (size_t)target[r];
         }
         sum->positions += l->length[b];
     }
 }
 
 /* Whether what was written is what should have been, the end symbol included. */
-static bool answer_right(const ur_seq2seq *m, const ur_greedy *g, size_t b, const ur_seq *targets)
+static bool answer_right(const ur_seq2seq *m, const ur_hypothesis *h, size_t b,
+                         const ur_seq *targets)
 {
     const ur_layout *l = targets->layout;
     const int32_t *target = ur_ints(targets->values);
     const bool ragged = m->config.format.end >= 0;
     const size_t symbols = ragged ? l->length[b] - 1 : l->length[b];
-    if (g->count[b] != symbols || (ragged && !g->done[b]))
+    if (h->count != symbols || (ragged && !h->complete))
         return false;
     for (size_t s = 0; s < symbols; s++)
-        if (g->ids[b * g->steps + s] != target[ur_row(l, b, s)])
+        if (h->ids[s] != target[ur_row(l, b, s)])
             return false;
     return true;
 }
@@ -221,12 +218,12 @@ static void seq2seq_measure(ur_tape *t, const ur_model *model, const void *data,
         return;
     for (size_t b = 0; b < count; b++)
         first[b] = ur_ints(s.answers_in->values)[ur_row(s.answers_in->layout, b, 0)];
-    const ur_greedy g = ur_seq2seq_greedy(t, m, &encoded, first, false);
-    if (!ur_tape_ok(t))
+    const ur_written *written = ur_seq2seq_greedy(t, m, &encoded, count, first);
+    if (!written)
         return;
     measure_forced(t, logits, s.answers_out, sum);
     for (size_t b = 0; b < count; b++)
-        sum->right += answer_right(m, &g, b, s.answers_out);
+        sum->right += answer_right(m, written[b].best, b, s.answers_out);
     sum->examples += count;
 }
 
@@ -255,4 +252,5 @@ const ur_model_class ur_seq2seq_class = {
     .positions = seq2seq_positions,
     .loss = seq2seq_loss,
     .measure = seq2seq_measure,
+    .decoder = ur_seq2seq_decoder,
 };

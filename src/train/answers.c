@@ -81,7 +81,7 @@ static void answer_shard(void *arg, size_t s, int worker)
     ur_tape *tape = a->tapes[worker];
     ur_tape_start(tape, UR_INFER, a->run->model->params, NULL, 0, 0);
     const ur_answer *answers =
-        ur_seq2seq_answer(tape, a->run->model, count, a->questions + begin, NULL);
+        ur_seq2seq_answer(tape, a->run->model, count, a->questions + begin, NULL, NULL);
     if (!answers)
         ur_fail(&a->error[worker], ur_tape_status(tape), "%s", ur_error(tape));
     for (size_t i = 0; answers && i < count; i++)

@@ -299,7 +299,7 @@ static ur_status whole_life(const ur_allocator *a, ur_err *err, void *arg)
     ur_model *m = NULL;
     ur_language_data *d = NULL;
     ur_generator *g = NULL;
-    const ur_choice choice = {.temperature = 1.0f, .top_k = 3};
+    const ur_search_options choice = {.temperature = 1.0f, .top_k = 3};
     int32_t id = 1;
     ur_measure sum;
     ur_status s = ur_context_new(&(ur_options){.allocator = a, .threads = 1}, &context, err);

@@ -22,7 +22,7 @@ static ur_answer *answers_of(ur_tape *t, const ur_model *m, const int32_t *first
     ur_ids questions[PAIRS];
     for (size_t i = 0; i < PAIRS; i++)
         questions[i] = question(i);
-    ur_answer *a = ur_seq2seq_answer(t, m, PAIRS, questions, first);
+    ur_answer *a = ur_seq2seq_answer(t, m, PAIRS, questions, first, NULL);
     tape_fine(t);
     return a;
 }
@@ -125,7 +125,7 @@ static void attention_in_reading_order(void **state)
         m[i] = model_of(context, &config, 4);
         t[i] = inferring(context, m[i]);
         const ur_ids asked = {i ? q.ids : turned, q.length};
-        a[i] = ur_seq2seq_answer(t[i], m[i], 1, &asked, NULL);
+        a[i] = ur_seq2seq_answer(t[i], m[i], 1, &asked, NULL, NULL);
         tape_fine(t[i]);
     }
     for (size_t s = 0; s < MOST_STEPS; s++) {
@@ -163,7 +163,7 @@ static void together_is_one_by_one(void **state)
         for (size_t i = 0; i < PAIRS; i++) {
             const ur_ids q = question(i);
             ur_tape_start(other, UR_INFER, m->params, NULL, 0, 0);
-            const ur_answer *b = ur_seq2seq_answer(other, m, 1, &q, NULL);
+            const ur_answer *b = ur_seq2seq_answer(other, m, 1, &q, NULL, NULL);
             tape_fine(other);
             assert_int_equal(a[i].count, b->count);
             assert_int_equal(a[i].complete, b->complete);
@@ -192,7 +192,7 @@ static void with_start(void **state)
     ur_model *m = model_of(context, &config, 3);
     ur_tape *t = inferring(context, m);
     const ur_ids q = question(0);
-    assert_null(ur_seq2seq_answer(t, m, 1, &q, NULL));
+    assert_null(ur_seq2seq_answer(t, m, 1, &q, NULL, NULL));
     tape_failed(t, UR_UNSUPPORTED, "last symbol");
     ur_tape_start(t, UR_INFER, m->params, NULL, 0, 0);
     const ur_answer *a = answers_of(t, m, first);
@@ -202,7 +202,7 @@ static void with_start(void **state)
         assert_true(a[i].probability[MOST_STEPS - 1] == 1.0f);
     }
     ur_tape_start(t, UR_TRAIN, m->params, NULL, 0, 0);
-    assert_null(ur_seq2seq_answer(t, m, 1, &q, first));
+    assert_null(ur_seq2seq_answer(t, m, 1, &q, first, NULL));
     tape_failed(t, UR_INVALID, "tape for inference");
     ur_tape_free(t);
     ur_model_free(m);
@@ -285,7 +285,7 @@ static ur_status use(const ur_allocator *a, ur_err *err, void *arg)
     }
     if (status == UR_OK) {
         ur_tape_start(t, UR_INFER, m->params, NULL, 0, 0);
-        const ur_answer *answers = ur_seq2seq_answer(t, m, 2, q, NULL);
+        const ur_answer *answers = ur_seq2seq_answer(t, m, 2, q, NULL, NULL);
         status = ur_tape_status(t);
         assert_true((status == UR_OK) == (answers != NULL));
         if (status != UR_OK) {

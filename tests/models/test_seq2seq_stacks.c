@@ -177,7 +177,7 @@ static void greedy(void **state)
             weights[i] = 2.0f * made_up(kind, i);
         ur_params_changed(model->params);
         ur_tape_start(t, UR_INFER, model->params, NULL, 0, 0);
-        const ur_answer *answer = ur_seq2seq_answer(t, model, QUESTIONS, questions, NULL);
+        const ur_answer *answer = ur_seq2seq_answer(t, model, QUESTIONS, questions, NULL, NULL);
         tape_fine(t);
         int32_t ids[QUESTIONS * (4 + STEPS)];
         size_t offset[2 * QUESTIONS + 1] = {0}, at = 0;
@@ -224,7 +224,7 @@ static ur_status everything(const ur_allocator *a, ur_err *err, void *arg)
     if (status == UR_OK) {
         ur_seq2seq_init(model, 1);
         ur_tape_start(t, UR_INFER, model->params, NULL, 0, 0);
-        ur_seq2seq_answer(t, model, QUESTIONS, questions, NULL);
+        ur_seq2seq_answer(t, model, QUESTIONS, questions, NULL, NULL);
         status = ur_tape_status(t);
         if (status != UR_OK)
             ur_fail(err, status, "%s", ur_error(t));
