@@ -76,6 +76,8 @@ ur_status ur_trainer_new(ur_context *context, ur_model *model, void *data,
     const ur_status status = check_options(options, err);
     if (status != UR_OK)
         return status;
+    if (ur_params_context(model->params) != context)
+        return ur_fail(err, UR_INVALID, "the model is of another context than its trainer");
     const size_t examples = model->class_of->examples(model, data);
     if (examples == 0)
         return ur_fail(err, UR_INVALID, "there is nothing to train on: the data has no example");
