@@ -62,6 +62,7 @@ static ur_status predict(ur_run *run, ur_tape *t, size_t count, const int32_t *w
 {
     const ur_text_lstm_config *c = ur_text_lstm_config_of(run->model);
     const ur_fpmode mode = ur_fpmode_enter();
+    ur_tape_start(t, UR_INFER, run->model->params, NULL, 0, 0);
     for (size_t at = 0; at < count && ur_tape_ok(t); at += UR_SHARD_ROWS) {
         const size_t rows = count - at < UR_SHARD_ROWS ? count - at : UR_SHARD_ROWS;
         ur_tape_start(t, UR_INFER, run->model->params, NULL, 0, 0);

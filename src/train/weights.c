@@ -6,7 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/status.h"
-#include "tensor/params.h"
+#include "tape/params.h"
 
 ur_status ur_weights_write(const ur_allocator *a, const ur_params *params, const char *path,
                            const ur_st_tensor *more, size_t n_more, const ur_st_pair *metadata,

@@ -6,7 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/status.h"
-#include "tensor/params.h"
+#include "tape/params.h"
 
 ur_status ur_params_save(const ur_params *params, const char *path, ur_err *err)
 {

@@ -73,21 +73,26 @@ static const ur_model_class toy_class = {.kind = "toy",
                                          .loss = toy_loss,
                                          .measure = toy_measure};
 
-/* A model of two parameters, "a" (sizes[0]) and "b" (sizes[1]); b may be left out (0). */
+/* A model of two parameters, "a" (sizes[0]) and "b" (sizes[1]); b may be left out (0). NULL when the
+ * context's memory ran out. */
 static inline ur_model *toy_new(ur_context *context, size_t a, size_t b, unsigned flags)
 {
     ur_model *m = malloc(sizeof *m);
     if (!m)
         abort();
     m->class_of = &toy_class;
-    if (ur_params_new(context, &m->params, NULL) != UR_OK)
-        abort();
-    ur_params_add(m->params, "a", 1, &a, flags);
-    if (b)
-        ur_params_add(m->params, "b", 1, &b, flags);
-    if (ur_params_seal(m->params, NULL) != UR_OK)
-        abort();
-    return m;
+    ur_status status = ur_params_new(context, &m->params, NULL);
+    if (status == UR_OK) {
+        ur_params_add(m->params, "a", 1, &a, flags);
+        if (b)
+            ur_params_add(m->params, "b", 1, &b, flags);
+        status = ur_params_seal(m->params, NULL);
+    }
+    if (status == UR_OK)
+        return m;
+    ur_params_free(m->params);
+    free(m);
+    return NULL;
 }
 
 #endif
