@@ -590,6 +590,7 @@ typedef struct use {
 static ur_status write_all(const ur_allocator *a, ur_err *err, void *arg)
 {
     const use *u = arg;
+    static const int32_t never[] = {2};
     const ur_options options = {.allocator = a, .threads = u->threads};
     const ur_ids q[] = {question(0), question(2), question(4)};
     ur_context *context;
@@ -622,7 +623,7 @@ static ur_status write_all(const ur_allocator *a, ur_err *err, void *arg)
     ur_search_options step = ways[u->way];
     step.most = 0;
     if (u->way > 2) /* by beam */
-        step = (ur_search_options){.never = &(int32_t){2}, .never_count = 1};
+        step = (ur_search_options){.never = never, .never_count = 1};
     status = status == UR_OK ? ur_generator_new(context, m, &step, &g, err) : status;
     status = status == UR_OK ? ur_generator_read(g, q[0], err) : status;
     status = status == UR_OK ? ur_generator_read(g, q[1], err) : status;
