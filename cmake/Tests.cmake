@@ -16,6 +16,7 @@ set(test_environment
     "UNROLL_BUILD_DIR=${PROJECT_BINARY_DIR}"
     "UNROLL_SHARED=${UNROLL_SHARED}"
     "UNROLL_TOOL=${PROJECT_BINARY_DIR}/unroll"
+    "UNROLL_TENSORS=${PROJECT_BINARY_DIR}/tests/tensors"
     "CC=${CMAKE_C_COMPILER}"
     "ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:intercept_strstr=0"
     "UBSAN_OPTIONS=print_stacktrace=1"
@@ -108,6 +109,11 @@ foreach(source IN LISTS test_sources)
         RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
     unroll_add_test(${name} ${folder} test_${name})
 endforeach()
+
+# What scripts call beside the tool.
+add_executable(tensors "${tests}/cli/tensors.c")
+target_link_libraries(tensors PRIVATE unroll_static unroll_flags unroll_warnings)
+set_target_properties(tensors PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
 
 file(GLOB script_sources CONFIGURE_DEPENDS "${tests}/*/*.sh")
 list(FILTER script_sources EXCLUDE REGEX "/(lib|common)[^/]*\\.sh$")
