@@ -13,12 +13,13 @@
 #include "base/alloc.h"
 #include "base/philox.h"
 #include "base/status.h"
+#include "base/tiny.h"
 #include "kernels/math.h"
 
 /* A stream of random numbers beside those of parameters, shuffles and windows. */
 static const uint64_t CHOICE_STREAM = UINT64_C(3) << 32;
 
-enum { CHUNK = 256 }; /* steps of a prompt at a time */
+enum { CHUNK = UR_SIZE(256, 3) }; /* steps of a prompt at a time */
 
 struct ur_generator {
     ur_context *context;

@@ -10,9 +10,10 @@
 #include "backend/context.h"
 #include "base/alloc.h"
 #include "base/status.h"
+#include "base/tiny.h"
 #include "models/confusion.h"
 
-enum { SHARD = 32 };
+enum { SHARD = UR_SIZE(32, 3) };
 
 typedef struct running {
     const ur_model *model;
