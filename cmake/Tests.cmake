@@ -84,6 +84,14 @@ target_compile_definitions(unroll_double_flags INTERFACE UR_REAL_IS_DOUBLE)
 target_compile_options(unroll_double_flags INTERFACE
     "SHELL:-include \"${tests}/double/as_double.h\"")
 target_link_libraries(unroll_double_flags INTERFACE unroll_test_flags)
+# A call of fma() is an instruction where this machine has it: a third of the time of these tests.
+if(NOT CMAKE_CROSSCOMPILING AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
+    include(CheckCSourceRuns)
+    check_c_source_runs("int main(void) { return !__builtin_cpu_supports(\"fma\"); }" UNROLL_HAS_FMA)
+    if(UNROLL_HAS_FMA)
+        target_compile_options(unroll_double_flags INTERFACE -mfma)
+    endif()
+endif()
 
 add_library(unroll_double STATIC EXCLUDE_FROM_ALL ${double_sources})
 target_link_libraries(unroll_double PRIVATE unroll_double_flags)
