@@ -16,9 +16,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define UR_CHAIN 512       /* k's per chain of a product */
-#define UR_SUM_BLOCK 4096  /* elements per block of a long reduction */
-#define UR_PANEL_VECTORS 4 /* most vectors side by side in a panel of packed weights */
+#include "base/tiny.h"
+
+#define UR_CHAIN UR_SIZE(512, 12)      /* k's per chain of a product */
+#define UR_SUM_BLOCK UR_SIZE(4096, 32) /* elements per block of a long reduction */
+#define UR_PANEL_VECTORS 4             /* most vectors side by side in a panel of packed weights */
 
 /* ---- packed matrix products (body_gemm.h) ------------------------------------------------- */
 

@@ -8,6 +8,7 @@
 #include "backend/context.h"
 #include "backend/cpu/loss.h"
 #include "base/status.h"
+#include "base/tiny.h"
 
 /* ---- forward ------------------------------------------------------------------------------ */
 
@@ -120,7 +121,7 @@ static ur_tensor *loss(ur_tape *t, const ur_model *model, const void *data, size
  * logits and gates take decides. A bidirectional model reads windows, as in training. */
 static size_t chunk_of(const ur_language_model *m)
 {
-    enum { CHUNK_FLOATS = 1 << 22, LEAST = 16, MOST = 1024 };
+    enum { CHUNK_FLOATS = UR_SIZE(1 << 22, 1), LEAST = UR_SIZE(16, 3), MOST = 1024 };
     const size_t row = m->config.vocabulary + 8 * m->config.hidden_size;
     const size_t steps = CHUNK_FLOATS / row;
     if (m->config.bidirectional)

@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/status.h"
+#include "base/tiny.h"
 
 ur_status ur_tape_new(ur_context *context, ur_tape **out, ur_err *err)
 {
@@ -191,7 +192,7 @@ static void zero_range(void *x, size_t begin, size_t end)
 /* Large vectors by the whole team; small ones are not worth its meeting. */
 static void set_zeros(ur_tape *tape, float *x, size_t n)
 {
-    enum { FEW = 64 * 1024 };
+    enum { FEW = UR_SIZE(64 * 1024, 8) };
     if (n > FEW)
         ur_cpu_for(&tape->cpu, n, zero_range, x);
     else

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "base/status.h"
+#include "base/tiny.h"
 
 #include <string.h>
 
@@ -135,7 +136,7 @@ static bool grow_slots(ur_vocabulary *v)
 {
     if (2 * (v->count + 1) <= v->slots)
         return true;
-    size_t slots = v->slots ? 2 * v->slots : 64;
+    size_t slots = v->slots ? 2 * v->slots : UR_SIZE(64, 4);
     int32_t *slot = ur_alloc(v->a, slots, sizeof *slot);
     if (!slot)
         return false;

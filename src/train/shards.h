@@ -3,12 +3,13 @@
 #define UR_TRAIN_SHARDS_H
 
 #include "base/threads.h"
+#include "base/tiny.h"
 #include "kernels/kernels.h"
 #include "tape/runner.h"
 #include "unroll/core.h"
 
-enum { UR_SMALL_SHARD_ROWS = 16, UR_SMALL_PARAMETERS = 1 << 20 };
-enum { UR_FEW_SHARDS = 8 };
+enum { UR_SMALL_SHARD_ROWS = UR_SIZE(16, 2) };
+enum { UR_SMALL_PARAMETERS = UR_SIZE(1 << 20, 500), UR_FEW_SHARDS = UR_SIZE(8, 4) };
 
 /* The smallest power of two that leaves at most UR_SHARD_ROWS sequences in each shard. For a model of
  * up to UR_SMALL_PARAMETERS parameters up to UR_FEW_SHARDS, if need be with at most
