@@ -83,7 +83,7 @@ static bool take_memory(ur_trainer *t)
 {
     const ur_allocator *a = &t->context->allocator;
     const size_t size = ur_params_size(t->model->params);
-    const size_t shards = ur_shard_count(t->options.batch, size);
+    const size_t shards = ur_most_shards(t->options.batch);
     bool ok = ur_optimizer_new(t->model->params, &t->options, &t->optimizer, NULL) == UR_OK;
     if (!t->model->class_of->start_epoch)
         ok = ok && (t->order = ur_alloc(a, t->examples, sizeof *t->order));
@@ -102,6 +102,11 @@ ur_status ur_trainer_new(ur_context *context, ur_model *model, void *data,
         return status;
     if (ur_params_context(model->params) != context)
         return ur_fail(err, UR_INVALID, "the model is of another context than its trainer");
+    const size_t batch = model->class_of->batch ? model->class_of->batch(model, data) : 0;
+    if (batch && batch != options->batch)
+        return ur_fail(err, UR_INVALID,
+                       "the data was made for batches of %zu, the trainer is to take %zu", batch,
+                       options->batch);
     const size_t examples = model->class_of->examples(model, data);
     if (examples == 0)
         return ur_fail(err, UR_INVALID, "there is nothing to train on: the data has no example");
@@ -242,11 +247,13 @@ static batch_job next_batch(ur_trainer *t)
     const size_t begin = t->progress.batch * t->options.batch;
     const size_t left = t->examples - begin;
     batch_job job = {.trainer = t, .count = left < t->options.batch ? left : t->options.batch};
-    job.shards = ur_shard_count(job.count, ur_params_size(t->model->params));
+    size_t steps = 0;
     for (size_t i = 0; i < job.count; i++) {
         t->sorted[i] = t->order ? t->order[begin + i] : begin + i;
+        steps += length_of(t, t->sorted[i]);
         job.positions += t->model->class_of->positions(t->model, t->data, t->sorted[i]);
     }
+    job.shards = ur_shard_count(job.count, steps, ur_params_size(t->model->params));
     job.normaliser = job.positions ? (double)job.positions : 1.0;
     size_t *spare = t->sorted + t->options.batch;
     sort_by_length(t, t->sorted, spare, job.count);
