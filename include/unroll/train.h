@@ -24,11 +24,37 @@ ur_status ur_params_save_as(const ur_params *params, const char *path, const cha
 /* Reads them from a safetensors file (float64, float32, float16, bfloat16), strictly: a missing,
  * surplus or ill-shaped tensor is UR_BAD_FILE, every one of them named (as far as the sentence has
  * room; ur_params_check names them all), and the parameters are then unchanged. prefix: only those
- * tensors count whose name starts with it, and it is cut off; "" for all. */
+ * tensors count whose name starts with it, and it is cut off; "" for all. Of tied weights one name is
+ * enough; where the file has several, their tensors must be equal. */
 ur_status ur_params_load(ur_params *params, const char *path, const char *prefix, ur_err *err);
 
-/* Whether ur_params_load would accept the file; reads no weights. tell (or NULL) hears of every
- * fault: "missing NAME", "surplus NAME", "ill-shaped: NAME is (..), (..) expected". */
+/* Tensors named FROM... are parameters TO...: {"encoder.", "backbone."}. */
+typedef struct ur_prefix {
+    const char *from, *to;
+} ur_prefix;
+
+/* Loading part of a file, or into part of the parameters; all zero: the whole file, strictly. */
+typedef struct ur_load_options {
+    /* The first that fits a tensor's name counts; where there are any, tensors that fit none are
+     * passed over. */
+    const ur_prefix *prefixes;
+    size_t n_prefixes;
+    /* Parameters whose name matches one of these patterns, as file names match in a shell, may be
+     * missing, and then stay as they are. */
+    const char *const *missing;
+    size_t n_missing;
+} ur_load_options;
+
+/* As ur_params_load in all else. options may be NULL. */
+ur_status ur_params_load_part(ur_params *params, const char *path, const ur_load_options *options,
+                              ur_err *err);
+/* The same of a file that lies in memory; name is what messages call it. */
+ur_status ur_params_load_memory(ur_params *params, const char *name, const void *bytes, size_t size,
+                                const ur_load_options *options, ur_err *err);
+
+/* Whether ur_params_load would accept the file; reads no weights but tied ones that are there twice. tell
+ * (or NULL) hears of every fault: "missing NAME", "surplus NAME", "ill-shaped: NAME is (..), (..)
+ * expected". */
 ur_status ur_params_check(const ur_params *params, const char *path, const char *prefix,
                           void (*tell)(void *user, const char *fault), void *user, ur_err *err);
 
