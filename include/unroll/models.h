@@ -54,6 +54,9 @@ typedef struct ur_model_class {
      * save it; it is put back after start_epoch where training goes on inside an epoch, before it
      * where an epoch is to begin. A step that failed leaves it undefined. */
     float *(*carried)(ur_model *model, void *data, size_t *count);
+    /* The batch that the data was laid out for, because its examples hand on states to those `batch` later;
+     * 0: any. A trainer of another batch is refused. */
+    size_t (*batch)(const ur_model *model, const void *data);
     /* An evaluation that is not a sum over examples: a text read from start to end. NULL: shards
      * of `measure`. */
     ur_status (*evaluate)(ur_context *context, const ur_model *model, const void *data,

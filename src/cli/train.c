@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static const char *const optimizers[] = {"adam", "sgd", NULL};
+static const char *const optimizers[] = {"adam", "sgd", "adamw", NULL};
 static const char *const schedules[] = {"constant", "step", "cosine", "plateau", NULL};
 
 static const option options[] = {
@@ -16,7 +16,7 @@ static const option options[] = {
     {"epochs", "N", OPTION_SIZE, OPTION_AT(epochs), 1, 1e6, .help = "Times through the data."},
     {"max-steps", "N", OPTION_SIZE, OPTION_AT(max_steps), 1, 1e9,
      .help = "Stop after this many steps.", .standard = "no limit"},
-    {"optimizer", "adam|sgd", OPTION_CHOICE, OPTION_AT(optimizer), .choices = optimizers,
+    {"optimizer", "adam|sgd|adamw", OPTION_CHOICE, OPTION_AT(optimizer), .choices = optimizers,
      .help = "How weights follow gradients."},
     {"lr", "X", OPTION_REAL, OPTION_AT(lr), 0, 1000, OPEN_LEAST, .help = "Learning rate."},
     {"beta1", "X", OPTION_REAL, OPTION_AT(beta1), 0, 1, OPEN_MOST,
@@ -117,7 +117,7 @@ static bool check_optimizer(const verb *v, const settings *s)
 {
     static const char *const adams[] = {"beta1", "beta2", "eps"};
     for (size_t i = 0; i < sizeof adams / sizeof *adams; i++)
-        if (s->optimizer != UR_ADAM && was_given(v, s, adams[i])) {
+        if (s->optimizer == UR_SGD && was_given(v, s, adams[i])) {
             say_usage(v, "--%s belongs to --optimizer adam", adams[i]);
             return false;
         }
@@ -149,7 +149,7 @@ static ur_status create(ur_context *context, const trainee *t, const settings *s
     how.train.batch = s->batch;
     how.train.epochs = s->epochs;
     how.train.max_steps = s->max_steps;
-    how.train.optimizer = (ur_optimizer)s->optimizer;
+    how.train.optimizer = s->optimizer;
     how.train.lr = s->lr;
     how.train.beta1 = s->beta1;
     how.train.beta2 = s->beta2;
@@ -158,7 +158,7 @@ static ur_status create(ur_context *context, const trainee *t, const settings *s
     how.train.weight_decay = s->weight_decay;
     how.train.clip = s->clip;
     how.train.seed = s->seed;
-    how.train.schedule = (ur_schedule)s->schedule;
+    how.train.schedule = s->schedule;
     how.train.lr_epochs = s->lr_epochs;
     how.train.lr_factor = s->lr_factor;
     how.train.lr_patience = s->lr_patience;
@@ -183,7 +183,8 @@ static int open_run(ur_context *context, const trainee *t, const settings *s, ur
     if (!s->resume)
         return create(context, t, s, run, &err) == UR_OK ? CODE_OK : say_error(&err);
     const size_t epochs = was_given(t->verb, s, "epochs") ? s->epochs : 0;
-    if (ur_run_resume(context, s->out, epochs, s->max_steps, run, &err) != UR_OK)
+    const size_t max_steps = s->max_steps ? s->max_steps : UR_NO_LIMIT;
+    if (ur_run_resume(context, s->out, epochs, max_steps, run, &err) != UR_OK)
         return say_error(&err);
     if (trains(t, ur_run_kind(*run)))
         return CODE_OK;

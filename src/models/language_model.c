@@ -51,6 +51,14 @@ static float *carried(ur_model *model, void *data, size_t *count)
     return d->carry ? ur_carry_values(d->carry) : NULL;
 }
 
+/* Sequential windows: as many streams, each with its own state. */
+static size_t batch_of(const ur_model *model, const void *data)
+{
+    const ur_language_data *d = data;
+    (void)model;
+    return d->carry ? d->batch : 0;
+}
+
 static size_t examples(const ur_model *model, const void *data)
 {
     const ur_language_data *d = data;
@@ -190,6 +198,7 @@ const ur_model_class ur_language_model_class = {
     .loss = loss,
     .start_epoch = start_epoch,
     .carried = carried,
+    .batch = batch_of,
     .evaluate = evaluate,
     .decoder = ur_language_decoder,
 };

@@ -34,6 +34,7 @@ struct ur_language_data {
     int32_t *ids;
     ur_windows *windows; /* NULL: for evaluation alone */
     ur_carry *carry;     /* NULL: states begin anew in every window */
+    size_t batch;        /* streams that it carries states of */
 };
 
 #endif

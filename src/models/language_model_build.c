@@ -176,6 +176,7 @@ static ur_status make_windows(ur_language_data *d, const ur_language_model *m, s
         ur_windows_new(ur_context_allocator(d->context), d->text, &options, &d->windows, err);
     if (status != UR_OK || c->sampling == UR_SAMPLING_RANDOM)
         return status;
+    d->batch = batch;
     return ur_carry_new(d->context, &m->rnn, batch, &d->carry, err);
 }
 

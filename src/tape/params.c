@@ -414,7 +414,7 @@ const float *ur_param_data(const ur_params *p, int index)
     return there ? p->values + p->entries[index].offset : NULL;
 }
 
-const ur_context *ur_params_context(const ur_params *p)
+ur_context *ur_params_context(const ur_params *p)
 {
     return p->context;
 }

@@ -36,6 +36,6 @@ const float *ur_params_packed(const ur_params *params, int pack);
 /* Whether that is a packed copy of this parameter (or of one that shares its weights). */
 bool ur_params_packs(const ur_params *params, int pack, int index);
 
-const ur_context *ur_params_context(const ur_params *params);
+ur_context *ur_params_context(const ur_params *params);
 
 #endif

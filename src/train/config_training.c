@@ -5,24 +5,28 @@
 #include "base/status.h"
 #include "train/config.h"
 
-static const char *const optimizer_words[] = {"adam", "sgd"};
-static const char *const schedule_words[] = {"constant", "step", "cosine", "plateau"};
-
 enum { MOST = 1 << 30 };
+
+static bool uses(const ur_train_options *o, const char *option)
+{
+    for (const char *const *name = ur_schedule_options((size_t)o->schedule); *name; name++)
+        if (strcmp(*name, option) == 0)
+            return true;
+    return false;
+}
 
 /* Only what there is: a constant rate has none of these keys. */
 static void put_schedule(ur_json_writer *w, const ur_train_options *o)
 {
-    const ur_schedule s = o->schedule;
-    if (s != UR_LR_CONSTANT)
-        ur_json_put_string(w, "schedule", schedule_words[s]);
-    if (s == UR_LR_STEP)
+    if (o->schedule != UR_LR_CONSTANT)
+        ur_json_put_string(w, "schedule", ur_schedule_name((size_t)o->schedule));
+    if (uses(o, "lr_epochs"))
         ur_json_put_int(w, "lr_epochs", (int64_t)o->lr_epochs);
-    if (s == UR_LR_STEP || s == UR_LR_PLATEAU)
+    if (uses(o, "lr_factor"))
         ur_json_put_real(w, "lr_factor", o->lr_factor);
-    if (s == UR_LR_PLATEAU)
+    if (uses(o, "lr_patience"))
         ur_json_put_int(w, "lr_patience", (int64_t)o->lr_patience);
-    if (s == UR_LR_COSINE || s == UR_LR_PLATEAU)
+    if (uses(o, "lr_min"))
         ur_json_put_real(w, "lr_min", o->lr_min);
     if (o->warmup_steps)
         ur_json_put_int(w, "warmup_steps", (int64_t)o->warmup_steps);
@@ -44,7 +48,7 @@ void ur_settings_print(ur_json_writer *w, const ur_run_settings *s)
     ur_json_put_int(w, "batch", (int64_t)o->batch);
     ur_json_put_int(w, "epochs", (int64_t)o->epochs);
     ur_json_put_int(w, "max_steps", (int64_t)o->max_steps);
-    ur_json_put_string(w, "optimizer", optimizer_words[o->optimizer]);
+    ur_json_put_string(w, "optimizer", ur_optimizer_name((size_t)o->optimizer));
     ur_json_put_real(w, "lr", o->lr);
     ur_json_put_real(w, "beta1", o->beta1);
     ur_json_put_real(w, "beta2", o->beta2);
@@ -58,6 +62,17 @@ void ur_settings_print(ur_json_writer *w, const ur_run_settings *s)
     ur_json_close_object(w);
 }
 
+/* The number of one of a list's names. */
+static int read_name(ur_reader *r, const char *key, const char *(*name)(size_t index))
+{
+    enum { MOST_NAMES = 32 };
+    const char *words[MOST_NAMES];
+    size_t n = 0;
+    while (n < MOST_NAMES && (words[n] = name(n)))
+        n++;
+    return ur_read_choice(r, key, words, n);
+}
+
 static void parse_schedule(ur_reader *r, ur_train_options *o)
 {
     const ur_train_options usual = ur_train_defaults();
@@ -65,8 +80,7 @@ static void parse_schedule(ur_reader *r, ur_train_options *o)
     o->lr_factor = usual.lr_factor;
     o->lr_patience = usual.lr_patience;
     if (ur_read_has(r, "schedule"))
-        o->schedule =
-            (ur_schedule)ur_read_choice(r, "schedule", schedule_words, UR_COUNT(schedule_words));
+        o->schedule = read_name(r, "schedule", ur_schedule_name);
     if (ur_read_has(r, "lr_epochs"))
         o->lr_epochs = (size_t)ur_read_whole(r, "lr_epochs", 1, MOST);
     if (ur_read_has(r, "lr_factor"))
@@ -97,8 +111,7 @@ ur_status ur_settings_parse(const ur_allocator *a, const ur_json_value *object, 
     o->batch = (size_t)ur_read_whole(&r, "batch", 1, 1 << 20);
     o->epochs = (size_t)ur_read_whole(&r, "epochs", 0, MOST);
     o->max_steps = (size_t)ur_read_whole(&r, "max_steps", 0, MOST);
-    o->optimizer =
-        (ur_optimizer)ur_read_choice(&r, "optimizer", optimizer_words, UR_COUNT(optimizer_words));
+    o->optimizer = read_name(&r, "optimizer", ur_optimizer_name);
     o->lr = ur_read_real(&r, "lr", 0.0, 1e6);
     o->beta1 = ur_read_real(&r, "beta1", 0.0, 1.0);
     o->beta2 = ur_read_real(&r, "beta2", 0.0, 1.0);

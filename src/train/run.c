@@ -153,9 +153,14 @@ static ur_status build(ur_run *run, const char *kind, const void *config, ur_err
 ur_status ur_run_new_trainer(ur_run *run, ur_err *err)
 {
     const ur_train_options *o = &run->settings.train;
-    if (!run->valid && (o->schedule == UR_LR_PLATEAU || o->early_stop))
-        return ur_fail(err, UR_INVALID, "%s goes by validation data, and there is none",
-                       o->early_stop ? "early stopping" : "the plateau schedule");
+    const bool goes_by_it = ur_schedule_needs_validation((size_t)o->schedule);
+    if (!run->valid && o->early_stop)
+        return ur_fail(err, UR_INVALID,
+                       "early stopping goes by validation data, and there is none");
+    if (!run->valid && goes_by_it)
+        return ur_fail(err, UR_INVALID,
+                       "the %s schedule goes by validation data, and there is none",
+                       ur_schedule_name((size_t)o->schedule));
     return ur_trainer_new(run->context, run->model, run->train, o, &run->trainer, err);
 }
 

@@ -167,7 +167,8 @@ static ur_status reopen(ur_run *run, size_t epochs, size_t max_steps, ur_err *er
         return status;
     if (epochs)
         run->settings.train.epochs = epochs;
-    run->settings.train.max_steps = max_steps;
+    if (max_steps)
+        run->settings.train.max_steps = max_steps == UR_NO_LIMIT ? 0 : max_steps;
     status = run->task->reopen(run, err);
     if (status == UR_OK)
         status = blame(run->folder, ur_run_new_trainer(run, err), err);

@@ -296,7 +296,7 @@ static void schedules(void **state)
         ur_run_settings w = some_settings(), s;
         ur_seq2seq_config c;
         ur_err err;
-        w.train.schedule = (ur_schedule)i;
+        w.train.schedule = i;
         w.train.lr_epochs = 3;
         w.train.lr_factor = 0.25;
         w.train.lr_patience = 4;

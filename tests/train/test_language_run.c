@@ -74,7 +74,7 @@ static void stopped_and_resumed(ur_context *context, const char *folder, const u
     ur_run *run = created(context, folder, s, c);
     run_trained(run);
     ur_run_free(run);
-    run = run_resumed(context, folder, 0, 0);
+    run = run_resumed(context, folder, 0, UR_NO_LIMIT);
     run_trained(run);
     ur_run_free(run);
 }

@@ -84,7 +84,7 @@ static void interrupted_at_ten_points(void **state)
             snprintf(folder, sizeof folder, "v%d_%zu", variant, i);
             s.train.max_steps = points[i];
             train_run(context, folder, &s, &c);
-            ur_run *run = run_resumed(context, folder, 0, 0);
+            ur_run *run = run_resumed(context, folder, 0, UR_NO_LIMIT);
             run_trained(run);
             ur_run_free(run);
             same_files(whole, folder, model);
@@ -104,7 +104,7 @@ static void states_matter(void **state)
     for (int lost = 0; lost < 2; lost++) {
         s.train.max_steps = 10;
         train_run(context, lost ? "lost" : "kept", &s, &c);
-        ur_run *run = run_resumed(context, lost ? "lost" : "kept", 0, 0);
+        ur_run *run = run_resumed(context, lost ? "lost" : "kept", 0, UR_NO_LIMIT);
         size_t count;
         float *states = ur_next_words_states(ur_run_train_data(run), &count);
         assert_int_equal(count * sizeof *states, ur_text_lstm_state_bytes(&c, 180 - 5));

@@ -187,7 +187,7 @@ static void flags(void **state)
             memset(f->gradient, 0, sizeof f->gradient);
             for (size_t j = 0; j < 48; j++)
                 w[j] = 1.0f;
-            f->options.optimizer = (ur_optimizer)optimizer;
+            f->options.optimizer = optimizer;
             f->options.weight_decay = 0.5;
             f->options.lr = 0.1;
             ur_trainer *t;
