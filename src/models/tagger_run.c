@@ -1,8 +1,8 @@
 /* tagger_run.c - what a tagger or classifier says to many texts, and how right it is.
  *
- * The texts are taken longest first, SHARD of them at a time, so that those of a batch are of like
- * length; threads share the batches. What is said to a text does not depend on its company, and
- * sums run in the texts' own order, so neither depends on the threads. */
+ * The texts are taken longest first in small batches, which threads share (tape/runner.h). What is said
+ * to a text does not depend on its company, and sums run in the texts' own order, so neither depends on
+ * the threads. */
 #include "models/tagger.h"
 
 #include <string.h>
@@ -11,16 +11,12 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "models/confusion.h"
-
-enum { SHARD = 32 };
+#include "tape/runner.h"
 
 typedef struct running {
     const ur_model *model;
     const ur_tagging *job;
-    size_t *order;   /* (count) longest first */
-    size_t *at;      /* (count) of a text's first answer */
-    ur_tape **tapes; /* (threads) */
-    ur_err *error;   /* (threads) */
+    size_t *at; /* (count) of a text's first answer */
 } running;
 
 static size_t answers_to(const ur_model *model, ur_ids text)
@@ -66,18 +62,18 @@ static void keep(const ur_kernels *kernels, const ur_tagging *job, size_t labels
         kernels->softmax(labels, row, p);
 }
 
-static void run_shard(void *arg, size_t s, int worker)
+static size_t length_of(const void *arg, size_t text)
 {
-    running *r = arg;
-    const size_t begin = s * SHARD, left = r->job->count - begin;
-    const size_t count = left < SHARD ? left : SHARD, *which = r->order + begin;
-    ur_tape *t = r->tapes[worker];
-    ur_tape_start(t, UR_INFER, r->model->params, NULL, 0, 0);
+    return ((const running *)arg)->job->texts[text].length;
+}
+
+static void run_shard(void *arg, ur_tape *t, size_t count, const size_t *which, void *result)
+{
+    const running *r = arg;
     const ur_seq *logits = ur_tagger_forward(t, r->model, load(t, r->job, count, which));
-    if (!logits) {
-        ur_fail(&r->error[worker], ur_tape_status(t), "%s", ur_error(t));
+    (void)result;
+    if (!logits)
         return;
-    }
     const size_t labels = logits->values->dim[1];
     const float *x = ur_floats(logits->values);
     for (size_t i = 0; i < count; i++)
@@ -86,81 +82,20 @@ static void run_shard(void *arg, size_t s, int worker)
                  r->at[which[i]] + step);
 }
 
-/* ---- all of them -------------------------------------------------------------------------- */
-
-/* Places by falling length, stable (a counting sort); and where each text's answers begin. */
-static bool sort(const ur_allocator *a, running *r)
-{
-    const ur_tagging *job = r->job;
-    size_t longest = 0, answers = 0;
-    for (size_t i = 0; i < job->count; i++) {
-        longest = job->texts[i].length > longest ? job->texts[i].length : longest;
-        r->at[i] = answers;
-        answers += answers_to(r->model, job->texts[i]);
-    }
-    size_t *place = ur_alloc_zero(a, longest + 2, sizeof *place);
-    if (!place)
-        return false;
-    for (size_t i = 0; i < job->count; i++)
-        place[longest - job->texts[i].length + 1]++;
-    for (size_t n = 1; n <= longest + 1; n++)
-        place[n] += place[n - 1];
-    for (size_t i = 0; i < job->count; i++)
-        r->order[place[longest - job->texts[i].length]++] = i;
-    ur_free(a, place);
-    return true;
-}
-
-static ur_status prepare(ur_context *context, running *r, bool team, ur_err *err)
-{
-    const ur_allocator *a = &context->allocator;
-    const size_t threads = (size_t)ur_context_threads(context), count = r->job->count;
-    r->order = ur_alloc(a, count, sizeof *r->order);
-    r->at = ur_alloc(a, count, sizeof *r->at);
-    r->tapes = ur_alloc_zero(a, threads, sizeof(ur_tape *));
-    r->error = ur_alloc_zero(a, threads, sizeof *r->error);
-    if (!r->order || !r->at || !r->tapes || !r->error || !sort(a, r))
-        return ur_no_memory(err, count * sizeof *r->order);
-    for (size_t i = 0; i < threads; i++) {
-        const ur_status status = ur_tape_new(context, &r->tapes[i], err);
-        if (status != UR_OK)
-            return status;
-        ur_tape_use_team(r->tapes[i], team);
-    }
-    return UR_OK;
-}
-
-static ur_status first_error(const ur_context *context, const running *r, ur_err *err)
-{
-    for (int i = 0; i < ur_context_threads(context); i++)
-        if (r->error[i].status != UR_OK)
-            return ur_fail(err, r->error[i].status, "%s", r->error[i].text);
-    return UR_OK;
-}
-
 ur_status ur_tagger_run(ur_context *context, const ur_model *model, const ur_tagging *job,
                         ur_err *err)
 {
     const ur_allocator *a = &context->allocator;
-    const size_t shards = (job->count + SHARD - 1) / SHARD;
-    const bool team = shards < (size_t)ur_context_threads(context);
     running r = {.model = model, .job = job};
-    ur_status status = prepare(context, &r, team, err);
-    if (status == UR_OK) {
-        const ur_fpmode mode = ur_fpmode_enter();
-        if (team)
-            for (size_t s = 0; s < shards; s++)
-                run_shard(&r, s, 0);
-        else
-            ur_pool_for(context->pool, shards, run_shard, &r);
-        ur_fpmode_leave(mode);
-        status = first_error(context, &r, err);
+    r.at = ur_alloc(a, job->count, sizeof *r.at);
+    if (!r.at)
+        return ur_no_memory(err, job->count * sizeof *r.at);
+    for (size_t i = 0, answers = 0; i < job->count; i++) {
+        r.at[i] = answers;
+        answers += answers_to(model, job->texts[i]);
     }
-    for (int i = 0; r.tapes && i < ur_context_threads(context); i++)
-        ur_tape_free(r.tapes[i]);
-    ur_free(a, r.tapes);
-    ur_free(a, r.error);
-    ur_free(a, r.order);
+    const ur_items_job items = {.count = job->count, .length = length_of, .run = run_shard};
+    const ur_status status = ur_run_items(context, model->params, &items, &r, err);
     ur_free(a, r.at);
     return status;
 }

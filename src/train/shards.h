@@ -4,9 +4,10 @@
 
 #include "base/threads.h"
 #include "kernels/kernels.h"
+#include "tape/runner.h"
 #include "unroll/core.h"
 
-enum { UR_SHARD_ROWS = 32, UR_SMALL_SHARD_ROWS = 16, UR_SMALL_PARAMETERS = 1 << 20 };
+enum { UR_SMALL_SHARD_ROWS = 16, UR_SMALL_PARAMETERS = 1 << 20 };
 enum { UR_FEW_SHARDS = 8 };
 
 /* The smallest power of two that leaves at most UR_SHARD_ROWS sequences in each shard. For a model of

@@ -1,9 +1,8 @@
 /* trainer.c - one optimiser step at a time.
  *
  * A batch is sorted by length (stable), cut into shards, and every shard runs the model's forward
- * and backward on a tape of its own; their gradients meet in a fixed tree (shards.c). With at
- * least as many shards as threads the workers take whole shards; with fewer, the whole team works
- * on one shard after the other. Neither changes a bit. */
+ * and backward on a tape of its own (tape/runner.h); their gradients meet in a fixed tree
+ * (shards.c). */
 #include "train/trainer.h"
 
 #include <math.h>
@@ -56,21 +55,17 @@ static bool take_memory(ur_trainer *t)
     const size_t size = ur_params_size(t->model->params);
     const size_t blocks = (size + UR_SUM_BLOCK - 1) / UR_SUM_BLOCK;
     const size_t shards = ur_shard_count(t->options.batch, size);
-    const size_t threads = (size_t)ur_context_threads(t->context);
     const bool adam = t->options.optimizer == UR_ADAM;
     bool ok = (t->partial = ur_alloc(a, blocks, sizeof *t->partial)) != NULL;
     if (adam || t->options.momentum > 0.0)
         ok = ok && (t->moment1 = ur_alloc_zero(a, size, sizeof *t->moment1));
     if (adam)
         ok = ok && (t->moment2 = ur_alloc_zero(a, size, sizeof *t->moment2));
-    ok = ok && (t->tapes = ur_alloc_zero(a, threads, sizeof(ur_tape *)));
     if (!t->model->class_of->start_epoch)
         ok = ok && (t->order = ur_alloc(a, t->examples, sizeof *t->order));
     ok = ok && (t->sorted = ur_alloc(a, 2 * t->options.batch, sizeof *t->sorted));
     ok = ok && (t->shard_loss = ur_alloc(a, shards, sizeof *t->shard_loss));
-    ok = ok && (t->shard_error = ur_alloc(a, shards, sizeof *t->shard_error));
-    for (size_t i = 0; ok && i < threads; i++)
-        ok = ur_tape_new(t->context, &t->tapes[i], NULL) == UR_OK;
+    ok = ok && ur_runner_new(t->context, &t->runner, NULL) == UR_OK;
     return ok && ur_fold_new(a, t->context->kernels, size, shards, &t->fold, NULL) == UR_OK;
 }
 
@@ -107,17 +102,14 @@ void ur_trainer_free(ur_trainer *t)
     if (!t)
         return;
     const ur_allocator *a = &t->context->allocator;
-    for (int i = 0; t->tapes && i < ur_context_threads(t->context); i++)
-        ur_tape_free(t->tapes[i]);
+    ur_runner_free(t->runner);
     ur_fold_free(t->fold);
-    ur_free(a, t->tapes);
     ur_free(a, t->moment1);
     ur_free(a, t->moment2);
     ur_free(a, t->partial);
     ur_free(a, t->order);
     ur_free(a, t->sorted);
     ur_free(a, t->shard_loss);
-    ur_free(a, t->shard_error);
     ur_free(a, t);
 }
 
@@ -191,29 +183,24 @@ typedef struct batch_job {
     double normaliser;
 } batch_job;
 
-static void run_shard(void *arg, size_t s, int worker)
+static void run_shard(void *arg, ur_tape *tape, size_t s)
 {
     const batch_job *job = arg;
     ur_trainer *t = job->trainer;
-    ur_tape *tape = t->tapes[worker];
-    ur_err *error = &t->shard_error[s];
-    error->status = UR_OK;
     float *gradient = ur_fold_take(t->fold);
-    if (!gradient) {
-        ur_no_memory(error, ur_params_size(t->model->params) * sizeof *gradient);
-        return;
-    }
-    const size_t begin = ur_shard_begin(job->count, job->shards, s);
-    const size_t end = ur_shard_begin(job->count, job->shards, s + 1);
     ur_tape_start(tape, UR_TRAIN, t->model->params, gradient, t->options.seed ^ DROPOUT_SEED,
                   t->progress.step);
+    if (!gradient) {
+        ur_tape_fail(tape, UR_NO_MEMORY, "out of memory: a shard's gradient");
+        return;
+    }
     ur_tape_set_gradient(tape);
+    const size_t begin = ur_shard_begin(job->count, job->shards, s);
+    const size_t end = ur_shard_begin(job->count, job->shards, s + 1);
     ur_tensor *loss = t->model->class_of->loss(tape, t->model, t->data, end - begin,
                                                t->sorted + begin, job->normaliser);
     if (ur_backward(tape, loss) == UR_OK)
         t->shard_loss[s] = (double)ur_floats(loss)[0];
-    else
-        ur_fail(error, ur_tape_status(tape), "%s", ur_error(tape));
     ur_fold_give(t->fold, s, gradient);
 }
 
@@ -247,22 +234,12 @@ static batch_job next_batch(ur_trainer *t)
 /* Forward and backward of a batch; the loss in *loss, the gradient in the fold. */
 static ur_status run_batch(ur_trainer *t, batch_job job, double *loss, ur_err *err)
 {
-
-    const int threads = ur_context_threads(t->context);
-    const bool team = job.shards < (size_t)threads;
     ur_fold_start(t->fold, job.shards);
-    for (int i = 0; i < threads; i++)
-        ur_tape_use_team(t->tapes[i], team);
-    if (team)
-        for (size_t s = 0; s < job.shards; s++)
-            run_shard(&job, s, 0);
-    else
-        ur_pool_for(t->context->pool, job.shards, run_shard, &job);
-    for (size_t s = 0; s < job.shards; s++)
-        if (t->shard_error[s].status != UR_OK)
-            return ur_fail(err, t->shard_error[s].status, "%s", t->shard_error[s].text);
-    *loss = tree_sum(job.shards, t->shard_loss);
-    return UR_OK;
+    const ur_status status =
+        ur_runner_run(t->runner, t->model->params, UR_TRAIN, job.shards, run_shard, &job, err);
+    if (status == UR_OK)
+        *loss = tree_sum(job.shards, t->shard_loss);
+    return status;
 }
 
 /* Names the parameter whose gradient is not finite. */

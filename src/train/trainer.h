@@ -4,7 +4,7 @@
 #define UR_TRAIN_TRAINER_H
 
 #include "backend/context.h"
-#include "tape/tape.h"
+#include "tape/runner.h"
 #include "train/schedule.h"
 #include "train/shards.h"
 #include "unroll/train.h"
@@ -30,12 +30,11 @@ struct ur_trainer {
     float *moment1, *moment2; /* Adam's m and v, or SGD's velocity in moment1; NULL: not used */
     float *partial;           /* (blocks of the vector) sums of squares */
     ur_fold *fold;
-    ur_tape **tapes;      /* (threads) */
+    ur_runner *runner;
     size_t *order;        /* (examples) this epoch's shuffle; NULL: the model's own order */
     uint64_t order_epoch; /* 1 + the epoch it was made for; 0: none */
     size_t *sorted;       /* (2 batch) this batch, longest first; room to sort it */
     double *shard_loss;   /* (shards) */
-    ur_err *shard_error;  /* (shards) */
 };
 
 /* Makes the next epoch ready, unless it is. */
