@@ -48,7 +48,7 @@ int main(void)
           err.text);
     check(ur_tape_new(context, &tape, &err), err.text);
     ur_tape_start(tape, UR_INFER, model->params, NULL, 0, 0);
-    const ur_answer *answer = ur_seq2seq_answer(tape, model, 1, &question, NULL);
+    const ur_answer *answer = ur_seq2seq_answer(tape, model, 1, &question, NULL, NULL);
     check(ur_tape_status(tape), ur_error(tape));
     ur_vocabulary_decode(vocabulary, answer->ids, answer->count, text, sizeof text);
     printf("cow -> %s\n", text);

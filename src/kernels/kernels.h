@@ -312,6 +312,10 @@ float ur_sum_long(const ur_kernels *k, size_t n, const float *x);
 float ur_sum_squares_long(const ur_kernels *k, size_t n, const float *x);
 float ur_tree_sum(size_t n, float *partial); /* overwrites partial */
 
+/* The index of the largest of n numbers, the first of equals; NaN is never the largest. 0 where
+ * there is none. */
+size_t ur_argmax(const float *x, size_t n);
+
 /* Normal deviates N(0,1) by the polar method from Philox words, with our own log: fills x[0..n). */
 void ur_normal_fill(uint64_t seed, uint64_t stream, size_t n, float *x);
 

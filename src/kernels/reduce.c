@@ -1,4 +1,5 @@
-/* reduce.c - sums over long vectors: blocks of UR_SUM_BLOCK, then a fixed binary tree over them.
+/* reduce.c - sums over long vectors: blocks of UR_SUM_BLOCK, then a fixed binary tree over them; and
+ * the largest of a row.
  *
  * The tree joins neighbours, level by level; a last one without a neighbour moves up as it is. */
 #include "kernels/kernels.h"
@@ -51,4 +52,15 @@ float ur_sum_long(const ur_kernels *k, size_t n, const float *x)
 float ur_sum_squares_long(const ur_kernels *k, size_t n, const float *x)
 {
     return sum_blocks(k, n, x, true);
+}
+
+size_t ur_argmax(const float *x, size_t n)
+{
+    size_t best = 0;
+    while (best < n && x[best] != x[best])
+        best++;
+    for (size_t i = best + 1; i < n; i++)
+        if (x[i] > x[best])
+            best = i;
+    return best < n ? best : 0;
 }

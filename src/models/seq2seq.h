@@ -2,13 +2,13 @@
 #ifndef UR_MODELS_SEQ2SEQ_H
 #define UR_MODELS_SEQ2SEQ_H
 
+#include "models/decode.h"
 #include "tape/tape.h"
-#include "unroll/models.h"
+#include "unroll/seq2seq.h"
 
 typedef struct ur_seq2seq {
     ur_model base;
-    ur_context *context;
-    ur_seq2seq_config config;
+    const ur_seq2seq_config *config; /* base.config */
     struct {
         ur_embedding_layer embed;
         ur_rnn_stack rnn;
@@ -20,9 +20,6 @@ typedef struct ur_seq2seq {
     } decoder;
 } ur_seq2seq;
 
-extern const ur_model_class ur_seq2seq_class;
-void ur_seq2seq_free(ur_model *model);
-
 /* What the encoder made of the questions. */
 typedef struct ur_encoded {
     ur_seq *y;      /* (rows, W) */
@@ -30,6 +27,7 @@ typedef struct ur_encoded {
     ur_rnn_out all; /* every layer's and direction's states */
 } ur_encoded;
 
+/* A model that is known to be of this kind. */
 static inline const ur_seq2seq *ur_as_seq2seq(const ur_model *model)
 {
     return (const ur_seq2seq *)model;
@@ -40,33 +38,31 @@ ur_encoded ur_seq2seq_encode(ur_tape *tape, const ur_seq2seq *m, const ur_seq *q
 /* What the decoder starts from: h (decoder layers, B, W), and c likewise or NULL. */
 ur_state ur_seq2seq_start(ur_tape *tape, const ur_seq2seq *m, const ur_encoded *encoded);
 
-/* Logits of decoder steps whose inputs are given: all of them, or one step of every sequence, with
- * the state after the last step. state: NULL for the decoder's start. weights may be NULL. */
+/* Logits of decoder steps whose inputs are given: all of them, or one step of every hypothesis, with
+ * the state after the last step. state: NULL for the decoder's start. queries: the rows of each
+ * source, where that is not the inputs' layout; as many rows, in the same order. weights may be
+ * NULL. */
 typedef struct ur_decoded {
     ur_seq *logits;
     ur_state state;
 } ur_decoded;
 ur_decoded ur_seq2seq_decode(ur_tape *tape, const ur_seq2seq *m, const ur_encoded *encoded,
-                             const ur_seq *inputs, const ur_state *state, ur_weights **weights);
+                             const ur_seq *inputs, const ur_state *state, const ur_layout *queries,
+                             ur_weights **weights);
 
 /* Questions in the encoder's order as one ragged batch. */
 ur_seq *ur_seq2seq_questions(ur_tape *tape, const ur_seq2seq *m, size_t count,
                              const ur_ids *questions, const uint64_t *id);
 
-/* Greedy decoding as the model writes: step s of answer b at ids[b*steps + s]. `count` symbols
- * were written before the end symbol (or the limit); done says whether the end symbol came. */
-typedef struct ur_greedy {
-    size_t steps;
-    int32_t *ids;       /* (batch, steps) */
-    float *probability; /* (batch, steps), NULL unless asked for */
-    float *attention;   /* (batch, steps, keys), in the encoder's order; NULL unless asked for */
-    size_t keys;
-    size_t *count;          /* (batch) */
-    bool *done;             /* (batch) */
-    float *end_probability; /* (batch) of the end symbol where it came, else 1 */
-} ur_greedy;
+ur_status ur_seq2seq_decoder(const ur_model *model, ur_decoder *out, ur_err *err);
 
-ur_greedy ur_seq2seq_greedy(ur_tape *tape, const ur_seq2seq *m, const ur_encoded *encoded,
-                            const int32_t *first, bool details);
+/* What the decoder writes greedily after questions that were encoded already, without
+ * probabilities; first (count): its first input for each. */
+ur_written *ur_seq2seq_greedy(ur_tape *tape, const ur_seq2seq *m, const ur_encoded *encoded,
+                              size_t count, const int32_t *first);
+
+/* ur_seq2seq_answer of sources with numbers of their own. */
+ur_answer *ur_seq2seq_answers(ur_tape *tape, const ur_seq2seq *m, const ur_sources *sources,
+                              const ur_search_options *options);
 
 #endif

@@ -1,135 +1,140 @@
-/* seq2seq_decode.c - greedy decoding: the model writes on its own, all sequences of a batch at a
- * time, each step fed with the symbol it gave highest probability before. */
+/* seq2seq_decode.c - the encoder-decoder as a decoder, and its answers.
+ *
+ * What the encoder made of a source is kept once, however many hypotheses the source has: they are
+ * queries of one sequence to the attention. A step's states lie on the tape, (N, rows, ..); the rows
+ * that live on are copied from there, once, into memory that lasts. */
 #include "models/seq2seq.h"
 
 #include <string.h>
 
 #include "kernels/math.h"
+#include "models/kinds.h"
+#include "models/parts.h"
 
-/* The symbol with the largest logit (the first of equals) and its probability. */
-static int32_t choose(const ur_kernels *kernels, size_t classes, const float *logits,
-                      float *probability)
-{
-    size_t best = 0;
-    for (size_t i = 1; i < classes; i++)
-        if (logits[i] > logits[best])
-            best = i;
-    if (probability)
-        *probability = ur_expf(-kernels->cross_entropy(classes, logits, (int32_t)best, NULL));
-    return (int32_t)best;
-}
+/* ---- the decoder -------------------------------------------------------------------------- */
 
-static ur_greedy new_greedy(ur_tape *t, const ur_seq2seq *m, size_t batch, size_t keys,
-                            bool details)
+typedef struct writing {
+    const ur_seq2seq *m;
+    ur_encoded encoded;
+    size_t rows;
+    size_t *source; /* (rows) of each hypothesis */
+    size_t *count;  /* (sources) hypotheses of each */
+    ur_state now;
+    bool attention;
+    ur_decoded last; /* of a step, on the tape, as are: */
+    const ur_layout *queries;
+    ur_weights *weights;
+} writing;
+
+/* Sources that were encoded already: what `self` is then. */
+typedef struct encoded_model {
+    const ur_seq2seq *m;
+    const ur_encoded *encoded;
+} encoded_model;
+
+static void *start_from(ur_tape *t, const ur_seq2seq *m, const ur_encoded *encoded,
+                        const ur_decoder_task *task, int32_t *symbols)
 {
-    ur_greedy g = {.steps = m->config.format.answer_steps, .keys = keys};
-    g.ids = ur_take(t, batch * g.steps, sizeof *g.ids);
-    g.count = ur_take(t, batch, sizeof *g.count);
-    g.done = ur_take(t, batch, sizeof *g.done);
-    if (details) {
-        g.probability = ur_take(t, batch * g.steps, sizeof *g.probability);
-        g.end_probability = ur_take(t, batch, sizeof *g.end_probability);
-        if (m->config.attention != UR_ATTENTION_NONE)
-            g.attention = ur_take(t, batch * g.steps * keys, sizeof *g.attention);
-    }
+    const ur_sources *sources = task->sources;
+    const size_t count = sources->count, most = count * task->hypotheses;
+    const ur_state first = ur_seq2seq_start(t, m, encoded);
+    writing *w = ur_take(t, 1, sizeof *w);
+    size_t *source = ur_take(t, most, sizeof *source);
+    size_t *counts = ur_take(t, count, sizeof *counts);
+    const ur_state now = ur_states_new(t, &m->decoder.rnn, count, most);
     if (!ur_tape_ok(t))
-        return g;
-    for (size_t b = 0; b < batch; b++) {
-        g.count[b] = 0;
-        g.done[b] = false;
-        if (details)
-            g.end_probability[b] = 1.0f;
+        return NULL;
+    *w = (writing){.m = m,
+                   .encoded = *encoded,
+                   .rows = count,
+                   .source = source,
+                   .count = counts,
+                   .now = now,
+                   .attention = task->attention};
+    ur_states_take(&w->now, first, count, NULL);
+    for (size_t b = 0; b < count; b++) {
+        source[b] = b;
+        counts[b] = 1;
+        symbols[b] = sources->first ? sources->first[b] : m->config->format.start;
     }
-    return g;
+    return w;
 }
 
-/* What one decoder step wrote. Returns how many sequences are still being written. */
-static size_t take_step(ur_tape *t, const ur_seq2seq *m, const ur_decoded *d,
-                        const ur_weights *weights, size_t step, ur_greedy *g, int32_t *next)
+static void *start(ur_tape *t, const ur_decoder *decoder, const ur_decoder_task *task,
+                   int32_t *symbols)
 {
-    const size_t batch = d->logits->layout->batch, classes = m->config.vocabulary;
-    size_t alive = 0;
-    for (size_t b = 0; b < batch; b++) {
-        if (g->done[b])
-            continue;
-        const size_t at = b * g->steps + step;
-        float probability;
-        next[b] = choose(t->cpu.kernels, classes, ur_floats(d->logits->values) + b * classes,
-                         g->probability ? &probability : NULL);
-        if (next[b] == m->config.format.end) {
-            g->done[b] = true;
-            if (g->probability)
-                g->end_probability[b] = probability;
-            continue;
-        }
-        g->ids[at] = next[b];
-        g->count[b] = step + 1;
-        if (g->probability)
-            g->probability[at] = probability;
-        if (g->attention)
-            memcpy(g->attention + at * g->keys, weights->p + weights->offset[b],
-                   weights->keys->length[b] * sizeof *weights->p);
-        alive++;
-    }
-    return alive;
+    const ur_seq2seq *m = decoder->self;
+    const ur_sources *sources = task->sources;
+    const ur_seq *x = ur_seq2seq_questions(t, m, sources->count, sources->ids, NULL);
+    const ur_encoded encoded = ur_seq2seq_encode(t, m, x);
+    return start_from(t, m, &encoded, task, symbols);
 }
 
-static void copy(ur_tensor *to, const ur_tensor *from)
+static void *start_encoded(ur_tape *t, const ur_decoder *decoder, const ur_decoder_task *task,
+                           int32_t *symbols)
 {
-    if (to)
-        memcpy(to->data, from->data, ur_count(to) * sizeof(float));
+    const encoded_model *self = decoder->self;
+    return start_from(t, self->m, self->encoded, task, symbols);
 }
 
-/* The decoder's start in tensors of its own, which every step then overwrites. */
-static ur_state first_state(ur_tape *t, const ur_seq2seq *m, const ur_encoded *encoded)
+static ur_tensor *step(ur_tape *t, void *state, const int32_t *symbols)
 {
-    const ur_state start = ur_seq2seq_start(t, m, encoded), nothing = {0};
-    if (!start.h)
-        return nothing;
-    const ur_state own = {ur_new_floats(t, 3, start.h->dim, false),
-                          encoded->all.c_n ? ur_new_floats(t, 3, start.h->dim, false) : NULL};
-    if (!ur_tape_ok(t))
-        return nothing;
-    copy(own.h, start.h);
-    if (start.c)
-        copy(own.c, start.c);
-    else if (own.c)
-        memset(own.c->data, 0, ur_count(own.c) * sizeof(float));
-    return own;
+    writing *w = state;
+    const size_t sources = w->encoded.y->layout->batch;
+    const ur_seq *inputs = ur_one_step_ids(t, w->rows, symbols);
+    w->queries = ur_new_layout(t, UR_SEQUENCE_MAJOR, sources, w->count, NULL);
+    w->last = ur_seq2seq_decode(t, w->m, &w->encoded, inputs, &w->now, w->queries,
+                                w->attention ? &w->weights : NULL);
+    return w->last.logits ? w->last.logits->values : NULL;
 }
 
-ur_greedy ur_seq2seq_greedy(ur_tape *t, const ur_seq2seq *m, const ur_encoded *encoded,
-                            const int32_t *first, bool details)
+static void reorder(ur_tape *t, void *state, size_t rows, const size_t *parent)
 {
-    const ur_greedy nothing = {0};
-    if (!ur_tape_ok(t))
-        return nothing;
-    const size_t batch = encoded->h->dim[0];
-    ur_greedy g = new_greedy(t, m, batch, encoded->y->layout->steps, details);
-    size_t *one = ur_take(t, batch, sizeof *one);
-    int32_t *next = ur_take(t, batch, sizeof *next);
-    const ur_state state = first_state(t, m, encoded);
-    if (!ur_tape_ok(t))
-        return nothing;
-    for (size_t b = 0; b < batch; b++) {
-        one[b] = 1;
-        next[b] = first[b];
-    }
-    const ur_layout *layout = ur_new_layout(t, UR_STEP_MAJOR, batch, one, NULL);
-    const ur_place place = ur_tape_place(t);
-    size_t alive = batch;
-    for (size_t step = 0; step < g.steps && alive && ur_tape_ok(t); step++) {
-        ur_weights *weights = NULL;
-        const ur_decoded d = ur_seq2seq_decode(t, m, encoded, ur_seq_ints(t, layout, next), &state,
-                                               g.attention ? &weights : NULL);
-        if (!ur_tape_ok(t))
-            return nothing;
-        alive = take_step(t, m, &d, weights, step, &g, next);
-        copy(state.h, d.state.h); /* survives the rewind */
-        copy(state.c, d.state.c);
-        ur_tape_rewind(t, place);
-    }
-    return g;
+    writing *w = state;
+    (void)t;
+    ur_states_take(&w->now, w->last.state, rows, parent);
+    memset(w->count, 0, w->encoded.y->layout->batch * sizeof *w->count);
+    for (size_t i = 0; i < rows; i++)
+        w->count[w->source[parent[i]]]++;
+    for (size_t b = 0, at = 0; b < w->encoded.y->layout->batch; b++)
+        for (size_t i = 0; i < w->count[b]; i++)
+            w->source[at++] = b;
+    w->rows = rows;
+}
+
+static const float *attention(const void *state, size_t row)
+{
+    const writing *w = state;
+    const size_t b = w->source[row];
+    return w->weights->p + w->weights->offset[b] +
+           (row - w->queries->offset[b]) * w->weights->keys->length[b];
+}
+
+ur_status ur_seq2seq_decoder(const ur_model *model, ur_decoder *out, ur_err *err)
+{
+    const ur_seq2seq *m = ur_as_seq2seq(model);
+    (void)err;
+    *out = (ur_decoder){.self = m,
+                        .vocabulary = m->config->vocabulary,
+                        .end = m->config->format.end,
+                        .steps = m->config->format.answer_steps,
+                        .start = start,
+                        .step = step,
+                        .reorder = reorder,
+                        .attention = m->config->attention == UR_ATTENTION_NONE ? NULL : attention};
+    return UR_OK;
+}
+
+ur_written *ur_seq2seq_greedy(ur_tape *t, const ur_seq2seq *m, const ur_encoded *encoded,
+                              size_t count, const int32_t *first)
+{
+    const encoded_model self = {m, encoded};
+    const ur_sources sources = {.count = count, .first = first};
+    ur_decoder decoder;
+    ur_seq2seq_decoder(&m->base, &decoder, NULL);
+    decoder.self = &self;
+    decoder.start = start_encoded;
+    return ur_search_with(t, &decoder, &sources, NULL, false);
 }
 
 /* ---- answers in reading order ------------------------------------------------------------- */
@@ -137,7 +142,7 @@ ur_greedy ur_seq2seq_greedy(ur_tape *t, const ur_seq2seq *m, const ur_encoded *e
 /* The step that wrote symbol i of the answer; `written` or more when none did. */
 static size_t writing_step(const ur_seq2seq *m, size_t written, size_t i)
 {
-    switch (m->config.format.answer_order) {
+    switch (m->config->format.answer_order) {
     case UR_ANSWER_REVERSED:
         return written - 1 - i;
     case UR_ANSWER_WITH_START: /* the last of the steps wrote the start symbol */
@@ -149,70 +154,97 @@ static size_t writing_step(const ur_seq2seq *m, size_t written, size_t i)
 }
 
 /* A row of attention weights, columns in reading order. */
-static void reading_order(const ur_seq2seq *m, const ur_greedy *g, size_t b, size_t at, size_t keys,
-                          float *row)
+static void reading_order(const ur_seq2seq *m, const float *x, size_t keys, float *row)
 {
-    const float *x = g->attention + (b * g->steps + at) * g->keys;
     for (size_t j = 0; j < keys; j++)
-        row[j] = x[m->config.format.reverse_input ? keys - 1 - j : j];
+        row[j] = x[m->config->format.reverse_input ? keys - 1 - j : j];
 }
 
-static bool fill_answer(ur_tape *t, const ur_seq2seq *m, const ur_greedy *g, size_t b, size_t keys,
+static bool fill_answer(ur_tape *t, const ur_seq2seq *m, const ur_hypothesis *h, size_t keys,
                         int32_t first, ur_answer *out)
 {
-    const size_t written = g->count[b];
-    const int32_t *ids = g->ids + b * g->steps;
-    out->ids = ur_take(t, g->steps + 1, sizeof *out->ids);
-    out->probability = ur_take(t, g->steps + 1, sizeof *out->probability);
-    if (g->attention)
-        out->attention = ur_take(t, (g->steps + 1) * keys, sizeof *out->attention);
+    const size_t written = h->count;
+    *out = (ur_answer){.score = h->score};
+    out->ids = ur_take(t, written + 1, sizeof *out->ids);
+    out->probability = ur_take(t, written + 1, sizeof *out->probability);
+    if (h->attention)
+        out->attention = ur_take(t, (written + 1) * keys, sizeof *out->attention);
     if (!ur_tape_ok(t))
         return false;
-    out->count = ur_pair_answer(&m->config.format, first, ids, written, out->ids);
-    out->complete = m->config.format.end < 0 || g->done[b];
-    out->log_probability = (double)ur_logf(g->end_probability[b]);
+    out->count = ur_pair_answer(&m->config->format, first, h->ids, written, out->ids);
+    out->complete =
+        h->complete || (m->config->format.end < 0 && written == m->config->format.answer_steps);
+    out->log_probability = h->complete ? (double)ur_logf(h->probability[written]) : 0.0;
     for (size_t i = 0; i < written; i++)
-        out->log_probability += (double)ur_logf(g->probability[b * g->steps + i]);
+        out->log_probability += (double)ur_logf(h->probability[i]);
     for (size_t i = 0; i < out->count; i++) {
         const size_t at = writing_step(m, written, i);
         const bool given =
             at >= written; /* the decoder's first input, with its start symbol last */
-        out->probability[i] = given ? 1.0f : g->probability[b * g->steps + at];
+        out->probability[i] = given ? 1.0f : h->probability[at];
         if (out->attention && given)
             memset(out->attention + i * keys, 0, keys * sizeof *out->attention);
         else if (out->attention)
-            reading_order(m, g, b, at, keys, out->attention + i * keys);
+            reading_order(m, h->attention + at * keys, keys, out->attention + i * keys);
     }
     return true;
 }
 
-ur_answer *ur_seq2seq_answer(ur_tape *t, const ur_model *model, size_t count,
-                             const ur_ids *questions, const int32_t *first)
+/* The best answer with the others behind it. */
+static bool fill_answers(ur_tape *t, const ur_seq2seq *m, const ur_written *written, size_t keys,
+                         int32_t first, ur_answer *out)
 {
-    const ur_seq2seq *m = ur_as_seq2seq(model);
-    if (!ur_tape_ok(t))
-        return NULL;
+    if (!fill_answer(t, m, &written->best[0], keys, first, out))
+        return false;
+    const size_t more = written->count - 1;
+    ur_answer *others = more ? ur_take(t, more, sizeof *others) : NULL;
+    for (size_t i = 0; others && i < more; i++)
+        if (!fill_answer(t, m, &written->best[i + 1], keys, first, &others[i]))
+            return false;
+    out->alternatives = others;
+    out->alternative_count = more;
+    return ur_tape_ok(t);
+}
+
+static bool check_question(ur_tape *t, const ur_seq2seq *m, const int32_t *first,
+                           const ur_search_options *options)
+{
     if (t->mode != UR_INFER)
-        return ur_tape_fail(t, UR_INVALID, "answering wants a tape for inference");
-    if (m->config.format.answer_order == UR_ANSWER_WITH_START && !first)
-        return ur_tape_fail(t, UR_UNSUPPORTED,
-                            "this model was trained with its answers' last symbol as the decoder's "
-                            "first input, so it cannot answer without being told that symbol");
-    ur_answer *out = ur_take(t, count, sizeof *out);
-    int32_t *starts = ur_take(t, count, sizeof *starts);
-    if (!out || !starts)
+        ur_tape_fail(t, UR_INVALID, "answering wants a tape for inference");
+    else if (m->config->format.answer_order == UR_ANSWER_WITH_START && !first)
+        ur_tape_fail(t, UR_UNSUPPORTED,
+                     "this model was trained with its answers' last symbol as the decoder's "
+                     "first input, so it cannot answer without being told that symbol");
+    else if (options && options->end)
+        ur_tape_fail(t, UR_INVALID, "answering: the model's format says which symbol ends one");
+    return ur_tape_ok(t);
+}
+
+ur_answer *ur_seq2seq_answers(ur_tape *t, const ur_seq2seq *m, const ur_sources *sources,
+                              const ur_search_options *options)
+{
+    const int32_t *first = sources->first;
+    ur_search_options o = options ? *options : (ur_search_options){0};
+    if (!ur_tape_ok(t) || !check_question(t, m, first, options))
         return NULL;
-    for (size_t b = 0; b < count; b++) {
-        out[b] = (ur_answer){0};
-        starts[b] = first ? first[b] : m->config.format.start;
-    }
-    const ur_seq *x = ur_seq2seq_questions(t, m, count, questions, NULL);
-    const ur_encoded encoded = ur_seq2seq_encode(t, m, x);
-    const ur_greedy g = ur_seq2seq_greedy(t, m, &encoded, starts, true);
-    if (!ur_tape_ok(t) || !g.count)
-        return NULL;
-    for (size_t b = 0; b < count; b++)
-        if (!fill_answer(t, m, &g, b, questions[b].length, starts[b], &out[b]))
+    ur_decoder decoder;
+    ur_seq2seq_decoder(&m->base, &decoder, NULL);
+    o.attention = true;
+    const ur_written *written = ur_search(t, &decoder, sources, &o);
+    ur_answer *out = written ? ur_take(t, sources->count, sizeof *out) : NULL;
+    for (size_t b = 0; out && b < sources->count; b++)
+        if (!fill_answers(t, m, &written[b], sources->ids[b].length,
+                          first ? first[b] : m->config->format.start, &out[b]))
             return NULL;
     return out;
+}
+
+ur_answer *ur_seq2seq_answer(ur_tape *t, const ur_model *model, size_t count,
+                             const ur_ids *questions, const int32_t *first,
+                             const ur_search_options *options)
+{
+    const ur_sources sources = {.count = count, .ids = questions, .first = first};
+    if (!ur_tape_takes(t, model, &ur_kind_seq2seq))
+        return NULL;
+    return ur_seq2seq_answers(t, ur_as_seq2seq(model), &sources, options);
 }

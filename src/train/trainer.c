@@ -31,7 +31,7 @@ ur_train_options ur_train_defaults(void)
                               .lr_patience = 10};
 }
 
-static ur_status check_options(const ur_train_options *o, ur_err *err)
+ur_status ur_train_check(const ur_train_options *o, ur_err *err)
 {
     if (o->batch < 1 || o->batch > 1 << 20)
         return ur_fail(err, UR_INVALID, "batch size %zu, 1 to %d expected", o->batch, 1 << 20);
@@ -61,7 +61,7 @@ static bool take_memory(ur_trainer *t)
         ok = ok && (t->moment1 = ur_alloc_zero(a, size, sizeof *t->moment1));
     if (adam)
         ok = ok && (t->moment2 = ur_alloc_zero(a, size, sizeof *t->moment2));
-    if (!t->model->class_of->start_epoch)
+    if (!t->model->kind->start_epoch)
         ok = ok && (t->order = ur_alloc(a, t->examples, sizeof *t->order));
     ok = ok && (t->sorted = ur_alloc(a, 2 * t->options.batch, sizeof *t->sorted));
     ok = ok && (t->shard_loss = ur_alloc(a, shards, sizeof *t->shard_loss));
@@ -73,10 +73,10 @@ ur_status ur_trainer_new(ur_context *context, ur_model *model, void *data,
                          const ur_train_options *options, ur_trainer **out, ur_err *err)
 {
     *out = NULL;
-    const ur_status status = check_options(options, err);
+    const ur_status status = ur_train_check(options, err);
     if (status != UR_OK)
         return status;
-    const size_t examples = model->class_of->examples(model, data);
+    const size_t examples = model->kind->examples(model, data);
     if (examples == 0)
         return ur_fail(err, UR_INVALID, "there is nothing to train on: the data has no example");
     ur_trainer *t = ur_alloc_zero(&context->allocator, 1, sizeof *t);
@@ -138,11 +138,11 @@ static void shuffle(ur_trainer *t)
 
 ur_status ur_trainer_prepare(ur_trainer *t, ur_err *err)
 {
-    const ur_model_class *class_of = t->model->class_of;
+    const ur_kind *kind = t->model->kind;
     if (t->order_epoch == t->progress.epoch + 1)
         return UR_OK;
-    if (class_of->start_epoch) {
-        t->examples = class_of->start_epoch(t->model, t->data, t->options.seed, t->progress.epoch);
+    if (kind->start_epoch) {
+        t->examples = kind->start_epoch(t->model, t->data, t->options.seed, t->progress.epoch);
         t->batches = (t->examples + t->options.batch - 1) / t->options.batch;
         if (t->examples == 0)
             return ur_fail(err, UR_INVALID, "there is nothing to train on in epoch %llu",
@@ -156,7 +156,14 @@ ur_status ur_trainer_prepare(ur_trainer *t, ur_err *err)
 
 static size_t length_of(const ur_trainer *t, size_t example)
 {
-    return t->model->class_of->length(t->model, t->data, example);
+    const ur_model *m = t->model;
+    return m->kind->length ? m->kind->length(m, t->data, example) : 1;
+}
+
+static size_t positions_of(const ur_trainer *t, size_t example)
+{
+    const ur_model *m = t->model;
+    return m->kind->positions ? m->kind->positions(m, t->data, example) : 1;
 }
 
 /* Longest first; equals stay in the order they came in: an insertion sort for the few lengths that
@@ -197,8 +204,8 @@ static void run_shard(void *arg, ur_tape *tape, size_t s)
     ur_tape_set_gradient(tape);
     const size_t begin = ur_shard_begin(job->count, job->shards, s);
     const size_t end = ur_shard_begin(job->count, job->shards, s + 1);
-    ur_tensor *loss = t->model->class_of->loss(tape, t->model, t->data, end - begin,
-                                               t->sorted + begin, job->normaliser);
+    ur_tensor *loss = t->model->kind->loss(tape, t->model, t->data, end - begin, t->sorted + begin,
+                                           job->normaliser);
     if (ur_backward(tape, loss) == UR_OK)
         t->shard_loss[s] = (double)ur_floats(loss)[0];
     ur_fold_give(t->fold, s, gradient);
@@ -221,7 +228,7 @@ static batch_job next_batch(ur_trainer *t)
     job.shards = ur_shard_count(job.count, ur_params_size(t->model->params));
     for (size_t i = 0; i < job.count; i++) {
         t->sorted[i] = t->order ? t->order[begin + i] : begin + i;
-        job.positions += t->model->class_of->positions(t->model, t->data, t->sorted[i]);
+        job.positions += positions_of(t, t->sorted[i]);
     }
     job.normaliser = job.positions ? (double)job.positions : 1.0;
     size_t *spare = t->sorted + t->options.batch;

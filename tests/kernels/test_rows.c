@@ -153,6 +153,19 @@ static void long_sums(void **state)
     assert_true(ur_tree_sum(7, seven) == ((1e8f + 1.0f) + (-1e8f + 1.0f)) + 0.21875f);
 }
 
+static void argmax(void **state)
+{
+    (void)state;
+    const float x[] = {NAN, -INFINITY, 2.0f, NAN, 3.0f, -0.0f, 3.0f, NAN, INFINITY};
+    assert_int_equal(ur_argmax(x, 0), 0);
+    assert_int_equal(ur_argmax(x, 1), 0); /* nothing but NaN */
+    assert_int_equal(ur_argmax(x, 2), 1);
+    assert_int_equal(ur_argmax(x, 4), 2);
+    assert_int_equal(ur_argmax(x, 8), 4); /* the first of equals */
+    assert_int_equal(ur_argmax(x, 9), 8);
+    assert_int_equal(ur_argmax(x + 5, 1), 0);
+}
+
 static void column_sums_and_rows(void **state)
 {
     (void)state;
@@ -321,6 +334,7 @@ int main(void)
         cmocka_unit_test(elementwise_kernels),
         cmocka_unit_test(reductions),
         cmocka_unit_test(long_sums),
+        cmocka_unit_test(argmax),
         cmocka_unit_test(column_sums_and_rows),
         cmocka_unit_test(softmax_and_cross_entropy),
         cmocka_unit_test(softmax_special),

@@ -22,7 +22,7 @@ static ur_answer *answers_of(ur_tape *t, const ur_model *m, const int32_t *first
     ur_ids questions[PAIRS];
     for (size_t i = 0; i < PAIRS; i++)
         questions[i] = question(i);
-    ur_answer *a = ur_seq2seq_answer(t, m, PAIRS, questions, first);
+    ur_answer *a = ur_seq2seq_answer(t, m, PAIRS, questions, first, NULL);
     tape_fine(t);
     return a;
 }
@@ -125,7 +125,7 @@ static void attention_in_reading_order(void **state)
         m[i] = model_of(context, &config, 4);
         t[i] = inferring(context, m[i]);
         const ur_ids asked = {i ? q.ids : turned, q.length};
-        a[i] = ur_seq2seq_answer(t[i], m[i], 1, &asked, NULL);
+        a[i] = ur_seq2seq_answer(t[i], m[i], 1, &asked, NULL, NULL);
         tape_fine(t[i]);
     }
     for (size_t s = 0; s < MOST_STEPS; s++) {
@@ -163,7 +163,7 @@ static void together_is_one_by_one(void **state)
         for (size_t i = 0; i < PAIRS; i++) {
             const ur_ids q = question(i);
             ur_tape_start(other, UR_INFER, m->params, NULL, 0, 0);
-            const ur_answer *b = ur_seq2seq_answer(other, m, 1, &q, NULL);
+            const ur_answer *b = ur_seq2seq_answer(other, m, 1, &q, NULL, NULL);
             tape_fine(other);
             assert_int_equal(a[i].count, b->count);
             assert_int_equal(a[i].complete, b->complete);
@@ -192,7 +192,7 @@ static void with_start(void **state)
     ur_model *m = model_of(context, &config, 3);
     ur_tape *t = inferring(context, m);
     const ur_ids q = question(0);
-    assert_null(ur_seq2seq_answer(t, m, 1, &q, NULL));
+    assert_null(ur_seq2seq_answer(t, m, 1, &q, NULL, NULL));
     tape_failed(t, UR_UNSUPPORTED, "last symbol");
     ur_tape_start(t, UR_INFER, m->params, NULL, 0, 0);
     const ur_answer *a = answers_of(t, m, first);
@@ -202,7 +202,7 @@ static void with_start(void **state)
         assert_true(a[i].probability[MOST_STEPS - 1] == 1.0f);
     }
     ur_tape_start(t, UR_TRAIN, m->params, NULL, 0, 0);
-    assert_null(ur_seq2seq_answer(t, m, 1, &q, first));
+    assert_null(ur_seq2seq_answer(t, m, 1, &q, first, NULL));
     tape_failed(t, UR_INVALID, "tape for inference");
     ur_tape_free(t);
     ur_model_free(m);
@@ -232,17 +232,17 @@ static void measure(void **state)
             whole += a[i].complete;
             positions += a[i].count + ragged;
             loss -= a[i].complete ? a[i].log_probability : 0.0;
-            assert_int_equal(m->class_of->length(m, &p.pairs, i), question(i).length);
-            assert_int_equal(m->class_of->positions(m, &p.pairs, i), a[i].count + ragged);
+            assert_int_equal(m->kind->length(m, &p.pairs, i), question(i).length);
+            assert_int_equal(m->kind->positions(m, &p.pairs, i), a[i].count + ragged);
         }
-        assert_int_equal(m->class_of->examples(m, &p.pairs), PAIRS);
-        m->class_of->measure(other, m, &p.pairs, PAIRS, which, &right);
+        assert_int_equal(m->kind->examples(m, &p.pairs), PAIRS);
+        m->kind->measure(other, m, &p.pairs, PAIRS, which, &right);
         tape_fine(other);
         assert_int_equal(right.examples, PAIRS);
         assert_int_equal(right.positions, positions);
-        assert_int_equal(right.right, whole);
+        assert_int_equal(right.sum[0], whole);
         /* all symbols, but for the end that an answer without room never came to */
-        assert_in_range(right.forced_right, positions - (PAIRS - whole), positions);
+        assert_in_range(right.sum[1], positions - (PAIRS - whole), positions);
         if (whole == PAIRS)
             assert_true(fabs(right.loss - loss) < 1e-3);
         for (size_t i = 0; i < PAIRS; i++) /* the last symbol becomes another */
@@ -253,12 +253,12 @@ static void measure(void **state)
             empty += a[i].complete && a[i].count == 0;
         make_pairs(&p, a);
         ur_tape_start(other, UR_INFER, m->params, NULL, 0, 0);
-        m->class_of->measure(other, m, &p.pairs, PAIRS, which, &wrong);
-        assert_int_equal(wrong.right, empty);
+        m->kind->measure(other, m, &p.pairs, PAIRS, which, &wrong);
+        assert_int_equal(wrong.sum[0], empty);
         if (!ragged) /* symbols count, not answers: only the last ones are wrong */
-            assert_int_equal(wrong.forced_right, positions - PAIRS);
-        assert_in_range(wrong.forced_right, right.forced_right - 2 * (PAIRS - empty),
-                        right.forced_right - (PAIRS - empty));
+            assert_int_equal(wrong.sum[1], positions - PAIRS);
+        const size_t lost = (size_t)(right.sum[1] - wrong.sum[1]);
+        assert_in_range(lost, PAIRS - empty, 2 * (PAIRS - empty));
         assert_true(wrong.loss > right.loss);
         ur_tape_free(t);
         ur_tape_free(other);
@@ -285,7 +285,7 @@ static ur_status use(const ur_allocator *a, ur_err *err, void *arg)
     }
     if (status == UR_OK) {
         ur_tape_start(t, UR_INFER, m->params, NULL, 0, 0);
-        const ur_answer *answers = ur_seq2seq_answer(t, m, 2, q, NULL);
+        const ur_answer *answers = ur_seq2seq_answer(t, m, 2, q, NULL, NULL);
         status = ur_tape_status(t);
         assert_true((status == UR_OK) == (answers != NULL));
         if (status != UR_OK) {

@@ -1,0 +1,67 @@
+/* decode.h - inside decoding: the search, the choice of one symbol, states of hypotheses. */
+#ifndef UR_MODELS_DECODE_H
+#define UR_MODELS_DECODE_H
+
+#include "base/philox.h"
+#include "tape/tape.h"
+#include "unroll/decode.h"
+#include "unroll/nn.h"
+
+/* ---- the search (decode.c) ---------------------------------------------------------------- */
+
+/* ur_search; without probabilities a greedy search leaves them out, and the scores. */
+ur_written *ur_search_with(ur_tape *tape, const ur_decoder *decoder, const ur_sources *sources,
+                           const ur_search_options *options, bool probabilities);
+
+/* ---- one symbol from its logits (decode_choice.c) ------------------------------------------ */
+
+/* -log softmax(x)[i] = log_total - (x[i] - most), the bits of ur_kernels.cross_entropy. */
+typedef struct ur_costs {
+    float most, log_total;
+} ur_costs;
+ur_costs ur_costs_of(const ur_kernels *kernels, size_t n, const float *x);
+
+static inline float ur_cost(ur_costs costs, float x)
+{
+    return costs.log_total - (x - costs.most);
+}
+
+/* The index of a number that is not finite; n where all are. */
+size_t ur_not_finite(size_t n, const float *x);
+
+/* Sets the logits of the symbols that are never written to -inf. */
+void ur_rule_out(const ur_search_options *options, float *logits);
+
+/* Whether these are symbols of the vocabulary; *bad receives the first that is none. */
+bool ur_are_symbols(size_t vocabulary, const int32_t *ids, size_t count, int32_t *bad);
+
+/* The stream of random numbers of a source. */
+ur_random ur_choice_random(uint64_t seed, uint64_t source);
+
+/* What drawing needs beside the options. */
+typedef struct ur_chooser {
+    size_t vocabulary;
+    float *weight;  /* (vocabulary) */
+    int32_t *order; /* (vocabulary) */
+} ur_chooser;
+ur_chooser ur_chooser_new(ur_tape *tape, const ur_search_options *options, size_t vocabulary);
+
+/* The most probable symbol, or one that is drawn; -inf is never chosen where anything else is. */
+size_t ur_choose(const ur_chooser *chooser, const ur_search_options *options, ur_random *random,
+                 const float *logits);
+
+/* ---- recurrent states of hypotheses (decode_states.c) ---------------------------------------- */
+
+/* States (N, rows, ..) of a stack in one direction, zeros, in memory for `most` rows. */
+ur_state ur_states_new(ur_tape *tape, const ur_rnn_stack *stack, size_t rows, size_t most);
+
+/* Row i becomes row parent[i] of `from`; parent NULL: row i. Where `from` has no c, c becomes zero. */
+void ur_states_take(ur_state *to, ur_state from, size_t rows, const size_t *parent);
+
+/* One step of each row. */
+const ur_seq *ur_one_step_ids(ur_tape *tape, size_t rows, const int32_t *ids);
+
+/* The tensor of another sequence of as many rows under this layout. */
+ur_seq *ur_seq_as(ur_tape *tape, const ur_seq *x, const ur_layout *layout);
+
+#endif

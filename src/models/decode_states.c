@@ -1,0 +1,60 @@
+/* decode_states.c - the recurrent states of hypotheses: which of them live on, and their next step. */
+#include "models/decode.h"
+
+#include <string.h>
+
+#include "nn/nn.h"
+
+static ur_tensor *new_rows(ur_tape *t, size_t count, size_t rows, size_t most, size_t width)
+{
+    ur_tensor *x = ur_tensor_new(t, UR_F32, 3, (size_t[]){count, most, width});
+    if (!x)
+        return NULL;
+    x->dim[1] = rows;
+    memset(x->data, 0, ur_count(x) * sizeof(float));
+    return x;
+}
+
+ur_state ur_states_new(ur_tape *t, const ur_rnn_stack *stack, size_t rows, size_t most)
+{
+    const ur_cell_layer *first = &stack->part[0];
+    ur_state s = {new_rows(t, stack->count, rows, most, ur_rnn_width(stack)), NULL};
+    if (first->cell->has_c)
+        s.c = new_rows(t, stack->count, rows, most, first->hidden_size);
+    return s;
+}
+
+static void take(ur_tensor *to, const ur_tensor *from, size_t rows, const size_t *parent)
+{
+    const size_t width = to->dim[2], old = from ? from->dim[1] : 0;
+    to->dim[1] = rows;
+    if (!from) {
+        memset(to->data, 0, ur_count(to) * sizeof(float));
+        return;
+    }
+    for (size_t n = 0; n < to->dim[0]; n++)
+        for (size_t i = 0; i < rows; i++)
+            memcpy(ur_floats(to) + (n * rows + i) * width,
+                   ur_floats(from) + (n * old + (parent ? parent[i] : i)) * width,
+                   width * sizeof(float));
+}
+
+void ur_states_take(ur_state *to, ur_state from, size_t rows, const size_t *parent)
+{
+    take(to->h, from.h, rows, parent);
+    if (to->c)
+        take(to->c, from.c, rows, parent);
+}
+
+const ur_seq *ur_one_step_ids(ur_tape *t, size_t rows, const int32_t *ids)
+{
+    size_t *one = ur_take(t, rows, sizeof *one);
+    for (size_t i = 0; one && i < rows; i++)
+        one[i] = 1;
+    return one ? ur_seq_ints(t, ur_new_layout(t, UR_STEP_MAJOR, rows, one, NULL), ids) : NULL;
+}
+
+ur_seq *ur_seq_as(ur_tape *t, const ur_seq *x, const ur_layout *layout)
+{
+    return x && layout ? ur_seq_new(t, x->values, layout) : NULL;
+}
