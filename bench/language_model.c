@@ -74,11 +74,11 @@ static ur_tensor *loss(ur_tape *tape, const ur_model *model, const void *data, s
     return ur_cross_entropy(tape, ur_linear_seq(tape, &m->output, out.y), next, normaliser);
 }
 
-static const ur_model_class class_of = {.kind = "language_model",
-                                        .examples = examples,
-                                        .length = steps_of,
-                                        .positions = steps_of,
-                                        .loss = loss};
+static const ur_kind kind = {.name = "bench_language_model",
+                             .examples = examples,
+                             .length = steps_of,
+                             .positions = steps_of,
+                             .loss = loss};
 
 static double run(void *arg)
 {
@@ -108,9 +108,10 @@ static bool build(lm_work *w, const ur_rnn_config *config, const ur_train_option
     const size_t v = config->input_size;
     const ur_options options = {.threads = threads};
     language_model *m = &w->lm;
-    m->model.class_of = &class_of;
-    if (ur_context_new(&options, &w->context, err) != UR_OK ||
-        ur_params_new(w->context, &m->model.params, err) != UR_OK)
+    if (ur_context_new(&options, &w->context, err) != UR_OK)
+        return false;
+    m->model = (ur_model){.kind = &kind, .context = w->context};
+    if (ur_params_new(w->context, &m->model.params, err) != UR_OK)
         return false;
     ur_params *params = m->model.params;
     m->one_hot =

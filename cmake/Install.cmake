@@ -15,6 +15,21 @@ install(DIRECTORY include/unroll DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
         FILES_MATCHING PATTERN "*.h")
 if(TARGET unroll_tool)
     install(TARGETS unroll_tool)
+    # The tool prints what shells need to complete its command lines.
+    if(NOT CMAKE_CROSSCOMPILING OR CMAKE_CROSSCOMPILING_EMULATOR)
+        set(completions "${PROJECT_BINARY_DIR}/completions")
+        file(MAKE_DIRECTORY "${completions}")
+        add_custom_command(
+            OUTPUT "${completions}/unroll" "${completions}/_unroll"
+            COMMAND unroll_tool completions bash >"${completions}/unroll"
+            COMMAND unroll_tool completions zsh >"${completions}/_unroll"
+            DEPENDS unroll_tool)
+        add_custom_target(completions ALL DEPENDS "${completions}/unroll" "${completions}/_unroll")
+        install(FILES "${completions}/unroll"
+                DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions")
+        install(FILES "${completions}/_unroll"
+                DESTINATION "${CMAKE_INSTALL_DATADIR}/zsh/site-functions")
+    endif()
 endif()
 
 file(GLOB manual_pages CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/docs/*.1")

@@ -26,7 +26,7 @@ int main(void)
     fclose(f);
 
     check(ur_context_new(NULL, &context, &err), err.text);
-    ur_tagger_config c = ur_tagger_defaults(true);
+    ur_tagger_config c = ur_classifier_defaults();
     c.text.tokenizer = UR_CHARACTERS;
     check(
         ur_labelled_learn(NULL, path, UR_CLASSIFIED, &c.text, NULL, &data, &letters, &labels, &err),
@@ -34,7 +34,7 @@ int main(void)
     remove(path);
     c.vocabulary = ur_vocabulary_size(letters), c.labels = ur_vocabulary_size(labels);
     c.hidden_size = 32;
-    check(ur_tagger_new(context, &c, &model, &err), err.text);
+    check(ur_classifier_new(context, &c, &model, &err), err.text);
     ur_tagger_init(model, 1);
     ur_train_options options = ur_train_defaults();
     options.batch = 18, options.epochs = 20, options.lr = 5e-3;
@@ -42,8 +42,10 @@ int main(void)
     for (ur_step step; !ur_trainer_finished(trainer);)
         check(ur_trainer_step(trainer, &step, &err), err.text);
     ur_trainer_free(trainer);
-    check(ur_tagger_evaluate(context, model, data, &measure, NULL, &err), err.text);
-    printf("%zu of %zu right, macro F1 %.3f\n", measure.right, measure.examples, measure.f1);
+    check(ur_evaluate(model, data, &measure, &err), err.text);
+    printf("%.1f %% of %zu right, macro F1 %.3f\n",
+           100 * ur_measure_figure(model->kind, &measure, "accuracy"), measure.examples,
+           ur_measure_figure(model->kind, &measure, "f1"));
 
     const char *text = "une maison blanche";
     int32_t ids[32], label;

@@ -1,8 +1,24 @@
-/* custom_model.c - a model of one's own for the trainer: an LSTM that reads bits and says after
+/* custom_model.c - a kind of model of one's own for the trainer: an LSTM that reads bits and says after
  * each of them whether the number of ones so far is odd. Example i is the number i in binary. */
 #include "example.h"
 
+#include <stddef.h>
+
 enum { BITS = 6, EXAMPLES = 1 << BITS };
+
+typedef struct parity_config {
+    size_t hidden_size;
+} parity_config;
+
+/* Ranges are checked and defaults set by this table; a run's config.json is written from it. */
+static const ur_field fields[] = {{.name = "hidden_size",
+                                   .type = UR_FIELD_SIZE,
+                                   .offset = offsetof(parity_config, hidden_size),
+                                   .least = 1,
+                                   .most = 1024,
+                                   .initial = "16",
+                                   .help = "Units."},
+                                  {.name = NULL}};
 
 typedef struct parity {
     ur_model base; /* first: a pointer to it is a pointer to the whole */
@@ -10,6 +26,25 @@ typedef struct parity {
     ur_lstm_layer lstm;
     ur_linear_layer fc;
 } parity;
+
+static ur_status build(ur_model *model, ur_err *err)
+{
+    parity *m = (parity *)model;
+    const parity_config *c = model->config;
+    (void)err; /* what could not be added, sealing the parameters tells */
+    m->embed = ur_embedding_add(model->params, "embed", 2, 4);
+    m->lstm = ur_lstm_add(model->params, "lstm", 4, c->hidden_size);
+    m->fc = ur_linear_add(model->params, "fc", c->hidden_size, 2, true);
+    return UR_OK;
+}
+
+static void init(ur_model *model, uint64_t seed)
+{
+    const parity *m = (const parity *)model;
+    ur_embedding_init(&m->embed, model->params, seed);
+    ur_lstm_init(&m->lstm, model->params, seed);
+    ur_linear_init(&m->fc, model->params, seed);
+}
 
 static size_t count_examples(const ur_model *model, const void *data)
 {
@@ -67,45 +102,52 @@ static void measure(ur_tape *tape, const ur_model *model, const void *data, size
             right = right && (x[1] > x[0]) == ur_ints(odd->values)[row];
         }
         sum->examples++;
-        sum->right += right;
+        sum->sum[0] += right;
     }
 }
 
-static const ur_model_class parity_class = {.kind = "parity",
-                                            .examples = count_examples,
-                                            .length = count_bits,
-                                            .positions = count_bits,
-                                            .loss = loss,
-                                            .measure = measure};
+static const ur_figure figures[] = {
+    {.name = "accuracy", .title = "accuracy", .average = UR_PER_EXAMPLE, .higher_is_better = true},
+    {.name = NULL}};
+
+static const ur_kind parity_kind = {.name = "parity",
+                                    .fields = fields,
+                                    .config_size = sizeof(parity_config),
+                                    .figures = figures,
+                                    .model_size = sizeof(parity),
+                                    .build = build,
+                                    .init = init,
+                                    .loss = loss,
+                                    .measure = measure,
+                                    .examples = count_examples,
+                                    .length = count_bits,
+                                    .positions = count_bits};
 
 int main(void)
 {
     ur_err err;
     ur_context *context;
-    parity m = {.base.class_of = &parity_class};
+    ur_model *model;
+    parity_config config;
     check(ur_context_new(NULL, &context, &err), err.text);
-    check(ur_params_new(context, &m.base.params, &err), err.text);
-    m.embed = ur_embedding_add(m.base.params, "embed", 2, 4);
-    m.lstm = ur_lstm_add(m.base.params, "lstm", 4, 16);
-    m.fc = ur_linear_add(m.base.params, "fc", 16, 2, true);
-    check(ur_params_seal(m.base.params, &err), err.text);
-    ur_embedding_init(&m.embed, m.base.params, 3);
-    ur_lstm_init(&m.lstm, m.base.params, 3);
-    ur_linear_init(&m.fc, m.base.params, 3);
+    ur_kind_defaults(&parity_kind, &config);
+    check(ur_model_new(context, &parity_kind, &config, &model, &err), err.text);
+    ur_model_init(model, 3);
 
     ur_trainer *trainer;
     ur_train_options options = ur_train_defaults();
     options.batch = 16;
     options.epochs = 100;
     options.lr = 1e-2;
-    check(ur_trainer_new(context, &m.base, NULL, &options, &trainer, &err), err.text);
+    check(ur_trainer_new(context, model, NULL, &options, &trainer, &err), err.text);
     for (ur_step step; !ur_trainer_finished(trainer);)
         check(ur_trainer_step(trainer, &step, &err), err.text);
     ur_measure result;
-    check(ur_evaluate(context, &m.base, NULL, &result, &err), err.text);
-    printf("%zu of %zu right\n", result.right, result.examples);
+    check(ur_evaluate(model, NULL, &result, &err), err.text);
+    const double accuracy = ur_measure_figure(&parity_kind, &result, "accuracy");
+    printf("%.0f %% of %zu right\n", 100 * accuracy, result.examples);
     ur_trainer_free(trainer);
-    ur_params_free(m.base.params);
+    ur_model_free(model);
     ur_context_free(context);
-    return result.right == result.examples ? 0 : 1;
+    return accuracy == 1.0 ? 0 : 1;
 }

@@ -40,8 +40,7 @@ int main(void)
 
     int32_t written[18];
     char shown[19];
-    ur_generator
-        *generator; /* the most probable letter; ur_search_options in place of NULL draws */
+    ur_generator *generator; /* the most probable letter; ur_search_options draw others */
     check(ur_generator_new(context, model, NULL, &generator, &err), err.text);
     check(ur_generator_read(generator, prompt, &err), err.text);
     for (size_t i = 0; i < 18; i++)

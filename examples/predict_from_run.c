@@ -23,13 +23,16 @@ static void answer(ur_context *context, const char *path, size_t count, const ch
 {
     ur_err err;
     ur_run *run;
-    ur_text_answer *answers = calloc(count, sizeof *answers);
+    ur_prediction *answers = calloc(count, sizeof *answers);
     check(answers ? UR_OK : UR_NO_MEMORY, "out of memory");
     check(ur_run_open(context, path, &run, &err), err.text);
-    check(ur_run_answer(run, count, (const char *const *)questions, answers, NULL, &err), err.text);
-    for (size_t i = 0; i < count; i++)
+    check(ur_run_predict(run, count, (const char *const *)questions, NULL, answers, NULL, &err),
+          err.text);
+    for (size_t i = 0; i < count; i++) {
         printf("%s -> %s  (log probability %.3f)\n", questions[i], answers[i].text,
                answers[i].log_probability);
+        ur_prediction_free(context, &answers[i]);
+    }
     ur_run_free(run);
     free(answers);
 }

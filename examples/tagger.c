@@ -33,23 +33,25 @@ int main(void)
     write_data(data);
     check(ur_context_new(NULL, &context, &err), err.text);
 
-    ur_tagger_config config = ur_tagger_defaults(false);
+    ur_tagger_config config = ur_tagger_defaults();
     config.embed_size = 8;
     config.hidden_size = 16;
-    ur_run_settings settings = {.data = data, .train = ur_train_defaults()};
-    settings.train.batch = 32;
+    ur_run_settings settings = ur_run_defaults(ur_kind_find(context, "tagger"));
+    settings.data = data;
     settings.train.epochs = 5;
     settings.train.lr = 2e-2;
     check(ur_run_create(context, runs, &settings, "tagger", &config, &run, &err), err.text);
     check(ur_run_train(run, NULL, &err), err.text);
 
     const char *const texts[] = {"the can of dogs", "the ferrets can see cats"};
-    ur_text_labels said[2];
-    check(ur_run_label(run, 2, texts, said, NULL, &err), err.text);
-    for (int i = 0; i < 2; i++, puts(""))
+    ur_prediction said[2];
+    check(ur_run_predict(run, 2, texts, NULL, said, NULL, &err), err.text);
+    for (int i = 0; i < 2; i++, puts("")) {
         for (size_t j = 0; j < said[i].count; j++) /* ferrets: <unk> to the model */
             printf("%-8s %s  %.3f\n", said[i].tokens[j], said[i].labels[j],
                    (double)said[i].probability[j]);
+        ur_prediction_free(context, &said[i]);
+    }
     ur_run_free(run);
     ur_context_free(context);
     remove_folder(folder);

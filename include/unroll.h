@@ -1,23 +1,31 @@
 /* unroll.h - everything public: sequence models trained and run in C.
  *
- *   core    errors, memory, tensors, ragged sequences, parameters, the tape
- *   io      weights in safetensors files
- *   nn      layers and losses
- *   text    UTF-8, vocabularies, pairs of questions and answers
- *   corpus  tokenizers, whole texts, texts with labels
- *   decode  models that write: decoders, greedy, drawn and beam search
- *   models  whole models, saved and loaded
- *   tagger  models that give labels to tokens or texts
- *   train   optimisers and the trainer */
+ *   core      errors, memory, tensors, ragged sequences, parameters, the tape
+ *   io        weights in safetensors files, pictures
+ *   nn        layers and losses
+ *   text      UTF-8, vocabularies, pairs of questions and answers
+ *   corpus    tokenizers, whole texts, texts with labels
+ *   field     configuration structs, member by member
+ *   model     kinds of models, and models of these
+ *   seq2seq   encoder-decoders
+ *   language  language models, and models of the next word
+ *   tagger    models that give labels to tokens or texts
+ *   decode    decoders, and the search for what they write
+ *   train     weights in files, optimisers and the trainer
+ *   run       run folders */
 #ifndef UNROLL_H
 #define UNROLL_H
 
 #include "unroll/core.h"
 #include "unroll/corpus.h"
 #include "unroll/decode.h"
+#include "unroll/field.h"
 #include "unroll/io.h"
-#include "unroll/models.h"
+#include "unroll/language.h"
+#include "unroll/model.h"
 #include "unroll/nn.h"
+#include "unroll/run.h"
+#include "unroll/seq2seq.h"
 #include "unroll/tagger.h"
 #include "unroll/text.h"
 #include "unroll/train.h"

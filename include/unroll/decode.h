@@ -8,6 +8,7 @@
 #define UNROLL_DECODE_H
 
 #include "unroll/core.h"
+#include "unroll/field.h"
 #include "unroll/text.h"
 
 #ifdef __cplusplus
@@ -113,6 +114,9 @@ typedef struct ur_search_options {
 
 /* Whether the options are in range and go together: UR_INVALID with the reason. */
 ur_status ur_search_check(const ur_search_options *options, ur_err *err);
+
+/* Its members that have a value by themselves: what a command line or a dialogue asks for. */
+const ur_field *ur_search_fields(void);
 
 /* What was written, in the order in which it was. Probabilities are the model's, whatever the choice
  * made of them. */

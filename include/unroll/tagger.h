@@ -4,7 +4,7 @@
 
 #include "unroll/core.h"
 #include "unroll/corpus.h"
-#include "unroll/models.h"
+#include "unroll/model.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -24,37 +24,39 @@ extern "C" {
  * Parameters: embed.weight CELL.* fc.weight fc.bias, where CELL is lstm, gru or rnn. Drop-out acts
  * on the embeddings, between the layers, and on what fc reads. */
 typedef struct ur_tagger_config {
-    size_t vocabulary, labels; /* tokens; labels, at most UR_MOST_LABELS */
+    size_t vocabulary, labels; /* tokens; labels, at most UR_MOST_LABELS; 0: not known yet */
     size_t embed_size, hidden_size;
-    const char *cell;         /* as in ur_rnn_config; NULL: "lstm" */
-    size_t layers;            /* 1 to UR_MOST_LAYERS; 0: 1 */
+    const char *cell;         /* as in ur_rnn_config */
+    size_t layers;            /* 1 to UR_MOST_LAYERS */
     ur_directions directions; /* UR_ONE_WAY: a token's label depends on those before it alone */
     float dropout;
-    bool per_sequence; /* a classifier */
     /* What a run has to know of its texts; the model itself sees ids. */
     ur_text_options text;
     size_t min_freq, max_size; /* see ur_vocabulary_options */
 } ur_tagger_config;
 
-enum { UR_MOST_LABELS = 65536 };
-
 /* embed 64, hidden 128, lstm, one layer, both directions side by side, no drop-out; vocabulary and
  * labels are for the caller. Text: words (a tagger's data has them cut already), for a classifier
  * words and punctuation; those that occur once become <unk>, so that <unk> is learned. */
-ur_tagger_config ur_tagger_defaults(bool per_sequence);
+ur_tagger_config ur_tagger_defaults(void);
+ur_tagger_config ur_classifier_defaults(void);
 
 /* Whether the options are in range and go together, whatever the vocabulary and the labels:
  * UR_INVALID with the reason. */
 ur_status ur_tagger_check(const ur_tagger_config *config, ur_err *err);
+ur_status ur_classifier_check(const ur_tagger_config *config, ur_err *err);
 
-/* A model with its parameters zero, of kind "tagger" or "classifier"; its data is ur_labelled,
- * UR_TAGGED or UR_CLASSIFIED. UR_INVALID: a number of tokens or labels out of range, or
- * ur_tagger_check. */
+/* ur_model_new for the kinds "tagger" and "classifier"; their data is ur_labelled, UR_TAGGED or
+ * UR_CLASSIFIED. An evaluation gives accuracy (sum[0], of the tokens or texts) and macro F1 (sum[1]).
+ * UR_INVALID: no tokens or no labels, or the configuration's check. */
 ur_status ur_tagger_new(ur_context *context, const ur_tagger_config *config, ur_model **out,
                         ur_err *err);
-/* PyTorch's initialisation: embedding N(0,1), cells U(+-1/sqrt(H)), linear U(+-1/sqrt(in)). */
+ur_status ur_classifier_new(ur_context *context, const ur_tagger_config *config, ur_model **out,
+                            ur_err *err);
+/* ur_model_init of either. PyTorch's initialisation: embedding N(0,1), cells U(+-1/sqrt(H)), linear
+ * U(+-1/sqrt(in)). */
 void ur_tagger_init(ur_model *model, uint64_t seed);
-/* With cell and layers filled in. */
+/* Of either kind; NULL: a model of another. */
 const ur_tagger_config *ur_tagger_config_of(const ur_model *model);
 
 /* tokens: ids (rows) of any layout -> logits: tagger (rows, labels) of the same layout, classifier
@@ -64,17 +66,11 @@ ur_seq *ur_tagger_forward(ur_tape *tape, const ur_model *model, const ur_seq *to
 /* Labels of `count` texts, which share the context's threads. There are n answers: one for each
  * token of text 0, then of text 1 ...; from a classifier one for each text. label (n): the most
  * probable (the first of equals); probability (n, labels): of every label; either may be NULL.
- * UR_INVALID: an id that is not in the vocabulary. */
+ * UR_INVALID: an id that is not in the vocabulary, a model of another kind. */
 ur_status ur_tagger_apply(ur_context *context, const ur_model *model, size_t count,
                           const ur_ids *texts, int32_t *label, float *probability, ur_err *err);
 
 /* ---- how often which label was taken for which ---------------------------------------------- */
-
-/* counts (labels, labels): row = the true label, column = the model's. */
-typedef struct ur_confusion {
-    size_t labels;
-    size_t *counts;
-} ur_confusion;
 
 /* All zero; fresh memory from `a` (NULL: malloc). */
 ur_status ur_confusion_new(const ur_allocator *a, size_t labels, ur_confusion **out, ur_err *err);
@@ -95,11 +91,6 @@ double ur_confusion_accuracy(const ur_confusion *confusion);
 /* The plain mean of f1 over the labels that are present or predicted at all, as scikit-learn's
  * f1_score(average="macro") has it; 0 where there is none. */
 double ur_confusion_f1(const ur_confusion *confusion);
-
-/* Loss, accuracy (examples and right count tokens, or texts) and macro f1 of a model on data; where
- * confusion is not NULL it receives a fresh matrix from the context's allocator. */
-ur_status ur_tagger_evaluate(ur_context *context, const ur_model *model, const ur_labelled *data,
-                             ur_measure *out, ur_confusion **confusion, ur_err *err);
 
 #ifdef __cplusplus
 }

@@ -1,12 +1,10 @@
-/* unroll/train.h - training, evaluation, run folders and pictures of them. */
+/* unroll/train.h - training and evaluation; weights in files. */
 #ifndef UNROLL_TRAIN_H
 #define UNROLL_TRAIN_H
 
 #include "unroll/core.h"
 #include "unroll/io.h"
-#include "unroll/models.h"
-#include "unroll/tagger.h"
-#include "unroll/text.h"
+#include "unroll/model.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -109,7 +107,6 @@ typedef struct ur_train_options {
 /* batch 256, 30 epochs, Adam 2e-4, seed 42; constant, else every 10 epochs, factor 0.1, patience 10
  * and least rate 0. */
 ur_train_options ur_train_defaults(void);
-
 /* Whether the options are in range and go together: UR_INVALID with the reason. */
 ur_status ur_train_check(const ur_train_options *options, ur_err *err);
 
@@ -198,198 +195,11 @@ bool ur_trainer_validated(ur_trainer *trainer, double loss);
  * names the parameter; the model is then as before the step. */
 ur_status ur_trainer_step(ur_trainer *trainer, ur_step *report, ur_err *err);
 
-/* Adds up the model's measure over all examples, or the model's own evaluation. */
-ur_status ur_evaluate(ur_context *context, const ur_model *model, const void *data, ur_measure *out,
-                      ur_err *err);
-
-/* ---- runs --------------------------------------------------------------------------------- */
-
-/* A run is a folder:
- *     config.json           everything needed to rebuild the model and its text processing
- *     vocab.txt             one symbol a line
- *     model.safetensors     weights under PyTorch's names, as of the last evaluation
- *     metrics.jsonl         one object per evaluation
- *     train.log             one line per epoch, for people
- *     checkpoints/N.safetensors  weights and optimiser after step N: what --resume goes on from
- *     plots/ *.svg
- * model.safetensors and each checkpoint also hold configuration and vocabulary, and open alone. */
-typedef struct ur_run ur_run;
-
-/* How a run was or is to be trained. Strings belong to the caller (create) or the run (settings). */
-typedef struct ur_run_settings {
-    const char *data;        /* file, or builtin:dates, builtin:additions */
-    const char *valid;       /* file; NULL: a builtin's validation split, else nothing */
-    size_t size, valid_size; /* of built-in data; 0: 45,000 and 5,000 */
-    bool strip;              /* of pairs */
-    ur_train_options train;
-} ur_run_settings;
-
-/* Starts a new run: reads the data, builds and initialises the model, makes the folder and writes
- * what is known so far. kind: what is trained, as ur_run_kind names it; config: that kind's.
- *     "seq2seq"  ur_seq2seq_config: its vocabulary and all of its format but the orders are found
- *                out from the data
- *     "language_model"  ur_language_model_config: its vocabulary is found out from the data
- *     "text_lstm"  ur_text_lstm_config: likewise
- *     "tagger", "classifier"  ur_tagger_config: its vocabulary and labels are found out from the
- *                data, per_sequence is what the kind says
- * UR_INVALID: an unknown kind, the folder already holds a run, or the plateau schedule or early
- * stopping without validation data; UR_IO: it cannot be written. */
-ur_status ur_run_create(ur_context *context, const char *folder, const ur_run_settings *settings,
-                        const char *kind, const void *config, ur_run **out, ur_err *err);
-
-/* Opens a trained model: a run's folder, its model.safetensors, or a checkpoint. */
-ur_status ur_run_open(ur_context *context, const char *path, ur_run **out, ur_err *err);
-/* Whether ur_run_open would; tell hears of every fault of the weights, as in ur_params_check. */
-ur_status ur_run_check(ur_context *context, const char *path,
-                       void (*tell)(void *user, const char *fault), void *user, ur_err *err);
-
-/* Opens a run to go on training from its newest checkpoint; reads the data again. epochs and max_steps
- * replace those of the settings, 0 keeps them, and UR_NO_LIMIT as max_steps removes that limit; the rest
- * of the settings stays as recorded. UR_BAD_FILE when there is no checkpoint or the data is not what it
- * was. */
-#define UR_NO_LIMIT SIZE_MAX
-ur_status ur_run_resume(ur_context *context, const char *folder, size_t epochs, size_t max_steps,
-                        ur_run **out, ur_err *err);
-
-void ur_run_free(ur_run *run);
-
-/* Whether a run that is trained ended before its epochs because validation got no better. */
-bool ur_run_stopped_early(const ur_run *run);
-
-const char *ur_run_kind(const ur_run *run); /* "seq2seq" */
-ur_model *ur_run_model(ur_run *run);
-const ur_vocabulary *ur_run_vocabulary(const ur_run *run);
-/* The vocabulary of the labels that a tagger or classifier gives; NULL for other kinds. */
-const ur_vocabulary *ur_run_labels(const ur_run *run);
-const ur_run_settings *ur_run_settings_of(const ur_run *run);
-const char *ur_run_folder(const ur_run *run); /* NULL when a single file was opened */
-/* config.json's text. */
-const char *ur_run_config_text(const ur_run *run);
-/* The data that a created or resumed run trains on and validates with, of the type that the kind's
- * model learns from (seq2seq: ur_pairs; tagger, classifier: ur_labelled). NULL: there is none. */
-void *ur_run_train_data(const ur_run *run);
-void *ur_run_valid_data(const ur_run *run);
-
-/* One evaluation, as metrics.jsonl has it. A figure that the kind of model does not have, or that
- * asks for validation data where there is none, is NaN. */
-typedef struct ur_metrics {
-    size_t epoch, step;
-    bool has_valid;
-    double lr;                     /* of the last step */
-    double train_loss;             /* mean of the epoch's batches */
-    double train_perplexity;       /* exp of the mean over the epoch's positions */
-    double valid_loss;             /* mean over positions */
-    double valid_perplexity;       /* its exp */
-    double valid_accuracy;         /* whole answers, free-running; or labels that are right */
-    double valid_forced_accuracy;  /* symbols that are right after the right ones */
-    double valid_f1;               /* mean over the labels */
-    double seconds, train_seconds; /* since the start of training; without evaluation */
-    double sequences_per_second;   /* of this epoch's training */
-    double tokens_per_second;
-} ur_metrics;
-
-/* The names of the figures that a run's kind has, in the order in which metrics.jsonl has them
- * behind epoch, step and lr, ended by NULL; and one of them by its name, NaN when there is none of
- * that name. */
-const char *const *ur_run_figures(const ur_run *run);
-double ur_metrics_figure(const ur_metrics *metrics, const char *name);
-
-/* What the caller of ur_run_train wants to hear; any may be NULL. */
-typedef struct ur_run_hooks {
-    void *user;
-    /* After every step. per_second: of this epoch, what ur_run_unit counts. seconds_left: an
-     * estimate, evaluation included. */
-    void (*on_step)(void *user, const ur_step *step, double per_second, double seconds_left);
-    void (*on_evaluation)(void *user, const ur_metrics *metrics);
-    /* Asked after every step: true finishes the step, saves and returns UR_INTERRUPTED. */
-    bool (*should_stop)(void *user);
-} ur_run_hooks;
-
-/* What the speed of a run's training is told in: "sequences" or "tokens". */
-const char *ur_run_unit(const ur_run *run);
-
-/* Trains to the end: an evaluation, a line in the logs, model.safetensors and a checkpoint after
- * every epoch (and when max_steps or an interruption ends it inside one). With early stopping
- * model.safetensors is that of the epoch with the least validation loss, and so is the run's model
- * in the end. UR_DIVERGED keeps the last good model.safetensors. */
-ur_status ur_run_train(ur_run *run, const ur_run_hooks *hooks, ur_err *err);
-
-/* Reads a run's metrics.jsonl: *count entries in fresh memory (ur_allocator of the context). */
-ur_status ur_metrics_load(ur_context *context, const char *folder, ur_metrics **out, size_t *count,
-                          ur_err *err);
-void ur_metrics_free(ur_context *context, ur_metrics *metrics);
-
-/* ---- using a trained run ------------------------------------------------------------------ */
-
-/* Evaluates on a file or, for pairs, built-in data (source as in ur_pairs_open). */
-ur_status ur_run_evaluate(ur_run *run, const ur_pair_source *source, ur_measure *out, ur_err *err);
-
-/* An answer as text, with what stands behind it. Valid until the next ur_run_answer on this run. */
-typedef struct ur_text_answer {
-    const char *text; /* UTF-8, padding spaces at the end removed */
-    double log_probability;
-    bool complete;                         /* see ur_answer */
-    size_t question_length, answer_length; /* symbols, padding included */
-    const char *const *question_symbols;   /* (question_length) each as UTF-8 */
-    const char *const *answer_symbols;     /* (answer_length) */
-    const float *probability;              /* (answer_length) */
-    const float *attention;                /* (answer_length, question_length) or NULL */
-} ur_text_answer;
-
-/* Answers questions given as UTF-8 texts, many at a time sharing the threads; out has room for
- * `count`. A question that cannot be encoded is UR_BAD_FILE and its index goes to *bad (may be
- * NULL). UR_UNSUPPORTED for another kind than seq2seq, and for a model trained with
- * UR_ANSWER_WITH_START: its first input would be the answer's last symbol. */
-ur_status ur_run_answer(ur_run *run, size_t count, const char *const *questions,
-                        ur_text_answer *out, size_t *bad, ur_err *err);
-
-/* What a tagger or classifier says to a text. Valid until the next ur_run_label on this run. */
-typedef struct ur_text_labels {
-    size_t count;              /* tokens of the text; 1 from a classifier */
-    const char *const *tokens; /* (count) as they stand in the text; NULL from a classifier */
-    const char *const *labels; /* (count) the most probable one of each */
-    const float *probability;  /* (count) of that label */
-    const float *all;          /* (count, labels) of every label, in the order of ur_run_labels */
-} ur_text_labels;
-
-/* Labels texts given as UTF-8, many at a time sharing the threads; out has room for `count`. A
- * tagger's text is a sentence whose tokens stand between white space. Words that the model does not
- * know are <unk> to it. A text that cannot be encoded is UR_BAD_FILE and its index goes to *bad
- * (may be NULL). A text without tokens gets no labels from a tagger, and from a classifier what it says
- * to nothing. UR_UNSUPPORTED for a model of another kind. */
-ur_status ur_run_label(ur_run *run, size_t count, const char *const *texts, ur_text_labels *out,
-                       size_t *bad, ur_err *err);
-
-/* Evaluates a tagger or classifier on a file; *confusion receives a fresh matrix in the order of
- * ur_run_labels, which ur_confusion_free releases with the context's allocator. */
-ur_status ur_run_confusion(ur_run *run, const char *data, ur_measure *out, ur_confusion **confusion,
-                           ur_err *err);
-
-/* A word that may come next. */
-typedef struct ur_next_word {
-    const char *word; /* as ur_vocabulary_token has it; valid as long as the run */
-    int32_t id;
-    float probability;
-} ur_next_word;
-
-/* What a text_lstm holds for the next word after each of `count` UTF-8 texts, whose last `context`
- * words count: the `most` most probable ones, in falling order, in out (count, most). unknown
- * (count), or NULL: how many of those words are <unk>. UR_BAD_FILE: a text that cannot be encoded, or
- * has fewer words; its index goes to *bad (may be NULL). UR_UNSUPPORTED: another kind of model. */
-ur_status ur_run_next_words(ur_run *run, size_t count, const char *const *texts, size_t most,
-                            ur_next_word *out, size_t *unknown, size_t *bad, ur_err *err);
-
-/* Draws what the runs' kinds measure over epochs into one SVG picture: accuracy, F1, perplexity (of
- * training and validation), and the loss of runs without perplexity. */
-ur_status ur_run_plot_curves(ur_context *context, size_t count, const char *const *folders,
-                             const char *path, ur_err *err);
-
-/* Draws where the model looked while it answered: question across, answer down. */
-ur_status ur_run_plot_attention(ur_run *run, const char *question, const char *path, ur_err *err);
-
-/* Draws a confusion matrix with this run's labels: the true ones down, the model's across. */
-ur_status ur_run_plot_confusion(ur_run *run, const ur_confusion *confusion, const char *path,
-                                ur_err *err);
+/* Adds up the kind's measure over all examples, or what the kind's own evaluation gives. confusion
+ * receives a fresh matrix of a kind with labels, else NULL. */
+ur_status ur_evaluate(const ur_model *model, const void *data, ur_measure *out, ur_err *err);
+ur_status ur_evaluate_with(const ur_model *model, const void *data, ur_measure *out,
+                           ur_confusion **confusion, ur_err *err);
 
 #ifdef __cplusplus
 }

@@ -23,7 +23,7 @@ ur_status ur_context_new(const ur_options *options, ur_context **out, ur_err *er
                        isa);
 
     const ur_allocator *a = options->allocator ? options->allocator : ur_default_allocator();
-    ur_context *context = ur_alloc(a, 1, sizeof *context);
+    ur_context *context = ur_alloc_zero(a, 1, sizeof *context);
     if (!context)
         return ur_no_memory(err, sizeof *context);
     context->allocator = *a;
@@ -44,6 +44,7 @@ void ur_context_free(ur_context *context)
         return;
     ur_pool_free(context->pool);
     const ur_allocator a = context->allocator;
+    ur_free(&a, context->kinds);
     ur_free(&a, context);
 }
 

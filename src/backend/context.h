@@ -10,6 +10,8 @@ struct ur_context {
     ur_allocator allocator;
     const ur_kernels *kernels;
     ur_pool *pool;
+    const struct ur_kind **kinds; /* (n_kinds) that programs added, see ur_kind_add */
+    size_t n_kinds, kinds_capacity;
 };
 
 #endif

@@ -1,7 +1,7 @@
 /* cli.h - what the files of the tool share: exit codes, messages, the verbs.
  *
  * Results go to standard output, everything said about them to standard error. The tool is a
- * customer of the public API and of nothing else. */
+ * customer of the public API and of nothing else, and knows no kind of model by name. */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
@@ -21,7 +21,7 @@ enum {
     CODE_INTERRUPTED = 130
 };
 
-/* ---- messages (messages.c) ---------------------------------------------------------------- */
+/* ---- messages (messages.c) ----------------------------------------------------------------- */
 
 /* "unroll: SENTENCE" on standard error. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -29,32 +29,32 @@ void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Says what the library found and returns the exit code for it. */
 int say_error(const ur_err *err);
 int exit_code(ur_status status);
-
-/* The same where ur_run_open failed: every tensor at fault that the sentence has no room for follows
- * on a line of its own. */
-int say_open_error(ur_context *context, const char *path, const ur_err *err);
 int say_no_memory(void); /* returns CODE_MEMORY */
 
-/* Says what is wrong with the command line and where to read on; returns CODE_USAGE. verb may be
+/* Says what is wrong with the command line and where to read on; returns CODE_USAGE. c may be
  * NULL. */
-int say_usage(const verb *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int say_usage(const command *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A context with so many threads (0: all there are); NULL after saying why, with the exit code. */
 ur_context *open_context(size_t threads, int *code);
+
+/* Opens a run; NULL after saying why, with the exit code: every tensor at fault that the sentence has
+ * no room for follows on a line of its own. */
+ur_run *open_run(ur_context *context, const char *path, int *code);
 
 /* Writes what standard output still holds; CODE_IO when it cannot, after saying so (but not about a
  * pipe that its reader closed). finish_output lets an earlier failure stand. */
 int flush_output(void);
 int finish_output(int code);
 
-/* ---- writing (write.c) -------------------------------------------------------------------- */
+/* ---- writing (write.c) --------------------------------------------------------------------- */
 
 #define GROUPED 32
 /* 45000 as 45,000. */
 const char *grouped(size_t n, char text[GROUPED]);
 
-/* JSON values: a string (bytes that are not UTF-8 as U+FFFD), a number (null when not finite), and
- * a text that is JSON already, without the white space between its values. */
+/* JSON values: a string (bytes that are not UTF-8 as U+FFFD; NULL: null), a number (null when not
+ * finite), and a text that is JSON already, without the white space between its values. */
 void json_string(FILE *to, const char *text);
 void json_number(FILE *to, double number);
 void json_compact(FILE *to, const char *json);
@@ -62,9 +62,102 @@ void json_compact(FILE *to, const char *json);
 /* `folder`/`name` in fresh memory; NULL without memory. */
 char *join_path(const char *folder, const char *name);
 
-/* ---- the verbs ---------------------------------------------------------------------------- */
+/* ---- help (help.c) ----------------------------------------------------------------------------- */
 
-extern const verb train_verb, eval_verb, predict_verb, generate_verb, plot_verb, inspect_verb;
+/* What help says about an option, its default included, in fresh memory; NULL without memory. */
+char *option_text(const command *c, const option *o);
+
+/* What a verb does, with its options; trained: the word after `unroll train`, or NULL. As help, or
+ * (listed) as lines of fields between tabs, of which tools/manual makes pages. False without memory. */
+bool print_verb_help(FILE *to, const verb *v, const char *trained, bool listed);
+void print_help(FILE *to);
+/* The lines of what `unroll train` can be followed by. */
+void print_trained(FILE *to);
+
+/* ---- what can be trained (train.c) --------------------------------------------------------- */
+
+/* Kinds that a training verb trains, each verb's first; NULL behind the last. */
+const ur_kind *trained_at(size_t i);
+/* Kind i of `unroll train WORD`: the one that no option chooses comes first. */
+const ur_kind *kind_of_word(const char *word, size_t i);
+/* The kind that arguments after `train` ask for; NULL: they begin with no word of one. */
+const ur_kind *choose_kind(int argc, char **argv);
+
+/* ---- lines from standard input (lines.c) --------------------------------------------------- */
+
+typedef struct lines {
+    char *buffer;
+    size_t begin, end, capacity; /* unread bytes: [begin, end) */
+    size_t number;               /* of the last line, counted from 1 */
+    bool ended;                  /* no more to read */
+} lines;
+
+typedef enum line_result {
+    LINE_READ,
+    LINE_NOT_YET, /* only when not waiting: none is there at the moment */
+    LINE_END,
+    LINE_FAILED, /* errno tells */
+    LINE_TOO_LONG,
+    LINE_NO_MEMORY
+} line_result;
+
+/* The next line without its line feed or CR LF; *line points into the buffer until the next call
+ * and is not closed by a zero byte. wait: block until there is one. */
+line_result next_line(lines *in, bool wait, const char **line, size_t *size);
+void free_lines(lines *in);
+
+/* ---- signals (signals.c) ------------------------------------------------------------------- */
+
+void catch_signals(void);
+bool stop_asked(void);
+
+/* ---- a training while it runs (progress.c) ------------------------------------------------- */
+
+typedef struct progress {
+    const ur_kind *kind;
+    size_t epochs; /* that were asked for */
+    bool quiet, json;
+    bool terminal;  /* a line that rewrites itself */
+    bool line_open; /* such a line is on the screen */
+    bool stop_said;
+    double drawn; /* when it was last drawn, in seconds of a clock of its own */
+    size_t step;  /* the last one */
+    bool evaluated;
+    ur_metrics metrics; /* the last ones */
+} progress;
+
+progress progress_start(const ur_run *run, bool quiet, bool json);
+
+/* Hooks that tell what happens; `p` must outlive them. */
+ur_run_hooks progress_hooks(progress *p);
+
+/* Takes the rewriting line off the screen. */
+void progress_clear(progress *p);
+
+/* ---- what is measured and predicted (eval.c, label_table.c, predictions.c) ----------------- */
+
+/* The kind's figures, the loss, and what was counted, a line each (eval.c). */
+void print_measure(ur_run *run, const ur_measure *measure);
+
+/* A line for each label, and the matrix; in place of a matrix too wide to be read the most frequent
+ * confusions. unit: what has a label, "tokens". */
+void print_label_table(const ur_vocabulary *names, const ur_confusion *confusion, const char *unit);
+/* ,"labels":[...],"confusion":[...] of an object. */
+void print_label_json(const ur_vocabulary *names, const ur_confusion *confusion);
+
+/* One text's answer: as one object; or in lines, of several alternatives (`best`) one each with its
+ * log probability behind a tab. */
+void print_prediction(ur_run *run, const ur_prediction *prediction, bool json, bool best);
+
+/* Of kinds with labels how right they are on the validation data, label by label; of others some
+ * examples with what the model makes of them; of those that write what follows `prompt` (NULL: the
+ * beginning of the data). Returns an exit code. */
+int print_samples(ur_run *run, const char *prompt);
+
+/* ---- the verbs ----------------------------------------------------------------------------- */
+
+extern const verb train_verb, eval_verb, predict_verb, generate_verb, plot_verb, inspect_verb,
+    completions_verb;
 
 /* All of them, ended by NULL (main.c). */
 const verb *const *all_verbs(void);

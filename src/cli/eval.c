@@ -1,67 +1,144 @@
 /* eval.c - unroll eval: how often a trained model is right. */
-#include "kinds.h"
+#include "cli.h"
 
-static const option options[] = {
-    {"data", "FILE", OPTION_TEXT, OPTION_AT(data), .least = 1,
-     .help =
-         "A file as for training; for pairs also builtin:dates or builtin:additions (pairs that "
-         "no training with built-in data sees).",
-     .standard = ""},
-    {"size", "N", OPTION_SIZE, OPTION_AT(size), 1, 1e8, .help = "How many built-in pairs.",
-     .standard = "5000"},
-    {"seed", "N", OPTION_SEED, OPTION_AT(seed), .help = "Of built-in pairs.",
-     .standard = "that of the training"},
-    OPTION_THREADS,
-    OPTION_QUIET,
-    OPTION_JSON("Print one object."),
-    OPTION_HELP,
-};
+#include <math.h>
+#include <string.h>
 
-static int evaluate(ur_context *context, const settings *s)
+typedef struct eval_options {
+    const char *data;
+    size_t size;
+    uint64_t seed;
+} eval_options;
+
+static const ur_field fields[] = {
+    {.name = "data",
+     .metavar = "FILE",
+     .type = UR_FIELD_TEXT,
+     .offset = offsetof(eval_options, data),
+     .least = 1,
+     .help = "A file as for training; of kinds with built-in data also builtin:NAME (examples that "
+             "no training with built-in data sees)."},
+    {.name = "size",
+     .metavar = "N",
+     .type = UR_FIELD_SIZE,
+     .offset = offsetof(eval_options, size),
+     .least = 1,
+     .most = 1e8,
+     .shown = "5000",
+     .help = "How many built-in examples."},
+    {.name = "seed",
+     .metavar = "N",
+     .type = UR_FIELD_SEED,
+     .offset = offsetof(eval_options, seed),
+     .initial = "42",
+     .shown = "that of the training",
+     .help = "Of built-in examples."},
+    {.name = NULL}};
+
+/* ---- what was measured --------------------------------------------------------------------- */
+
+/* What a loss in bits is told of. */
+static const char *unit_of(ur_run *run, const ur_figure *perplexity)
 {
-    ur_err err;
-    ur_run *run;
-    ur_measure measure = {0};
-    if (ur_run_open(context, s->arguments[0], &run, &err) != UR_OK)
-        return say_open_error(context, s->arguments[0], &err);
-    ur_pair_source source = {
-        .data = s->data, .size = s->size, .seed = s->seed, .split = UR_SPLIT_VALID};
-    if (ur_run_folder(run) && !was_given(&eval_verb, s, "seed"))
-        source.seed = ur_run_settings_of(run)->train.seed;
-    const model_kind *k = find_kind(ur_run_kind(run));
-    ur_status status;
-    if (k->evaluate) {
-        status = k->evaluate(context, run, s->data, s->json, &err);
-    } else {
-        status = ur_run_evaluate(run, &source, &measure, &err);
-        if (status == UR_OK)
-            k->print_measure(run, &measure, s->json);
-    }
-    ur_run_free(run);
-    return status == UR_OK ? CODE_OK : say_error(&err);
+    const ur_kind *kind = ur_run_kind(run);
+    if (!kind->writes)
+        return perplexity->help;
+    return kind->writes(ur_run_assets(run)->config)->tokenizer == UR_CHARACTERS ? "per character"
+                                                                                : "per word";
 }
 
-static int run_eval(const settings *s)
+static double bits(double loss)
 {
-    const verb *v = &eval_verb;
-    if (s->n_arguments == 0)
-        return say_usage(v, "the run is missing: unroll eval RUN --data FILE");
-    if (s->n_arguments > 1)
-        return say_usage(v, "'%s' is one argument too many", s->arguments[1]);
-    if (!s->data)
-        return say_usage(v, "--data is missing: a file of pairs, builtin:dates or "
-                            "builtin:additions");
+    return loss / log(2.0);
+}
+
+void print_measure(ur_run *run, const ur_measure *m)
+{
+    const ur_kind *kind = ur_run_kind(run);
+    const double loss = ur_measure_figure(kind, m, "loss");
+    char text[GROUPED];
+    for (const ur_figure *f = kind->figures; f && f->name; f++) {
+        const double value = ur_measure_figure(kind, m, f->name);
+        const bool perplexity = f->average == UR_PERPLEXITY;
+        printf("%-16s %8.4f %s   %s\n", f->title, f->percent ? 100 * value : value,
+               f->percent ? "%" : " ", perplexity ? unit_of(run, f) : f->help);
+        if (perplexity)
+            printf("%-16s %8.4f     %s\n", "bits", bits(loss), unit_of(run, f));
+    }
+    printf("%-16s %8.6f     mean over %s\n", "loss", loss, kind->measured_name);
+    printf("%-16s %8s\n", kind->measured_name, grouped(m->positions, text));
+    if (m->examples && m->examples != m->positions &&
+        strcmp(kind->examples_name, kind->measured_name) != 0)
+        printf("%-16s %8s\n", kind->examples_name, grouped(m->examples, text));
+}
+
+static void print_number(const char *name, double value)
+{
+    printf("\"%s\":", name);
+    json_number(stdout, value);
+    putchar(',');
+}
+
+static void print_json(ur_run *run, const ur_measure *m, const ur_confusion *confusion)
+{
+    const ur_kind *kind = ur_run_kind(run);
+    const double loss = ur_measure_figure(kind, m, "loss");
+    putchar('{');
+    for (const ur_figure *f = kind->figures; f && f->name; f++) {
+        print_number(f->name, ur_measure_figure(kind, m, f->name));
+        if (f->average == UR_PERPLEXITY)
+            print_number("bits", bits(loss));
+    }
+    print_number("loss", loss);
+    printf("\"positions\":%zu,\"examples\":%zu", m->positions, m->examples);
+    if (confusion)
+        print_label_json(ur_run_labels(run), confusion);
+    puts("}");
+}
+
+/* ---- the verb ------------------------------------------------------------------------------ */
+
+static int evaluate(const command *c, ur_context *context, ur_run *run)
+{
+    const eval_options *o = c->own;
+    ur_pair_source source = {
+        .data = o->data, .size = o->size, .seed = o->seed, .split = UR_SPLIT_VALID};
+    ur_measure measure = {.examples = 0};
+    ur_confusion *confusion = NULL;
+    ur_err err;
+    if (ur_run_folder(run) && !was_given(c, "seed"))
+        source.seed = ur_run_settings_of(run)->train.seed;
+    if (ur_run_evaluate(run, &source, &measure, &confusion, &err) != UR_OK)
+        return say_error(&err);
+    if (c->common.json) {
+        print_json(run, &measure, confusion);
+    } else {
+        print_measure(run, &measure);
+        if (confusion)
+            print_label_table(ur_run_labels(run), confusion, ur_run_kind(run)->measured_name);
+    }
+    ur_confusion_free(ur_context_allocator(context), confusion);
+    return CODE_OK;
+}
+
+static int run_eval(command *c)
+{
+    const eval_options *o = c->own;
+    if (c->n_arguments == 0)
+        return say_usage(c, "the run is missing: unroll eval RUN --data FILE");
+    if (c->n_arguments > 1)
+        return say_usage(c, "'%s' is one argument too many", c->arguments[1]);
+    if (!o->data)
+        return say_usage(c, "--data is missing: a file as for training, or builtin:NAME");
     int code;
-    ur_context *context = open_context(s->threads, &code);
-    if (!context)
-        return code;
-    code = evaluate(context, s);
+    ur_context *context = open_context(c->common.threads, &code);
+    ur_run *run = context ? open_run(context, c->arguments[0], &code) : NULL;
+    if (run)
+        code = evaluate(c, context, run);
+    ur_run_free(run);
     ur_context_free(context);
     return code;
 }
-
-static const option_table own = OPTION_TABLE(options);
-static const option_table *const tables[] = {&own, NULL};
 
 static const char *const usage[] = {"eval RUN --data FILE [options]", NULL};
 
@@ -70,27 +147,30 @@ const verb eval_verb = {
     .summary = "measure how often a model is right",
     .usage = usage,
     .purpose =
-        "Asks a trained model every question of a file and counts the answers that are "
-        "right in every character when the model goes on from what it wrote itself, and the "
-        "characters that are right when each follows the right ones. Of a language model: its "
-        "perplexity. Of a tagger or classifier: how often its labels are right, precision, recall "
-        "and F1 of each, and which is taken for which. RUN is a run's folder, or a "
-        "model.safetensors or checkpoint from one.",
+        "Measures a trained model on other data. Of a model that answers: the answers that are "
+        "right in every character when it goes on from what it wrote itself, and the characters "
+        "that are right when each follows the right ones. Of a language model: its perplexity. Of "
+        "a tagger or classifier: how often its labels are right, precision, recall and F1 of each, "
+        "and which is taken for which. RUN is a run's folder, or a model.safetensors or checkpoint "
+        "from one.",
     .example = "  $ unroll eval runs/dates --data builtin:dates\n"
                "  accuracy          99.9600 %   whole answers, free-running\n"
                "  teacher-forced    99.9960 %   symbols, each after the right ones\n"
                "  loss             0.000123     mean over symbols\n"
+               "  symbols            55,000\n"
                "  pairs               5,000\n"
                "  $ unroll eval runs/films --data test.txt\n"
-               "  accuracy          88.5000 %   of 400 texts\n"
-               "  macro F1           0.8848     mean of the labels' F1\n"
-               "  loss             0.273145     mean over texts\n"
+               "  accuracy          88.5000 %   ...\n"
+               "  ...\n"
                "\n"
                "  label  precision    recall        F1       texts\n"
                "  good      0.8966    0.8667    0.8814         210\n"
                "  bad       0.8744    0.9053    0.8896         190\n"
                "  ...\n",
     .see_also = "unroll help train, unroll help predict",
-    .tables = tables,
+    .fields = fields,
+    .size = sizeof(eval_options),
+    .json_help = "Print one object.",
+    .threads = true,
     .run = run_eval,
 };

@@ -1,133 +1,126 @@
-/* generate.c - unroll generate: a language model goes on from a prompt, printing as it writes. */
-#include "samples_text.h"
-#include "signals.h"
+/* generate.c - unroll generate: a model goes on from a prompt, printing as it writes. */
+#include "cli.h"
 
-#include <string.h>
+typedef struct generate_options {
+    const char *prompt;
+} generate_options;
 
-static const option options[] = {
-    {"prompt", "TEXT", OPTION_TEXT, OPTION_AT(prompt),
+static const ur_field fields[] = {
+    {.name = "prompt",
+     .metavar = "TEXT",
+     .group = "data",
+     .type = UR_FIELD_TEXT,
+     .offset = offsetof(generate_options, prompt),
+     .shown = "empty",
      .help = "What the model reads first. An empty one stands for the end of a line or, where the "
-             "model knows none, for its most frequent token.",
-     .standard = "empty"},
-    {"tokens", "N", OPTION_SIZE, OPTION_AT(tokens), 1, 1e9,
-     .help = "How many tokens to write after it."},
-    {"temperature", "X", OPTION_REAL, OPTION_AT(temperature), 0, 1e6,
-     .help =
-         "Draw tokens by their probabilities, sharpened below 1, flattened above; 0 always takes "
-         "the most probable one.",
-     .standard = "0, or 1 with --top-k or --top-p"},
-    {"top-k", "K", OPTION_SIZE, OPTION_AT(top_k), 1, 1e9,
-     .help = "Draw from the K most probable tokens alone.", .standard = "all"},
-    {"top-p", "P", OPTION_REAL, OPTION_AT(top_p), 0, 1, OPEN_LEAST,
-     .help = "Draw from the most probable tokens that together reach this probability.",
-     .standard = "1"},
-    {"seed", "N", OPTION_SEED, OPTION_AT(seed),
-     .help = "Of what is drawn. Equal seeds give equal texts, on every machine."},
-    OPTION_THREADS,
-    OPTION_QUIET,
-    OPTION_JSON("Print an object per token, in place of text."),
-    OPTION_HELP,
-};
+             "model knows none, for its most frequent token."},
+    {.name = NULL}};
 
-static void defaults(settings *s)
+static int print_token(const ur_token_written *t, bool json)
 {
-    s->prompt = "";
-    s->tokens = 200;
-}
-
-static ur_search_options choice_of(const settings *s)
-{
-    const verb *v = &generate_verb;
-    const bool draws = was_given(v, s, "top-k") || was_given(v, s, "top-p");
-    return (ur_search_options){.temperature = was_given(v, s, "temperature") ? (float)s->temperature
-                                              : draws                        ? 1.0f
-                                                                             : 0.0f,
-                               .top_k = s->top_k,
-                               .top_p = (float)s->top_p,
-                               .seed = s->seed};
-}
-
-static int print_next(writer *w, bool json)
-{
-    char piece[UR_PIECE_LONGEST];
-    double log_probability;
-    int32_t id;
-    const int code = writer_next(w, &id, &log_probability, piece);
-    if (code != CODE_OK)
-        return code;
     if (!json) {
-        fputs(piece, stdout);
+        fputs(t->piece, stdout);
         return flush_output();
     }
-    printf("{\"id\":%d,\"token\":", (int)id);
-    json_string(stdout, ur_vocabulary_token(ur_run_vocabulary(w->run), id, NULL));
+    printf("{\"id\":%d,\"token\":", (int)t->id);
+    json_string(stdout, t->token);
     fputs(",\"text\":", stdout);
-    json_string(stdout, piece);
+    json_string(stdout, t->piece);
     fputs(",\"log_probability\":", stdout);
-    json_number(stdout, log_probability);
+    json_number(stdout, t->log_probability);
     puts("}");
     return flush_output();
 }
 
-static int write_text(writer *w, const settings *s)
+/* What the writer does not know of its prompt, and the prompt as it reads it. */
+static int begin(const ur_writer *writer, bool print)
 {
+    size_t count;
+    const char *unknown = ur_writer_unknown(writer, &count);
+    if (count)
+        say("%zu of the prompt's tokens are unknown to the model and read as <unk>: %s", count,
+            unknown);
+    fputs(print ? ur_writer_prompt(writer) : "", stdout);
+    return flush_output();
+}
+
+/* Token by token. */
+static int write_text(const command *c, ur_writer *writer)
+{
+    ur_err err;
     int code = CODE_OK;
-    for (size_t i = 0; code == CODE_OK && i < s->tokens && !stop_asked(); i++)
-        code = print_next(w, s->json);
-    if (!s->json)
+    for (size_t i = 0; code == CODE_OK && i < c->search.most && !stop_asked(); i++) {
+        ur_token_written token;
+        code = ur_writer_next(writer, &token, &err) == UR_OK ? print_token(&token, c->common.json)
+                                                             : say_error(&err);
+    }
+    if (code == CODE_OK && !c->common.json)
         putchar('\n');
     return code == CODE_OK && stop_asked() ? CODE_INTERRUPTED : code;
 }
 
-static int generate(ur_context *context, const settings *s)
+/* The best of several continuations are known in the end alone. */
+static int write_best(const command *c, ur_run *run, const char *prompt)
 {
-    ur_run *run;
+    ur_prediction prediction;
     ur_err err;
-    writer w;
-    if (ur_run_open(context, s->arguments[0], &run, &err) != UR_OK)
+    if (ur_run_predict(run, 1, &prompt, &c->search, &prediction, NULL, &err) != UR_OK)
         return say_error(&err);
-    int code;
-    if (strcmp(ur_run_kind(run), "language_model") != 0) {
-        say("%s is a %s, which does not write texts", s->arguments[0], ur_run_kind(run));
-        code = CODE_FAILURE;
-    } else {
-        const ur_search_options choice = choice_of(s);
-        catch_signals();
-        code = writer_start(context, run, s->prompt, &choice, s->json, &w);
-        if (code == CODE_OK) {
-            code = write_text(&w, s);
-            writer_end(&w);
-        }
+    if (!c->common.json)
+        prediction.unknown = 0; /* was said */
+    print_prediction(run, &prediction, c->common.json, c->search.n_best > 1);
+    ur_prediction_free(ur_run_assets(run)->context, &prediction);
+    return flush_output();
+}
+
+static int generate(command *c, ur_run *run)
+{
+    const char *prompt = ((const generate_options *)c->own)->prompt;
+    const ur_search_options *search = given_search(c);
+    const ur_search_options draw = {.temperature = search->temperature,
+                                    .top_k = search->top_k,
+                                    .top_p = search->top_p,
+                                    .seed = search->seed};
+    ur_writer *writer;
+    ur_err err;
+    if (!ur_run_kind(run)->writes) {
+        say("%s is a %s, which does not write texts", c->arguments[0], ur_run_kind(run)->name);
+        return CODE_FAILURE;
     }
-    ur_run_free(run);
+    prompt = prompt ? prompt : "";
+    if (ur_writer_new(run, prompt, &draw, &writer, &err) != UR_OK)
+        return say_error(&err);
+    catch_signals();
+    int code = begin(writer, !c->common.json && search->n_best <= 1);
+    if (code == CODE_OK)
+        code = search->beam > 1 ? write_best(c, run, prompt) : write_text(c, writer);
+    ur_writer_free(writer);
     return code;
 }
 
-static int run_generate(const settings *s)
+static int run_generate(command *c)
 {
-    const verb *v = &generate_verb;
-    if (s->n_arguments == 0)
-        return say_usage(v, "the run is missing: unroll generate RUN --prompt TEXT");
-    if (s->n_arguments > 1)
-        return say_usage(v, "'%s' is one argument too many; the prompt goes after --prompt",
-                         s->arguments[1]);
+    if (c->n_arguments == 0)
+        return say_usage(c, "the run is missing: unroll generate RUN --prompt TEXT");
+    if (c->n_arguments > 1)
+        return say_usage(c, "'%s' is one argument too many; the prompt goes after --prompt",
+                         c->arguments[1]);
     int code;
-    ur_context *context = open_context(s->threads, &code);
-    if (!context)
-        return code;
-    code = generate(context, s);
+    ur_context *context = open_context(c->common.threads, &code);
+    ur_run *run = context ? open_run(context, c->arguments[0], &code) : NULL;
+    if (run)
+        code = generate(c, run);
+    ur_run_free(run);
     ur_context_free(context);
     return code;
 }
 
-static const option_table own = OPTION_TABLE(options);
-static const option_table *const tables[] = {&own, NULL};
-
 static const char *const usage[] = {"generate RUN --prompt TEXT [options]", NULL};
 
 static const char *const notes[] = {
-    "The text appears while it is written. Ctrl-C ends it, with exit code 130. Words of the prompt "
-    "that the model does not know are named and read as <unk>.",
+    "The text appears while it is written, unless --beam searches for the best. Ctrl-C ends it, "
+    "with exit code 130. Words of the prompt that the model does not know are named and read as "
+    "<unk>.",
     NULL};
 
 const verb generate_verb = {
@@ -137,12 +130,16 @@ const verb generate_verb = {
     .purpose = "Goes on from a prompt with what a trained language model holds most probable, or "
                "with what is drawn from its probabilities. RUN is a run's folder, or a "
                "model.safetensors or checkpoint from one.",
-    .example = "  $ unroll generate runs/time --prompt \"time traveller\" --tokens 50\n"
+    .example = "  $ unroll generate runs/time --prompt \"time traveller\" --max-tokens 50\n"
                "  time traveller for so it will be convenient to speak of him was\n"
                "  $ unroll generate runs/shakespeare --prompt \"ROMEO:\" --temperature 0.8\n",
     .notes = notes,
     .see_also = "unroll help train lm, unroll help eval",
-    .tables = tables,
-    .defaults = defaults,
+    .fields = fields,
+    .size = sizeof(generate_options),
+    .json_help = "Print an object per token, in place of text.",
+    .threads = true,
+    .searches = true,
+    .most_tokens = 200,
     .run = run_generate,
 };

@@ -4,75 +4,108 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const option options[] = {
-    OPTION_QUIET,
-    OPTION_JSON("Print one object."),
-    OPTION_HELP,
-};
+/* ---- tables -------------------------------------------------------------------------------- */
 
-/* One row of the table, from wherever it comes. */
+/* One row, of a tensor or of several that are a layer. */
 typedef struct row {
-    const char *name, *dtype;
-    int ndim;
-    const size_t *dim;
+    const char *name, *dtype;    /* NULL: a layer */
+    char layer[128], shape[160]; /* a layer's name */
     size_t count, bytes;
 } row;
 
+/* What a table lists. Row by row: `next` moves *at behind what it took of `of`. */
 typedef struct table {
-    bool json;
-    int name_width;
-    size_t rows, count, bytes; /* so far */
+    const void *of;
+    size_t n;
+    row (*next)(const void *of, size_t *at, bool json);
+    size_t count, bytes; /* in all, once it is printed */
 } table;
 
-static void shape_text(const row *r, const char *between, char text[160])
+/* Adds "(48, 32)", in JSON "[48,32]". */
+static void add_shape(row *r, const char *between, int ndim, const size_t *dim, bool json)
 {
-    size_t used = 0;
-    text[0] = '\0';
-    for (int i = 0; i < r->ndim; i++)
-        used += (size_t)snprintf(text + used, 160 - used, "%s%zu", i ? between : "", r->dim[i]);
+    size_t used = strlen(r->shape);
+    if (used + 40 * ((size_t)ndim + 1) > sizeof r->shape)
+        return;
+    used += (size_t)sprintf(r->shape + used, "%s%s", used ? between : "", json ? "[" : "(");
+    for (int i = 0; i < ndim; i++)
+        used += (size_t)sprintf(r->shape + used, "%s%zu", i == 0 ? "" : json ? "," : ", ", dim[i]);
+    strcpy(r->shape + used, json ? "]" : ")");
 }
 
-static void print_heading(const table *t)
+static const char *name_of(const row *r)
 {
-    printf("%-*s  %-5s  %-16s %14s %16s\n", t->name_width, "name", "type", "shape", "elements",
-           "bytes");
+    return r->name ? r->name : r->layer;
 }
 
-static void print_row(table *t, const row *r)
+static void print_columns(const row *r, const int width[2], const char *count, const char *bytes)
 {
-    char shape[160], framed[168], count[GROUPED], bytes[GROUPED];
-    if (t->json) {
-        fputs(t->rows ? ",{\"name\":" : "{\"name\":", stdout);
-        json_string(stdout, r->name);
-        shape_text(r, ",", shape);
-        printf(",\"dtype\":\"%s\",\"shape\":[%s],\"count\":%zu,\"bytes\":%zu}", r->dtype, shape,
-               r->count, r->bytes);
-    } else {
-        shape_text(r, ", ", shape);
-        snprintf(framed, sizeof framed, "(%s)", shape);
-        printf("%-*s  %-5s  %-16s %14s %16s\n", t->name_width, r->name, r->dtype, framed,
-               grouped(r->count, count), grouped(r->bytes, bytes));
-    }
-    t->rows++;
-    t->count += r->count;
-    t->bytes += r->bytes;
+    printf("%-*s  ", width[0], name_of(r));
+    if (r->dtype)
+        printf("%-5s  ", r->dtype);
+    printf("%-*s %14s %16s\n", width[1], r->shape, count, bytes);
 }
 
-static void print_total(const table *t)
+static void print_table(table *t)
 {
     char count[GROUPED], bytes[GROUPED];
-    printf("%-*s  %-5s  %-16s %14s %16s\n", t->name_width, "total", "", "",
-           grouped(t->count, count), grouped(t->bytes, bytes));
+    int width[2] = {5, 5};
+    row r = {.dtype = NULL};
+    for (size_t i = 0; i < t->n;) {
+        r = t->next(t->of, &i, false);
+        const int name = (int)strlen(name_of(&r)), shape = (int)strlen(r.shape);
+        width[0] = name > width[0] && name <= 60 ? name : width[0];
+        width[1] = shape > width[1] ? shape : width[1];
+    }
+    const bool layers = t->n && !r.dtype;
+    const row heading = {
+        .name = layers ? "layer" : "name", .shape = "shape", .dtype = layers ? NULL : "type"};
+    print_columns(&heading, width, layers ? "parameters" : "elements", "bytes");
+    for (size_t i = 0; i < t->n; t->count += r.count, t->bytes += r.bytes) {
+        r = t->next(t->of, &i, false);
+        print_columns(&r, width, grouped(r.count, count), grouped(r.bytes, bytes));
+    }
+    const row total = {.name = "total", .dtype = heading.dtype ? "" : NULL};
+    print_columns(&total, width, grouped(t->count, count), grouped(t->bytes, bytes));
 }
 
-static void widen(table *t, const char *name)
+static void print_json(table *t)
 {
-    int length = (int)strlen(name);
-    if (length > t->name_width && length <= 60)
-        t->name_width = length;
+    for (size_t i = 0; i < t->n;) {
+        const char *comma = i ? "," : "";
+        const row r = t->next(t->of, &i, true);
+        printf("%s{\"name\":", comma);
+        json_string(stdout, name_of(&r));
+        if (r.dtype)
+            printf(",\"dtype\":\"%s\",\"shape\":%s,\"count\"", r.dtype, r.shape);
+        else
+            printf(",\"shapes\":[%s],\"parameters\"", r.shape);
+        printf(":%zu,\"bytes\":%zu}", r.count, r.bytes);
+        t->count += r.count;
+        t->bytes += r.bytes;
+    }
 }
 
-/* ---- layers ------------------------------------------------------------------------------- */
+/* ---- what they list ------------------------------------------------------------------------ */
+
+static row next_parameter(const void *of, size_t *at, bool json)
+{
+    const ur_param *p = ur_params_entry(of, (*at)++);
+    row r = {.name = p->name, .dtype = "F32", .count = p->count, .bytes = p->count * sizeof(float)};
+    add_shape(&r, "", p->ndim, p->dim, json);
+    return r;
+}
+
+static row next_tensor(const void *of, size_t *at, bool json)
+{
+    const ur_st_info *info = ur_st_at(of, (*at)++);
+    row r = {.name = info->name,
+             .dtype = ur_st_dtype_name(info->dtype),
+             .count = info->count,
+             .bytes = info->count * ur_st_dtype_size(info->dtype)};
+    add_shape(&r, "", info->ndim, info->dims, json);
+    return r;
+}
 
 /* Parameters of one layer stand together in a model's table. A layer is what is left of a name
  * without what the parameter is to it: "encoder.gru.weight_ih_l1_reverse" belongs to
@@ -87,110 +120,60 @@ static void layer_name(const char *parameter, char name[128])
              parameter, suffix ? " " : "", suffix ? suffix + 1 : "");
 }
 
-typedef struct layer {
-    char name[128], shapes[160]; /* of its matrices */
-    size_t count;
-} layer;
-
-/* The layer that begins with parameter *at, which moves behind it. */
-static layer next_layer(const ur_params *params, size_t *at, bool json)
+/* The layer that begins with parameter *at, with the shapes of its matrices. */
+static row next_layer(const void *of, size_t *at, bool json)
 {
-    layer l = {.count = 0};
-    size_t used = 0;
-    layer_name(ur_params_entry(params, *at)->name, l.name);
-    for (; *at < ur_params_count(params); ++*at) {
-        const ur_param *p = ur_params_entry(params, *at);
+    row r = {.count = 0};
+    layer_name(ur_params_entry(of, *at)->name, r.layer);
+    for (; *at < ur_params_count(of); ++*at) {
+        const ur_param *p = ur_params_entry(of, *at);
         char name[128];
         layer_name(p->name, name);
-        if (strcmp(name, l.name) != 0)
+        if (strcmp(name, r.layer) != 0)
             break;
-        l.count += p->count;
-        if (p->ndim == 2 && used < sizeof l.shapes)
-            used += (size_t)snprintf(l.shapes + used, sizeof l.shapes - used,
-                                     json ? "%s[%zu,%zu]" : "%s(%zu, %zu)",
-                                     used == 0 ? ""
-                                     : json    ? ","
-                                               : " ",
-                                     p->dim[0], p->dim[1]);
+        r.count += p->count;
+        r.bytes += p->count * sizeof(float);
+        if (p->ndim == 2)
+            add_shape(&r, json ? "," : " ", p->ndim, p->dim, json);
     }
-    return l;
+    return r;
 }
 
-static void print_layers(const ur_params *params, bool json)
-{
-    int name_width = 5, shape_width = 5;
-    for (size_t i = 0; i < ur_params_count(params);) {
-        const layer l = next_layer(params, &i, json);
-        const int name = (int)strlen(l.name), shape = (int)strlen(l.shapes);
-        name_width = name > name_width ? name : name_width;
-        shape_width = shape > shape_width ? shape : shape_width;
-    }
-    size_t total = 0;
-    char count[GROUPED], bytes[GROUPED];
-    if (!json)
-        printf("%-*s  %-*s %14s %16s\n", name_width, "layer", shape_width, "shape", "parameters",
-               "bytes");
-    for (size_t i = 0, n = 0; i < ur_params_count(params); n++) {
-        const layer l = next_layer(params, &i, json);
-        if (json)
-            printf("%s{\"name\":\"%s\",\"shapes\":[%s],\"parameters\":%zu,\"bytes\":%zu}",
-                   n ? "," : "", l.name, l.shapes, l.count, l.count * sizeof(float));
-        else
-            printf("%-*s  %-*s %14s %16s\n", name_width, l.name, shape_width, l.shapes,
-                   grouped(l.count, count), grouped(l.count * sizeof(float), bytes));
-        total += l.count;
-    }
-    if (!json)
-        printf("%-*s  %-*s %14s %16s\n", name_width, "total", shape_width, "",
-               grouped(total, count), grouped(total * sizeof(float), bytes));
-}
-
-/* ---- a run -------------------------------------------------------------------------------- */
+/* ---- a run, or any safetensors file --------------------------------------------------------- */
 
 static void print_run(ur_run *run, const char *path, bool json)
 {
     const ur_params *params = ur_run_model(run)->params;
-    size_t n = ur_params_count(params);
-    table t = {.json = json, .name_width = 4};
-    for (size_t i = 0; i < n; i++)
-        widen(&t, ur_params_entry(params, i)->name);
-    if (json) {
-        fputs("{\"path\":", stdout);
-        json_string(stdout, path);
-        fputs(",\"layers\":[", stdout);
-        print_layers(params, true);
-        fputs("],\"tensors\":[", stdout);
-    } else {
-        print_layers(params, false);
+    const size_t n = ur_params_count(params);
+    table layers = {.of = params, .n = n, .next = next_layer};
+    table tensors = {.of = params, .n = n, .next = next_parameter};
+    if (!json) {
+        print_table(&layers);
         putchar('\n');
-        print_heading(&t);
-    }
-    for (size_t i = 0; i < n; i++) {
-        const ur_param *p = ur_params_entry(params, i);
-        print_row(&t, &(row){p->name, "F32", p->ndim, p->dim, p->count, p->count * sizeof(float)});
-    }
-    if (json) {
-        printf("],\"count\":%zu,\"bytes\":%zu,\"configuration\":", t.count, t.bytes);
-        json_compact(stdout, ur_run_config_text(run));
-        puts("}");
-    } else {
-        print_total(&t);
+        print_table(&tensors);
         printf("\nconfiguration\n%s\n", ur_run_config_text(run));
+        return;
     }
+    fputs("{\"path\":", stdout);
+    json_string(stdout, path);
+    fputs(",\"layers\":[", stdout);
+    print_json(&layers);
+    fputs("],\"tensors\":[", stdout);
+    print_json(&tensors);
+    printf("],\"count\":%zu,\"bytes\":%zu,\"configuration\":", tensors.count, tensors.bytes);
+    json_compact(stdout, ur_run_config_text(run));
+    puts("}");
 }
 
 static int inspect_run(ur_context *context, const char *path, bool json)
 {
-    ur_run *run;
-    ur_err err;
-    if (ur_run_open(context, path, &run, &err) != UR_OK)
-        return say_open_error(context, path, &err);
-    print_run(run, path, json);
+    int code = CODE_OK;
+    ur_run *run = open_run(context, path, &code);
+    if (run)
+        print_run(run, path, json);
     ur_run_free(run);
-    return CODE_OK;
+    return code;
 }
-
-/* ---- any safetensors file ----------------------------------------------------------------- */
 
 static void print_metadata(const ur_st *st, bool json)
 {
@@ -213,29 +196,19 @@ static void print_metadata(const ur_st *st, bool json)
 
 static void print_file(const ur_st *st, const char *path, bool json)
 {
-    size_t n = ur_st_count(st);
-    table t = {.json = json, .name_width = 5};
-    for (size_t i = 0; i < n; i++)
-        widen(&t, ur_st_at(st, i)->name);
-    if (json) {
-        fputs("{\"path\":", stdout);
-        json_string(stdout, path);
-        fputs(",\"tensors\":[", stdout);
-    } else {
-        print_heading(&t);
+    table t = {.of = st, .n = ur_st_count(st), .next = next_tensor};
+    if (!json) {
+        print_table(&t);
+        print_metadata(st, false);
+        return;
     }
-    for (size_t i = 0; i < n; i++) {
-        const ur_st_info *info = ur_st_at(st, i);
-        print_row(&t, &(row){info->name, ur_st_dtype_name(info->dtype), info->ndim, info->dims,
-                             info->count, info->count * ur_st_dtype_size(info->dtype)});
-    }
-    if (json)
-        printf("],\"count\":%zu,\"bytes\":%zu,\"metadata\":", t.count, t.bytes);
-    else
-        print_total(&t);
-    print_metadata(st, json);
-    if (json)
-        puts("}");
+    fputs("{\"path\":", stdout);
+    json_string(stdout, path);
+    fputs(",\"tensors\":[", stdout);
+    print_json(&t);
+    printf("],\"count\":%zu,\"bytes\":%zu,\"metadata\":", t.count, t.bytes);
+    print_metadata(st, true);
+    puts("}");
 }
 
 static int inspect_file(ur_context *context, const char *path, bool json)
@@ -249,27 +222,24 @@ static int inspect_file(ur_context *context, const char *path, bool json)
     return CODE_OK;
 }
 
-static int run_inspect(const settings *s)
+static int run_inspect(command *c)
 {
-    const verb *v = &inspect_verb;
-    if (s->n_arguments == 0)
-        return say_usage(v, "what to inspect is missing: unroll inspect RUN");
-    if (s->n_arguments > 1)
-        return say_usage(v, "'%s' is one argument too many", s->arguments[1]);
+    if (c->n_arguments == 0)
+        return say_usage(c, "what to inspect is missing: unroll inspect RUN");
+    if (c->n_arguments > 1)
+        return say_usage(c, "'%s' is one argument too many", c->arguments[1]);
     int code;
     ur_context *context = open_context(1, &code);
     if (!context)
         return code;
+    const char *path = c->arguments[0];
     struct stat info;
-    bool folder = stat(s->arguments[0], &info) == 0 && S_ISDIR(info.st_mode);
-    code = folder ? inspect_run(context, s->arguments[0], s->json)
-                  : inspect_file(context, s->arguments[0], s->json);
+    const bool folder = stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+    code = folder ? inspect_run(context, path, c->common.json)
+                  : inspect_file(context, path, c->common.json);
     ur_context_free(context);
     return code;
 }
-
-static const option_table own = OPTION_TABLE(options);
-static const option_table *const tables[] = {&own, NULL};
 
 static const char *const usage[] = {"inspect RUN [--json]", "inspect FILE.safetensors [--json]",
                                     NULL};
@@ -287,6 +257,6 @@ const verb inspect_verb = {
                "  encoder.lstm l0  (512, 16) (512, 128)           74,752          299,008\n"
                "  ...\n",
     .see_also = "unroll help train",
-    .tables = tables,
+    .json_help = "Print one object.",
     .run = run_inspect,
 };

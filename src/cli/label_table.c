@@ -1,7 +1,14 @@
 /* label_table.c - an evaluation of labels as tables and as JSON. */
-#include "label_table.h"
+#include "cli.h"
 
 #include <string.h>
+
+/* What is printed. */
+typedef struct label_report {
+    const ur_vocabulary *names;
+    const ur_confusion *confusion;
+    const char *unit;
+} label_report;
 
 enum { WIDEST_NAME = 32, WIDEST_MATRIX = 96, MOST_CONFUSIONS = 10 };
 
@@ -47,22 +54,6 @@ static size_t count_of(const label_report *r, size_t truth, size_t said)
 }
 
 /* ---- tables -------------------------------------------------------------------------------- */
-
-static double share(size_t part, size_t whole)
-{
-    return whole ? (double)part / (double)whole : 0;
-}
-
-static void print_sums(const label_report *r)
-{
-    const ur_measure *m = r->measure;
-    char text[GROUPED];
-    printf("accuracy         %8.4f %%   of %s %s\n", 100 * share(m->right, m->examples),
-           grouped(m->examples, text), r->unit);
-    printf("macro F1         %8.4f     mean of the labels' F1\n", m->f1);
-    printf("loss             %8.6f     mean over %s\n",
-           m->positions ? m->loss / (double)m->positions : 0.0, r->unit);
-}
 
 static void print_scores(const label_report *r)
 {
@@ -141,15 +132,15 @@ static void print_confusions(const label_report *r, size_t width)
     }
 }
 
-void print_label_table(const label_report *r)
+void print_label_table(const ur_vocabulary *names, const ur_confusion *confusion, const char *unit)
 {
-    const size_t width = widest_name(r, 7), column = column_of(r);
-    print_sums(r);
-    print_scores(r);
-    if (width + column * r->confusion->labels <= WIDEST_MATRIX)
-        print_matrix(r, width, column);
+    const label_report r = {names, confusion, unit};
+    const size_t width = widest_name(&r, 7), column = column_of(&r);
+    print_scores(&r);
+    if (width + column * confusion->labels <= WIDEST_MATRIX)
+        print_matrix(&r, width, column);
     else
-        print_confusions(r, width);
+        print_confusions(&r, width);
 }
 
 /* ---- JSON ---------------------------------------------------------------------------------- */
@@ -172,24 +163,20 @@ static void print_score_json(const label_report *r, size_t label)
     putchar('}');
 }
 
-void print_label_json(const label_report *r)
+void print_label_json(const ur_vocabulary *names, const ur_confusion *confusion)
 {
-    const ur_measure *m = r->measure;
-    printf("{\"count\":%zu,\"right\":%zu", m->examples, m->right);
-    print_number("accuracy", share(m->right, m->examples));
-    print_number("f1", m->f1);
-    print_number("loss", m->positions ? m->loss / (double)m->positions : 0.0);
+    const label_report r = {names, confusion, NULL};
     fputs(",\"labels\":[", stdout);
-    for (size_t i = 0; i < r->confusion->labels; i++) {
+    for (size_t i = 0; i < confusion->labels; i++) {
         fputs(i ? "," : "", stdout);
-        print_score_json(r, i);
+        print_score_json(&r, i);
     }
     fputs("],\"confusion\":[", stdout);
-    for (size_t i = 0; i < r->confusion->labels; i++) {
+    for (size_t i = 0; i < confusion->labels; i++) {
         fputs(i ? ",[" : "[", stdout);
-        for (size_t j = 0; j < r->confusion->labels; j++)
-            printf("%s%zu", j ? "," : "", count_of(r, i, j));
+        for (size_t j = 0; j < confusion->labels; j++)
+            printf("%s%zu", j ? "," : "", count_of(&r, i, j));
         putchar(']');
     }
-    puts("]}");
+    putchar(']');
 }

@@ -1,5 +1,5 @@
 /* lines.c - lines from standard input. Reads by itself, as no stream tells whether more is there. */
-#include "lines.h"
+#include "cli.h"
 
 #include <errno.h>
 #include <poll.h>

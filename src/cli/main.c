@@ -8,8 +8,9 @@
 
 const verb *const *all_verbs(void)
 {
-    static const verb *const verbs[] = {&train_verb, &eval_verb,    &predict_verb, &generate_verb,
-                                        &plot_verb,  &inspect_verb, NULL};
+    static const verb *const verbs[] = {&train_verb,       &eval_verb, &predict_verb,
+                                        &generate_verb,    &plot_verb, &inspect_verb,
+                                        &completions_verb, NULL};
     return verbs;
 }
 
@@ -34,17 +35,11 @@ static int say_unknown_verb(const char *name)
     return say_usage(NULL, "unknown verb '%s'", name);
 }
 
-/* The verb of two words that begins with v and goes on with `word`; NULL when there is none. */
-static const verb *find_part(const verb *v, const char *word)
-{
-    for (size_t i = 0; v->parts && v->parts[i]; i++)
-        if (strcmp(last_word(v->parts[i]), word) == 0)
-            return v->parts[i];
-    return NULL;
-}
-
 static int help(int argc, char **argv)
 {
+    const bool listed = argc > 0 && strcmp(argv[0], "--list") == 0; /* for programs */
+    argc -= listed;
+    argv += listed;
     if (argc == 0) {
         print_help(stdout);
         return CODE_OK;
@@ -52,9 +47,8 @@ static int help(int argc, char **argv)
     const verb *v = find_verb(argv[0]);
     if (!v)
         return say_unknown_verb(argv[0]);
-    const verb *part = argc > 1 ? find_part(v, argv[1]) : NULL;
-    print_verb_help(stdout, part ? part : v);
-    return CODE_OK;
+    const ur_kind *kind = v->trains && argc > 1 ? kind_of_word(argv[1], 0) : NULL;
+    return print_verb_help(stdout, v, kind ? kind->verb : NULL, listed) ? CODE_OK : CODE_MEMORY;
 }
 
 static bool asks_for_help(int argc, char **argv)
@@ -63,6 +57,30 @@ static bool asks_for_help(int argc, char **argv)
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
             return true;
     return false;
+}
+
+/* Reads the rest of the command line and does what it says. */
+static int run_command(const verb *v, int argc, char **argv)
+{
+    command c;
+    const ur_kind *kind = v->trains ? choose_kind(argc, argv) : NULL;
+    const int words = kind ? 1 : 0; /* what is trained was named */
+    if (!open_command(&c, v, kind))
+        return CODE_MEMORY;
+    int code = CODE_OK;
+    if (v->trains && !kind) { /* there are no options yet to read the rest by */
+        c.arguments = argv;
+        c.n_arguments = (size_t)argc;
+        c.common.help = asks_for_help(argc, argv);
+    } else if (!read_options(&c, argc - words, argv + words)) {
+        code = CODE_USAGE;
+    }
+    if (code == CODE_OK && c.common.help)
+        code = print_verb_help(stdout, v, kind ? kind->verb : NULL, false) ? CODE_OK : CODE_MEMORY;
+    else if (code == CODE_OK)
+        code = v->trains || check_options(&c) ? v->run(&c) : CODE_USAGE;
+    close_command(&c);
+    return code;
 }
 
 static int run_verb(int argc, char **argv)
@@ -83,27 +101,7 @@ static int run_verb(int argc, char **argv)
     const verb *v = find_verb(name);
     if (!v)
         return say_unknown_verb(name);
-    argc -= 2;
-    argv += 2;
-    const verb *part = argc > 0 ? find_part(v, argv[0]) : NULL;
-    if (part) {
-        v = part;
-        argc--;
-        argv++;
-    }
-    settings s = default_settings(v);
-    if (v->parts) { /* none was named: there are no options yet to read the rest by */
-        s.arguments = argv;
-        s.n_arguments = (size_t)argc;
-        s.help = asks_for_help(argc, argv);
-    } else if (!read_options(v, argc, argv, &s)) {
-        return CODE_USAGE;
-    }
-    if (s.help) {
-        print_verb_help(stdout, v);
-        return CODE_OK;
-    }
-    return v->run(&s);
+    return run_command(v, argc - 2, argv + 2);
 }
 
 /* Gives standard input, output and error a place if the caller closed them, so that no file we open
@@ -119,7 +117,11 @@ static void keep_standard_files(void)
 
 int main(int argc, char **argv)
 {
+    static char output[1 << 16];
     keep_standard_files();
+    /* what a verb prints in one go is written by the flush that tells why it could not be */
+    if (!isatty(STDOUT_FILENO))
+        setvbuf(stdout, output, _IOFBF, sizeof output);
     /* a closed pipe and a limit on the size of files are write errors, which are handled */
     signal(SIGPIPE, SIG_IGN);
 #ifdef SIGXFSZ

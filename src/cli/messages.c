@@ -52,13 +52,16 @@ static void say_fault(void *user, const char *fault)
         fprintf(stderr, "  %s\n", fault);
 }
 
-int say_open_error(ur_context *context, const char *path, const ur_err *err)
+ur_run *open_run(ur_context *context, const char *path, int *code)
 {
-    ur_err said = *err;
-    say("%s", err->text);
-    if (err->status == UR_BAD_FILE)
-        ur_run_check(context, path, say_fault, &said, NULL);
-    return exit_code(err->status);
+    ur_run *run = NULL;
+    ur_err err;
+    if (ur_run_open(context, path, &run, &err) == UR_OK)
+        return run;
+    *code = say_error(&err);
+    if (err.status == UR_BAD_FILE)
+        ur_run_check(context, path, say_fault, &err, NULL);
+    return NULL;
 }
 
 int say_no_memory(void)
@@ -67,15 +70,15 @@ int say_no_memory(void)
     return CODE_MEMORY;
 }
 
-int say_usage(const verb *v, const char *format, ...)
+int say_usage(const command *c, const char *format, ...)
 {
     va_list arguments;
     fputs("unroll: ", stderr);
     va_start(arguments, format);
     vfprintf(stderr, format, arguments);
     va_end(arguments);
-    if (v)
-        fprintf(stderr, "\nTry 'unroll help %s'.\n", v->name);
+    if (c)
+        fprintf(stderr, "\nTry 'unroll help %s'.\n", c->name);
     else
         fputs("\nTry 'unroll --help'.\n", stderr);
     return CODE_USAGE;

@@ -1,135 +1,97 @@
-/* options.h - the command line: verbs, their options as tables, and what was given.
+/* options.h - the command line: verbs, their options, and what was given.
  *
- * --name VALUE and --name=VALUE are the same; an argument that may be left out is only taken after
- * `=`. Of an option given twice the last one counts. `--` ends the options. */
+ * Options are the fields of structs (ur_field): of a kind's configuration, of a training's settings,
+ * of a verb's own struct. --name VALUE and --name=VALUE are the same; a value that may be left out is
+ * only taken after `=`. Of an option given twice the last one counts. `--` ends the options. */
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
+#include <unroll.h>
 
-/* What the command line said, every verb's options together. */
-typedef struct settings {
-    const char *data, *valid, *out, *question;
-    size_t size, valid_size, hidden, embed, layers, decoder_layers, proj, batch, epochs, max_steps;
-    size_t threads, lr_epochs, lr_patience, warmup, early_stop;
-    uint64_t seed;
-    double lr, clip, beta1, beta2, eps, momentum, weight_decay, dropout, lr_factor, lr_min;
-    double recurrent_dropout, zoneout, zoneout_c;
-    int optimizer, schedule, attention, decoder_start, answer_order, init; /* the library's */
-    int cell, bidirectional; /* as train.c lists them */
-    bool no_bias, strip, peeky, reverse_input, resume, quiet, json;
-    /* language models */
-    const char *prompt;
-    size_t max_tokens, min_freq, max_size, bptt, tokens, top_k;
-    double valid_split, temperature, top_p;
-    int tokenizer, sampling;
-    size_t context, state_memory; /* next-word models */
-    int bias_init, output_from;
-    bool lower, letters_only, both, one_hot, tied, keep_tail;
-    bool confusion;
-    bool help;
-    uint64_t given;   /* bit i: option_at(verb, i) was given */
-    char **arguments; /* what is not an option */
-    size_t n_arguments;
-} settings;
+typedef struct command command;
 
-typedef enum option_kind {
-    OPTION_FLAG,  /* bool */
-    OPTION_TEXT,  /* const char *; at least `least` bytes */
-    OPTION_SIZE,  /* size_t from least to most */
-    OPTION_SEED,  /* uint64_t, all of them */
-    OPTION_REAL,  /* double from least to most, the ends left out as `open` says */
-    OPTION_CHOICE /* int: index into choices */
-} option_kind;
-
-enum { OPEN_LEAST = 1, OPEN_MOST = 2 };
-
-typedef struct option {
-    const char *name;
-    const char *value; /* what help calls the argument; NULL for a flag */
-    option_kind kind;
-    size_t offset; /* of the member of settings */
-    double least, most;
-    int open;
-    const char *const *choices; /* ended by NULL; an entry "" is what the bare option means, and an
-                                   entry that begins with a space cannot be chosen */
-    const char *help;
-    const char *standard; /* the default as help says it; NULL: from the settings; "": none */
-} option;
-
-#define OPTION_AT(member) offsetof(settings, member)
-
-/* Options that verbs share. */
-#define OPTION_THREADS                                                                             \
-    {                                                                                              \
-        "threads", "N", OPTION_SIZE, OPTION_AT(threads), 1, 1024, 0, NULL,                         \
-            "Threads to compute with. Results do not depend on it, to the last bit.",              \
-            "all there are"                                                                        \
-    }
-#define OPTION_QUIET                                                                               \
-    {                                                                                              \
-        "quiet", NULL, OPTION_FLAG, OPTION_AT(quiet), 0, 0, 0, NULL, "Say nothing but errors.", "" \
-    }
-#define OPTION_JSON(text)                                                                          \
-    {                                                                                              \
-        "json", NULL, OPTION_FLAG, OPTION_AT(json), 0, 0, 0, NULL, text, ""                        \
-    }
-#define OPTION_HELP                                                                                \
-    {                                                                                              \
-        "help", NULL, OPTION_FLAG, OPTION_AT(help), 0, 0, 0, NULL, "Print this text.", ""          \
-    }
-
-/* Some options; a verb's are those of several tables, so that verbs can share them. */
-typedef struct option_table {
-    const option *options;
-    size_t n;
-} option_table;
-
-#define OPTION_TABLE(options)                                                                      \
-    {                                                                                              \
-        options, sizeof(options) / sizeof *(options)                                               \
-    }
+/* What every verb has. */
+typedef struct common_options {
+    size_t threads;
+    bool quiet, json, help;
+} common_options;
 
 typedef struct verb {
     const char *name;
-    const char *summary;      /* for the list of verbs */
-    const char *const *usage; /* lines without the leading "unroll", ended by NULL */
+    const char *summary; /* for the list of verbs */
+    const char *const
+        *usage; /* lines without the leading "unroll", ended by NULL; %s: what is trained */
     const char *purpose;      /* a paragraph */
     const char *example;      /* as it looks on the terminal */
-    const char *const *notes; /* more paragraphs after the options, ended by NULL */
+    const char *const *notes; /* more paragraphs after the options, ended by NULL; or NULL */
     const char *see_also;
-    const option_table *const *tables; /* ended by NULL; at most MOST_OPTIONS together */
-    void (*defaults)(settings *s);     /* changes what the options start from; may be NULL */
-    const struct verb *const *parts;   /* verbs of two words, "train seq2seq", of which this is the
-                                         first; ended by NULL; NULL: none */
-    int (*run)(const settings *s);     /* of a verb with parts: no part was named */
+    const ur_field
+        *fields; /* the verb's own options, or NULL: members of a struct of `size` bytes */
+    size_t size;
+    const char *json_help; /* of --json; NULL: there is no such option */
+    bool threads;          /* whether there is --threads */
+    size_t most_tokens; /* default of --max-tokens, of a verb that searches; 0: the model's limit */
+    bool searches;      /* whether answers are searched for: ur_search_fields */
+    bool trains;        /* is followed by what is trained: options of kinds and of training */
+    /* Whether an option of this command is one of `fields`; NULL: all are. */
+    bool (*has)(const command *c, const ur_field *field);
+    int (*run)(command *c);
 } verb;
 
-enum { MOST_OPTIONS = 64 };
+/* An option: a field, or what stands for several. */
+typedef struct option {
+    const ur_field *field;         /* NULL: a shorthand */
+    const ur_shorthand *shorthand; /* NULL: a field */
+    const ur_field *fields;        /* the table that it (or what it stands for) is in ... */
+    void *config;                  /* ... and the struct of these fields */
+    const char *shown;             /* the default as help says it; NULL: from the field */
+    bool given;
+    const char *value; /* that was given; NULL: alone */
+} option;
 
-settings default_settings(const verb *v);
+/* A verb with its options at their defaults, and what the command line said. */
+struct command {
+    const verb *verb;
+    const ur_kind *kind; /* that is trained; NULL: another verb, or what all trainings share */
+    char name[64];       /* "train lm" */
+    option *options;
+    size_t n_options, capacity;
+    void *own;                /* the verb's struct */
+    void *config;             /* the kind's */
+    ur_run_settings settings; /* of a training */
+    ur_search_options search;
+    char most_tokens[24]; /* its default number of tokens, as help says it */
+    common_options common;
+    char **arguments; /* what is not an option */
+    size_t n_arguments;
+};
 
-/* Option i of all the verb's tables, NULL behind the last one. */
-const option *option_at(const verb *v, size_t i);
-/* The last word of a verb's name. */
-const char *last_word(const verb *v);
+/* Memory for the options of a verb, at their defaults. False without memory, after saying so;
+ * close_command is then not needed. */
+bool open_command(command *c, const verb *v, const ur_kind *kind);
+void close_command(command *c);
 
 /* Reads the arguments after the verb. False after saying what is wrong with them. */
-bool read_options(const verb *v, int argc, char **argv, settings *s);
-bool was_given(const verb *v, const settings *s, const char *name);
+bool read_options(command *c, int argc, char **argv);
+/* Whether what was given goes together: options of use beside the others (`belongs`), shorthands
+ * beside what they stand for, the search. False after saying what does not. */
+bool check_options(command *c);
+/* Sets values that a preset names, but not what was given. */
+bool apply_preset(command *c, const ur_preset *preset);
 
-/* Strict numbers: the whole text, no spaces, no other bases. */
-bool read_whole(const char *text, uint64_t *number);
-bool read_real(const char *text, double *number);
+/* The option of that name, without dashes; NULL: there is none. */
+option *find_option(const command *c, const char *name);
+bool was_given(const command *c, const char *name);
 
-/* The name that was probably meant: index into names, or -1 when none is near. */
+enum { OPTION_NAME = 64 };
+const char *option_name(const option *o, char name[OPTION_NAME]); /* without dashes */
+/* Whether it is given alone, as a flag is. */
+bool takes_no_value(const option *o);
+
+/* The search that was asked for; NULL: none was, the most probable answer is wanted. */
+const ur_search_options *given_search(command *c);
+
+/* The name that was probably meant: index into names, or -1 when none is near (nearest.c). */
 int nearest_name(const char *text, size_t n, const char *const *names);
-
-/* What a verb does, with its options as the settings have them (help.c). */
-void print_verb_help(FILE *to, const verb *v);
-void print_help(FILE *to);
 
 #endif

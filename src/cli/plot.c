@@ -7,22 +7,37 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const option options[] = {
-    {"attention", "TEXT", OPTION_TEXT, OPTION_AT(question),
-     .help = "Draw where the model looks while it answers TEXT, in place of curves.",
-     .standard = ""},
-    {"confusion", NULL, OPTION_FLAG, OPTION_AT(confusion),
-     .help = "Draw how often a tagger or classifier takes each label of --data for each.",
-     .standard = ""},
-    {"data", "FILE", OPTION_TEXT, OPTION_AT(data), .least = 1,
-     .help = "What --confusion counts: a file as for training.",
-     .standard = "the run's validation data"},
-    {"out", "FILE", OPTION_TEXT, OPTION_AT(out), .least = 1, .help = "The picture, an SVG file.",
-     .standard = "in RUN/plots"},
-    OPTION_QUIET,
-    OPTION_JSON("Print the picture's path as an object."),
-    OPTION_HELP,
-};
+typedef struct plot_options {
+    const char *question, *data, *out;
+    bool confusion;
+} plot_options;
+
+static const ur_field fields[] = {
+    {.name = "attention",
+     .metavar = "TEXT",
+     .type = UR_FIELD_TEXT,
+     .offset = offsetof(plot_options, question),
+     .help = "Draw where the model looks while it answers TEXT, in place of curves."},
+    {.name = "confusion",
+     .type = UR_FIELD_BOOL,
+     .offset = offsetof(plot_options, confusion),
+     .help = "Draw how often a tagger or classifier takes each label of --data for each."},
+    {.name = "data",
+     .metavar = "FILE",
+     .type = UR_FIELD_TEXT,
+     .offset = offsetof(plot_options, data),
+     .least = 1,
+     .shown = "the run's validation data",
+     .belongs = "confusion=true",
+     .help = "What --confusion counts: a file as for training."},
+    {.name = "out",
+     .metavar = "FILE",
+     .type = UR_FIELD_TEXT,
+     .offset = offsetof(plot_options, out),
+     .least = 1,
+     .shown = "in RUN/plots",
+     .help = "The picture, an SVG file."},
+    {.name = NULL}};
 
 static bool is_folder(const char *path)
 {
@@ -31,19 +46,20 @@ static bool is_folder(const char *path)
 }
 
 /* Where the picture goes, in fresh memory; NULL after saying why there is no such place. */
-static char *picture_path(const settings *s, int *code)
+static char *picture_path(const command *c, int *code)
 {
-    const char *run = s->arguments[0];
+    const plot_options *o = c->own;
+    const char *run = c->arguments[0];
     char *path;
-    if (s->out) {
-        path = strdup(s->out);
+    if (o->out) {
+        path = strdup(o->out);
     } else if (!is_folder(run) && errno != ENOENT) {
-        *code = say_usage(&plot_verb, "--out is missing: %s is not a run's folder", run);
+        *code = say_usage(c, "--out is missing: %s is not a run's folder", run);
         return NULL;
     } else {
-        path = join_path(run, s->question          ? "plots/attention.svg"
-                              : s->confusion       ? "plots/confusion.svg"
-                              : s->n_arguments > 1 ? "plots/comparison.svg"
+        path = join_path(run, o->question          ? "plots/attention.svg"
+                              : o->confusion       ? "plots/confusion.svg"
+                              : c->n_arguments > 1 ? "plots/comparison.svg"
                                                    : "plots/curves.svg");
     }
     if (!path)
@@ -52,58 +68,72 @@ static char *picture_path(const settings *s, int *code)
 }
 
 /* RUN/plots may have been deleted; making it fails with the picture if it fails. */
-static void make_plots(const settings *s)
+static void make_plots(const command *c)
 {
+    const plot_options *o = c->own;
     char *plots =
-        s->out || !is_folder(s->arguments[0]) ? NULL : join_path(s->arguments[0], "plots");
+        o->out || !is_folder(c->arguments[0]) ? NULL : join_path(c->arguments[0], "plots");
     if (plots)
         mkdir(plots, 0777);
     free(plots);
 }
 
-static ur_status draw_attention(ur_context *context, const settings *s, const char *path,
-                                ur_err *err)
+static int draw_attention(const command *c, ur_run *run, const char *path)
 {
-    ur_run *run;
-    ur_status status = ur_run_open(context, s->arguments[0], &run, err);
-    if (status != UR_OK)
-        return status;
-    make_plots(s);
-    status = ur_run_plot_attention(run, s->question, path, err);
-    ur_run_free(run);
-    return status;
+    const plot_options *o = c->own;
+    ur_err err;
+    make_plots(c);
+    return ur_run_plot_attention(run, o->question, path, &err) == UR_OK ? CODE_OK : say_error(&err);
 }
 
-/* Of --data, or the file that the run was validated with. */
-static ur_status draw_confusion(ur_context *context, const settings *s, const char *path,
-                                ur_err *err)
+/* Of --data, or what the run was validated with. */
+static int draw_confusion(const command *c, ur_run *run, const char *path)
 {
-    ur_run *run;
+    const plot_options *o = c->own;
+    const ur_allocator *a = ur_context_allocator(ur_run_assets(run)->context);
     ur_measure measure;
     ur_confusion *confusion = NULL;
-    ur_status status = ur_run_open(context, s->arguments[0], &run, err);
-    if (status != UR_OK)
-        return status;
-    const char *data = s->data ? s->data : ur_run_settings_of(run)->valid;
-    if (!data && ur_run_labels(run)) {
-        *err = (ur_err){UR_INVALID, "--data is missing: this run has no validation file"};
-        status = UR_INVALID;
+    ur_err err;
+    const char *data = o->data ? o->data : ur_run_settings_of(run)->valid;
+    if (!ur_run_labels(run)) {
+        say("%s is a %s, which has no labels", c->arguments[0], ur_run_kind(run)->name);
+        return CODE_FAILURE;
     }
-    if (status == UR_OK)
-        status = ur_run_confusion(run, data ? data : "", &measure, &confusion, err);
-    make_plots(s);
-    if (status == UR_OK)
-        status = ur_run_plot_confusion(run, confusion, path, err);
-    ur_confusion_free(ur_context_allocator(context), confusion);
-    ur_run_free(run);
-    return status;
+    if (!data) {
+        say("--data is missing: this run has no validation file");
+        return CODE_INPUT;
+    }
+    const ur_pair_source source = {.data = data, .split = UR_SPLIT_VALID};
+    ur_status status = ur_run_evaluate(run, &source, &measure, &confusion, &err);
+    if (status == UR_OK) {
+        make_plots(c);
+        status = ur_run_plot_confusion(run, confusion, path, &err);
+    }
+    ur_confusion_free(a, confusion);
+    return status == UR_OK ? CODE_OK : say_error(&err);
 }
 
-static ur_status draw_curves(ur_context *context, const settings *s, const char *path, ur_err *err)
+static int draw_curves(const command *c, ur_context *context, const char *path)
 {
-    make_plots(s);
-    return ur_run_plot_curves(context, s->n_arguments, (const char *const *)s->arguments, path,
-                              err);
+    ur_err err;
+    make_plots(c);
+    return ur_run_plot_curves(context, c->n_arguments, (const char *const *)c->arguments, path,
+                              &err) == UR_OK
+               ? CODE_OK
+               : say_error(&err);
+}
+
+static int draw(const command *c, ur_context *context, const char *path)
+{
+    const plot_options *o = c->own;
+    if (!o->question && !o->confusion)
+        return draw_curves(c, context, path);
+    int code = CODE_OK;
+    ur_run *run = open_run(context, c->arguments[0], &code);
+    if (run)
+        code = o->question ? draw_attention(c, run, path) : draw_confusion(c, run, path);
+    ur_run_free(run);
+    return code;
 }
 
 static void print_path(const char *path, bool json)
@@ -117,41 +147,28 @@ static void print_path(const char *path, bool json)
     puts("}");
 }
 
-static int run_plot(const settings *s)
+static int run_plot(command *c)
 {
-    const verb *v = &plot_verb;
-    if (s->n_arguments == 0)
-        return say_usage(v, "the run is missing: unroll plot RUN");
-    if (s->question && s->n_arguments > 1)
-        return say_usage(v, "--attention draws one run, %zu were given", s->n_arguments);
-    if (s->confusion && s->n_arguments > 1)
-        return say_usage(v, "--confusion draws one run, %zu were given", s->n_arguments);
-    if (s->confusion && s->question)
-        return say_usage(v, "--confusion and --attention are two pictures: ask for one");
-    if (s->data && !s->confusion)
-        return say_usage(v, "--data belongs to --confusion");
+    const plot_options *o = c->own;
+    if (c->n_arguments == 0)
+        return say_usage(c, "the run is missing: unroll plot RUN");
+    if (o->question && c->n_arguments > 1)
+        return say_usage(c, "--attention draws one run, %zu were given", c->n_arguments);
+    if (o->confusion && c->n_arguments > 1)
+        return say_usage(c, "--confusion draws one run, %zu were given", c->n_arguments);
+    if (o->confusion && o->question)
+        return say_usage(c, "--confusion and --attention are two pictures: ask for one");
     int code = CODE_OK;
-    char *path = picture_path(s, &code);
-    if (!path)
-        return code;
-    ur_err err;
-    ur_context *context = open_context(s->confusion ? 0 : 1, &code);
-    if (context) {
-        ur_status status = s->question    ? draw_attention(context, s, path, &err)
-                           : s->confusion ? draw_confusion(context, s, path, &err)
-                                          : draw_curves(context, s, path, &err);
-        if (status == UR_OK)
-            print_path(path, s->json);
-        else
-            code = s->question ? say_open_error(context, s->arguments[0], &err) : say_error(&err);
-    }
+    char *path = picture_path(c, &code);
+    ur_context *context = path ? open_context(o->confusion ? 0 : 1, &code) : NULL;
+    if (context)
+        code = draw(c, context, path);
+    if (code == CODE_OK)
+        print_path(path, c->common.json);
     ur_context_free(context);
     free(path);
     return code;
 }
-
-static const option_table own = OPTION_TABLE(options);
-static const option_table *const tables[] = {&own, NULL};
 
 static const char *const usage[] = {"plot RUN ... [--out FILE]",
                                     "plot RUN --attention TEXT [--out FILE]",
@@ -178,6 +195,8 @@ const verb plot_verb = {
                "  $ unroll plot runs/with runs/without --out attention-or-not.svg\n"
                "  attention-or-not.svg\n",
     .see_also = "unroll help train",
-    .tables = tables,
+    .fields = fields,
+    .size = sizeof(plot_options),
+    .json_help = "Print the picture's path as an object.",
     .run = run_plot,
 };

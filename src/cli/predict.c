@@ -1,48 +1,62 @@
 /* predict.c - unroll predict: answers or labels, in the order of the texts. */
-#include "kinds.h"
-#include "lines.h"
+#include "cli.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const option options[] = {
-    OPTION_THREADS,
-    OPTION_QUIET,
-    OPTION_JSON("Print an object per text: the answer with the probability of every symbol, or of "
-                "every label."),
-    OPTION_HELP,
-};
+enum { MOST_TEXTS = 256 }; /* that are handed on together */
 
-/* Answers up to MOST_TEXTS questions, of which the first is number `first` of those from `where`.
- * When one cannot be answered, those before it still are. */
-static int answer(ur_run *run, size_t count, const char *const *questions, const char *where,
-                  size_t first, bool json)
+/* What every text is asked with. */
+typedef struct asker {
+    ur_run *run;
+    const ur_search_options *search;
+    bool json, best;
+} asker;
+
+/* Answers up to MOST_TEXTS texts and prints. UR_BAD_FILE, when one cannot be used, comes before
+ * anything is printed, its index in *bad. */
+static ur_status ask(const asker *a, size_t count, const char *const *texts, size_t *bad,
+                     ur_err *err)
 {
-    ur_err err = {.status = UR_OK}, other;
-    size_t bad = SIZE_MAX;
-    int code = find_kind(ur_run_kind(run))->predict(run, count, questions, json, &bad, &err);
-    if (code == CODE_OK || err.status == UR_OK)
-        return code;
-    if (err.status != UR_BAD_FILE || bad >= count)
-        return say_error(&err);
-    int earlier =
-        bad ? find_kind(ur_run_kind(run))->predict(run, bad, questions, json, NULL, &other)
-            : CODE_OK;
-    if (earlier != CODE_OK)
-        return earlier;
-    say("%s %zu: %s", where, first + bad, err.text);
-    return code;
+    ur_prediction answers[MOST_TEXTS];
+    const ur_status status = ur_run_predict(a->run, count, texts, a->search, answers, bad, err);
+    for (size_t i = 0; status == UR_OK && i < count; i++) {
+        print_prediction(a->run, &answers[i], a->json, a->best);
+        ur_prediction_free(ur_run_assets(a->run)->context, &answers[i]);
+    }
+    return status;
 }
 
-static int answer_arguments(ur_run *run, const settings *s)
+/* The same for texts of which the first is number `first` of those from `where`. When one cannot be
+ * answered, those before it still are. */
+static int answer(const asker *a, size_t count, const char *const *texts, const char *where,
+                  size_t first)
 {
-    const char *const *questions = (const char *const *)s->arguments + 1;
-    size_t count = s->n_arguments - 1;
+    ur_err err, other;
+    size_t bad = SIZE_MAX;
+    const ur_status status = ask(a, count, texts, &bad, &err);
+    if (status == UR_OK)
+        return flush_output();
+    if (status != UR_BAD_FILE || bad >= count)
+        return say_error(&err);
+    if (bad && ask(a, bad, texts, NULL, &other) != UR_OK)
+        return say_error(&other);
+    const int code = flush_output();
+    if (code != CODE_OK)
+        return code;
+    say("%s %zu: %s", where, first + bad, err.text);
+    return exit_code(status);
+}
+
+static int answer_arguments(const asker *a, const command *c)
+{
+    const char *const *texts = (const char *const *)c->arguments + 1;
+    const size_t count = c->n_arguments - 1;
     int code = CODE_OK;
     for (size_t at = 0; code == CODE_OK && at < count; at += MOST_TEXTS)
-        code = answer(run, count - at < MOST_TEXTS ? count - at : MOST_TEXTS, questions + at,
-                      "text", at + 1, s->json);
+        code = answer(a, count - at < MOST_TEXTS ? count - at : MOST_TEXTS, texts + at, "text",
+                      at + 1);
     return code;
 }
 
@@ -52,12 +66,11 @@ typedef struct batch {
     size_t count, first; /* number of the first line */
 } batch;
 
-static int flush_batch(ur_run *run, batch *b, bool json)
+static int flush_batch(const asker *a, batch *b)
 {
     int code = CODE_OK;
     if (b->count)
-        code = answer(run, b->count, (const char *const *)b->line, "standard input: line", b->first,
-                      json);
+        code = answer(a, b->count, (const char *const *)b->line, "standard input: line", b->first);
     for (size_t i = 0; i < b->count; i++)
         free(b->line[i]);
     b->count = 0;
@@ -93,7 +106,7 @@ static int no_line(line_result result, const lines *in, int error)
 }
 
 /* Gathers what lines are there, up to MOST_TEXTS, and waits for more only when none is unanswered. */
-static int answer_lines(ur_run *run, bool json)
+static int answer_lines(const asker *a)
 {
     lines in = {0};
     batch b = {.count = 0};
@@ -108,7 +121,7 @@ static int answer_lines(ur_run *run, bool json)
         if (result == LINE_READ && !zero)
             code = add_line(&b, &in, line, size);
         if (code == CODE_OK && (result != LINE_READ || zero || b.count == MOST_TEXTS))
-            code = flush_batch(run, &b, json);
+            code = flush_batch(a, &b);
         if (code == CODE_OK && zero) {
             say("standard input: line %zu has a zero byte", in.number);
             code = CODE_INPUT;
@@ -122,36 +135,35 @@ static int answer_lines(ur_run *run, bool json)
     return code;
 }
 
-static int run_predict(const settings *s)
+static int predict(command *c, ur_run *run)
 {
-    const verb *v = &predict_verb;
-    if (s->n_arguments == 0)
-        return say_usage(v, "the run is missing: unroll predict RUN TEXT");
-    if (s->n_arguments == 1)
-        return say_usage(v, "the text is missing; - reads lines from standard input");
-    int code;
-    ur_run *run;
-    ur_err err;
-    ur_context *context = open_context(s->threads, &code);
-    if (!context)
-        return code;
-    if (ur_run_open(context, s->arguments[0], &run, &err) != UR_OK) {
-        code = say_open_error(context, s->arguments[0], &err);
-    } else if (!find_kind(ur_run_kind(run))->predict) {
-        say("%s is a %s, which predicts nothing from texts", s->arguments[0], ur_run_kind(run));
-        code = CODE_FAILURE;
-        ur_run_free(run);
-    } else {
-        bool lines_in = s->n_arguments == 2 && strcmp(s->arguments[1], "-") == 0;
-        code = lines_in ? answer_lines(run, s->json) : answer_arguments(run, s);
-        ur_run_free(run);
+    if (!ur_run_kind(run)->predict) {
+        say("%s is a %s, which predicts nothing from texts", c->arguments[0],
+            ur_run_kind(run)->name);
+        return CODE_FAILURE;
     }
+    const ur_search_options *search = given_search(c);
+    const asker a = {
+        .run = run, .search = search, .json = c->common.json, .best = search && search->n_best > 1};
+    const bool lines_in = c->n_arguments == 2 && strcmp(c->arguments[1], "-") == 0;
+    return lines_in ? answer_lines(&a) : answer_arguments(&a, c);
+}
+
+static int run_predict(command *c)
+{
+    if (c->n_arguments == 0)
+        return say_usage(c, "the run is missing: unroll predict RUN TEXT");
+    if (c->n_arguments == 1)
+        return say_usage(c, "the text is missing; - reads lines from standard input");
+    int code;
+    ur_context *context = open_context(c->common.threads, &code);
+    ur_run *run = context ? open_run(context, c->arguments[0], &code) : NULL;
+    if (run)
+        code = predict(c, run);
+    ur_run_free(run);
     ur_context_free(context);
     return code;
 }
-
-static const option_table own = OPTION_TABLE(options);
-static const option_table *const tables[] = {&own, NULL};
 
 static const char *const usage[] = {"predict RUN TEXT ... [options]",
                                     "predict RUN - < FILE [options]", NULL};
@@ -171,7 +183,9 @@ const verb predict_verb = {
         "Prints a trained model's answer to each text, or to each line of standard input, "
         "one a line and in their order. A classifier's answer is a label and its "
         "probability; a tagger's a line for each token (token, label, probability, with "
-        "tabs between them) and a blank line. RUN is a run's folder, or a model.safetensors or "
+        "tabs between them) and a blank line; a language model's what comes next. Of the --n-best "
+        "answers each has a line, with its log probability after a tab, and a blank line ends "
+        "those of a text. RUN is a run's folder, or a model.safetensors or "
         "checkpoint from one.",
     .example = "  $ unroll predict runs/dates \"september 27, 1994\" 5/16/08\n"
                "  1994-09-27\n"
@@ -185,6 +199,9 @@ const verb predict_verb = {
                "  $ cut -d_ -f1 test.txt | unroll predict runs/dates - > answers.txt\n",
     .notes = notes,
     .see_also = "unroll help train, unroll help eval",
-    .tables = tables,
+    .json_help = "Print an object per text: the answer, its log probability and every token's; of "
+                 "labels the probabilities of all.",
+    .threads = true,
+    .searches = true,
     .run = run_predict,
 };

@@ -1,7 +1,6 @@
 /* progress.c - what is seen of a training while it runs: on a terminal a line that rewrites itself,
  * everywhere one line per evaluation, with --json objects on standard output. */
-#include "progress.h"
-#include "signals.h"
+#include "cli.h"
 
 #include <math.h>
 #include <string.h>
@@ -34,18 +33,17 @@ static const char *duration(double seconds, char text[DURATION])
     return text;
 }
 
-progress progress_start(const settings *s, const ur_run *run)
+progress progress_start(const ur_run *run, bool quiet, bool json)
 {
-    const char *kind = getenv("TERM");
-    bool plain = !kind || strcmp(kind, "dumb") == 0;
+    const char *name = getenv("TERM");
+    const bool plain = !name || strcmp(name, "dumb") == 0;
     return (progress){
+        .kind = ur_run_kind(run),
         .epochs = ur_run_settings_of(run)->train.epochs,
-        .quiet = s->quiet,
-        .json = s->json,
-        .terminal = !s->quiet && !plain && isatty(STDERR_FILENO),
+        .quiet = quiet,
+        .json = json,
+        .terminal = !quiet && !plain && isatty(STDERR_FILENO),
         .drawn = -1,
-        .figures = ur_run_figures(run),
-        .unit = ur_run_unit(run),
     };
 }
 
@@ -96,7 +94,7 @@ static void draw(progress *p, const ur_step *step, double rate, double left)
     snprintf(piece, sizeof piece, step->epoch_loss < 1e5 ? "  loss %.4f" : "  loss %.3e",
              step->epoch_loss);
     add_piece(line, width, piece);
-    snprintf(piece, sizeof piece, "  %s %s/s", grouped((size_t)rate, text), p->unit);
+    snprintf(piece, sizeof piece, "  %s %s/s", grouped((size_t)rate, text), p->kind->unit);
     add_piece(line, width, piece);
     snprintf(piece, sizeof piece, "  %s left", duration(left, time));
     add_piece(line, width, piece);
@@ -120,46 +118,45 @@ static void on_step(void *user, const ur_step *step, double rate, double left)
 
 static void write_json(const progress *p, const ur_metrics *m)
 {
+    char name[UR_METRIC_NAME];
     printf("{\"epoch\":%zu,\"step\":%zu,\"lr\":", m->epoch, m->step);
     json_number(stdout, m->lr);
-    for (const char *const *name = p->figures; *name; name++) {
-        printf(",\"%s\":", *name);
-        json_number(stdout, ur_metrics_figure(m, *name));
+    for (size_t i = 0; ur_metrics_name(p->kind, i, name); i++) {
+        printf(",\"%s\":", name);
+        json_number(stdout, ur_metrics_figure(p->kind, m, name));
     }
     puts("}");
     fflush(stdout);
 }
 
-/* Whether the run's kind has the figure, and it is known. */
-static bool figure_of(const progress *p, const char *name, double *value)
+static void write_figure(const ur_figure *figure, const ur_metrics *m, double value)
 {
-    *value = ur_metrics_figure(&p->metrics, name);
-    for (const char *const *f = p->figures; *f; f++)
-        if (strcmp(*f, name) == 0)
-            return !isnan(*value);
-    return false;
+    if (figure->average == UR_PERPLEXITY) {
+        fprintf(stderr, m->train_perplexity < 1e5 ? "  perplexity %.3f" : "  perplexity %.3e",
+                m->train_perplexity);
+        if (!isnan(value))
+            fprintf(stderr, value < 1e5 ? "  validation %.3f" : "  validation %.3e", value);
+    } else if (!isnan(value)) {
+        fprintf(stderr, figure->percent ? "  %s %6.2f %%" : "  %s %.4f", figure->title,
+                figure->percent ? 100 * value : value);
+    }
 }
 
-/* The line of an evaluation: what kinds have, in this order. */
+/* The line of an evaluation: the loss and those of the kind's figures that matter most. */
 static void write_line(const progress *p)
 {
     const ur_metrics *m = &p->metrics;
-    char text[GROUPED];
-    double x;
+    char text[GROUPED], speed[UR_METRIC_NAME];
     fprintf(stderr, m->train_loss < 1e5 ? "epoch %*zu/%zu  loss %.4f" : "epoch %*zu/%zu  loss %.3e",
             snprintf(NULL, 0, "%zu", p->epochs), m->epoch, p->epochs, m->train_loss);
-    if (figure_of(p, "train_perplexity", &x))
-        fprintf(stderr, x < 1e5 ? "  perplexity %.3f" : "  perplexity %.3e", x);
-    if (figure_of(p, "valid_perplexity", &x))
-        fprintf(stderr, x < 1e5 ? "  validation %.3f" : "  validation %.3e", x);
-    if (figure_of(p, "valid_accuracy", &x))
-        fprintf(stderr, "  accuracy %6.2f %%", 100 * x);
-    if (figure_of(p, "valid_f1", &x))
-        fprintf(stderr, "  F1 %.4f", x);
-    if (!figure_of(p, "tokens_per_second", &x))
-        x = m->sequences_per_second;
+    const ur_figure *figures = p->kind->figures;
+    for (size_t i = 0; figures && figures[i].name; i++)
+        if (figures[i].headline)
+            write_figure(&figures[i], m, m->valid[i]);
+    snprintf(speed, sizeof speed, "%s_per_second", p->kind->unit);
+    const double x = ur_metrics_figure(p->kind, m, speed);
     fprintf(stderr, "  %s %s/s  %.1f s\n", grouped(x >= 0 && x < 1e15 ? (size_t)x : 0, text),
-            p->unit, m->seconds);
+            p->kind->unit, m->seconds);
 }
 
 static void on_evaluation(void *user, const ur_metrics *m)

@@ -1,7 +1,7 @@
 /* signals.c - a first Ctrl-C (or SIGTERM) asks to stop, a second one stops at once: after the first,
  * both signals have their usual effect again. A signal handler can speak to the rest of a program
  * through a variable of the file alone. */
-#include "signals.h"
+#include "cli.h"
 
 #include <signal.h>
 #include <string.h>

@@ -21,7 +21,11 @@ const char *grouped(size_t n, char text[GROUPED])
 
 void json_string(FILE *to, const char *text)
 {
-    size_t size = strlen(text);
+    const size_t size = text ? strlen(text) : 0;
+    if (!text) {
+        fputs("null", to);
+        return;
+    }
     putc('"', to);
     for (size_t at = 0; at < size;) {
         uint32_t character = 0;

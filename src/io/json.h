@@ -74,6 +74,9 @@ ur_status ur_json_get_string(const ur_json_value *object, const char *key, const
 ur_status ur_json_get_choice(const ur_json_value *object, const char *key, const char *const *words,
                              size_t n, int *out, ur_err *err);
 
+/* UR_BAD_FILE: where the value stands, what stands there, and that `what` was expected. */
+ur_status ur_json_expected(const ur_json_value *value, const char *what, ur_err *err);
+
 /* Insists that `object` is one and has no key but these `n`. */
 ur_status ur_json_only(const ur_json_value *object, const char *const *keys, size_t n, ur_err *err);
 

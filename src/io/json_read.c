@@ -192,7 +192,7 @@ static void describe(const json_t *json, char *out, size_t room)
 }
 
 /* The sentence: where, what stands there, what was expected. */
-static ur_status expected(const ur_json_value *value, const char *what, ur_err *err)
+ur_status ur_json_expected(const ur_json_value *value, const char *what, ur_err *err)
 {
     char is[UR_SHOWN + 8], line[24] = "";
     describe(value->json, is, sizeof is);
@@ -213,7 +213,7 @@ ur_status ur_json_int(const ur_json_value *value, int64_t least, int64_t most, i
         char what[80];
         snprintf(what, sizeof what, "a whole number from %lld to %lld", (long long)least,
                  (long long)most);
-        return expected(value, what, err);
+        return ur_json_expected(value, what, err);
     }
     *out = number;
     return UR_OK;
@@ -229,7 +229,7 @@ ur_status ur_json_real(const ur_json_value *value, double least, double most, do
             snprintf(what, sizeof what, "a number");
         else
             snprintf(what, sizeof what, "a number from %.9g to %.9g", least, most);
-        return expected(value, what, err);
+        return ur_json_expected(value, what, err);
     }
     *out = number;
     return UR_OK;
@@ -238,7 +238,7 @@ ur_status ur_json_real(const ur_json_value *value, double least, double most, do
 ur_status ur_json_bool(const ur_json_value *value, bool *out, ur_err *err)
 {
     if (!json_is_boolean(value->json))
-        return expected(value, "true or false", err);
+        return ur_json_expected(value, "true or false", err);
     *out = json_is_true(value->json);
     return UR_OK;
 }
@@ -246,7 +246,7 @@ ur_status ur_json_bool(const ur_json_value *value, bool *out, ur_err *err)
 ur_status ur_json_string(const ur_json_value *value, const char **out, ur_err *err)
 {
     if (!json_is_string(value->json))
-        return expected(value, "a string", err);
+        return ur_json_expected(value, "a string", err);
     *out = json_string_value(value->json);
     return UR_OK;
 }
@@ -265,7 +265,7 @@ ur_status ur_json_choice(const ur_json_value *value, const char *const *words, s
     size_t used = strlen(what);
     for (size_t i = 0; i < n && used < sizeof what; i++)
         used += (size_t)snprintf(what + used, sizeof what - used, " \"%s\"", words[i]);
-    return expected(value, what, err);
+    return ur_json_expected(value, what, err);
 }
 
 ur_status ur_json_list(const ur_json_value *value, size_t most, size_t *length, ur_err *err)
@@ -273,7 +273,7 @@ ur_status ur_json_list(const ur_json_value *value, size_t most, size_t *length, 
     if (!json_is_array(value->json) || json_array_size(value->json) > most) {
         char what[64];
         snprintf(what, sizeof what, "a list of at most %zu values", most);
-        return expected(value, what, err);
+        return ur_json_expected(value, what, err);
     }
     *length = json_array_size(value->json);
     return UR_OK;
@@ -281,7 +281,7 @@ ur_status ur_json_list(const ur_json_value *value, size_t most, size_t *length, 
 
 ur_status ur_json_object(const ur_json_value *value, ur_err *err)
 {
-    return json_is_object(value->json) ? UR_OK : expected(value, "an object", err);
+    return json_is_object(value->json) ? UR_OK : ur_json_expected(value, "an object", err);
 }
 
 ur_status ur_json_only(const ur_json_value *object, const char *const *keys, size_t n, ur_err *err)

@@ -24,7 +24,7 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "kernels/math.h"
-#include "unroll/models.h"
+#include "unroll/model.h"
 
 /* A chosen symbol. */
 typedef struct node {
@@ -483,10 +483,10 @@ ur_written *ur_search(ur_tape *t, const ur_decoder *decoder, const ur_sources *s
 ur_status ur_model_decoder(const ur_model *model, ur_decoder *out, ur_err *err)
 {
     *out = (ur_decoder){0};
-    if (!model->class_of->decoder)
+    if (!model->kind->decoder)
         return ur_fail(err, UR_UNSUPPORTED, "this model is a %s, which does not write",
-                       model->class_of->kind);
-    return model->class_of->decoder(model, out, err);
+                       model->kind->name);
+    return model->kind->decoder(model, out, err);
 }
 
 ur_written *ur_generate(ur_tape *t, const ur_model *model, size_t count, const ur_ids *prompts,

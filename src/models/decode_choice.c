@@ -6,6 +6,7 @@
 #include "models/decode.h"
 
 #include <math.h>
+#include <stddef.h>
 
 #include "base/status.h"
 #include "base/streams.h"
@@ -19,36 +20,101 @@ ur_random ur_choice_random(uint64_t seed, uint64_t source)
 
 /* ---- options ------------------------------------------------------------------------------ */
 
-static ur_status check_choice(const ur_search_options *o, ur_err *err)
+#define AT(member) .offset = offsetof(ur_search_options, member)
+
+const ur_field *ur_search_fields(void)
 {
-    if (!(o->temperature >= 0.0f && o->temperature <= 1e6f))
-        return ur_fail(err, UR_INVALID, "search: temperature %g, 0 to 1e6 expected",
-                       (double)o->temperature);
-    if (!(o->top_p >= 0.0f && o->top_p <= 1.0f))
-        return ur_fail(err, UR_INVALID, "search: top-p %g, 0 to 1 expected", (double)o->top_p);
-    if (o->never_count && !o->never)
-        return ur_fail(err, UR_INVALID,
-                       "search: %zu symbols are never to be written, but the list is missing",
-                       o->never_count);
-    return UR_OK;
+    static const ur_field fields[] = {
+        {.name = "temperature",
+         .metavar = "X",
+         .type = UR_FIELD_FLOAT,
+         AT(temperature),
+         .most = 1e6,
+         .initial = "0",
+         .shown = "0, or 1 with --top-k or --top-p",
+         .help =
+             "Draw symbols by their probabilities, sharpened below 1, flattened above; 0 always "
+             "takes the most probable one."},
+        {.name = "top_k",
+         .metavar = "K",
+         .type = UR_FIELD_SIZE,
+         AT(top_k),
+         .most = 1 << 30,
+         .initial = "0",
+         .shown = "all",
+         .help = "Draw from the K most probable symbols alone."},
+        {.name = "top_p",
+         .metavar = "P",
+         .type = UR_FIELD_FLOAT,
+         AT(top_p),
+         .most = 1,
+         .initial = "0",
+         .shown = "1",
+         .help = "Draw from the most probable symbols that together reach this probability."},
+        {.name = "seed",
+         .metavar = "N",
+         .type = UR_FIELD_SEED,
+         AT(seed),
+         .help = "Of what is drawn. Equal seeds give equal texts, on every machine."},
+        {.name = "beam",
+         .metavar = "N",
+         .type = UR_FIELD_SIZE,
+         AT(beam),
+         .most = UR_MOST_HYPOTHESES,
+         .initial = "1",
+         .help = "Search for the most probable text: N that were begun are followed at a time."},
+        {.name = "n_best",
+         .metavar = "N",
+         .type = UR_FIELD_SIZE,
+         AT(n_best),
+         .most = UR_MOST_HYPOTHESES,
+         .initial = "1",
+         .help = "The N best texts that the search came to, at most --beam."},
+        {.name = "length_penalty",
+         .metavar = "A",
+         .type = UR_FIELD_FLOAT,
+         AT(length_penalty),
+         .most = 4,
+         .initial = "0",
+         .help =
+             "With --beam: log probabilities are divided by ((5 + length) / 6)^A, so that longer "
+             "texts are not at a disadvantage."},
+        {.name = "most",
+         .flag = "max-tokens",
+         .alias = "tokens",
+         .metavar = "N",
+         .type = UR_FIELD_SIZE,
+         AT(most),
+         .most = 1 << 30,
+         .initial = "0",
+         .shown = "the model's limit",
+         .help = "Symbols that are written, at most."},
+        {.name = "least",
+         .flag = "min-tokens",
+         .metavar = "N",
+         .type = UR_FIELD_SIZE,
+         AT(least),
+         .most = 1 << 30,
+         .initial = "0",
+         .help = "Symbols that are written before a text may end."},
+        {.name = NULL}};
+    return fields;
 }
 
 ur_status ur_search_check(const ur_search_options *o, ur_err *err)
 {
     const size_t beam = o->beam ? o->beam : 1;
-    const ur_status status = check_choice(o, err);
+    const ur_status status = ur_fields_check(ur_search_fields(), o, "search", err);
     if (status != UR_OK)
         return status;
-    if (beam > UR_MOST_HYPOTHESES)
-        return ur_fail(err, UR_INVALID, "search: a beam of %zu hypotheses, 1 to %d expected", beam,
-                       UR_MOST_HYPOTHESES);
+    if (o->never_count && !o->never)
+        return ur_fail(err, UR_INVALID,
+                       "search: %zu symbols are never to be written, but the list is missing",
+                       o->never_count);
     if (o->n_best > beam)
         return ur_fail(err, UR_INVALID,
                        "search: the best %zu of a beam of %zu: at most as many as the beam has",
                        o->n_best, beam);
-    if (!(o->length_penalty >= 0.0f && o->length_penalty <= 4.0f))
-        return ur_fail(err, UR_INVALID, "search: length penalty %g, 0 to 4 expected",
-                       (double)o->length_penalty);
     if (o->most && o->least > o->most)
         return ur_fail(err, UR_INVALID, "search: at least %zu symbols in at most %zu steps",
                        o->least, o->most);

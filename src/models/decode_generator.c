@@ -6,7 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/status.h"
-#include "unroll/models.h"
+#include "unroll/model.h"
 
 struct ur_generator {
     ur_context *context;

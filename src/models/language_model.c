@@ -1,22 +1,210 @@
-/* language_model.c - the next token: forward, loss of a batch of windows, perplexity of a text.
+/* language_model.c - the next token: configuration and parameters, forward, loss of a batch of windows,
+ * perplexity of a text, its data. How it writes is in language_model_decode.c.
  *
  *   x_t = onehot(id_t) or embed(id_t),  y, state = rnn(x, state),  logits_t = fc(y_t)
  *   loss = 1/normaliser sum_t -log softmax(logits_t)[id_{t+1}]
  * Sequential windows take their states from the data's carry and leave them there. */
 #include "models/language_model.h"
 
+#include <string.h>
+
 #include "backend/context.h"
 #include "backend/cpu/loss.h"
+#include "backend/cpu/recurrent.h"
+#include "base/alloc.h"
 #include "base/status.h"
 #include "base/tiny.h"
+#include "models/kinds.h"
+#include "models/parts.h"
+#include "models/predict.h"
+#include "models/text_source.h"
+
+/* ---- configuration ------------------------------------------------------------------------ */
+
+static const char *const embed_words[] = {"auto", NULL};
+static const char *const sampling_words[] = {"sequential", "random", NULL};
+
+#define AT(member) .offset = offsetof(ur_language_model_config, member)
+
+static const ur_field fields[] = {
+    UR_VOCABULARY_ROW(ur_language_model_config),
+    UR_CELL_ROW(ur_language_model_config, "What the layers are made of.", NULL),
+    {.name = "embed_size",
+     .flag = "embed",
+     .metavar = "N",
+     .group = "model",
+     .type = UR_FIELD_SIZE,
+     AT(embed_size),
+     .most = UR_MOST_UNITS,
+     .words = embed_words,
+     .initial = "auto",
+     .shown = "",
+     .help =
+         "Numbers that stand for a token. Without it characters are one-hot rows, and words get "
+         "as many numbers as there are units."},
+    UR_HIDDEN_ROW(ur_language_model_config, "256", "Units of each layer."),
+    UR_LAYERS_ROW(ur_language_model_config, "Layers.", NULL),
+    {.name = "bidirectional",
+     .group = "model",
+     .type = UR_FIELD_BOOL,
+     AT(bidirectional),
+     .shown = "",
+     .help = "Read from both ends: a comparison, for such a model sees what it is to predict and "
+             "cannot generate."},
+    {.name = "tied",
+     .group = "model",
+     .type = UR_FIELD_BOOL,
+     AT(tied),
+     .shown = "",
+     .help = "The output layer's weights are the embedding's."},
+    UR_DROPOUT_ROW(ur_language_model_config,
+                   "Part of the embeddings, of what goes from layer to layer and of the last "
+                   "layer's output that is dropped."),
+    {.name = "bptt",
+     .metavar = "N",
+     .group = "model",
+     .type = UR_FIELD_SIZE,
+     AT(bptt),
+     .least = 1,
+     .most = 1 << 20,
+     .initial = "35",
+     .help = "Steps of a window, through which gradients flow."},
+    {.name = "sampling",
+     .metavar = "sequential|random",
+     .group = "model",
+     .type = UR_FIELD_ENUM,
+     AT(sampling),
+     .words = sampling_words,
+     .initial = "sequential",
+     .help = "sequential: --batch streams are read side by side, their states carried from window "
+             "to window. random: windows in any order, states beginning anew."},
+    {.name = "keep_tail",
+     .group = "model",
+     .type = UR_FIELD_BOOL,
+     AT(keep_tail),
+     .shown = "",
+     .help = "Also learn the last batch of an epoch, which is shorter or smaller."},
+    UR_TEXT_SOURCE_ROWS(ur_language_model_config, text, "char"),
+    {.name = NULL}};
+
+static const ur_setting one_hot[] = {{"embed_size", "0"}, {NULL, NULL}};
+static const ur_shorthand shorthands[] = {
+    {"one-hot", "model", "No embedding: a token is a row of zeros with one 1.", one_hot},
+    {NULL, NULL, NULL, NULL}};
+
+ur_language_model_config ur_language_model_defaults(void)
+{
+    ur_language_model_config c;
+    ur_kind_defaults(&ur_kind_language_model, &c);
+    return c;
+}
+
+/* Features of the last layer's outputs. */
+static size_t width_of(const ur_language_model_config *c)
+{
+    return c->bidirectional ? 2 * c->hidden_size : c->hidden_size;
+}
+
+/* embed_size without UR_EMBED_AUTO. */
+static size_t embedding_of(const ur_language_model_config *c)
+{
+    if (c->embed_size != UR_EMBED_AUTO)
+        return c->embed_size;
+    if (c->tied)
+        return width_of(c);
+    return c->text.options.tokenizer == UR_CHARACTERS ? 0 : c->hidden_size;
+}
+
+static ur_status check(const void *config, ur_err *err)
+{
+    const ur_language_model_config *c = config;
+    const size_t embedding = embedding_of(c);
+    if (c->tied && !embedding)
+        return ur_fail(err, UR_INVALID,
+                       "language model: one-hot rows have no embedding that the output layer's "
+                       "weights could be tied to");
+    if (c->tied && embedding != width_of(c))
+        return ur_fail(err, UR_INVALID,
+                       "language model: tied weights want an embedding as wide as the outputs of "
+                       "the layers, %zu; it is %zu",
+                       width_of(c), embedding);
+    if (embedding > UR_MOST_UNITS)
+        return ur_fail(err, UR_INVALID,
+                       "language model: tied weights want an embedding of %zu, at most %d expected",
+                       embedding, UR_MOST_UNITS);
+    return UR_OK;
+}
+
+ur_status ur_language_model_check(const ur_language_model_config *config, ur_err *err)
+{
+    return ur_kind_check(&ur_kind_language_model, config, err);
+}
+
+/* ---- parameters --------------------------------------------------------------------------- */
+
+static ur_status build(ur_model *model, ur_err *err)
+{
+    ur_language_model *m = (ur_language_model *)model;
+    ur_language_model_config *c = model->config;
+    ur_params *p = model->params;
+    char name[64];
+    ur_status status = ur_check_vocabulary(model->kind, c->vocabulary, 2, err);
+    if (status != UR_OK)
+        return status;
+    m->config = c;
+    c->cell = ur_configured_cell(c->cell)->name; /* lasts longer than the caller's */
+    c->embed_size = embedding_of(c);
+    const ur_rnn_config rnn = {.cell = c->cell,
+                               .input_size = c->embed_size ? c->embed_size : c->vocabulary,
+                               .hidden_size = c->hidden_size,
+                               .num_layers = c->layers,
+                               .bidirectional = c->bidirectional,
+                               .dropout = c->layers > 1 ? c->dropout : 0.0f};
+    ur_rnn_prefix(NULL, c->cell, name);
+    if (c->embed_size)
+        m->embed = ur_embedding_add(p, "embed", c->vocabulary, c->embed_size);
+    status = ur_rnn_add(p, name, &rnn, &m->rnn, err);
+    if (status == UR_OK)
+        m->fc = c->tied ? ur_linear_add_tied(p, "fc", &m->embed, true)
+                        : ur_linear_add(p, "fc", width_of(c), c->vocabulary, true);
+    return status;
+}
+
+ur_status ur_language_model_new(ur_context *context, const ur_language_model_config *config,
+                                ur_model **out, ur_err *err)
+{
+    return ur_model_new(context, &ur_kind_language_model, config, out, err);
+}
+
+static void init(ur_model *model, uint64_t seed)
+{
+    const ur_language_model *m = ur_as_language_model(model);
+    ur_rnn_init(&m->rnn, model->params, seed);
+    ur_linear_init(&m->fc, model->params, seed);
+    if (m->config->tied)
+        ur_init_uniform(model->params, m->embed.weight, 0.1f, seed);
+    else if (m->config->embed_size)
+        ur_embedding_init(&m->embed, model->params, seed);
+}
+
+void ur_language_model_init(ur_model *model, uint64_t seed)
+{
+    if (model->kind == &ur_kind_language_model)
+        ur_model_init(model, seed);
+}
+
+const ur_language_model_config *ur_language_model_config_of(const ur_model *model)
+{
+    return model->kind == &ur_kind_language_model ? model->config : NULL;
+}
 
 /* ---- forward ------------------------------------------------------------------------------ */
 
 ur_rnn_out ur_language_layers(ur_tape *t, const ur_language_model *m, const ur_seq *ids,
                               ur_state initial)
 {
-    const float p = m->config.dropout;
-    if (!m->config.embed_size)
+    const float p = m->config->dropout;
+    if (!m->config->embed_size)
         return ur_rnn_one_hot(t, &m->rnn, ids, initial);
     if (p > 0.0f && ur_tape_mode(t) == UR_TRAIN)
         return ur_rnn(t, &m->rnn, ur_dropout(t, ur_embedding(t, &m->embed, ids), p), initial);
@@ -26,9 +214,11 @@ ur_rnn_out ur_language_layers(ur_tape *t, const ur_language_model *m, const ur_s
 ur_language_logits ur_language_model_forward(ur_tape *t, const ur_model *model, const ur_seq *ids,
                                              ur_state initial)
 {
+    if (!ur_tape_takes(t, model, &ur_kind_language_model))
+        return (ur_language_logits){.logits = NULL};
     const ur_language_model *m = ur_as_language_model(model);
     const ur_rnn_out out = ur_language_layers(t, m, ids, initial);
-    ur_seq *y = ur_dropout(t, out.y, m->config.dropout);
+    ur_seq *y = ur_dropout(t, out.y, m->config->dropout);
     return (ur_language_logits){ur_linear_seq(t, &m->fc, y), out};
 }
 
@@ -51,14 +241,6 @@ static float *carried(ur_model *model, void *data, size_t *count)
     return d->carry ? ur_carry_values(d->carry) : NULL;
 }
 
-/* Sequential windows: as many streams, each with its own state. */
-static size_t batch_of(const ur_model *model, const void *data)
-{
-    const ur_language_data *d = data;
-    (void)model;
-    return d->carry ? d->batch : 0;
-}
-
 static size_t examples(const ur_model *model, const void *data)
 {
     const ur_language_data *d = data;
@@ -72,15 +254,21 @@ static size_t length(const ur_model *model, const void *data, size_t i)
     return ur_windows_at(((const ur_language_data *)data)->windows, i).length;
 }
 
+static size_t batch_of(const ur_model *model, const void *data)
+{
+    (void)model;
+    return ((const ur_language_data *)data)->batch;
+}
+
 /* Some windows, as one batch. */
-typedef struct batch {
+typedef struct loaded {
     ur_seq *inputs, *targets;
     size_t *stream; /* (count) */
-} batch;
+} loaded;
 
-static batch load(ur_tape *t, const ur_language_data *d, size_t count, const size_t *which)
+static loaded load(ur_tape *t, const ur_language_data *d, size_t count, const size_t *which)
 {
-    batch b = {.stream = ur_take(t, count, sizeof *b.stream)};
+    loaded b = {.stream = ur_take(t, count, sizeof *b.stream)};
     size_t *lengths = ur_take(t, count, sizeof *lengths);
     uint64_t *id = ur_take(t, count, sizeof *id);
     if (!b.stream || !lengths || !id)
@@ -113,7 +301,7 @@ static ur_tensor *loss(ur_tape *t, const ur_model *model, const void *data, size
                        const size_t *which, double normaliser)
 {
     const ur_language_data *d = data;
-    const batch b = load(t, d, count, which);
+    const loaded b = load(t, d, count, which);
     ur_state initial = {0};
     if (d->carry)
         initial = ur_carry_state(t, d->carry, count, b.stream);
@@ -125,15 +313,22 @@ static ur_tensor *loss(ur_tape *t, const ur_model *model, const void *data, size
 
 /* ---- evaluation --------------------------------------------------------------------------- */
 
+static const ur_figure figures[] = {{.name = "perplexity",
+                                     .title = "perplexity",
+                                     .help = "per token",
+                                     .average = UR_PERPLEXITY,
+                                     .headline = true},
+                                    {.name = NULL}};
+
 /* Steps that are computed at a time: any number gives a one-way model's bits, so what a chunk's
  * logits and gates take decides. A bidirectional model reads windows, as in training. */
 static size_t chunk_of(const ur_language_model *m)
 {
     enum { CHUNK_FLOATS = UR_SIZE(1 << 22, 1), LEAST = UR_SIZE(16, 3), MOST = 1024 };
-    const size_t row = m->config.vocabulary + 8 * m->config.hidden_size;
+    const size_t row = m->config->vocabulary + 8 * m->config->hidden_size;
     const size_t steps = CHUNK_FLOATS / row;
-    if (m->config.bidirectional)
-        return m->config.bptt;
+    if (m->config->bidirectional)
+        return m->config->bptt;
     return steps < LEAST ? LEAST : steps > MOST ? MOST : steps;
 }
 
@@ -150,7 +345,7 @@ static void measure_chunk(ur_tape *t, const ur_language_model *m, ur_carry *carr
     if (!ur_tape_ok(t))
         return;
     const ur_cpu_cross_entropy op = {.rows = steps,
-                                     .classes = m->config.vocabulary,
+                                     .classes = m->config->vocabulary,
                                      .x = ur_floats(f.logits->values),
                                      .target = at + 1,
                                      .ignore = UR_IGNORE,
@@ -163,14 +358,16 @@ static void measure_chunk(ur_tape *t, const ur_language_model *m, ur_carry *carr
 }
 
 /* The whole text from start to end as one stream; every token but the first is predicted. */
-static ur_status evaluate(ur_context *context, const ur_model *model, const void *data,
-                          ur_measure *out, ur_err *err)
+static ur_status evaluate(const ur_model *model, const void *data, ur_measure *out,
+                          ur_confusion **confusion, ur_err *err)
 {
+    ur_context *context = model->context;
     const ur_language_model *m = ur_as_language_model(model);
     const ur_ids text = ((const ur_language_data *)data)->text;
     const size_t chunk = chunk_of(m), positions = text.length - 1;
     ur_tape *t = NULL;
     ur_carry *carry = NULL;
+    (void)confusion;
     *out = (ur_measure){0};
     ur_status status = ur_tape_new(context, &t, err);
     if (status == UR_OK)
@@ -189,16 +386,323 @@ static ur_status evaluate(ur_context *context, const ur_model *model, const void
     return status;
 }
 
-const ur_model_class ur_language_model_class = {
-    .kind = "language_model",
-    .free = ur_language_model_free,
+/* ---- data --------------------------------------------------------------------------------- */
+
+static ur_status check_text(const ur_language_model *m, ur_ids text, bool learn, ur_err *err)
+{
+    bool same = true;
+    for (size_t i = 0; i < text.length; i++) {
+        if (text.ids[i] < 0 || (size_t)text.ids[i] >= m->config->vocabulary)
+            return ur_fail(err, UR_INVALID,
+                           "token %zu of the text is id %d, but the vocabulary has %zu", i,
+                           (int)text.ids[i], m->config->vocabulary);
+        same = same && text.ids[i] == text.ids[0];
+    }
+    if (text.length < 2)
+        return ur_fail(err, UR_INVALID,
+                       "a text of %zu token%s has nothing that follows, and so nothing to predict",
+                       text.length, text.length == 1 ? "" : "s");
+    if (learn && same)
+        return ur_fail(err, UR_INVALID,
+                       "the text is one and the same token %zu times: there is nothing to learn",
+                       text.length);
+    return UR_OK;
+}
+
+static ur_status make_windows(ur_language_data *d, const ur_language_model *m, size_t batch,
+                              ur_err *err)
+{
+    const ur_language_model_config *c = m->config;
+    const ur_window_options options = {batch, c->bptt, c->sampling, c->keep_tail};
+    const ur_status status =
+        ur_windows_new(ur_context_allocator(d->context), d->text, &options, &d->windows, err);
+    if (status != UR_OK || c->sampling == UR_SAMPLING_RANDOM)
+        return status;
+    return ur_carry_new(d->context, &m->rnn, batch, &d->carry, err);
+}
+
+ur_status ur_language_data_new(ur_context *context, const ur_model *model, ur_ids text,
+                               size_t batch, ur_language_data **out, ur_err *err)
+{
+    *out = NULL;
+    ur_status status = ur_model_check(model, &ur_kind_language_model, err);
+    if (status != UR_OK)
+        return status;
+    const ur_language_model *m = ur_as_language_model(model);
+    status = check_text(m, text, batch > 0, err);
+    if (status != UR_OK)
+        return status;
+    ur_language_data *d = ur_alloc_zero(ur_context_allocator(context), 1, sizeof *d);
+    if (!d)
+        return ur_no_memory(err, sizeof *d);
+    d->context = context;
+    d->batch = batch;
+    d->ids = ur_alloc(ur_context_allocator(context), text.length, sizeof *d->ids);
+    if (!d->ids) {
+        ur_language_data_free(d);
+        return ur_no_memory(err, text.length * sizeof *d->ids);
+    }
+    memcpy(d->ids, text.ids, text.length * sizeof *d->ids);
+    d->text = (ur_ids){d->ids, text.length};
+    status = batch > 0 ? make_windows(d, m, batch, err) : UR_OK;
+    if (status != UR_OK) {
+        ur_language_data_free(d);
+        return status;
+    }
+    *out = d;
+    return UR_OK;
+}
+
+void ur_language_data_free(ur_language_data *d)
+{
+    if (!d)
+        return;
+    ur_windows_free(d->windows);
+    ur_carry_free(d->carry);
+    ur_free(ur_context_allocator(d->context), d->ids);
+    ur_free(ur_context_allocator(d->context), d);
+}
+
+ur_ids ur_language_data_text(const ur_language_data *d)
+{
+    return d->text;
+}
+
+/* ---- from files --------------------------------------------------------------------------- */
+
+static ur_status make_data(const ur_assets *assets, ur_ids ids, size_t batch, void **out,
+                           ur_err *err)
+{
+    ur_language_data *d;
+    const ur_status status =
+        ur_language_data_new(assets->context, assets->model, ids, batch, &d, err);
+    *out = d;
+    return status;
+}
+
+static ur_status use_texts(ur_assets *assets, const ur_text_data *texts, ur_err *err)
+{
+    ur_language_model_config *c = assets->config;
+    ur_status status = UR_OK;
+    if (!assets->model) {
+        c->vocabulary = ur_vocabulary_size(assets->vocabulary);
+        status = ur_assets_make_model(assets, err);
+    }
+    if (status == UR_OK)
+        status = make_data(assets, texts->train, assets->data->batch, &assets->train, err);
+    if (status == UR_OK && texts->valid.length > 0)
+        status = make_data(assets, texts->valid, 0, &assets->valid, err);
+    return status;
+}
+
+static ur_status prepare(ur_assets *assets, ur_err *err)
+{
+    ur_language_model_config *c = assets->config;
+    ur_text_data texts;
+    ur_status status = ur_text_data_read(assets, &c->text, &texts, err);
+    if (status == UR_OK)
+        status = use_texts(assets, &texts, err);
+    ur_text_data_free(&texts);
+    return status;
+}
+
+static ur_status fits(const ur_assets *assets, ur_err *err)
+{
+    const ur_language_model_config *c = assets->config;
+    const ur_status status = ur_assets_check_vocabulary(assets, c->vocabulary, err);
+    return status == UR_OK ? ur_text_source_check(&c->text, assets->vocabulary, err) : status;
+}
+
+static ur_status open_text(const ur_assets *assets, const ur_pair_source *source, void **out,
+                           ur_err *err)
+{
+    const ur_language_model_config *c = assets->config;
+    ur_corpus *corpus;
+    *out = NULL;
+    ur_status status = ur_corpus_open(ur_context_allocator(assets->context), source->data,
+                                      &c->text.options, assets->vocabulary, 0, &corpus, err);
+    if (status != UR_OK)
+        return status;
+    status = make_data(assets, ur_corpus_ids(corpus), 0, out, err);
+    ur_corpus_free(corpus);
+    return status;
+}
+
+static void free_data(void *data)
+{
+    ur_language_data_free(data);
+}
+
+static uint64_t fingerprint(const void *data)
+{
+    return ur_ids_fingerprint(((const ur_language_data *)data)->text);
+}
+
+static size_t extent(const void *data)
+{
+    return ((const ur_language_data *)data)->text.length;
+}
+
+/* ---- going on from texts ------------------------------------------------------------------ */
+
+enum { MOST_WRITTEN = 200 }; /* tokens, where the options say nothing */
+
+/* What an empty text stands for: the end of a line or, where the model knows none, its most frequent
+ * token. */
+static int32_t beginning(const ur_vocabulary *v)
+{
+    int32_t id = ur_vocabulary_find_reserved(v, "eos");
+    if (id < 0)
+        id = ur_vocabulary_find(v, "\n", 1);
+    for (int32_t i = 0; id < 0; i++)
+        if (!ur_vocabulary_is_reserved(v, i))
+            id = i;
+    return id;
+}
+
+static ur_status encode(const ur_assets *assets, const char *text, size_t bytes, int32_t *ids,
+                        size_t *count, size_t *unknown, ur_err *err)
+{
+    const ur_language_model_config *c = assets->config;
+    const ur_status status =
+        ur_text_encode(&c->text.options, assets->vocabulary, text, bytes, ids, count, unknown, err);
+    if (status == UR_OK && *count == 0)
+        ids[(*count)++] = beginning(assets->vocabulary);
+    return status;
+}
+
+static const char *text_of(const ur_assets *assets, ur_ids prompt, const ur_hypothesis *h,
+                           const ur_prediction *out)
+{
+    const ur_text_options *o = &((const ur_language_model_config *)assets->config)->text.options;
+    const int32_t last = *out->input ? prompt.ids[prompt.length - 1] : -1;
+    const size_t size = ur_text_decode(o, assets->vocabulary, last, h->ids, h->count, NULL, 0) + 1;
+    char *text = ur_prediction_take(out, size, 1);
+    if (text)
+        ur_text_decode(o, assets->vocabulary, last, h->ids, h->count, text, size);
+    return text;
+}
+
+/* From the tape to memory of its own; alternatives where more than one was asked for. */
+static bool fill(const ur_assets *assets, ur_ids prompt, const ur_written *written, bool several,
+                 ur_prediction *out)
+{
+    const ur_hypothesis *best = written->best;
+    ur_alternative *list = ur_prediction_take(out, written->count, sizeof *list);
+    float *probability = ur_prediction_take(out, best->count, sizeof *probability);
+    if (!list || !probability)
+        return false;
+    for (size_t i = 0; i < written->count; i++) {
+        const ur_hypothesis *h = &written->best[i];
+        list[i] = (ur_alternative){text_of(assets, prompt, h, out), h->log_probability, h->score,
+                                   h->complete};
+        if (!list[i].text)
+            return false;
+    }
+    memcpy(probability, best->probability, best->count * sizeof *probability);
+    out->text = list[0].text;
+    out->log_probability = best->log_probability;
+    out->score = best->score;
+    out->complete = best->complete;
+    out->count = best->count;
+    out->tokens = ur_prediction_tokens(out, assets->vocabulary, best->ids, best->count);
+    out->probability = probability;
+    out->n_alternatives = several ? written->count : 0;
+    out->alternatives = several ? list : NULL;
+    return out->tokens != NULL;
+}
+
+static bool write_some(ur_tape *t, const ur_assets *assets, const ur_search_options *options,
+                       size_t count, const size_t *which, const ur_ids *ids, const int32_t *first,
+                       ur_prediction *out)
+{
+    ur_search_options o = options ? *options : (ur_search_options){0};
+    ur_sources sources;
+    ur_decoder decoder;
+    ur_err why;
+    if (!o.most)
+        o.most = MOST_WRITTEN;
+    if (ur_language_decoder(assets->model, &decoder, &why) != UR_OK)
+        ur_tape_fail(t, why.status, "%s", why.text);
+    if (!ur_predict_sources(t, count, which, ids, first, &sources))
+        return true;
+    const ur_written *written = ur_search(t, &decoder, &sources, &o);
+    for (size_t i = 0; written && i < count; i++)
+        if (!fill(assets, sources.ids[i], &written[i], o.n_best > 1, &out[which[i]]))
+            return false;
+    return true;
+}
+
+static ur_status predict(const ur_assets *assets, size_t count, const char *const *texts,
+                         const ur_search_options *options, ur_prediction *out, size_t *bad,
+                         ur_err *err)
+{
+    const ur_predictor how = {encode, 1, write_some};
+    return ur_predict(&how, assets, count, texts, options, out, bad, err);
+}
+
+static const ur_text_options *writes(const void *config)
+{
+    return &((const ur_language_model_config *)config)->text.options;
+}
+
+/* ---- the kind ----------------------------------------------------------------------------- */
+
+/* Its data is not generated. */
+static const char *const hides[] = {"size", "valid_size", NULL};
+
+static const ur_setting training[] = {
+    {"batch", "32"}, {"epochs", "20"}, {"lr", "2e-3"}, {"clip", "1"}, {NULL, NULL}};
+
+static const char *const notes[] = {
+    "An epoch's perplexity is exp of the mean loss of its tokens, each batch before its step. That "
+    "of validation text is over all its tokens but the first, states carried from start to end.",
+    NULL};
+
+const ur_kind ur_kind_language_model = {
+    .name = "language_model",
+    .verb = "lm",
+    .summary = "teach a model to go on writing a text",
+    .description =
+        "Trains a language model: it reads a text, character by character or word by word, and "
+        "learns to say what comes next. The run's folder gets the model, its configuration, and a "
+        "record of how the training went.",
+    .example = "  $ unroll train lm --data timemachine.txt --lower --letters-only \\\n"
+               "        --optimizer sgd --lr 1 --epochs 500 --out runs/time\n"
+               "  epoch   1/500  loss 3.0012  perplexity 20.109  85,300 tokens/s  0.1 s\n"
+               "  ...\n",
+    .notes = notes,
+    .data_help = "a text file, UTF-8",
+    .valid_help = "A text to measure perplexity on after every epoch, read from start to end.",
+    .examples_name = "tokens",
+    .symbols_name = "tokens",
+    .measured_name = "tokens",
+    .unit = "tokens",
+    .hides = hides,
+    .shorthands = shorthands,
+    .fields = fields,
+    .config_size = sizeof(ur_language_model_config),
+    .defaults = training,
+    .check = check,
+    .figures = figures,
+    .model_size = sizeof(ur_language_model),
+    .build = build,
+    .init = init,
+    .loss = loss,
+    .evaluate = evaluate,
     .examples = examples,
     .length = length,
     .positions = length,
-    .loss = loss,
     .start_epoch = start_epoch,
-    .carried = carried,
     .batch = batch_of,
-    .evaluate = evaluate,
+    .carried = carried,
+    .prepare = prepare,
+    .fits = fits,
+    .open = open_text,
+    .free_data = free_data,
+    .fingerprint = fingerprint,
+    .extent = extent,
+    .predict = predict,
     .decoder = ur_language_decoder,
+    .writes = writes,
 };

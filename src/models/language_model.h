@@ -2,21 +2,19 @@
 #ifndef UR_MODELS_LANGUAGE_MODEL_H
 #define UR_MODELS_LANGUAGE_MODEL_H
 
+#include "models/decode.h"
 #include "tape/tape.h"
-#include "unroll/models.h"
+#include "unroll/language.h"
 
 typedef struct ur_language_model {
     ur_model base;
-    ur_context *context;
-    ur_language_model_config config;
-    ur_embedding_layer embed; /* unless one-hot */
+    const ur_language_model_config *config; /* base.config */
+    ur_embedding_layer embed;               /* unless one-hot */
     ur_rnn_stack rnn;
     ur_linear_layer fc;
 } ur_language_model;
 
-extern const ur_model_class ur_language_model_class;
-void ur_language_model_free(ur_model *model);
-
+/* A model that is known to be of this kind. */
 static inline const ur_language_model *ur_as_language_model(const ur_model *model)
 {
     return (const ur_language_model *)model;
@@ -32,9 +30,9 @@ struct ur_language_data {
     ur_context *context;
     ur_ids text; /* of its own */
     int32_t *ids;
+    size_t batch;        /* that the windows were cut for; 0: for evaluation alone */
     ur_windows *windows; /* NULL: for evaluation alone */
     ur_carry *carry;     /* NULL: states begin anew in every window */
-    size_t batch;        /* streams that it carries states of */
 };
 
 #endif

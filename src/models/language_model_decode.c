@@ -75,10 +75,10 @@ static bool check_prompts(ur_tape *t, const ur_language_model *m, const ur_sourc
         const ur_ids ids = sources->ids[b];
         if (ids.length == 0 && !sources->first)
             ur_tape_fail(t, UR_INVALID, "generation: prompt %zu is empty", b);
-        else if (!ur_are_symbols(m->config.vocabulary, ids.ids, ids.length, &bad))
+        else if (!ur_are_symbols(m->config->vocabulary, ids.ids, ids.length, &bad))
             ur_tape_fail(t, UR_INVALID,
                          "generation: prompt %zu has the id %d, the vocabulary has %zu", b,
-                         (int)bad, m->config.vocabulary);
+                         (int)bad, m->config->vocabulary);
     }
     return ur_tape_ok(t);
 }
@@ -126,12 +126,12 @@ static void reorder(ur_tape *t, void *state, size_t rows, const size_t *parent)
 ur_status ur_language_decoder(const ur_model *model, ur_decoder *out, ur_err *err)
 {
     const ur_language_model *m = ur_as_language_model(model);
-    if (m->config.bidirectional)
+    if (m->config->bidirectional)
         return ur_fail(err, UR_UNSUPPORTED,
                        "a bidirectional model cannot generate: it reads the tokens after the one "
                        "it predicts, which are still to be written");
     *out = (ur_decoder){.self = m,
-                        .vocabulary = m->config.vocabulary,
+                        .vocabulary = m->config->vocabulary,
                         .end = -1,
                         .start = start,
                         .step = step,

@@ -1,8 +1,155 @@
-/* model.c - what all models share. */
-#include "unroll/models.h"
+/* model.c - what all models share: making one of its kind, and the kinds that a context has. */
+#include <math.h>
+#include <string.h>
+
+#include "backend/context.h"
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/status.h"
+#include "models/kinds.h"
+
+/* ---- kinds -------------------------------------------------------------------------------- */
+
+static const ur_kind *const built_in[] = {&ur_kind_seq2seq, &ur_kind_language_model,
+                                          &ur_kind_text_lstm, &ur_kind_tagger, &ur_kind_classifier};
+
+enum { BUILT_IN = sizeof built_in / sizeof *built_in };
+
+const ur_kind *ur_kind_at(const ur_context *context, size_t i)
+{
+    if (i < BUILT_IN)
+        return built_in[i];
+    return context && i - BUILT_IN < context->n_kinds ? context->kinds[i - BUILT_IN] : NULL;
+}
+
+const ur_kind *ur_kind_find(const ur_context *context, const char *name)
+{
+    const ur_kind *kind;
+    for (size_t i = 0; (kind = ur_kind_at(context, i)); i++)
+        if (strcmp(kind->name, name) == 0)
+            return kind;
+    return NULL;
+}
+
+ur_status ur_kind_add(ur_context *context, const ur_kind *kind, ur_err *err)
+{
+    if (!kind->name || !*kind->name || !kind->fields || !kind->build || !kind->init ||
+        !kind->loss || !kind->examples || kind->model_size < sizeof(ur_model))
+        return ur_fail(err, UR_INVALID,
+                       "kind \"%s\": name, fields, model_size, build, init, loss and examples are "
+                       "needed",
+                       kind->name ? kind->name : "");
+    if (ur_kind_find(context, kind->name))
+        return ur_fail(err, UR_INVALID, "kind \"%s\": there is one of that name", kind->name);
+    if (!ur_reserve(&context->allocator, &context->kinds, &context->kinds_capacity,
+                    context->n_kinds, context->n_kinds + 1, sizeof *context->kinds))
+        return ur_no_memory(err, sizeof *context->kinds);
+    context->kinds[context->n_kinds++] = kind;
+    return UR_OK;
+}
+
+void ur_kind_defaults(const ur_kind *kind, void *config)
+{
+    memset(config, 0, kind->config_size);
+    ur_fields_default(kind->fields, config);
+}
+
+ur_status ur_kind_check(const ur_kind *kind, const void *config, ur_err *err)
+{
+    const ur_status status = ur_fields_check(kind->fields, config, kind->name, err);
+    return status == UR_OK && kind->check ? kind->check(config, err) : status;
+}
+
+/* ---- models ------------------------------------------------------------------------------- */
+
+ur_status ur_model_new(ur_context *context, const ur_kind *kind, const void *config, ur_model **out,
+                       ur_err *err)
+{
+    const ur_allocator *a = &context->allocator;
+    *out = NULL;
+    ur_status status = ur_kind_check(kind, config, err);
+    if (status != UR_OK)
+        return status;
+    ur_model *model = ur_alloc_zero(a, 1, kind->model_size);
+    void *copy = ur_alloc(a, 1, kind->config_size);
+    if (!model || !copy) {
+        ur_free(a, model);
+        ur_free(a, copy);
+        return ur_no_memory(err, kind->model_size + kind->config_size);
+    }
+    memcpy(copy, config, kind->config_size);
+    *model = (ur_model){.kind = kind, .context = context, .config = copy};
+    status = ur_params_new(context, &model->params, err);
+    if (status == UR_OK)
+        status = kind->build(model, err);
+    if (status == UR_OK)
+        status = ur_params_seal(model->params, err);
+    if (status != UR_OK) {
+        ur_model_free(model);
+        return status;
+    }
+    *out = model;
+    return UR_OK;
+}
+
+void ur_model_init(ur_model *model, uint64_t seed)
+{
+    model->kind->init(model, seed);
+    ur_params_changed(model->params);
+}
 
 void ur_model_free(ur_model *model)
 {
-    if (model)
-        model->class_of->free(model);
+    if (!model)
+        return;
+    const ur_allocator *a = &model->context->allocator;
+    if (model->kind->free)
+        model->kind->free(model);
+    ur_params_free(model->params);
+    ur_free(a, model->config);
+    ur_free(a, model);
+}
+
+ur_status ur_model_check(const ur_model *model, const ur_kind *kind, ur_err *err)
+{
+    if (model->kind == kind)
+        return UR_OK;
+    return ur_fail(err, UR_INVALID, "this model is a %s, not a %s", model->kind->name, kind->name);
+}
+
+/* ---- figures and predictions -------------------------------------------------------------- */
+
+static double ratio(double sum, size_t count)
+{
+    return count ? sum / (double)count : (double)NAN;
+}
+
+double ur_measure_figure(const ur_kind *kind, const ur_measure *m, const char *name)
+{
+    const double loss = ratio(m->loss, m->positions);
+    if (strcmp(name, "loss") == 0)
+        return loss;
+    for (size_t i = 0; kind->figures && kind->figures[i].name; i++) {
+        if (strcmp(kind->figures[i].name, name) != 0)
+            continue;
+        switch (kind->figures[i].average) {
+        case UR_PER_EXAMPLE:
+            return ratio(m->sum[i], m->examples);
+        case UR_PER_POSITION:
+            return ratio(m->sum[i], m->positions);
+        case UR_PERPLEXITY:
+            return exp(loss);
+        case UR_WHOLE:
+            return m->sum[i];
+        }
+    }
+    return (double)NAN;
+}
+
+void ur_prediction_free(ur_context *context, ur_prediction *prediction)
+{
+    (void)context;
+    if (prediction->memory)
+        ur_arena_free(prediction->memory);
+    *prediction = (ur_prediction){.text = NULL};
 }

@@ -1,8 +1,31 @@
-/* parts.c - what models with recurrent stacks have in common. */
+/* parts.c - what kinds of models have in common. */
 #include "models/parts.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#include "backend/cpu/recurrent.h"
+#include "base/status.h"
+#include "tape/tape.h"
+
+/* ---- recurrent stacks --------------------------------------------------------------------- */
+
+const char *const ur_cell_synonyms[] = {"rnn", "rnn_tanh", NULL};
+const char *const ur_direction_words[] = {"no|one", "concat", "average", NULL};
+const char *const ur_tokenizer_words[] = {"char|characters", "word|words",
+                                          "word-punct|words-punctuation", NULL};
+
+const char *ur_cell_word(size_t i)
+{
+    static const char *const names[] = {
+        "lstm", "gru", "rnn_tanh", "rnn_relu", "gru_original", "lstm_peephole", "lstm_layer_norm"};
+    return i < sizeof names / sizeof *names ? names[i] : NULL;
+}
+
+const ur_cell *ur_configured_cell(const char *name)
+{
+    return ur_cell_find(strcmp(name, "rnn") == 0 ? "rnn_tanh" : name);
+}
 
 void ur_rnn_prefix(const char *part, const char *cell, char name[64])
 {
@@ -19,4 +42,63 @@ ur_tensor *ur_join_directions(ur_tape *t, ur_directions how, ur_tensor *states, 
     if (how == UR_BOTH_CONCAT)
         return ur_concat(t, forward, backward);
     return ur_scale(t, ur_add(t, forward, backward), 0.5f);
+}
+
+/* ---- models and what stands around them --------------------------------------------------- */
+
+bool ur_tape_takes(ur_tape *t, const ur_model *model, const ur_kind *kind)
+{
+    ur_err why;
+    if (!ur_tape_ok(t))
+        return false;
+    if (ur_model_check(model, kind, &why) == UR_OK)
+        return true;
+    ur_tape_fail(t, why.status, "%s", why.text);
+    return false;
+}
+
+ur_status ur_check_vocabulary(const ur_kind *kind, size_t vocabulary, size_t least, ur_err *err)
+{
+    if (vocabulary >= least && vocabulary <= UR_MOST_VOCABULARY)
+        return UR_OK;
+    return ur_fail(err, UR_INVALID, "%s: a vocabulary of %zu %s, %zu to %d expected", kind->name,
+                   vocabulary, kind->symbols_name, least, UR_MOST_VOCABULARY);
+}
+
+ur_status ur_assets_make_model(ur_assets *assets, ur_err *err)
+{
+    const ur_status status =
+        ur_model_new(assets->context, assets->kind, assets->config, &assets->model, err);
+    if (status == UR_OK)
+        memcpy(assets->config, assets->model->config, assets->kind->config_size);
+    return status;
+}
+
+ur_status ur_assets_check_vocabulary(const ur_assets *assets, size_t vocabulary, ur_err *err)
+{
+    const size_t size = ur_vocabulary_size(assets->vocabulary);
+    if (vocabulary == size)
+        return UR_OK;
+    return ur_fail(err, UR_INVALID, "\"vocabulary_size\" is %zu, but the vocabulary has %zu",
+                   vocabulary, size);
+}
+
+ur_pair_source ur_assets_source(const ur_assets *assets, ur_split split)
+{
+    const ur_data_options *d = assets->data;
+    const bool training = split == UR_SPLIT_TRAIN;
+    return (ur_pair_source){.data = training || !d->valid ? d->data : d->valid,
+                            .size = training ? d->size : d->valid_size,
+                            .seed = d->seed,
+                            .split = split};
+}
+
+ur_status ur_assets_no_generator(const ur_assets *assets, ur_err *err)
+{
+    const char *const names[] = {assets->data->data, assets->data->valid};
+    for (size_t i = 0; i < 2; i++)
+        if (names[i] && strncmp(names[i], "builtin:", 8) == 0)
+            return ur_fail(err, UR_INVALID, "%s: a %s learns from %s", names[i], assets->kind->name,
+                           assets->kind->data_help);
+    return UR_OK;
 }

@@ -1,4 +1,5 @@
-/* seq2seq.c - an encoder-decoder over characters: its forward, loss and measure.
+/* seq2seq.c - an encoder-decoder over characters: its configuration and parameters, forward, loss and
+ * measure, its data and its answers to texts. How it writes is in seq2seq_decode.c.
  *
  *   encoder:  x = embed(question),  y, h, c = rnn(x)
  *   decoder:  x = embed(`_` answer) [peeky: [h; x]],  d = rnn(x) from (h, 0) or (h, c)
@@ -6,17 +7,365 @@
  *             logits = fc(d)                                                 none
  *             logits = fc([h; d])                                            peeky
  * rnn is a stack of any cell; h is the top layer's last, of both directions where there are two.
- * The context enters the output layer only (Luong et al. 2015, without input feeding). */
+ * The context enters the output layer only (Luong et al. 2015, without input feeding).
+ *
+ * Everything is as wide as the encoder's outputs, W: the decoder starts from the encoder's states,
+ * and attention multiplies the decoder's outputs with the encoder's. */
 #include "models/seq2seq.h"
 
+#include <string.h>
+
+#include "backend/cpu/recurrent.h"
+#include "base/alloc.h"
+#include "base/status.h"
+#include "models/kinds.h"
 #include "models/parts.h"
+#include "models/predict.h"
+
+/* ---- configuration ------------------------------------------------------------------------ */
+
+static const char *const attention_words[] = {"none", "dot", NULL};
+static const char *const start_words[] = {"h", "hc", NULL};
+static const char *const init_words[] = {"pytorch", "lecun", NULL};
+static const char *const form_words[] = {"fixed", "ragged", NULL};
+static const char *const order_words[] = {"no", "yes", "with-start", NULL};
+
+#define AT(member) .offset = offsetof(ur_seq2seq_config, member)
+#define NOISE(key, option, member, says)                                                           \
+    {                                                                                              \
+        .name = (key), .flag = (option), .metavar = "P", .group = "model", .type = UR_FIELD_FLOAT, \
+        AT(member), .most = UR_DROPOUT_MOST, .initial = "0", .absent = "0", .help = (says)         \
+    }
+
+static const ur_field fields[] = {
+    UR_VOCABULARY_ROW(ur_seq2seq_config),
+    {.name = "embed_size",
+     .flag = "embed",
+     .metavar = "N",
+     .group = "model",
+     .type = UR_FIELD_SIZE,
+     AT(embed_size),
+     .least = 1,
+     .most = UR_MOST_UNITS,
+     .initial = "16",
+     .help = "Numbers that stand for a character."},
+    UR_HIDDEN_ROW(ur_seq2seq_config, "128", "Units of each of the encoder's layers."),
+    UR_CELL_ROW(ur_seq2seq_config, "What encoder and decoder are made of.", "lstm"),
+    UR_LAYERS_ROW(ur_seq2seq_config, "Layers of the encoder.", "1"),
+    {.name = "decoder_layers",
+     .metavar = "N",
+     .group = "model",
+     .type = UR_FIELD_SIZE,
+     AT(decoder_layers),
+     .least = 1,
+     .most = UR_MOST_LAYERS,
+     .initial = "1",
+     .absent = "1",
+     .help = "1: the decoder starts from the encoder's top layer; as many as the encoder: each "
+             "layer starts from its own."},
+    {.name = "bidirectional",
+     .metavar = "[=concat|average]",
+     .group = "model",
+     .type = UR_FIELD_ENUM,
+     AT(directions),
+     .words = ur_direction_words,
+     .absent = "no",
+     .bare = "average",
+     .shown = "",
+     .help = "The encoder reads from both ends. The decoder gets the mean of the two directions "
+             "(average, also without a value) or both side by side, and is then twice as wide."},
+    {.name = "proj_size",
+     .flag = "proj",
+     .metavar = "P",
+     .group = "model",
+     .type = UR_FIELD_SIZE,
+     AT(proj_size),
+     .most = UR_MOST_UNITS - 1,
+     .absent = "0",
+     .shown = "none",
+     .help = "The encoder's LSTM layers put out P numbers in place of their units, and the decoder "
+             "is as wide as that."},
+    {.name = "attention",
+     .metavar = "dot|none",
+     .group = "model",
+     .type = UR_FIELD_ENUM,
+     AT(attention),
+     .words = attention_words,
+     .initial = "dot",
+     .help = "Whether the decoder looks at every step of the encoder."},
+    {.name = "peeky",
+     .flag = "",
+     .type = UR_FIELD_BOOL,
+     AT(peeky),
+     .help = "Every decoder step sees the encoder's last state; without attention alone."},
+    {.name = "decoder_start",
+     .metavar = "h|hc",
+     .group = "model",
+     .type = UR_FIELD_ENUM,
+     AT(decoder_start),
+     .words = start_words,
+     .initial = "h",
+     .help = "The decoder starts from the encoder's last h (and c = 0), or from h and c."},
+    UR_DROPOUT_ROW(ur_seq2seq_config,
+                   "Part of the embeddings, of the decoder's output and of what goes from layer to "
+                   "layer that is dropped."),
+    NOISE("recurrent_dropout", NULL, recurrent_dropout,
+          "Part of what the recurrent products take that is dropped, the same units at all steps "
+          "of a sequence."),
+    NOISE("zoneout_h", "zoneout", zoneout_h,
+          "Part of the units whose h stays as it was, drawn anew at every step. Not with --proj."),
+    NOISE("zoneout_c", NULL, zoneout_c, "The same for c, for LSTM cells."),
+    {.name = "bias",
+     .flag = "no-bias",
+     .group = "model",
+     .type = UR_FIELD_BOOL,
+     AT(bias),
+     .initial = "true",
+     .absent = "true",
+     .shown = "",
+     .help = "Cells of encoder and decoder without biases."},
+    {.name = "init",
+     .metavar = "pytorch|lecun",
+     .group = "model",
+     .type = UR_FIELD_ENUM,
+     AT(init),
+     .words = init_words,
+     .initial = "pytorch",
+     .absent = "pytorch",
+     .help = "Where weights start: as PyTorch's modules do, or matrices N(0, 1/columns), biases 0 "
+             "and embeddings N(0, 0.01^2)."},
+    {.name = "text.form",
+     .flag = "",
+     .type = UR_FIELD_ENUM,
+     AT(format.form),
+     .words = form_words,
+     .help = "Whether all questions have one width and all answers another, or an end symbol."},
+    {.name = "text.strip",
+     .group = "data",
+     .type = UR_FIELD_BOOL,
+     AT(format.strip),
+     .shown = "",
+     .help = "Drop the spaces around questions and answers, and let lengths differ."},
+    {.name = "text.reverse_input",
+     .group = "data",
+     .type = UR_FIELD_BOOL,
+     AT(format.reverse_input),
+     .shown = "",
+     .help = "The encoder reads questions from their end."},
+    {.name = "text.reverse_answer",
+     .metavar = "[=with-start]",
+     .group = "data",
+     .type = UR_FIELD_ENUM,
+     AT(format.answer_order),
+     .words = order_words,
+     .bare = "yes",
+     .shown = "",
+     .help = "The decoder writes answers from their end. With =with-start the start symbol is "
+             "turned around, too, which gives away an answer's last character: for comparisons "
+             "alone, such a model cannot predict."},
+    {.name = "text.question_width",
+     .flag = "",
+     .type = UR_FIELD_SIZE,
+     AT(format.question_width),
+     .most = UR_PAIR_LONGEST,
+     .help = "Columns of a question; 0: they differ."},
+    {.name = "text.answer_steps",
+     .flag = "",
+     .type = UR_FIELD_SIZE,
+     AT(format.answer_steps),
+     .most = 2 * UR_PAIR_LONGEST,
+     .help = "Symbols of an answer, at most."},
+    {.name = "text.start",
+     .flag = "",
+     .type = UR_FIELD_ID,
+     AT(format.start),
+     .most = 1 << 30,
+     .help = "Id of the start symbol."},
+    {.name = "text.end",
+     .flag = "",
+     .type = UR_FIELD_ID,
+     AT(format.end),
+     .least = -1,
+     .most = 1 << 30,
+     .initial = "-1",
+     .help = "Id of the end symbol; -1: none."},
+    {.name = NULL}};
+
+/* --peeky leaves no room for attention. */
+static const ur_setting peeky[] = {{"peeky", "true"}, {"attention", "none"}, {NULL, NULL}};
+static const ur_shorthand shorthands[] = {
+    {"peeky", "model", "Every decoder step sees the encoder's last state; means --attention none.",
+     peeky},
+    {NULL, NULL, NULL, NULL}};
+
+ur_seq2seq_config ur_seq2seq_defaults(void)
+{
+    ur_seq2seq_config c;
+    ur_kind_defaults(&ur_kind_seq2seq, &c);
+    return c;
+}
+
+static ur_rnn_config encoder_of(const ur_seq2seq_config *c)
+{
+    return (ur_rnn_config){.cell = c->cell,
+                           .input_size = c->embed_size,
+                           .hidden_size = c->hidden_size,
+                           .proj_size = c->proj_size,
+                           .num_layers = c->layers,
+                           .bidirectional = c->directions != UR_ONE_WAY,
+                           .average = c->directions == UR_BOTH_AVERAGE,
+                           .no_bias = !c->bias,
+                           .dropout = c->layers > 1 ? c->dropout : 0.0f,
+                           .recurrent_dropout = c->recurrent_dropout,
+                           .zoneout_h = c->zoneout_h,
+                           .zoneout_c = c->zoneout_c};
+}
+
+/* W: the features of the encoder's outputs. */
+static size_t width_of(const ur_seq2seq_config *c)
+{
+    const size_t width = c->proj_size ? c->proj_size : c->hidden_size;
+    return c->directions == UR_BOTH_CONCAT ? 2 * width : width;
+}
+
+static ur_rnn_config decoder_of(const ur_seq2seq_config *c)
+{
+    const size_t width = width_of(c);
+    return (ur_rnn_config){.cell = c->cell,
+                           .input_size = c->peeky ? width + c->embed_size : c->embed_size,
+                           .hidden_size = width,
+                           .num_layers = c->decoder_layers,
+                           .no_bias = !c->bias,
+                           .dropout = c->decoder_layers > 1 ? c->dropout : 0.0f,
+                           .recurrent_dropout = c->recurrent_dropout,
+                           .zoneout_h = c->zoneout_h,
+                           .zoneout_c = c->zoneout_c};
+}
+
+/* Whether the decoder can start from the encoder's h and c. */
+static ur_status check_start(const ur_seq2seq_config *c, const ur_cell *cell, ur_err *err)
+{
+    if (!cell->has_c)
+        return ur_fail(err, UR_INVALID,
+                       "seq2seq: the decoder cannot start from h and c: %s has no c", cell->name);
+    if (c->proj_size)
+        return ur_fail(err, UR_INVALID,
+                       "seq2seq: the decoder cannot start from h and c: the projection makes h "
+                       "narrower than the encoder's c, and the decoder is as wide as h");
+    if (c->directions == UR_BOTH_AVERAGE)
+        return ur_fail(err, UR_INVALID,
+                       "seq2seq: the decoder cannot start from h and c: averaging two directions "
+                       "drops c");
+    return UR_OK;
+}
+
+static ur_status check(const void *config, ur_err *err)
+{
+    const ur_seq2seq_config *c = config;
+    const ur_cell *cell = ur_configured_cell(c->cell);
+    if (c->decoder_layers != 1 && c->decoder_layers != c->layers)
+        return ur_fail(err, UR_INVALID,
+                       "seq2seq: a decoder of %zu layers for an encoder of %zu: it has one layer, "
+                       "which starts from the encoder's top, or as many as the encoder",
+                       c->decoder_layers, c->layers);
+    if (c->proj_size >= c->hidden_size)
+        return ur_fail(err, UR_INVALID,
+                       "seq2seq: a projection to %zu features must be below hidden size %zu",
+                       c->proj_size, c->hidden_size);
+    if (c->proj_size && cell != &ur_cell_lstm)
+        return ur_fail(err, UR_INVALID, "seq2seq: only an lstm has a projection, not %s",
+                       cell->name);
+    if (c->peeky && c->attention != UR_ATTENTION_NONE)
+        return ur_fail(err, UR_INVALID,
+                       "seq2seq: peeky goes without attention only: both would feed the encoder to "
+                       "the output layer");
+    const ur_rnn_config encoder = encoder_of(c);
+    const ur_status status = ur_rnn_check(&encoder, err);
+    return status == UR_OK && c->decoder_start == UR_START_HC ? check_start(c, cell, err) : status;
+}
+
+ur_status ur_seq2seq_check(const ur_seq2seq_config *config, ur_err *err)
+{
+    return ur_kind_check(&ur_kind_seq2seq, config, err);
+}
+
+/* ---- parameters --------------------------------------------------------------------------- */
+
+static ur_status build(ur_model *model, ur_err *err)
+{
+    ur_seq2seq *m = (ur_seq2seq *)model;
+    ur_seq2seq_config *c = model->config;
+    ur_params *p = model->params;
+    char name[64];
+    ur_status status = ur_check_vocabulary(model->kind, c->vocabulary, 1, err);
+    if (status != UR_OK)
+        return status;
+    m->config = c;
+    c->cell = ur_configured_cell(c->cell)->name; /* lasts longer than the caller's */
+    const size_t width = width_of(c);
+    const bool wide = c->peeky || c->attention != UR_ATTENTION_NONE;
+    const ur_rnn_config encoder = encoder_of(c), decoder = decoder_of(c);
+    m->encoder.embed = ur_embedding_add(p, "encoder.embed", c->vocabulary, c->embed_size);
+    ur_rnn_prefix("encoder", c->cell, name);
+    status = ur_rnn_add(p, name, &encoder, &m->encoder.rnn, err);
+    if (status != UR_OK)
+        return status;
+    m->decoder.embed = ur_embedding_add(p, "decoder.embed", c->vocabulary, c->embed_size);
+    ur_rnn_prefix("decoder", c->cell, name);
+    status = ur_rnn_add(p, name, &decoder, &m->decoder.rnn, err);
+    if (status != UR_OK)
+        return status;
+    m->decoder.fc = ur_linear_add(p, "decoder.fc", wide ? 2 * width : width, c->vocabulary, true);
+    return UR_OK;
+}
+
+ur_status ur_seq2seq_new(ur_context *context, const ur_seq2seq_config *config, ur_model **out,
+                         ur_err *err)
+{
+    return ur_model_new(context, &ur_kind_seq2seq, config, out, err);
+}
+
+static void small_embedding(ur_params *params, const ur_embedding_layer *layer)
+{
+    float *x = ur_param_values(params, layer->weight);
+    for (size_t i = 0; i < layer->count * layer->size; i++)
+        x[i] *= 0.01f;
+}
+
+static void init(ur_model *model, uint64_t seed)
+{
+    const ur_seq2seq *m = ur_as_seq2seq(model);
+    ur_embedding_init(&m->encoder.embed, model->params, seed);
+    ur_rnn_init(&m->encoder.rnn, model->params, seed);
+    ur_embedding_init(&m->decoder.embed, model->params, seed);
+    ur_rnn_init(&m->decoder.rnn, model->params, seed);
+    ur_linear_init(&m->decoder.fc, model->params, seed);
+    if (m->config->init == UR_INIT_LECUN) {
+        for (size_t i = 0; i < ur_params_count(model->params); i++)
+            if ((int)i != m->encoder.embed.weight && (int)i != m->decoder.embed.weight)
+                ur_init_lecun(model->params, (int)i, seed);
+        small_embedding(model->params, &m->encoder.embed);
+        small_embedding(model->params, &m->decoder.embed);
+    }
+}
+
+void ur_seq2seq_init(ur_model *model, uint64_t seed)
+{
+    if (model->kind == &ur_kind_seq2seq)
+        ur_model_init(model, seed);
+}
+
+const ur_seq2seq_config *ur_seq2seq_config_of(const ur_model *model)
+{
+    return model->kind == &ur_kind_seq2seq ? model->config : NULL;
+}
 
 /* ---- forward ------------------------------------------------------------------------------ */
 
 /* Whether drop-out stands between embedding and recurrent layers. */
 static bool drops(const ur_tape *t, const ur_seq2seq *m)
 {
-    return m->config.dropout > 0.0f && ur_tape_mode(t) == UR_TRAIN;
+    return m->config->dropout > 0.0f && ur_tape_mode(t) == UR_TRAIN;
 }
 
 ur_encoded ur_seq2seq_encode(ur_tape *t, const ur_seq2seq *m, const ur_seq *questions)
@@ -26,23 +375,23 @@ ur_encoded ur_seq2seq_encode(ur_tape *t, const ur_seq2seq *m, const ur_seq *ques
     const ur_state zero = {0};
     const ur_rnn_out out =
         drops(t, m)
-            ? ur_rnn(t, rnn, ur_dropout(t, ur_embedding(t, embed, questions), m->config.dropout),
+            ? ur_rnn(t, rnn, ur_dropout(t, ur_embedding(t, embed, questions), m->config->dropout),
                      zero)
             : ur_rnn_embedded(t, rnn, embed, questions, zero);
     return (ur_encoded){
-        out.y, ur_join_directions(t, m->config.directions, out.h_n, m->config.layers - 1), out};
+        out.y, ur_join_directions(t, m->config->directions, out.h_n, m->config->layers - 1), out};
 }
 
 ur_state ur_seq2seq_start(ur_tape *t, const ur_seq2seq *m, const ur_encoded *encoded)
 {
-    const size_t depth = m->config.decoder_layers, top = m->config.layers - 1;
-    const bool both = m->config.decoder_start == UR_START_HC;
+    const size_t depth = m->config->decoder_layers, top = m->config->layers - 1;
+    const bool both = m->config->decoder_start == UR_START_HC;
     ur_tensor *h[UR_MOST_LAYERS], *c[UR_MOST_LAYERS];
     for (size_t i = 0; i < depth; i++) {
         const size_t layer = depth == 1 ? top : i;
         h[i] = layer == top ? encoded->h
-                            : ur_join_directions(t, m->config.directions, encoded->all.h_n, layer);
-        c[i] = both ? ur_join_directions(t, m->config.directions, encoded->all.c_n, layer) : NULL;
+                            : ur_join_directions(t, m->config->directions, encoded->all.h_n, layer);
+        c[i] = both ? ur_join_directions(t, m->config->directions, encoded->all.c_n, layer) : NULL;
     }
     return (ur_state){ur_stack(t, depth, h), both ? ur_stack(t, depth, c) : NULL};
 }
@@ -51,26 +400,26 @@ ur_decoded ur_seq2seq_decode(ur_tape *t, const ur_seq2seq *m, const ur_encoded *
                              const ur_seq *inputs, const ur_state *state, const ur_layout *queries,
                              ur_weights **weights)
 {
-    const float p = m->config.dropout;
+    const float p = m->config->dropout;
     const ur_embedding_layer *embed = &m->decoder.embed;
     const ur_rnn_stack *rnn = &m->decoder.rnn;
     const ur_layout *steps = inputs ? inputs->layout : NULL;
     const ur_layout *by_source = queries ? queries : steps;
-    ur_seq *peek = m->config.peeky ? ur_repeat(t, encoded->h, by_source) : NULL;
+    ur_seq *peek = m->config->peeky ? ur_repeat(t, encoded->h, by_source) : NULL;
     const ur_state start = state ? *state : ur_seq2seq_start(t, m, encoded);
     ur_rnn_out out;
-    if (m->config.peeky || drops(t, m)) {
+    if (m->config->peeky || drops(t, m)) {
         ur_seq *x = ur_dropout(t, ur_embedding(t, embed, inputs), p);
-        out = ur_rnn(t, rnn, m->config.peeky ? ur_concat_seq(t, ur_seq_as(t, peek, steps), x) : x,
+        out = ur_rnn(t, rnn, m->config->peeky ? ur_concat_seq(t, ur_seq_as(t, peek, steps), x) : x,
                      start);
     } else {
         out = ur_rnn_embedded(t, rnn, embed, inputs, start);
     }
     ur_seq *y = ur_seq_as(t, out.y, by_source);
     ur_seq *d = ur_dropout(t, y, p);
-    if (m->config.peeky)
+    if (m->config->peeky)
         d = ur_concat_seq(t, peek, d);
-    else if (m->config.attention == UR_ATTENTION_DOT)
+    else if (m->config->attention == UR_ATTENTION_DOT)
         d = ur_concat_seq(t, ur_attention_dot(t, y, encoded->y, encoded->y, weights), d);
     return (ur_decoded){ur_linear_seq(t, &m->decoder.fc, d), {out.h_n, out.c_n}};
 }
@@ -102,7 +451,7 @@ ur_seq *ur_seq2seq_questions(ur_tape *t, const ur_seq2seq *m, size_t count, cons
         return NULL;
     size_t at = 0;
     for (size_t i = 0; i < count; i++) {
-        ur_pair_input(&m->config.format, questions[i], ids + at);
+        ur_pair_input(&m->config->format, questions[i], ids + at);
         at += length[i];
     }
     return ur_seq_ints(t, ur_new_layout(t, UR_STEP_MAJOR, count, length, id), ids);
@@ -117,7 +466,7 @@ static shard load_shard(ur_tape *t, const ur_seq2seq *m, const ur_pairs *pairs, 
                         const size_t *which)
 {
     shard s = {0};
-    const ur_pair_format *format = &m->config.format;
+    const ur_pair_format *format = &m->config->format;
     ur_ids *items = ur_take(t, count, sizeof *items);
     uint64_t *id = ur_take(t, count, sizeof *id);
     size_t *steps = ur_take(t, count, sizeof *steps);
@@ -150,8 +499,8 @@ static ur_seq *teacher_forced(ur_tape *t, const ur_seq2seq *m, const shard *s, u
     return ur_seq2seq_decode(t, m, encoded, s->answers_in, NULL, NULL, NULL).logits;
 }
 
-static ur_tensor *seq2seq_loss(ur_tape *t, const ur_model *model, const void *data, size_t count,
-                               const size_t *which, double normaliser)
+static ur_tensor *loss(ur_tape *t, const ur_model *model, const void *data, size_t count,
+                       const size_t *which, double normaliser)
 {
     const ur_seq2seq *m = ur_as_seq2seq(model);
     const shard s = load_shard(t, m, data, count, which);
@@ -163,6 +512,8 @@ static ur_tensor *seq2seq_loss(ur_tape *t, const ur_model *model, const void *da
 ur_seq2seq_logits ur_seq2seq_forward(ur_tape *t, const ur_model *model, const ur_pairs *pairs,
                                      size_t count, const size_t *which)
 {
+    if (!ur_tape_takes(t, model, &ur_kind_seq2seq))
+        return (ur_seq2seq_logits){NULL, NULL};
     const ur_seq2seq *m = ur_as_seq2seq(model);
     const shard s = load_shard(t, m, pairs, count, which);
     ur_encoded encoded;
@@ -170,7 +521,41 @@ ur_seq2seq_logits ur_seq2seq_forward(ur_tape *t, const ur_model *model, const ur
     return (ur_seq2seq_logits){logits, logits ? s.answers_out : NULL};
 }
 
+static size_t examples(const ur_model *model, const void *data)
+{
+    (void)model;
+    return ur_pairs_count(data);
+}
+
+static size_t length(const ur_model *model, const void *data, size_t i)
+{
+    (void)model;
+    return ur_pairs_question(data, i).length;
+}
+
+static size_t positions(const ur_model *model, const void *data, size_t i)
+{
+    return ur_pair_steps(&ur_as_seq2seq(model)->config->format, ur_pairs_answer(data, i).length);
+}
+
 /* ---- evaluation --------------------------------------------------------------------------- */
+
+enum { ACCURACY, FORCED_ACCURACY };
+
+static const ur_figure figures[] = {{.name = "accuracy",
+                                     .title = "accuracy",
+                                     .help = "whole answers, free-running",
+                                     .average = UR_PER_EXAMPLE,
+                                     .higher_is_better = true,
+                                     .percent = true,
+                                     .headline = true},
+                                    {.name = "forced_accuracy",
+                                     .title = "teacher-forced",
+                                     .help = "symbols, each after the right ones",
+                                     .average = UR_PER_POSITION,
+                                     .higher_is_better = true,
+                                     .percent = true},
+                                    {.name = NULL}};
 
 /* Loss, and how many symbols are right when all earlier ones are given. */
 static void measure_forced(ur_tape *t, const ur_seq *logits, const ur_seq *targets, ur_measure *sum)
@@ -184,7 +569,7 @@ static void measure_forced(ur_tape *t, const ur_seq *logits, const ur_seq *targe
             const size_t r = ur_row(l, b, s);
             const float *row = x + r * classes;
             sum->loss += (double)t->cpu.kernels->cross_entropy(classes, row, target[r], NULL);
-            sum->forced_right += ur_argmax(row, classes) == (size_t)target[r];
+            sum->sum[FORCED_ACCURACY] += ur_argmax(row, classes) == (size_t)target[r];
         }
         sum->positions += l->length[b];
     }
@@ -196,7 +581,7 @@ static bool answer_right(const ur_seq2seq *m, const ur_hypothesis *h, size_t b,
 {
     const ur_layout *l = targets->layout;
     const int32_t *target = ur_ints(targets->values);
-    const bool ragged = m->config.format.end >= 0;
+    const bool ragged = m->config->format.end >= 0;
     const size_t symbols = ragged ? l->length[b] - 1 : l->length[b];
     if (h->count != symbols || (ragged && !h->complete))
         return false;
@@ -206,8 +591,8 @@ static bool answer_right(const ur_seq2seq *m, const ur_hypothesis *h, size_t b,
     return true;
 }
 
-static void seq2seq_measure(ur_tape *t, const ur_model *model, const void *data, size_t count,
-                            const size_t *which, ur_measure *sum)
+static void measure(ur_tape *t, const ur_model *model, const void *data, size_t count,
+                    const size_t *which, ur_measure *sum)
 {
     const ur_seq2seq *m = ur_as_seq2seq(model);
     const shard s = load_shard(t, m, data, count, which);
@@ -223,34 +608,247 @@ static void seq2seq_measure(ur_tape *t, const ur_model *model, const void *data,
         return;
     measure_forced(t, logits, s.answers_out, sum);
     for (size_t b = 0; b < count; b++)
-        sum->right += answer_right(m, written[b].best, b, s.answers_out);
+        sum->sum[ACCURACY] += answer_right(m, written[b].best, b, s.answers_out);
     sum->examples += count;
 }
 
-static size_t seq2seq_examples(const ur_model *model, const void *data)
+/* ---- data --------------------------------------------------------------------------------- */
+
+static ur_status open_pairs(const ur_assets *assets, const ur_pair_source *source, void **out,
+                            ur_err *err)
 {
-    (void)model;
+    const ur_seq2seq_config *c = assets->config;
+    ur_pairs *pairs;
+    const ur_status status = ur_pairs_open(ur_context_allocator(assets->context), source,
+                                           &c->format, assets->vocabulary, &pairs, err);
+    *out = status == UR_OK ? pairs : NULL;
+    return status;
+}
+
+/* The training data of a new run: vocabulary and format are learned from it, but for the orders. */
+static ur_status learn(ur_assets *assets, ur_err *err)
+{
+    ur_seq2seq_config *c = assets->config;
+    const ur_pair_format wanted = c->format;
+    const ur_pair_source source = ur_assets_source(assets, UR_SPLIT_TRAIN);
+    ur_pairs *pairs;
+    const ur_status status =
+        ur_pairs_learn(ur_context_allocator(assets->context), &source, wanted.strip, &pairs,
+                       &assets->vocabulary, &c->format, err);
+    if (status != UR_OK)
+        return status;
+    assets->train = pairs;
+    c->format.reverse_input = wanted.reverse_input;
+    c->format.answer_order = wanted.answer_order;
+    c->vocabulary = ur_vocabulary_size(assets->vocabulary);
+    return ur_assets_make_model(assets, err);
+}
+
+static ur_status prepare(ur_assets *assets, ur_err *err)
+{
+    const ur_pair_source train = ur_assets_source(assets, UR_SPLIT_TRAIN);
+    const ur_pair_source valid = ur_assets_source(assets, UR_SPLIT_VALID);
+    const ur_status status =
+        assets->model ? open_pairs(assets, &train, &assets->train, err) : learn(assets, err);
+    const bool generated = strncmp(valid.data, "builtin:", 8) == 0;
+    if (status != UR_OK || (!assets->data->valid && !generated))
+        return status;
+    return open_pairs(assets, &valid, &assets->valid, err);
+}
+
+static ur_status fits(const ur_assets *assets, ur_err *err)
+{
+    const ur_seq2seq_config *c = assets->config;
+    const ur_status status = ur_assets_check_vocabulary(assets, c->vocabulary, err);
+    return status == UR_OK ? ur_pair_format_check(&c->format, assets->vocabulary, err) : status;
+}
+
+static void free_data(void *data)
+{
+    ur_pairs_free(data);
+}
+
+/* Over ids and lengths. */
+static uint64_t fingerprint(const void *data)
+{
+    uint64_t hash = UR_FINGERPRINT;
+    for (size_t i = 0; i < 2 * ur_pairs_count(data); i++) {
+        const ur_ids side = i % 2 ? ur_pairs_answer(data, i / 2) : ur_pairs_question(data, i / 2);
+        hash = ur_fingerprint_add(hash, side.length);
+        for (size_t j = 0; j < side.length; j++)
+            hash = ur_fingerprint_add(hash, (uint32_t)side.ids[j]);
+    }
+    return hash;
+}
+
+static size_t extent(const void *data)
+{
     return ur_pairs_count(data);
 }
 
-static size_t seq2seq_length(const ur_model *model, const void *data, size_t i)
+/* ---- answers to texts --------------------------------------------------------------------- */
+
+static ur_status encode(const ur_assets *assets, const char *text, size_t bytes, int32_t *ids,
+                        size_t *count, size_t *unknown, ur_err *err)
 {
-    (void)model;
-    return ur_pairs_question(data, i).length;
+    const ur_seq2seq_config *c = assets->config;
+    (void)unknown; /* a character that the model does not know is refused */
+    return ur_pair_encode(&c->format, assets->vocabulary, text, bytes, ids, count, err);
 }
 
-static size_t seq2seq_positions(const ur_model *model, const void *data, size_t i)
+static const void *keep(const ur_prediction *out, size_t count, const float *x)
 {
-    return ur_pair_steps(&ur_as_seq2seq(model)->config.format, ur_pairs_answer(data, i).length);
+    float *kept = ur_prediction_take(out, count, sizeof *kept);
+    return kept ? memcpy(kept, x, count * sizeof *kept) : NULL;
 }
 
-const ur_model_class ur_seq2seq_class = {
-    .kind = "seq2seq",
-    .free = ur_seq2seq_free,
-    .examples = seq2seq_examples,
-    .length = seq2seq_length,
-    .positions = seq2seq_positions,
-    .loss = seq2seq_loss,
-    .measure = seq2seq_measure,
+/* Answers but the first, which the prediction is itself. */
+static bool fill_alternatives(const ur_assets *assets, const ur_answer *answer, ur_prediction *out)
+{
+    const size_t n = answer->alternative_count + 1;
+    ur_alternative *list = ur_prediction_take(out, n, sizeof *list);
+    if (!list)
+        return false;
+    list[0] = (ur_alternative){out->text, out->log_probability, out->score, out->complete};
+    for (size_t i = 1; i < n; i++) {
+        const ur_answer *x = &answer->alternatives[i - 1];
+        list[i] = (ur_alternative){ur_prediction_join(out, assets->vocabulary, x->ids, x->count),
+                                   x->log_probability, x->score, x->complete};
+        if (!list[i].text)
+            return false;
+    }
+    out->n_alternatives = n;
+    out->alternatives = list;
+    return true;
+}
+
+/* From the tape to memory of its own. */
+static bool fill(const ur_assets *assets, ur_ids question, const ur_answer *answer,
+                 ur_prediction *out)
+{
+    out->log_probability = answer->log_probability;
+    out->score = answer->score;
+    out->complete = answer->complete;
+    out->count = answer->count;
+    out->n_inputs = question.length;
+    out->text = ur_prediction_join(out, assets->vocabulary, answer->ids, answer->count);
+    out->tokens = ur_prediction_tokens(out, assets->vocabulary, answer->ids, answer->count);
+    out->inputs = ur_prediction_tokens(out, assets->vocabulary, question.ids, question.length);
+    out->probability = keep(out, answer->count, answer->probability);
+    if (answer->attention)
+        out->attention = keep(out, answer->count * question.length, answer->attention);
+    return out->text && out->tokens && out->inputs && out->probability &&
+           (out->attention || !answer->attention);
+}
+
+static bool answer_some(ur_tape *t, const ur_assets *assets, const ur_search_options *options,
+                        size_t count, const size_t *which, const ur_ids *ids, const int32_t *first,
+                        ur_prediction *out)
+{
+    ur_sources sources;
+    if (!ur_predict_sources(t, count, which, ids, first, &sources))
+        return true;
+    const ur_answer *answers =
+        ur_seq2seq_answers(t, ur_as_seq2seq(assets->model), &sources, options);
+    for (size_t i = 0; answers && i < count; i++) {
+        if (!fill(assets, sources.ids[i], &answers[i], &out[which[i]]))
+            return false;
+        if (options && options->n_best > 1 &&
+            !fill_alternatives(assets, &answers[i], &out[which[i]]))
+            return false;
+    }
+    return true;
+}
+
+static ur_predictor predictor(const ur_assets *assets)
+{
+    const ur_seq2seq_config *c = assets->config;
+    return (ur_predictor){encode, c->format.question_width, answer_some};
+}
+
+static ur_status predict(const ur_assets *assets, size_t count, const char *const *texts,
+                         const ur_search_options *options, ur_prediction *out, size_t *bad,
+                         ur_err *err)
+{
+    const ur_predictor how = predictor(assets);
+    return ur_predict(&how, assets, count, texts, options, out, bad, err);
+}
+
+/* What the decoder reads first. */
+static int32_t first_input(const ur_pair_format *format, ur_ids answer)
+{
+    const bool given = format->answer_order == UR_ANSWER_WITH_START && answer.length;
+    return given ? answer.ids[answer.length - 1] : format->start;
+}
+
+static ur_status sample(const ur_assets *assets, const void *data, size_t index, ur_prediction *out,
+                        ur_err *err)
+{
+    const ur_seq2seq_config *c = assets->config;
+    const ur_predictor how = predictor(assets);
+    const ur_ids question = ur_pairs_question(data, index), answer = ur_pairs_answer(data, index);
+    const int32_t first = first_input(&c->format, answer);
+    ur_status status = ur_prediction_new(assets->context, "", out, err);
+    if (status != UR_OK)
+        return status;
+    out->input = ur_prediction_join(out, assets->vocabulary, question.ids, question.length);
+    out->target = ur_prediction_join(out, assets->vocabulary, answer.ids, answer.length);
+    if (out->input && out->target)
+        return ur_predict_ids(&how, assets, question, &first, out, err);
+    ur_prediction_free(assets->context, out);
+    return ur_no_memory(err, question.length + answer.length);
+}
+
+/* ---- the kind ----------------------------------------------------------------------------- */
+
+static const char *const notes[] = {
+    "A file whose lines all have the same two widths is taken as it is: the spaces that fill it up "
+    "are characters like any other. Of every other file the real lengths count.",
+    NULL};
+
+const ur_kind ur_kind_seq2seq = {
+    .name = "seq2seq",
+    .verb = "seq2seq",
+    .summary = "teach a model from pairs of question and answer",
+    .description =
+        "Trains an encoder-decoder over characters: it reads a question and writes an answer. The "
+        "run's folder gets the model, its configuration, and a record of how the training went.",
+    .example = "  $ unroll train seq2seq --data builtin:dates --out runs/dates \\\n"
+               "        --reverse-input --epochs 8 --lr 1e-3 --clip 5\n"
+               "  epoch 1/8  loss 1.2345  accuracy   0.12 %  12,345 sequences/s  4.1 s\n"
+               "  ...\n"
+               "  Q: september 27, 1994\n"
+               "  T: 1994-09-27\n"
+               "  A: 1994-09-27\n",
+    .notes = notes,
+    .data_help = "a file with a question and its answer on each line, a tab or _ between them, or "
+                 "builtin:dates, builtin:additions",
+    .valid_help = "Pairs to measure accuracy with after every epoch; built-in data brings its own.",
+    .examples_name = "pairs",
+    .symbols_name = "symbols",
+    .measured_name = "symbols",
+    .unit = "sequences",
+    .shorthands = shorthands,
+    .samples = 3,
+    .fields = fields,
+    .config_size = sizeof(ur_seq2seq_config),
+    .check = check,
+    .figures = figures,
+    .model_size = sizeof(ur_seq2seq),
+    .build = build,
+    .init = init,
+    .loss = loss,
+    .measure = measure,
     .decoder = ur_seq2seq_decoder,
+    .examples = examples,
+    .length = length,
+    .positions = positions,
+    .prepare = prepare,
+    .fits = fits,
+    .open = open_pairs,
+    .free_data = free_data,
+    .fingerprint = fingerprint,
+    .extent = extent,
+    .predict = predict,
+    .sample = sample,
 };

@@ -4,12 +4,11 @@
 
 #include "models/decode.h"
 #include "tape/tape.h"
-#include "unroll/models.h"
+#include "unroll/seq2seq.h"
 
 typedef struct ur_seq2seq {
     ur_model base;
-    ur_context *context;
-    ur_seq2seq_config config;
+    const ur_seq2seq_config *config; /* base.config */
     struct {
         ur_embedding_layer embed;
         ur_rnn_stack rnn;
@@ -21,9 +20,6 @@ typedef struct ur_seq2seq {
     } decoder;
 } ur_seq2seq;
 
-extern const ur_model_class ur_seq2seq_class;
-void ur_seq2seq_free(ur_model *model);
-
 /* What the encoder made of the questions. */
 typedef struct ur_encoded {
     ur_seq *y;      /* (rows, W) */
@@ -31,6 +27,7 @@ typedef struct ur_encoded {
     ur_rnn_out all; /* every layer's and direction's states */
 } ur_encoded;
 
+/* A model that is known to be of this kind. */
 static inline const ur_seq2seq *ur_as_seq2seq(const ur_model *model)
 {
     return (const ur_seq2seq *)model;
@@ -63,5 +60,9 @@ ur_status ur_seq2seq_decoder(const ur_model *model, ur_decoder *out, ur_err *err
  * probabilities; first (count): its first input for each. */
 ur_written *ur_seq2seq_greedy(ur_tape *tape, const ur_seq2seq *m, const ur_encoded *encoded,
                               size_t count, const int32_t *first);
+
+/* ur_seq2seq_answer of sources with numbers of their own. */
+ur_answer *ur_seq2seq_answers(ur_tape *tape, const ur_seq2seq *m, const ur_sources *sources,
+                              const ur_search_options *options);
 
 #endif

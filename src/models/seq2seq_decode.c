@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "kernels/math.h"
+#include "models/kinds.h"
+#include "models/parts.h"
 
 /* ---- the decoder -------------------------------------------------------------------------- */
 
@@ -53,7 +55,7 @@ static void *start_from(ur_tape *t, const ur_seq2seq *m, const ur_encoded *encod
     for (size_t b = 0; b < count; b++) {
         source[b] = b;
         counts[b] = 1;
-        symbols[b] = sources->first ? sources->first[b] : m->config.format.start;
+        symbols[b] = sources->first ? sources->first[b] : m->config->format.start;
     }
     return w;
 }
@@ -113,13 +115,13 @@ ur_status ur_seq2seq_decoder(const ur_model *model, ur_decoder *out, ur_err *err
     const ur_seq2seq *m = ur_as_seq2seq(model);
     (void)err;
     *out = (ur_decoder){.self = m,
-                        .vocabulary = m->config.vocabulary,
-                        .end = m->config.format.end,
-                        .steps = m->config.format.answer_steps,
+                        .vocabulary = m->config->vocabulary,
+                        .end = m->config->format.end,
+                        .steps = m->config->format.answer_steps,
                         .start = start,
                         .step = step,
                         .reorder = reorder,
-                        .attention = m->config.attention == UR_ATTENTION_NONE ? NULL : attention};
+                        .attention = m->config->attention == UR_ATTENTION_NONE ? NULL : attention};
     return UR_OK;
 }
 
@@ -140,7 +142,7 @@ ur_written *ur_seq2seq_greedy(ur_tape *t, const ur_seq2seq *m, const ur_encoded 
 /* The step that wrote symbol i of the answer; `written` or more when none did. */
 static size_t writing_step(const ur_seq2seq *m, size_t written, size_t i)
 {
-    switch (m->config.format.answer_order) {
+    switch (m->config->format.answer_order) {
     case UR_ANSWER_REVERSED:
         return written - 1 - i;
     case UR_ANSWER_WITH_START: /* the last of the steps wrote the start symbol */
@@ -155,7 +157,7 @@ static size_t writing_step(const ur_seq2seq *m, size_t written, size_t i)
 static void reading_order(const ur_seq2seq *m, const float *x, size_t keys, float *row)
 {
     for (size_t j = 0; j < keys; j++)
-        row[j] = x[m->config.format.reverse_input ? keys - 1 - j : j];
+        row[j] = x[m->config->format.reverse_input ? keys - 1 - j : j];
 }
 
 static bool fill_answer(ur_tape *t, const ur_seq2seq *m, const ur_hypothesis *h, size_t keys,
@@ -169,9 +171,9 @@ static bool fill_answer(ur_tape *t, const ur_seq2seq *m, const ur_hypothesis *h,
         out->attention = ur_take(t, (written + 1) * keys, sizeof *out->attention);
     if (!ur_tape_ok(t))
         return false;
-    out->count = ur_pair_answer(&m->config.format, first, h->ids, written, out->ids);
+    out->count = ur_pair_answer(&m->config->format, first, h->ids, written, out->ids);
     out->complete =
-        h->complete || (m->config.format.end < 0 && written == m->config.format.answer_steps);
+        h->complete || (m->config->format.end < 0 && written == m->config->format.answer_steps);
     out->log_probability = h->complete ? (double)ur_logf(h->probability[written]) : 0.0;
     for (size_t i = 0; i < written; i++)
         out->log_probability += (double)ur_logf(h->probability[i]);
@@ -209,7 +211,7 @@ static bool check_question(ur_tape *t, const ur_seq2seq *m, const int32_t *first
 {
     if (t->mode != UR_INFER)
         ur_tape_fail(t, UR_INVALID, "answering wants a tape for inference");
-    else if (m->config.format.answer_order == UR_ANSWER_WITH_START && !first)
+    else if (m->config->format.answer_order == UR_ANSWER_WITH_START && !first)
         ur_tape_fail(t, UR_UNSUPPORTED,
                      "this model was trained with its answers' last symbol as the decoder's "
                      "first input, so it cannot answer without being told that symbol");
@@ -218,23 +220,31 @@ static bool check_question(ur_tape *t, const ur_seq2seq *m, const int32_t *first
     return ur_tape_ok(t);
 }
 
-ur_answer *ur_seq2seq_answer(ur_tape *t, const ur_model *model, size_t count,
-                             const ur_ids *questions, const int32_t *first,
-                             const ur_search_options *options)
+ur_answer *ur_seq2seq_answers(ur_tape *t, const ur_seq2seq *m, const ur_sources *sources,
+                              const ur_search_options *options)
 {
-    const ur_seq2seq *m = ur_as_seq2seq(model);
+    const int32_t *first = sources->first;
     ur_search_options o = options ? *options : (ur_search_options){0};
     if (!ur_tape_ok(t) || !check_question(t, m, first, options))
         return NULL;
     ur_decoder decoder;
-    ur_seq2seq_decoder(model, &decoder, NULL);
-    const ur_sources sources = {.count = count, .ids = questions, .first = first};
+    ur_seq2seq_decoder(&m->base, &decoder, NULL);
     o.attention = true;
-    const ur_written *written = ur_search(t, &decoder, &sources, &o);
-    ur_answer *out = written ? ur_take(t, count, sizeof *out) : NULL;
-    for (size_t b = 0; out && b < count; b++)
-        if (!fill_answers(t, m, &written[b], questions[b].length,
-                          first ? first[b] : m->config.format.start, &out[b]))
+    const ur_written *written = ur_search(t, &decoder, sources, &o);
+    ur_answer *out = written ? ur_take(t, sources->count, sizeof *out) : NULL;
+    for (size_t b = 0; out && b < sources->count; b++)
+        if (!fill_answers(t, m, &written[b], sources->ids[b].length,
+                          first ? first[b] : m->config->format.start, &out[b]))
             return NULL;
     return out;
+}
+
+ur_answer *ur_seq2seq_answer(ur_tape *t, const ur_model *model, size_t count,
+                             const ur_ids *questions, const int32_t *first,
+                             const ur_search_options *options)
+{
+    const ur_sources sources = {.count = count, .ids = questions, .first = first};
+    if (!ur_tape_takes(t, model, &ur_kind_seq2seq))
+        return NULL;
+    return ur_seq2seq_answers(t, ur_as_seq2seq(model), &sources, options);
 }

@@ -1,4 +1,5 @@
-/* tagger.c - a label for every token of a text, or one for all of it: forward and loss.
+/* tagger.c - a label for every token of a text, or one for all of it: configuration and
+ * parameters, forward, loss, data. What it says to texts is in tagger_run.c.
  *
  *   y, h_n = rnn(embed(tokens))
  *   logits = fc(y)             tagger: (rows, labels)
@@ -8,13 +9,152 @@
 
 #include <string.h>
 
+#include "backend/cpu/recurrent.h"
+#include "base/status.h"
 #include "models/parts.h"
+
+/* ---- configuration ------------------------------------------------------------------------ */
+
+#define AT(member) .offset = offsetof(ur_tagger_config, member)
+
+/* Rows that both kinds have; what the tokens of a text are stands behind them. */
+#define MODEL_ROWS                                                                                 \
+    UR_VOCABULARY_ROW(ur_tagger_config),                                                           \
+        {.name = "labels",                                                                         \
+         .flag = "",                                                                               \
+         .type = UR_FIELD_SIZE,                                                                    \
+         AT(labels),                                                                               \
+         .most = UR_MOST_LABELS,                                                                   \
+         .help = "Labels; filled in from the data."},                                              \
+        {.name = "embed_size",                                                                     \
+         .flag = "embed",                                                                          \
+         .metavar = "N",                                                                           \
+         .group = "model",                                                                         \
+         .type = UR_FIELD_SIZE,                                                                    \
+         AT(embed_size),                                                                           \
+         .least = 1,                                                                               \
+         .most = UR_MOST_UNITS,                                                                    \
+         .initial = "64",                                                                          \
+         .help = "Numbers that stand for a token."},                                               \
+        UR_CELL_ROW(ur_tagger_config, "What the layers are made of.", NULL),                       \
+        UR_HIDDEN_ROW(ur_tagger_config, "128", "Units of each layer and direction."),              \
+        UR_LAYERS_ROW(ur_tagger_config, "Layers.", NULL),                                          \
+        {.name = "bidirectional",                                                                  \
+         .flag = "directions",                                                                     \
+         .metavar = "concat|average|no",                                                           \
+         .group = "model",                                                                         \
+         .type = UR_FIELD_ENUM,                                                                    \
+         AT(directions),                                                                           \
+         .words = ur_direction_words,                                                              \
+         .initial = "concat",                                                                      \
+         .help = "Read from both ends, the two directions side by side or their mean; or from "    \
+                 "the start alone."},                                                              \
+        UR_DROPOUT_ROW(ur_tagger_config, "Part of the embeddings, of what goes from layer to "     \
+                                         "layer and of what the output reads that is dropped.")
+
+static const ur_field tagger_fields[] = {
+    MODEL_ROWS,
+    UR_TOKEN_ROWS(ur_tagger_config, text, "word", "", ""),
+    UR_FREQUENCY_ROWS(ur_tagger_config, min_freq, max_size, "2"),
+    {.name = NULL}};
+
+static const ur_field classifier_fields[] = {
+    MODEL_ROWS,
+    UR_TOKEN_ROWS(ur_tagger_config, text, "word-punct", NULL, NULL),
+    UR_FREQUENCY_ROWS(ur_tagger_config, min_freq, max_size, "2"),
+    {.name = NULL}};
+
+ur_tagger_config ur_tagger_defaults(void)
+{
+    ur_tagger_config c;
+    ur_kind_defaults(&ur_kind_tagger, &c);
+    return c;
+}
+
+ur_tagger_config ur_classifier_defaults(void)
+{
+    ur_tagger_config c;
+    ur_kind_defaults(&ur_kind_classifier, &c);
+    return c;
+}
+
+ur_status ur_tagger_check(const ur_tagger_config *config, ur_err *err)
+{
+    return ur_kind_check(&ur_kind_tagger, config, err);
+}
+
+ur_status ur_classifier_check(const ur_tagger_config *config, ur_err *err)
+{
+    return ur_kind_check(&ur_kind_classifier, config, err);
+}
+
+/* ---- parameters --------------------------------------------------------------------------- */
+
+static ur_status build(ur_model *model, ur_err *err)
+{
+    ur_tagger *m = (ur_tagger *)model;
+    ur_tagger_config *c = model->config;
+    ur_params *p = model->params;
+    char name[64];
+    ur_status status = ur_check_vocabulary(model->kind, c->vocabulary, 1, err);
+    if (status == UR_OK && c->labels < 1)
+        status = ur_fail(err, UR_INVALID, "%s: number of labels %zu, 1 to %d expected",
+                         model->kind->name, c->labels, UR_MOST_LABELS);
+    if (status != UR_OK)
+        return status;
+    m->config = c;
+    c->cell = ur_configured_cell(c->cell)->name; /* lasts longer than the caller's */
+    const ur_rnn_config rnn = {.cell = c->cell,
+                               .input_size = c->embed_size,
+                               .hidden_size = c->hidden_size,
+                               .num_layers = c->layers,
+                               .bidirectional = c->directions != UR_ONE_WAY,
+                               .average = c->directions == UR_BOTH_AVERAGE,
+                               .dropout = c->layers > 1 ? c->dropout : 0.0f};
+    m->embed = ur_embedding_add(p, "embed", c->vocabulary, c->embed_size);
+    ur_rnn_prefix(NULL, c->cell, name);
+    status = ur_rnn_add(p, name, &rnn, &m->rnn, err);
+    if (status == UR_OK)
+        m->fc = ur_linear_add(p, "fc", ur_rnn_width(&m->rnn), c->labels, true);
+    return status;
+}
+
+ur_status ur_tagger_new(ur_context *context, const ur_tagger_config *config, ur_model **out,
+                        ur_err *err)
+{
+    return ur_model_new(context, &ur_kind_tagger, config, out, err);
+}
+
+ur_status ur_classifier_new(ur_context *context, const ur_tagger_config *config, ur_model **out,
+                            ur_err *err)
+{
+    return ur_model_new(context, &ur_kind_classifier, config, out, err);
+}
+
+static void init(ur_model *model, uint64_t seed)
+{
+    const ur_tagger *m = ur_as_tagger(model);
+    ur_embedding_init(&m->embed, model->params, seed);
+    ur_rnn_init(&m->rnn, model->params, seed);
+    ur_linear_init(&m->fc, model->params, seed);
+}
+
+void ur_tagger_init(ur_model *model, uint64_t seed)
+{
+    if (ur_is_tagger(model))
+        ur_model_init(model, seed);
+}
+
+const ur_tagger_config *ur_tagger_config_of(const ur_model *model)
+{
+    return ur_is_tagger(model) ? model->config : NULL;
+}
 
 /* ---- forward ------------------------------------------------------------------------------ */
 
 static bool drops(const ur_tape *t, const ur_tagger *m)
 {
-    return m->config.dropout > 0.0f && ur_tape_mode(t) == UR_TRAIN;
+    return m->config->dropout > 0.0f && ur_tape_mode(t) == UR_TRAIN;
 }
 
 /* (B, features) as a batch of sequences of one step each, named as those of `like`. */
@@ -30,8 +170,10 @@ static ur_seq *one_step_each(ur_tape *t, ur_tensor *x, const ur_layout *like)
 
 ur_seq *ur_tagger_forward(ur_tape *t, const ur_model *model, const ur_seq *tokens)
 {
+    if (!ur_is_tagger(model) && !ur_tape_takes(t, model, &ur_kind_tagger))
+        return NULL;
     const ur_tagger *m = ur_as_tagger(model);
-    const ur_tagger_config *c = &m->config;
+    const ur_tagger_config *c = m->config;
     const ur_state zero = {0};
     const ur_rnn_out out =
         drops(t, m) ? ur_rnn(t, &m->rnn,
@@ -40,7 +182,7 @@ ur_seq *ur_tagger_forward(ur_tape *t, const ur_model *model, const ur_seq *token
     if (!ur_tape_ok(t) || !tokens)
         return NULL;
     ur_seq *x = out.y;
-    if (c->per_sequence)
+    if (ur_per_sequence(model))
         x = one_step_each(t, ur_join_directions(t, c->directions, out.h_n, c->layers - 1),
                           tokens->layout);
     return ur_linear_seq(t, &m->fc, ur_dropout(t, x, c->dropout));
@@ -49,73 +191,226 @@ ur_seq *ur_tagger_forward(ur_tape *t, const ur_model *model, const ur_seq *token
 /* ---- loss --------------------------------------------------------------------------------- */
 
 /* Sequences of ids, one after the other. */
-static int32_t *join(ur_tape *t, size_t count, const ur_ids *items, size_t *length)
+static int32_t *join(ur_tape *t, size_t count, const ur_ids *items, size_t *steps)
 {
     size_t rows = 0;
     for (size_t i = 0; i < count; i++)
-        rows += length[i] = items[i].length;
+        rows += steps[i] = items[i].length;
     int32_t *ids = ur_take(t, rows, sizeof *ids);
     for (size_t i = 0, at = 0; ids && i < count; at += items[i++].length)
         memcpy(ids + at, items[i].ids, items[i].length * sizeof *ids);
     return ids;
 }
 
-static ur_tensor *tagger_loss(ur_tape *t, const ur_model *model, const void *data, size_t count,
-                              const size_t *which, double normaliser)
+static ur_tensor *loss(ur_tape *t, const ur_model *model, const void *data, size_t count,
+                       const size_t *which, double normaliser)
 {
     ur_ids *items = ur_take(t, count, sizeof *items);
-    size_t *length = ur_take(t, count, sizeof *length);
+    size_t *steps = ur_take(t, count, sizeof *steps);
     uint64_t *id = ur_take(t, count, sizeof *id);
-    if (!items || !length || !id)
+    if (!items || !steps || !id)
         return NULL;
     for (size_t i = 0; i < count; i++) {
         items[i] = ur_labelled_labels(data, which[i]);
         id[i] = which[i];
     }
-    const int32_t *labels = join(t, count, items, length);
+    const int32_t *labels = join(t, count, items, steps);
     for (size_t i = 0; i < count; i++)
         items[i] = ur_labelled_tokens(data, which[i]);
-    const int32_t *tokens = join(t, count, items, length);
+    const int32_t *tokens = join(t, count, items, steps);
     if (!labels || !tokens)
         return NULL;
-    const ur_layout *layout = ur_new_layout(t, UR_STEP_MAJOR, count, length, id);
+    const ur_layout *layout = ur_new_layout(t, UR_STEP_MAJOR, count, steps, id);
     const ur_seq *logits = ur_tagger_forward(t, model, ur_seq_ints(t, layout, tokens));
     return logits ? ur_cross_entropy(t, logits, ur_seq_ints(t, logits->layout, labels), normaliser)
                   : NULL;
 }
 
-/* ---- what a trainer asks ------------------------------------------------------------------ */
+/* ---- its data ----------------------------------------------------------------------------- */
 
-static size_t tagger_examples(const ur_model *model, const void *data)
+static size_t examples(const ur_model *model, const void *data)
 {
     (void)model;
     return ur_labelled_count(data);
 }
 
-static size_t tagger_length(const ur_model *model, const void *data, size_t i)
+static size_t length(const ur_model *model, const void *data, size_t i)
 {
     (void)model;
     return ur_labelled_tokens(data, i).length;
 }
 
-static size_t tagger_positions(const ur_model *model, const void *data, size_t i)
+static size_t positions(const ur_model *model, const void *data, size_t i)
 {
     (void)model;
     return ur_labelled_labels(data, i).length;
 }
 
-static ur_status tagger_evaluate(ur_context *context, const ur_model *model, const void *data,
-                                 ur_measure *out, ur_err *err)
+static ur_labelled_kind form_of(const ur_assets *assets)
 {
-    return ur_tagger_evaluate(context, model, data, out, NULL, err);
+    return assets->kind == &ur_kind_classifier ? UR_CLASSIFIED : UR_TAGGED;
 }
 
-#define TAGGER_CLASS(name)                                                                         \
-    {                                                                                              \
-        .kind = (name), .free = ur_tagger_free, .examples = tagger_examples,                       \
-        .length = tagger_length, .positions = tagger_positions, .loss = tagger_loss,               \
-        .evaluate = tagger_evaluate,                                                               \
-    }
+static ur_status open_file(const ur_assets *assets, const char *path, void **out, ur_err *err)
+{
+    const ur_tagger_config *c = assets->config;
+    ur_labelled *data;
+    const ur_status status =
+        ur_labelled_open(ur_context_allocator(assets->context), path, form_of(assets), &c->text,
+                         assets->vocabulary, assets->labels, &data, err);
+    *out = status == UR_OK ? data : NULL;
+    return status;
+}
 
-const ur_model_class ur_tagger_class = TAGGER_CLASS("tagger");
-const ur_model_class ur_classifier_class = TAGGER_CLASS("classifier");
+static ur_status open_source(const ur_assets *assets, const ur_pair_source *source, void **out,
+                             ur_err *err)
+{
+    return open_file(assets, source->data, out, err);
+}
+
+/* The training data of a new run, from which both vocabularies are learned. */
+static ur_status learn(ur_assets *assets, ur_err *err)
+{
+    ur_tagger_config *c = assets->config;
+    const ur_vocabulary_options choice = {.min_freq = c->min_freq, .max_size = c->max_size};
+    ur_labelled *data;
+    const ur_status status = ur_labelled_learn(
+        ur_context_allocator(assets->context), assets->data->data, form_of(assets), &c->text,
+        &choice, &data, &assets->vocabulary, &assets->labels, err);
+    if (status != UR_OK)
+        return status;
+    assets->train = data;
+    c->vocabulary = ur_vocabulary_size(assets->vocabulary);
+    c->labels = ur_vocabulary_size(assets->labels);
+    return ur_assets_make_model(assets, err);
+}
+
+static ur_status prepare(ur_assets *assets, ur_err *err)
+{
+    ur_status status = ur_assets_no_generator(assets, err);
+    if (status == UR_OK)
+        status = assets->model ? open_file(assets, assets->data->data, &assets->train, err)
+                               : learn(assets, err);
+    if (status == UR_OK && assets->data->valid)
+        status = open_file(assets, assets->data->valid, &assets->valid, err);
+    return status;
+}
+
+static ur_status fits(const ur_assets *assets, ur_err *err)
+{
+    const ur_tagger_config *c = assets->config;
+    const ur_status status = ur_assets_check_vocabulary(assets, c->vocabulary, err);
+    if (status != UR_OK)
+        return status;
+    if (c->labels != ur_vocabulary_size(assets->labels))
+        return ur_fail(err, UR_INVALID, "\"labels\" is %zu, but there are %zu labels", c->labels,
+                       ur_vocabulary_size(assets->labels));
+    return ur_text_check(&c->text, assets->vocabulary, err);
+}
+
+static void free_data(void *data)
+{
+    ur_labelled_free(data);
+}
+
+static uint64_t fingerprint(const void *data)
+{
+    return ur_labelled_fingerprint(data);
+}
+
+static size_t extent(const void *data)
+{
+    return ur_labelled_count(data);
+}
+
+/* ---- the kinds ---------------------------------------------------------------------------- */
+
+static const ur_figure figures[] = {[UR_TAGGER_ACCURACY] = {.name = "accuracy",
+                                                            .title = "accuracy",
+                                                            .help = "labels that are right",
+                                                            .average = UR_PER_POSITION,
+                                                            .higher_is_better = true,
+                                                            .percent = true,
+                                                            .headline = true},
+                                    [UR_TAGGER_F1] = {.name = "f1",
+                                                      .title = "F1",
+                                                      .help = "mean of the labels' F1",
+                                                      .average = UR_WHOLE,
+                                                      .higher_is_better = true,
+                                                      .headline = true},
+                                    {.name = NULL}};
+
+/* Their data is not generated. */
+static const char *const hides[] = {"size", "valid_size", NULL};
+
+static const ur_setting training[] = {
+    {"batch", "32"}, {"epochs", "10"}, {"lr", "2e-3"}, {"clip", "1"}, {NULL, NULL}};
+
+static const char *const notes[] = {
+    "F1 is the plain mean of the labels' F1, rare ones counting as much as frequent ones. "
+    "Validation data must not have labels that the training data lacks.",
+    NULL};
+
+/* What is the same of both. */
+#define LABELLING                                                                                  \
+    .notes = notes, .symbols_name = "tokens", .hides = hides,                                      \
+    .config_size = sizeof(ur_tagger_config), .defaults = training, .figures = figures,             \
+    .has_labels = true, .model_size = sizeof(ur_tagger), .build = build, .init = init,             \
+    .loss = loss, .evaluate = ur_tagger_measure, .examples = examples, .length = length,           \
+    .positions = positions, .prepare = prepare, .fits = fits, .open = open_source,                 \
+    .free_data = free_data, .fingerprint = fingerprint, .extent = extent,                          \
+    .predict = ur_tagger_predict
+
+const ur_kind ur_kind_tagger = {
+    .name = "tagger",
+    .verb = "tagger",
+    .summary = "teach a model to label every token of a sentence",
+    .description =
+        "Trains a model that gives each token of a sentence a label: its part of speech, whether "
+        "it "
+        "is part of a name. It reads the sentence from both ends. The run's folder gets the model, "
+        "its configuration, and a record of how the training went.",
+    .example = "  $ head -5 train.txt\n"
+               "  Ada       B-PER\n"
+               "  Lovelace  I-PER\n"
+               "  lived     O\n"
+               "  in        O\n"
+               "  London    B-LOC\n"
+               "  $ unroll train tagger --data train.txt --valid valid.txt --out runs/names\n"
+               "  $ unroll predict runs/names \"Ada lived in London\"\n"
+               "  Ada     B-PER   0.9731\n"
+               "  lived   O       0.9998\n"
+               "  in      O       0.9999\n"
+               "  London  B-LOC   0.9902\n",
+    .data_help = "a file with a token and its label on each line, blank lines between sentences; "
+                 "columns are separated by tabs or spaces, of more than two the first is the token "
+                 "and the last the label, as in CoNLL's files",
+    .valid_help = "Sentences to measure accuracy and F1 with after every epoch.",
+    .examples_name = "sentences",
+    .measured_name = "tokens",
+    .unit = "tokens",
+    .fields = tagger_fields,
+    LABELLING};
+
+const ur_kind ur_kind_classifier = {
+    .name = "classifier",
+    .verb = "classifier",
+    .summary = "teach a model to label whole texts",
+    .description =
+        "Trains a model that gives each text a label: its language, its topic, whether it is spam. "
+        "It reads the text from both ends and decides by its last states. The run's folder gets "
+        "the "
+        "model, its configuration, and a record of how the training went.",
+    .example = "  $ head -2 train.txt          (a tab behind the label)\n"
+               "  good    a film to remember\n"
+               "  bad     two hours that I want back\n"
+               "  $ unroll train classifier --data train.txt --valid valid.txt --out runs/films\n"
+               "  $ unroll predict runs/films \"a film to forget\"\n"
+               "  bad     0.8713\n",
+    .data_help = "a file with a label, a tab and a text on each line",
+    .valid_help = "Texts to measure accuracy and F1 with after every epoch.",
+    .examples_name = "texts",
+    .measured_name = "texts",
+    .unit = "sequences",
+    .fields = classifier_fields,
+    LABELLING};

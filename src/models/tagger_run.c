@@ -1,4 +1,4 @@
-/* tagger_run.c - what a tagger or classifier says to many texts, and how right it is.
+/* tagger_run.c - what a tagger or classifier says to many texts, as ids or as UTF-8, and how right it is.
  *
  * The texts are taken longest first in small batches, which threads share (tape/runner.h). What is said
  * to a text does not depend on its company, and sums run in the texts' own order, so neither depends on
@@ -11,22 +11,37 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "models/confusion.h"
+#include "models/parts.h"
+#include "models/predict.h"
 #include "tape/runner.h"
+#include "text/characters.h"
+#include "text/tokens.h"
+
+/* What a model says to `count` texts; see ur_tagger_apply. target, loss: where the right answers
+ * are known, in the order of label, and -log of their probabilities; NULL where they are not. */
+typedef struct tagging {
+    size_t count;
+    const ur_ids *texts;
+    int32_t *label;
+    float *probability;
+    const int32_t *target;
+    float *loss;
+} tagging;
 
 typedef struct running {
     const ur_model *model;
-    const ur_tagging *job;
+    const tagging *job;
     size_t *at; /* (count) of a text's first answer */
 } running;
 
 static size_t answers_to(const ur_model *model, ur_ids text)
 {
-    return ur_as_tagger(model)->config.per_sequence ? 1 : text.length;
+    return ur_per_sequence(model) ? 1 : text.length;
 }
 
 /* ---- a shard ------------------------------------------------------------------------------ */
 
-static ur_seq *load(ur_tape *t, const ur_tagging *job, size_t count, const size_t *which)
+static ur_seq *load(ur_tape *t, const tagging *job, size_t count, const size_t *which)
 {
     size_t rows = 0, *length = ur_take(t, count, sizeof *length);
     for (size_t i = 0; length && i < count; i++)
@@ -40,22 +55,13 @@ static ur_seq *load(ur_tape *t, const ur_tagging *job, size_t count, const size_
     return ur_seq_ints(t, ur_new_layout(t, UR_STEP_MAJOR, count, length, NULL), ids);
 }
 
-static int32_t largest(const float *x, size_t n)
-{
-    size_t best = 0;
-    for (size_t i = 1; i < n; i++)
-        if (x[i] > x[best])
-            best = i;
-    return (int32_t)best;
-}
-
 /* Answer `at` from its logits. */
-static void keep(const ur_kernels *kernels, const ur_tagging *job, size_t labels, const float *row,
+static void keep(const ur_kernels *kernels, const tagging *job, size_t labels, const float *row,
                  size_t at)
 {
     float *p = job->probability ? job->probability + at * labels : NULL;
     if (job->label)
-        job->label[at] = largest(row, labels);
+        job->label[at] = (int32_t)ur_argmax(row, labels);
     if (job->target)
         job->loss[at] = kernels->cross_entropy(labels, row, job->target[at], p);
     else if (p)
@@ -82,8 +88,7 @@ static void run_shard(void *arg, ur_tape *t, size_t count, const size_t *which, 
                  r->at[which[i]] + step);
 }
 
-ur_status ur_tagger_run(ur_context *context, const ur_model *model, const ur_tagging *job,
-                        ur_err *err)
+static ur_status tag(ur_context *context, const ur_model *model, const tagging *job, ur_err *err)
 {
     const ur_allocator *a = &context->allocator;
     running r = {.model = model, .job = job};
@@ -103,9 +108,11 @@ ur_status ur_tagger_run(ur_context *context, const ur_model *model, const ur_tag
 ur_status ur_tagger_apply(ur_context *context, const ur_model *model, size_t count,
                           const ur_ids *texts, int32_t *label, float *probability, ur_err *err)
 {
-    const ur_tagging job = {
+    if (!ur_is_tagger(model))
+        return ur_model_check(model, &ur_kind_tagger, err);
+    const tagging job = {
         .count = count, .texts = texts, .label = label, .probability = probability};
-    return ur_tagger_run(context, model, &job, err);
+    return tag(context, model, &job, err);
 }
 
 /* ---- evaluation --------------------------------------------------------------------------- */
@@ -150,12 +157,12 @@ static ur_status check(const ur_model *model, const ur_labelled *data, const exa
     for (size_t i = 0; i < e->count; i++)
         if (ur_labelled_labels(data, i).length != answers_to(model, e->texts[i]))
             return ur_fail(err, UR_INVALID, "%s: text %zu of the data has %zu labels, %zu expected",
-                           model->class_of->kind, i, ur_labelled_labels(data, i).length,
+                           model->kind->name, i, ur_labelled_labels(data, i).length,
                            answers_to(model, e->texts[i]));
     for (size_t i = 0; i < e->answers; i++)
         if (e->target[i] < 0 || (size_t)e->target[i] >= e->labels)
             return ur_fail(err, UR_INVALID, "%s: label %d of the data is not in [0, %zu)",
-                           model->class_of->kind, (int)e->target[i], e->labels);
+                           model->kind->name, (int)e->target[i], e->labels);
     return UR_OK;
 }
 
@@ -165,7 +172,7 @@ static void add_up(examined *e, ur_measure *out, ur_confusion *confusion)
     for (size_t i = 0; i < e->answers; i++) {
         const size_t target = (size_t)e->target[i], label = (size_t)e->label[i];
         out->loss += (double)e->loss[i];
-        out->right += target == label;
+        out->sum[UR_TAGGER_ACCURACY] += target == label;
         e->right[target] += target == label;
         e->present[target]++;
         e->predicted[label]++;
@@ -177,14 +184,15 @@ static void add_up(examined *e, ur_measure *out, ur_confusion *confusion)
         ur_f1_add(&mean, &score);
     }
     out->positions = out->examples = e->answers;
-    out->f1 = ur_f1_value(&mean);
+    out->sum[UR_TAGGER_F1] = ur_f1_value(&mean);
 }
 
-ur_status ur_tagger_evaluate(ur_context *context, const ur_model *model, const ur_labelled *data,
-                             ur_measure *out, ur_confusion **confusion, ur_err *err)
+ur_status ur_tagger_measure(const ur_model *model, const void *data, ur_measure *out,
+                            ur_confusion **confusion, ur_err *err)
 {
+    ur_context *context = model->context;
     const ur_allocator *a = &context->allocator;
-    examined e = {.labels = ur_as_tagger(model)->config.labels};
+    examined e = {.labels = ur_as_tagger(model)->config->labels};
     ur_confusion *matrix = NULL;
     *out = (ur_measure){0};
     if (confusion)
@@ -196,12 +204,12 @@ ur_status ur_tagger_evaluate(ur_context *context, const ur_model *model, const u
     if (status == UR_OK && confusion)
         status = ur_confusion_new(a, e.labels, &matrix, err);
     if (status == UR_OK) {
-        const ur_tagging job = {.count = e.count,
-                                .texts = e.texts,
-                                .label = e.label,
-                                .target = e.target,
-                                .loss = e.loss};
-        status = ur_tagger_run(context, model, &job, err);
+        const tagging job = {.count = e.count,
+                             .texts = e.texts,
+                             .label = e.label,
+                             .target = e.target,
+                             .loss = e.loss};
+        status = tag(context, model, &job, err);
     }
     if (status == UR_OK)
         add_up(&e, out, matrix);
@@ -213,4 +221,136 @@ ur_status ur_tagger_evaluate(ur_context *context, const ur_model *model, const u
     else if (confusion)
         *confusion = matrix;
     return status;
+}
+
+/* ---- texts as UTF-8 ----------------------------------------------------------------------- */
+
+/* What is left of a well-formed text. */
+typedef struct rest {
+    const char *at, *end;
+} rest;
+
+static rest whole(const char *text)
+{
+    return (rest){text, text + strlen(text)};
+}
+
+/* The next word; false when there is none. */
+static bool next_word(rest *r, const char **word, size_t *size)
+{
+    uint32_t character;
+    size_t bytes;
+    *word = NULL;
+    for (; (bytes = ur_utf8_decode(r->at, (size_t)(r->end - r->at), &character)); r->at += bytes) {
+        const bool space = ur_character_is_space(character);
+        if (!space && !*word)
+            *word = r->at;
+        else if (space && *word)
+            break;
+    }
+    *size = *word ? (size_t)(r->at - *word) : 0;
+    return *word != NULL;
+}
+
+/* A sentence's words, as a tagger's files have them. */
+static ur_status encode_words(const ur_assets *assets, const char *text, size_t bytes, int32_t *ids,
+                              size_t *count, size_t *unknown, ur_err *err)
+{
+    const ur_tagger_config *c = assets->config;
+    const ur_vocabulary *v = assets->vocabulary;
+    const int32_t unk = ur_vocabulary_find_reserved(v, "unk");
+    const char *word;
+    ur_scanner scanner;
+    rest left = whole(text);
+    size_t size;
+    if (!ur_utf8_count(text, bytes, &size))
+        return ur_fail(err, UR_BAD_FILE, "the text is not UTF-8 at byte %zu", size);
+    ur_scanner_start(&scanner, &c->text, v);
+    while (next_word(&left, &word, &size)) {
+        ur_token token;
+        if (ur_scanner_word(&scanner, word, size, &token) == UR_SCAN_TOO_LONG)
+            return ur_token_too_long(err, "the text", 1);
+        const int32_t id = ur_token_id(v, &token, unk);
+        if (id < 0)
+            return ur_token_unknown(err, "the text", 1, &token);
+        ids[(*count)++] = id;
+        *unknown += id == unk;
+    }
+    return UR_OK;
+}
+
+static ur_status encode(const ur_assets *assets, const char *text, size_t bytes, int32_t *ids,
+                        size_t *count, size_t *unknown, ur_err *err)
+{
+    const ur_tagger_config *c = assets->config;
+    if (!ur_per_sequence(assets->model))
+        return encode_words(assets, text, bytes, ids, count, unknown, err);
+    return ur_text_encode(&c->text, assets->vocabulary, text, bytes, ids, count, unknown, err);
+}
+
+/* The words of a sentence as they stand in it. */
+static const char **words_of(const ur_prediction *out, size_t count)
+{
+    const char **words = ur_prediction_take(out, count, sizeof *words), *word;
+    char *to = ur_prediction_take(out, strlen(out->input) + 1, 1);
+    rest left = whole(out->input);
+    size_t size;
+    if (!words || !to)
+        return NULL;
+    for (size_t i = 0; next_word(&left, &word, &size); i++) {
+        words[i] = memcpy(to, word, size);
+        to[size] = '\0';
+        to += size + 1;
+    }
+    return words;
+}
+
+/* From logits, whose sequence `b` is this text. */
+static bool fill(ur_tape *t, const ur_assets *assets, const ur_seq *logits, size_t b,
+                 ur_prediction *out)
+{
+    const size_t n = logits->layout->length[b], labels = logits->values->dim[1];
+    if (n > SIZE_MAX / labels)
+        return false;
+    float *all = ur_prediction_take(out, n * labels, sizeof *all);
+    float *probability = ur_prediction_take(out, n, sizeof *probability);
+    int32_t *label = ur_prediction_take(out, n, sizeof *label);
+    if (!all || !probability || !label)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        const float *row = ur_floats(logits->values) + ur_row(logits->layout, b, i) * labels;
+        label[i] = (int32_t)ur_argmax(row, labels);
+        t->cpu.kernels->softmax(labels, row, all + i * labels);
+        probability[i] = all[i * labels + (size_t)label[i]];
+    }
+    out->count = n;
+    out->all = all;
+    out->probability = probability;
+    out->labels = ur_prediction_tokens(out, assets->labels, label, n);
+    out->complete = true;
+    if (!ur_per_sequence(assets->model))
+        out->tokens = words_of(out, n);
+    return out->labels && (out->tokens || ur_per_sequence(assets->model));
+}
+
+static bool label_some(ur_tape *t, const ur_assets *assets, const ur_search_options *options,
+                       size_t count, const size_t *which, const ur_ids *ids, const int32_t *first,
+                       ur_prediction *out)
+{
+    const tagging job = {.texts = ids};
+    const ur_seq *logits = ur_tagger_forward(t, assets->model, load(t, &job, count, which));
+    (void)options; /* nothing is searched for */
+    (void)first;
+    for (size_t i = 0; logits && i < count; i++)
+        if (!fill(t, assets, logits, i, &out[which[i]]))
+            return false;
+    return true;
+}
+
+ur_status ur_tagger_predict(const ur_assets *assets, size_t count, const char *const *texts,
+                            const ur_search_options *options, ur_prediction *out, size_t *bad,
+                            ur_err *err)
+{
+    const ur_predictor how = {encode, 0, label_some};
+    return ur_predict(&how, assets, count, texts, options, out, bad, err);
 }

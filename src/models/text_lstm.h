@@ -4,12 +4,11 @@
 
 #include "nn/nn.h"
 #include "tape/tape.h"
-#include "unroll/models.h"
+#include "unroll/language.h"
 
 typedef struct ur_text_lstm {
     ur_model base;
-    ur_context *context;
-    ur_text_lstm_config config;
+    const ur_text_lstm_config *config;  /* base.config */
     ur_embedding_layer embed;           /* unless one-hot */
     ur_rnn_stack cells;                 /* part[l] is layer l, each with an input size of its own */
     ur_linear_layer fc[UR_MOST_LAYERS]; /* of layer l: (V, H) and (V) */
@@ -23,9 +22,7 @@ struct ur_next_words {
     ur_carry *carry; /* (layers, examples, H) h and c, or NULL: states are zeros */
 };
 
-extern const ur_model_class ur_text_lstm_class;
-void ur_text_lstm_free(ur_model *model);
-
+/* A model that is known to be of this kind. */
 static inline const ur_text_lstm *ur_as_text_lstm(const ur_model *model)
 {
     return (const ur_text_lstm *)model;

@@ -82,7 +82,7 @@ static bool take_memory(ur_trainer *t)
     const size_t size = ur_params_size(t->model->params);
     const size_t shards = ur_most_shards(t->options.batch);
     bool ok = ur_optimizer_new(t->model->params, &t->options, &t->optimizer, NULL) == UR_OK;
-    if (!t->model->class_of->start_epoch)
+    if (!t->model->kind->start_epoch)
         ok = ok && (t->order = ur_alloc(a, t->examples, sizeof *t->order));
     ok = ok && (t->sorted = ur_alloc(a, 2 * t->options.batch, sizeof *t->sorted));
     ok = ok && (t->shard_loss = ur_alloc(a, shards, sizeof *t->shard_loss));
@@ -99,12 +99,12 @@ ur_status ur_trainer_new(ur_context *context, ur_model *model, void *data,
         return status;
     if (ur_params_context(model->params) != context)
         return ur_fail(err, UR_INVALID, "the model is of another context than its trainer");
-    const size_t batch = model->class_of->batch ? model->class_of->batch(model, data) : 0;
+    const size_t batch = model->kind->batch ? model->kind->batch(model, data) : 0;
     if (batch && batch != options->batch)
         return ur_fail(err, UR_INVALID,
                        "the data was made for batches of %zu, the trainer is to take %zu", batch,
                        options->batch);
-    const size_t examples = model->class_of->examples(model, data);
+    const size_t examples = model->kind->examples(model, data);
     if (examples == 0)
         return ur_fail(err, UR_INVALID, "there is nothing to train on: the data has no example");
     ur_trainer *t = ur_alloc_zero(&context->allocator, 1, sizeof *t);
@@ -164,11 +164,11 @@ static void shuffle(ur_trainer *t)
 
 ur_status ur_trainer_prepare(ur_trainer *t, ur_err *err)
 {
-    const ur_model_class *class_of = t->model->class_of;
+    const ur_kind *kind = t->model->kind;
     if (t->order_epoch == t->progress.epoch + 1)
         return UR_OK;
-    if (class_of->start_epoch) {
-        t->examples = class_of->start_epoch(t->model, t->data, t->options.seed, t->progress.epoch);
+    if (kind->start_epoch) {
+        t->examples = kind->start_epoch(t->model, t->data, t->options.seed, t->progress.epoch);
         t->batches = (t->examples + t->options.batch - 1) / t->options.batch;
         if (t->examples == 0)
             return ur_fail(err, UR_INVALID, "there is nothing to train on in epoch %llu",
@@ -182,7 +182,14 @@ ur_status ur_trainer_prepare(ur_trainer *t, ur_err *err)
 
 static size_t length_of(const ur_trainer *t, size_t example)
 {
-    return t->model->class_of->length(t->model, t->data, example);
+    const ur_model *m = t->model;
+    return m->kind->length ? m->kind->length(m, t->data, example) : 1;
+}
+
+static size_t positions_of(const ur_trainer *t, size_t example)
+{
+    const ur_model *m = t->model;
+    return m->kind->positions ? m->kind->positions(m, t->data, example) : 1;
 }
 
 /* Longest first; equals stay in the order they came in: an insertion sort for the few lengths that
@@ -223,7 +230,7 @@ static void run_shard(void *arg, ur_tape *tape, size_t s)
     ur_tape_set_gradient(tape);
     const size_t begin = ur_shard_begin(job->count, job->shards, s);
     const size_t end = ur_shard_begin(job->count, job->shards, s + 1);
-    ur_tensor *loss = t->model->class_of->loss(tape, t->model, t->data, end - begin,
+    ur_tensor *loss = t->model->kind->loss(tape, t->model, t->data, end - begin,
                                                t->sorted + begin, job->normaliser);
     if (ur_backward(tape, loss) == UR_OK)
         t->shard_loss[s] = (double)ur_floats(loss)[0];
@@ -248,7 +255,7 @@ static batch_job next_batch(ur_trainer *t)
     for (size_t i = 0; i < job.count; i++) {
         t->sorted[i] = t->order ? t->order[begin + i] : begin + i;
         steps += length_of(t, t->sorted[i]);
-        job.positions += t->model->class_of->positions(t->model, t->data, t->sorted[i]);
+        job.positions += positions_of(t, t->sorted[i]);
     }
     job.shards = ur_shard_count(job.count, steps, ur_params_size(t->model->params));
     job.normaliser = job.positions ? (double)job.positions : 1.0;

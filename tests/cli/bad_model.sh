@@ -28,7 +28,7 @@ done
 [ ! -e missing ] || fail "a folder was made"
 mkdir hollow
 expect 3 'hollow/config.json' predict hollow x
-expect 3 'hollow/metrics.jsonl' plot hollow
+expect 3 'hollow/' plot hollow
 [ ! -e hollow/plots/curves.svg ] || fail "a picture was drawn of nothing"
 for file in config.json vocab.txt model.safetensors; do
     renew

@@ -28,12 +28,34 @@ run predict model - </dev/null
 [ $code -eq 0 ] && [ ! -s out ] && [ ! -s err ] || fail "no lines: $code $(cat out err)"
 run predict model - --json <lines
 [ $code -eq 0 ] || fail "--json: $code"
-sed -n 's/^{"question":"[^"]*","answer":"\([^"]*\)","log_probability":-*[0-9.e-]*,"complete":true,"symbols":\[{"symbol":".","probability":[0-9.e-]*}.*\]}$/\1/p' \
+sed -n 's/^{"input":"[^"]*","text":"\([^"]*\)","log_probability":-*[0-9.e-]*,"complete":true,"tokens":\[{"token":".","probability":[0-9.e-]*}.*\],"unknown":0}$/\1/p' \
     out >json.answers
 same json.answers answers
 run predict model --json '1/2/88' -- '--"'
 [ $code -eq 3 ] || fail "a quote: $code"
 expect 0 '^[^ ]' predict model -- '-1'
+
+# a wider search: the best first, each text's answers ended by a blank line; the same as JSON
+expect 0 . predict model --n-best 3 1/2/88 3/4/99
+[ "$(grep -c '^[^	]*	-[0-9.]*$' out)" -eq 6 ] || fail "--n-best 3: $(cat out)"
+[ "$(grep -n '^$' out | tr '\n' ' ')" = '4: 8: ' ] || fail "--n-best 3: $(cat out)"
+awk -F '\t' 'NF == 2 { if (before != "" && $2 > before) exit 1; before = $2 }
+            NF < 2 { before = "" }' out || fail "--n-best 3 in another order: $(cat out)"
+cp out best
+expect 0 . predict model --beam 3 --n-best 3 1/2/88 3/4/99
+same out best
+expect 0 . predict model --beam 3 1/2/88 3/4/99
+sed -n '1s/	.*//p; 5s/	.*//p' best | cmp - out || fail "--beam 3: $(cat out)"
+expect 0 '"alternatives":\[{"text":"[^"]*","log_probability":-[0-9.e-]*,"score":-[0-9.e-]*,"complete":true},{' \
+    predict model --n-best 2 --json 1/2/88
+expect 0 . predict model --beam 1 1/2/88
+[ "$("$tool" predict model 1/2/88)" = "$(cat out)" ] || fail "a beam of 1 is another search"
+expect 0 . predict model --temperature 3 --seed 1 1/2/88 3/4/99
+cp out drawn
+expect 0 . predict model --temperature 3 --seed 1 1/2/88 3/4/99 --threads 2
+same out drawn
+expect 2 'a beam' predict model --beam 2 --temperature 1 1/2/88
+expect 2 'best' predict model --beam 2 --n-best 3 1/2/88
 
 # somebody who waits for each answer before asking again (hangs if answers are held back)
 mkfifo questions replies

@@ -3,7 +3,7 @@
 #define UR_TESTS_MADE_MODEL_H
 
 #include "support/contexts.h"
-#include "unroll/models.h"
+#include "unroll/seq2seq.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,7 +24,13 @@ static inline ur_ids question(size_t i)
 
 static inline ur_seq2seq_config config_of(int variant, bool ragged)
 {
-    ur_seq2seq_config c = {.vocabulary = SYMBOLS, .embed_size = 4, .hidden_size = 12};
+    ur_seq2seq_config c = {.vocabulary = SYMBOLS,
+                           .embed_size = 4,
+                           .hidden_size = 12,
+                           .cell = "lstm",
+                           .layers = 1,
+                           .decoder_layers = 1,
+                           .bias = true};
     c.attention = variant % 3 == 0 ? UR_ATTENTION_DOT : UR_ATTENTION_NONE;
     c.peeky = variant % 3 == 2;
     c.decoder_start = variant % 2 ? UR_START_HC : UR_START_H;

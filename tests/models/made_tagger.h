@@ -29,7 +29,7 @@ static inline void make(made *m, size_t least)
         m->labels[i] = (int32_t)(i * i % LABELS);
 }
 
-static inline ur_tagger_config config_of(bool per_sequence, int variant)
+static inline ur_tagger_config config_of(int variant)
 {
     static const char *const cells[] = {"lstm", "gru", "rnn_tanh"};
     return (ur_tagger_config){.vocabulary = TOKENS,
@@ -39,15 +39,22 @@ static inline ur_tagger_config config_of(bool per_sequence, int variant)
                               .cell = cells[variant % 3],
                               .layers = (size_t)(1 + variant % 2),
                               .directions = (ur_directions)(variant % 3),
-                              .dropout = 0.3f,
-                              .per_sequence = per_sequence};
+                              .dropout = 0.3f};
 }
 
-static inline ur_model *model_of(ur_context *context, const ur_tagger_config *config)
+static inline ur_status model_new(ur_context *context, bool per_sequence,
+                                  const ur_tagger_config *config, ur_model **out, ur_err *err)
+{
+    return per_sequence ? ur_classifier_new(context, config, out, err)
+                        : ur_tagger_new(context, config, out, err);
+}
+
+static inline ur_model *model_of(ur_context *context, bool per_sequence,
+                                 const ur_tagger_config *config)
 {
     ur_model *m;
     ur_err err;
-    if (ur_tagger_new(context, config, &m, &err) != UR_OK)
+    if (model_new(context, per_sequence, config, &m, &err) != UR_OK)
         fail_msg("%s", err.text);
     ur_tagger_init(m, 8);
     for (size_t i = 0; i < ur_params_size(m->params); i++)

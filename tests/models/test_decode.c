@@ -5,6 +5,7 @@
 #include "models/made_model.h"
 #include "models/seq2seq.h"
 #include "support/failing_alloc.h"
+#include "unroll/language.h"
 #include "unroll/decode.h"
 
 #include <math.h>
@@ -14,9 +15,9 @@
 /* ---- models ------------------------------------------------------------------------------- */
 
 static const ur_language_model_config texts[] = {
-    {.cell = "lstm", .hidden_size = 7},
-    {.cell = "gru", .hidden_size = 6, .embed_size = 4, .layers = 2},
-    {.cell = "rnn_tanh", .hidden_size = 9, .embed_size = 5},
+    {.cell = "lstm", .hidden_size = 7, .layers = 1, .bptt = 35},
+    {.cell = "gru", .hidden_size = 6, .embed_size = 4, .layers = 2, .bptt = 35},
+    {.cell = "rnn_tanh", .hidden_size = 9, .embed_size = 5, .layers = 1, .bptt = 35},
 };
 enum { TEXTS = sizeof texts / sizeof *texts };
 
@@ -471,7 +472,7 @@ static void as_a_generator(void **state)
 static void check_attention(ur_tape *t, const ur_model *model, ur_ids q, const ur_hypothesis *h)
 {
     const ur_seq2seq *m = ur_as_seq2seq(model);
-    int32_t in[1 + MOST_STEPS] = {m->config.format.start};
+    int32_t in[1 + MOST_STEPS] = {m->config->format.start};
     ur_weights *weights = NULL;
     if (!h->count)
         return;
@@ -566,8 +567,12 @@ static void failures(void **state)
         tape_failed(t, UR_DIVERGED, "symbol 3");
     }
     ur_model_free(m);
-    const ur_language_model_config both = {
-        .vocabulary = 30, .hidden_size = 3, .bidirectional = true};
+    const ur_language_model_config both = {.vocabulary = 30,
+                                           .hidden_size = 3,
+                                           .bidirectional = true,
+                                           .cell = "lstm",
+                                           .layers = 1,
+                                           .bptt = 35};
     assert_int_equal(ur_language_model_new(context, &both, &m, NULL), UR_OK);
     ur_tape_start(t, UR_INFER, m->params, NULL, 0, 0);
     assert_null(ur_generate(t, m, 1, &q, &ways[0]));

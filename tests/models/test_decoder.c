@@ -2,7 +2,7 @@
  * what it asks of a decoder and when, what it makes of the options, and what it refuses. */
 #include "support/contexts.h"
 #include "unroll/decode.h"
-#include "unroll/models.h"
+#include "unroll/model.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -304,14 +304,14 @@ static void refusals(void **state)
         ur_search_options o;
         const char *part;
     } bad[] = {
-        {{.temperature = -1.0f}, "temperature -1"},
-        {{.temperature = NAN}, "temperature"},
-        {{.top_p = 1.5f}, "top-p 1.5"},
+        {{.temperature = -1.0f}, "temperature is -1"},
+        {{.temperature = NAN}, "temperature is nan"},
+        {{.top_p = 1.5f}, "top_p is 1.5"},
         {{.beam = UR_MOST_HYPOTHESES + 1}, "a beam of 4097"},
         {{.beam = 2, .n_best = 3}, "the best 3 of a beam of 2"},
         {{.n_best = 2}, "the best 2 of a beam of 1"},
-        {{.length_penalty = -0.5f}, "length penalty -0.5"},
-        {{.length_penalty = NAN}, "length penalty"},
+        {{.length_penalty = -0.5f}, "length_penalty is -0.5"},
+        {{.length_penalty = NAN}, "length_penalty is nan"},
         {{.least = 4, .most = 3}, "at least 4 symbols in at most 3"},
         {{.beam = 2, .temperature = 1.0f}, "draws nothing"},
         {{.never_count = 1}, "list is missing"},
@@ -408,11 +408,11 @@ static ur_status own_decoder(const ur_model *model, ur_decoder *out, ur_err *err
 static void own(void **state)
 {
     (void)state;
-    const ur_model_class writes = {.kind = "table", .decoder = own_decoder};
-    const ur_model_class silent = {.kind = "silent"};
+    const ur_kind writes = {.name = "table", .decoder = own_decoder};
+    const ur_kind silent = {.name = "silent"};
     bench b;
     bench_new(&b);
-    own_model m = {{&writes, b.params}, &b.t};
+    own_model m = {{.kind = &writes, .context = b.context, .params = b.params}, &b.t};
     ur_generator *g;
     ur_err err;
     int32_t id;
@@ -434,7 +434,7 @@ static void own(void **state)
     const ur_written *w = ur_generate(b.tape, &m.base, 1, source_ids, NULL);
     tape_fine(b.tape);
     is(&w->best[0], "A.", 0.25);
-    m.base.class_of = &silent;
+    m.base.kind = &silent;
     ur_decoder d;
     assert_int_equal(ur_model_decoder(&m.base, &d, &err), UR_UNSUPPORTED);
     assert_non_null(strstr(err.text, "a silent"));

@@ -1,7 +1,8 @@
 /* test_generator.c - language models that write: hand-made ones whose probabilities are known, and the
  * same tokens on every machine. */
 #include "support/contexts.h"
-#include "unroll/models.h"
+#include "unroll/decode.h"
+#include "unroll/language.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -17,7 +18,7 @@ enum { TOKENS = 4 };
 static ur_model *bigrams(ur_context *context, const float *weight, const float *bias)
 {
     const ur_language_model_config config = {
-        .vocabulary = TOKENS, .cell = "rnn_tanh", .hidden_size = TOKENS};
+        .vocabulary = TOKENS, .cell = "rnn_tanh", .hidden_size = TOKENS, .layers = 1, .bptt = 35};
     ur_model *m;
     ur_err err;
     if (ur_language_model_new(context, &config, &m, &err) != UR_OK)
@@ -199,7 +200,7 @@ static void ranks(void **state)
     enum { MANY = 300 };
     ur_context *context = context_of(NULL, 1, NULL);
     const ur_language_model_config config = {
-        .vocabulary = MANY, .cell = "rnn_tanh", .hidden_size = 2};
+        .vocabulary = MANY, .cell = "rnn_tanh", .hidden_size = 2, .layers = 1, .bptt = 35};
     ur_model *m;
     assert_int_equal(ur_language_model_new(context, &config, &m, NULL), UR_OK);
     float *bias = ur_param_values(m->params, ur_params_find(m->params, "fc.bias"));
@@ -242,8 +243,12 @@ static void refused(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(ur_generator_new(context, m, &bad[i], &g, &err), UR_INVALID);
     ur_model_free(m);
-    const ur_language_model_config both = {
-        .vocabulary = TOKENS, .hidden_size = 3, .bidirectional = true};
+    const ur_language_model_config both = {.vocabulary = TOKENS,
+                                           .hidden_size = 3,
+                                           .bidirectional = true,
+                                           .cell = "lstm",
+                                           .layers = 1,
+                                           .bptt = 35};
     assert_int_equal(ur_language_model_new(context, &both, &m, NULL), UR_OK);
     assert_int_equal(ur_generator_new(context, m, NULL, &g, &err), UR_UNSUPPORTED);
     assert_non_null(strstr(err.text, "bidirectional"));
@@ -263,7 +268,8 @@ static void same_on_every_machine(void **state)
                                              .embed_size = 24,
                                              .layers = 2,
                                              .tied = true,
-                                             .dropout = 0.5f};
+                                             .dropout = 0.5f,
+                                             .bptt = 35};
     contexts all = contexts_new();
     int32_t prompt[PROMPT], first[WRITTEN];
     for (size_t i = 0; i < PROMPT; i++)

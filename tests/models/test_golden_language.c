@@ -2,6 +2,7 @@
  * and three batches of truncated back-propagation by the trainer (SGD, clipping, carried states). */
 #include "support/contexts.h"
 #include "support/golden.h"
+#include "unroll/language.h"
 #include "unroll/train.h"
 
 #include <math.h>
@@ -20,15 +21,21 @@ typedef struct variant {
 } variant;
 
 static const variant variants[] = {
-    {"language_lstm", {.hidden_size = 6}, 0.5},
-    {"language_gru", {.cell = "gru", .hidden_size = 5, .layers = 2}, 0.5},
-    {"language_rnn", {.cell = "rnn_tanh", .hidden_size = 7}, 0.5},
-    {"language_both", {.hidden_size = 4, .layers = 2, .bidirectional = true}, 0.5},
-    {"language_tied_lstm", {.hidden_size = 6, .embed_size = 6, .layers = 2, .tied = true}, 0.5},
+    {"language_lstm", {.hidden_size = 6, .cell = "lstm", .layers = 1, .bptt = 35}, 0.5},
+    {"language_gru", {.cell = "gru", .hidden_size = 5, .layers = 2, .bptt = 35}, 0.5},
+    {"language_rnn", {.cell = "rnn_tanh", .hidden_size = 7, .layers = 1, .bptt = 35}, 0.5},
+    {"language_both",
+     {.hidden_size = 4, .layers = 2, .bidirectional = true, .cell = "lstm", .bptt = 35},
+     0.5},
+    {"language_tied_lstm",
+     {.hidden_size = 6, .embed_size = 6, .layers = 2, .tied = true, .cell = "lstm", .bptt = 35},
+     0.5},
     {"language_tied_rnn",
-     {.cell = "rnn_relu", .hidden_size = 5, .embed_size = 5, .tied = true},
+     {.cell = "rnn_relu", .hidden_size = 5, .embed_size = 5, .tied = true, .layers = 1, .bptt = 35},
      5.0},
-    {"language_embed_gru", {.cell = "gru", .hidden_size = 6, .embed_size = 4}, 0.5},
+    {"language_embed_gru",
+     {.cell = "gru", .hidden_size = 6, .embed_size = 4, .layers = 1, .bptt = 35},
+     0.5},
 };
 
 /* Where epoch 0 of this seed begins: the case's text is put there. */
@@ -72,9 +79,9 @@ static void compare_gradient(golden *g, ur_context *context, ur_model *model, vo
     static const size_t which[BATCH] = {0, 1, 2};
     ur_tape *t = tape_of(context);
     float *gradient = calloc(ur_params_size(model->params), sizeof *gradient);
-    assert_int_equal(model->class_of->start_epoch(model, data, seed, 0), BATCH * BATCHES);
+    assert_int_equal(model->kind->start_epoch(model, data, seed, 0), BATCH * BATCHES);
     ur_tape_start(t, UR_TRAIN, model->params, gradient, 0, 0);
-    ur_tensor *loss = model->class_of->loss(t, model, data, BATCH, which, BATCH * STEPS);
+    ur_tensor *loss = model->kind->loss(t, model, data, BATCH, which, BATCH * STEPS);
     assert_int_equal(ur_backward(t, loss), UR_OK);
     golden_compare_params(g, model->params, "grad.", gradient, GRADIENT_BOUND);
     free(gradient);
@@ -124,7 +131,7 @@ static void run_case(const variant *v, const char *isa, int threads, uint64_t se
         assert_int_equal(step.epoch_positions, (size_t)(i + 1) * BATCH * STEPS);
     }
     size_t count;
-    const float *states = model->class_of->carried(model, data, &count);
+    const float *states = model->kind->carried(model, data, &count);
     golden_compare(&g, "losses", losses, GRADIENT_BOUND);
     golden_compare(&g, "norms", norms, GRADIENT_BOUND);
     golden_compare(&g, "states", states, GRADIENT_BOUND);

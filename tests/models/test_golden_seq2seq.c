@@ -4,6 +4,7 @@
 #include "data/pairs.h"
 #include "support/contexts.h"
 #include "support/golden.h"
+#include "unroll/seq2seq.h"
 #include "unroll/train.h"
 
 #include <setjmp.h>
@@ -21,22 +22,60 @@ typedef struct variant {
 } variant;
 
 static const variant variants[] = {
-    {"seq2seq_dot", {.attention = UR_ATTENTION_DOT}, false, 5.0},
-    {"seq2seq_none", {.cell = "lstm"}, false, 5.0},
-    {"seq2seq_peeky", {.peeky = true}, false, 5.0},
-    {"seq2seq_hc", {.attention = UR_ATTENTION_DOT, .decoder_start = UR_START_HC}, false, 5.0},
-    {"seq2seq_ragged", {.attention = UR_ATTENTION_DOT}, true, 0.25},
-    {"seq2seq_gru", {.cell = "gru", .attention = UR_ATTENTION_DOT}, true, 5.0},
+    {"seq2seq_dot",
+     {.attention = UR_ATTENTION_DOT,
+      .cell = "lstm",
+      .layers = 1,
+      .decoder_layers = 1,
+      .bias = true},
+     false,
+     5.0},
+    {"seq2seq_none", {.cell = "lstm", .layers = 1, .decoder_layers = 1, .bias = true}, false, 5.0},
+    {"seq2seq_peeky",
+     {.peeky = true, .cell = "lstm", .layers = 1, .decoder_layers = 1, .bias = true},
+     false,
+     5.0},
+    {"seq2seq_hc",
+     {.attention = UR_ATTENTION_DOT,
+      .decoder_start = UR_START_HC,
+      .cell = "lstm",
+      .layers = 1,
+      .decoder_layers = 1,
+      .bias = true},
+     false,
+     5.0},
+    {"seq2seq_ragged",
+     {.attention = UR_ATTENTION_DOT,
+      .cell = "lstm",
+      .layers = 1,
+      .decoder_layers = 1,
+      .bias = true},
+     true,
+     0.25},
+    {"seq2seq_gru",
+     {.cell = "gru", .attention = UR_ATTENTION_DOT, .layers = 1, .decoder_layers = 1, .bias = true},
+     true,
+     5.0},
     {"seq2seq_gru_average",
-     {.cell = "gru", .layers = 2, .directions = UR_BOTH_AVERAGE, .attention = UR_ATTENTION_DOT},
+     {.cell = "gru",
+      .layers = 2,
+      .directions = UR_BOTH_AVERAGE,
+      .attention = UR_ATTENTION_DOT,
+      .decoder_layers = 1,
+      .bias = true},
      true,
      5.0},
     {"seq2seq_lstm_average",
-     {.layers = 2, .directions = UR_BOTH_AVERAGE, .attention = UR_ATTENTION_DOT},
+     {.layers = 2,
+      .directions = UR_BOTH_AVERAGE,
+      .attention = UR_ATTENTION_DOT,
+      .cell = "lstm",
+      .decoder_layers = 1,
+      .bias = true},
      true,
      5.0},
     {"seq2seq_gru_deep",
-     {.cell = "gru", .layers = 2, .decoder_layers = 2, .attention = UR_ATTENTION_DOT},
+     {.cell = "gru", .layers = 2, .decoder_layers = 2, .attention = UR_ATTENTION_DOT, .bias = true},
      true,
      5.0},
     {"seq2seq_lstm_deep",
@@ -44,7 +83,9 @@ static const variant variants[] = {
       .decoder_layers = 2,
       .directions = UR_BOTH_CONCAT,
       .attention = UR_ATTENTION_DOT,
-      .decoder_start = UR_START_HC},
+      .decoder_start = UR_START_HC,
+      .cell = "lstm",
+      .bias = true},
      true,
      5.0},
     {"seq2seq_rnn_peeky",
@@ -52,11 +93,18 @@ static const variant variants[] = {
       .layers = 2,
       .decoder_layers = 2,
       .directions = UR_BOTH_AVERAGE,
-      .peeky = true},
+      .peeky = true,
+      .bias = true},
      true,
      5.0},
     {"seq2seq_proj",
-     {.layers = 2, .directions = UR_BOTH_CONCAT, .proj_size = 3, .attention = UR_ATTENTION_DOT},
+     {.layers = 2,
+      .directions = UR_BOTH_CONCAT,
+      .proj_size = 3,
+      .attention = UR_ATTENTION_DOT,
+      .cell = "lstm",
+      .decoder_layers = 1,
+      .bias = true},
      true,
      5.0},
 };
@@ -122,7 +170,7 @@ static void run_case(const variant *v, const char *isa, int threads)
     size_t which[32], positions = 0;
     for (size_t i = 0; i < pairs->count; i++) {
         which[i] = i;
-        positions += model->class_of->positions(model, pairs, i);
+        positions += model->kind->positions(model, pairs, i);
     }
     ur_tape_start(t, UR_INFER, model->params, NULL, 0, 0);
     const ur_seq2seq_logits f = ur_seq2seq_forward(t, model, pairs, pairs->count, which);
@@ -130,8 +178,7 @@ static void run_case(const variant *v, const char *isa, int threads)
     golden_compare_seq(&g, "logits", f.logits->layout, config.vocabulary,
                        ur_floats(f.logits->values), FORWARD_BOUND);
     ur_tape_start(t, UR_TRAIN, model->params, gradient, 0, 0);
-    ur_tensor *loss =
-        model->class_of->loss(t, model, pairs, pairs->count, which, (double)positions);
+    ur_tensor *loss = model->kind->loss(t, model, pairs, pairs->count, which, (double)positions);
     tape_fine(t);
     golden_compare(&g, "loss", ur_floats(loss), FORWARD_BOUND);
     assert_int_equal(ur_backward(t, loss), UR_OK);

@@ -3,6 +3,7 @@
 #include "models/made_labelled.h"
 #include "support/contexts.h"
 #include "support/golden.h"
+#include "unroll/tagger.h"
 #include "unroll/train.h"
 
 #include <stdlib.h>
@@ -11,19 +12,24 @@
 typedef struct variant {
     const char *name;
     ur_tagger_config config;
+    bool per_sequence;
     double clip;
 } variant;
 
 static const variant variants[] = {
-    {"tagger_lstm", {.directions = UR_BOTH_CONCAT}, 5.0},
-    {"tagger_gru_deep", {.cell = "gru", .layers = 2, .directions = UR_BOTH_CONCAT}, 0.5},
-    {"tagger_rnn", {.cell = "rnn_tanh"}, 5.0},
-    {"tagger_lstm_average", {.layers = 2, .directions = UR_BOTH_AVERAGE}, 5.0},
-    {"classifier_lstm", {.layers = 2, .directions = UR_BOTH_CONCAT, .per_sequence = true}, 5.0},
-    {"classifier_gru", {.cell = "gru", .directions = UR_BOTH_CONCAT, .per_sequence = true}, 0.5},
-    {"classifier_rnn", {.cell = "rnn_relu", .per_sequence = true}, 5.0},
+    {"tagger_lstm", {.directions = UR_BOTH_CONCAT, .cell = "lstm", .layers = 1}, false, 5.0},
+    {"tagger_gru_deep", {.cell = "gru", .layers = 2, .directions = UR_BOTH_CONCAT}, false, 0.5},
+    {"tagger_rnn", {.cell = "rnn_tanh", .layers = 1}, false, 5.0},
+    {"tagger_lstm_average",
+     {.layers = 2, .directions = UR_BOTH_AVERAGE, .cell = "lstm"},
+     false,
+     5.0},
+    {"classifier_lstm", {.layers = 2, .directions = UR_BOTH_CONCAT, .cell = "lstm"}, true, 5.0},
+    {"classifier_gru", {.cell = "gru", .directions = UR_BOTH_CONCAT, .layers = 1}, true, 0.5},
+    {"classifier_rnn", {.cell = "rnn_relu", .layers = 1}, true, 5.0},
     {"classifier_gru_average",
-     {.cell = "gru", .layers = 2, .directions = UR_BOTH_AVERAGE, .per_sequence = true},
+     {.cell = "gru", .layers = 2, .directions = UR_BOTH_AVERAGE},
+     true,
      5.0},
 };
 
@@ -51,13 +57,14 @@ static texts texts_of(golden *g, bool per_sequence)
     return t;
 }
 
-static void compare_logits(golden *g, ur_tape *t, const ur_model *model, const texts *x)
+static void compare_logits(golden *g, ur_tape *t, const ur_model *model, const texts *x,
+                           bool per_sequence)
 {
     const ur_tagger_config *c = ur_tagger_config_of(model);
     const ur_layout *layout = ur_new_layout(t, UR_SEQUENCE_MAJOR, x->count, x->length, NULL);
     const ur_seq *logits = ur_tagger_forward(t, model, ur_seq_ints(t, layout, x->ids));
     tape_fine(t);
-    if (!c->per_sequence) {
+    if (!per_sequence) {
         golden_compare_seq(g, "logits", logits->layout, c->labels, ur_floats(logits->values),
                            FORWARD_BOUND);
         return;
@@ -77,10 +84,10 @@ static void compare_gradients(golden *g, ur_tape *t, const ur_model *model, cons
     float *gradient = calloc(ur_params_size(model->params), sizeof *gradient);
     size_t positions = 0;
     for (size_t i = 0; i < x->count; i++)
-        positions += model->class_of->positions(model, data, i);
+        positions += model->kind->positions(model, data, i);
     assert_int_equal(positions, per_sequence ? x->count : x->rows);
     ur_tape_start(t, UR_TRAIN, model->params, gradient, 0, 0);
-    ur_tensor *loss = model->class_of->loss(t, model, data, x->count, which, (double)positions);
+    ur_tensor *loss = model->kind->loss(t, model, data, x->count, which, (double)positions);
     tape_fine(t);
     golden_compare(g, "loss", ur_floats(loss), FORWARD_BOUND);
     assert_int_equal(ur_backward(t, loss), UR_OK);
@@ -115,7 +122,7 @@ static void run_case(const variant *v, const char *isa, int threads)
 {
     golden g = golden_open(v->name);
     ur_tagger_config config = v->config;
-    const texts x = texts_of(&g, config.per_sequence);
+    const texts x = texts_of(&g, v->per_sequence);
     const char *first = config.cell && config.cell[0] == 'g'   ? "gru.weight_hh_l0"
                         : config.cell && config.cell[0] == 'r' ? "rnn.weight_hh_l0"
                                                                : "lstm.weight_hh_l0";
@@ -125,15 +132,17 @@ static void run_case(const variant *v, const char *isa, int threads)
     config.labels = golden_dim(&g, "fc.weight", 0);
     ur_context *context = context_of(isa, threads, NULL);
     ur_labelled *data =
-        labelled_of(NULL, config.per_sequence ? UR_CLASSIFIED : UR_TAGGED, config.vocabulary,
+        labelled_of(NULL, v->per_sequence ? UR_CLASSIFIED : UR_TAGGED, config.vocabulary,
                     config.labels, x.count, x.length, x.ids, x.labels);
     ur_model *model;
-    assert_int_equal(ur_tagger_new(context, &config, &model, NULL), UR_OK);
+    assert_int_equal(
+        (v->per_sequence ? ur_classifier_new : ur_tagger_new)(context, &config, &model, NULL),
+        UR_OK);
     golden_load_params(&g, model->params, "");
     ur_tape *t = tape_of(context);
     ur_tape_start(t, UR_INFER, model->params, NULL, 0, 0);
-    compare_logits(&g, t, model, &x);
-    compare_gradients(&g, t, model, data, &x, config.per_sequence);
+    compare_logits(&g, t, model, &x, v->per_sequence);
+    compare_gradients(&g, t, model, data, &x, v->per_sequence);
     compare_steps(&g, context, model, data, x.count, v->clip);
     ur_tape_free(t);
     ur_model_free(model);

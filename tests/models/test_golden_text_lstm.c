@@ -3,6 +3,7 @@
  * after three steps of the trainer (Adam, clipping), which visit every example three times. */
 #include "support/contexts.h"
 #include "support/golden.h"
+#include "unroll/language.h"
 #include "unroll/train.h"
 
 #include <setjmp.h>
@@ -74,8 +75,7 @@ static float visit(made *m, size_t count, const size_t *which)
 {
     memset(m->gradient, 0, ur_params_size(m->model->params) * sizeof *m->gradient);
     ur_tape_start(m->tape, UR_TRAIN, m->model->params, m->gradient, 0, 0);
-    ur_tensor *loss =
-        m->model->class_of->loss(m->tape, m->model, m->data, count, which, (double)count);
+    ur_tensor *loss = m->model->kind->loss(m->tape, m->model, m->data, count, which, (double)count);
     assert_int_equal(ur_backward(m->tape, loss), UR_OK);
     return ur_floats(loss)[0];
 }

@@ -2,6 +2,8 @@
  * measuring and memory do what they should. */
 #include "support/contexts.h"
 #include "support/failing_alloc.h"
+#include "unroll/decode.h"
+#include "unroll/language.h"
 #include "unroll/train.h"
 
 #include <math.h>
@@ -25,7 +27,7 @@ static ur_ids the_text(void)
 }
 
 static const ur_language_model_config kinds[] = {
-    {.vocabulary = TOKENS, .hidden_size = 20, .bptt = 5},
+    {.vocabulary = TOKENS, .hidden_size = 20, .bptt = 5, .cell = "lstm", .layers = 1},
     {.vocabulary = TOKENS,
      .cell = "gru",
      .hidden_size = 20,
@@ -41,8 +43,14 @@ static const ur_language_model_config kinds[] = {
      .embed_size = 6,
      .bptt = 4,
      .sampling = UR_SAMPLING_RANDOM,
-     .keep_tail = true},
-    {.vocabulary = TOKENS, .hidden_size = 8, .bidirectional = true, .layers = 2, .bptt = 7},
+     .keep_tail = true,
+     .layers = 1},
+    {.vocabulary = TOKENS,
+     .hidden_size = 8,
+     .bidirectional = true,
+     .layers = 2,
+     .bptt = 7,
+     .cell = "lstm"},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
@@ -82,21 +90,42 @@ static void refused(ur_language_model_config c, const char *part)
 static void configurations(void **state)
 {
     (void)state;
-    refused((ur_language_model_config){.vocabulary = 1, .hidden_size = 4}, "1 tokens");
-    refused((ur_language_model_config){.vocabulary = 5}, "hidden size 0");
-    refused((ur_language_model_config){.vocabulary = 5, .hidden_size = 4, .cell = "lstn"},
-            "no cell \"lstn\"");
-    refused((ur_language_model_config){.vocabulary = 5, .hidden_size = 4, .layers = 17},
-            "17 layers");
-    refused((ur_language_model_config){.vocabulary = 5, .hidden_size = 4, .dropout = 1.0f},
-            "drop-out 1");
-    refused((ur_language_model_config){.vocabulary = 5, .hidden_size = 4, .tied = true},
+    refused(
+        (ur_language_model_config){
+            .vocabulary = 1, .hidden_size = 4, .cell = "lstm", .layers = 1, .bptt = 35},
+        "1 tokens");
+    refused((ur_language_model_config){.vocabulary = 5, .cell = "lstm", .layers = 1, .bptt = 35},
+            "hidden_size is 0");
+    refused(
+        (ur_language_model_config){
+            .vocabulary = 5, .hidden_size = 4, .cell = "lstn", .layers = 1, .bptt = 35},
+        "cell is lstn, expected lstm or gru");
+    refused(
+        (ur_language_model_config){
+            .vocabulary = 5, .hidden_size = 4, .layers = 17, .cell = "lstm", .bptt = 35},
+        "layers is 17");
+    refused((ur_language_model_config){.vocabulary = 5,
+                                       .hidden_size = 4,
+                                       .dropout = 1.0f,
+                                       .cell = "lstm",
+                                       .layers = 1,
+                                       .bptt = 35},
+            "dropout is 1");
+    refused((ur_language_model_config){.vocabulary = 5,
+                                       .hidden_size = 4,
+                                       .tied = true,
+                                       .cell = "lstm",
+                                       .layers = 1,
+                                       .bptt = 35},
             "one-hot rows have no embedding");
     refused((ur_language_model_config){.vocabulary = 5,
                                        .hidden_size = 4,
                                        .embed_size = 4,
                                        .bidirectional = true,
-                                       .tied = true},
+                                       .tied = true,
+                                       .cell = "lstm",
+                                       .layers = 1,
+                                       .bptt = 35},
             "outputs of the layers, 8; it is 4");
     ur_context *context = context_of("plain", 1, NULL);
     ur_model *m = model_of(context, &kinds[1]);
@@ -173,7 +202,7 @@ static void measured_in_chunks(void **state)
         ur_language_data *d = data_of(all.at[i], m, (ur_ids){ids, LONG}, 0);
         ur_measure sum;
         ur_err err;
-        if (ur_evaluate(all.at[i], m, d, &sum, &err) != UR_OK)
+        if (ur_evaluate(m, d, &sum, &err) != UR_OK)
             fail_msg("%s", err.text);
         assert_int_equal(sum.positions, LONG - 1);
         if (i == 0) {
@@ -224,7 +253,7 @@ static void same_on_every_machine(void **state)
             ur_language_data *d = data_of(all.at[i], m, the_text(), batch);
             ur_measure sum;
             trained(all.at[i], m, d, batch, 2);
-            assert_int_equal(ur_evaluate(all.at[i], m, d, &sum, NULL), UR_OK);
+            assert_int_equal(ur_evaluate(m, d, &sum, NULL), UR_OK);
             ur_language_data_free(d);
             if (!first) {
                 first = m;
@@ -250,9 +279,9 @@ static void learns(void **state)
         ur_model *m = model_of(context, &kinds[kind]);
         ur_language_data *d = data_of(context, m, the_text(), 10);
         ur_measure before, after;
-        assert_int_equal(ur_evaluate(context, m, d, &before, NULL), UR_OK);
+        assert_int_equal(ur_evaluate(m, d, &before, NULL), UR_OK);
         const double perplexity = trained(context, m, d, 10, 30);
-        assert_int_equal(ur_evaluate(context, m, d, &after, NULL), UR_OK);
+        assert_int_equal(ur_evaluate(m, d, &after, NULL), UR_OK);
         assert_true(exp(before.loss / (double)before.positions) > 8.0);
         assert_true(perplexity < 2.0);
         assert_true(exp(after.loss / (double)after.positions) < 2.0);
@@ -270,21 +299,21 @@ static void carries(void **state)
     ur_model *m = model_of(context, &kinds[0]);
     ur_language_data *d = data_of(context, m, the_text(), 4);
     size_t count;
-    const float *states = m->class_of->carried(m, d, &count);
+    const float *states = m->kind->carried(m, d, &count);
     assert_int_equal(count, 2 * 4 * 20);
     trained(context, m, d, 4, 1);
     float moved = 0.0f;
     for (size_t i = 0; i < count; i++)
         moved += fabsf(states[i]);
     assert_true(moved > 1.0f);
-    m->class_of->start_epoch(m, d, 1, 1);
+    m->kind->start_epoch(m, d, 1, 1);
     for (size_t i = 0; i < count; i++)
         assert_true(states[i] == 0.0f);
     ur_language_data_free(d);
     ur_model_free(m);
     m = model_of(context, &kinds[2]);
     d = data_of(context, m, the_text(), 4);
-    m->class_of->carried(m, d, &count);
+    m->kind->carried(m, d, &count);
     assert_int_equal(count, 0); /* random windows carry nothing */
     trained(context, m, d, 8, 1); /* and fit any batch */
     ur_language_data_free(d);
@@ -334,7 +363,7 @@ static ur_status whole_life(const ur_allocator *a, ur_err *err, void *arg)
     s = s == UR_OK ? ur_language_data_new(context, m, (ur_ids){the_text().ids, 60}, 3, &d, err) : s;
     if (s == UR_OK) {
         ur_language_model_init(m, 1);
-        s = ur_evaluate(context, m, d, &sum, err);
+        s = ur_evaluate(m, d, &sum, err);
     }
     s = s == UR_OK ? ur_generator_new(context, m, &choice, &g, err) : s;
     s = s == UR_OK ? ur_generator_read(g, (ur_ids){&id, 1}, err) : s;

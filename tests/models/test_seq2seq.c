@@ -232,17 +232,17 @@ static void measure(void **state)
             whole += a[i].complete;
             positions += a[i].count + ragged;
             loss -= a[i].complete ? a[i].log_probability : 0.0;
-            assert_int_equal(m->class_of->length(m, &p.pairs, i), question(i).length);
-            assert_int_equal(m->class_of->positions(m, &p.pairs, i), a[i].count + ragged);
+            assert_int_equal(m->kind->length(m, &p.pairs, i), question(i).length);
+            assert_int_equal(m->kind->positions(m, &p.pairs, i), a[i].count + ragged);
         }
-        assert_int_equal(m->class_of->examples(m, &p.pairs), PAIRS);
-        m->class_of->measure(other, m, &p.pairs, PAIRS, which, &right);
+        assert_int_equal(m->kind->examples(m, &p.pairs), PAIRS);
+        m->kind->measure(other, m, &p.pairs, PAIRS, which, &right);
         tape_fine(other);
         assert_int_equal(right.examples, PAIRS);
         assert_int_equal(right.positions, positions);
-        assert_int_equal(right.right, whole);
+        assert_int_equal(right.sum[0], whole);
         /* all symbols, but for the end that an answer without room never came to */
-        assert_in_range(right.forced_right, positions - (PAIRS - whole), positions);
+        assert_in_range(right.sum[1], positions - (PAIRS - whole), positions);
         if (whole == PAIRS)
             assert_true(fabs(right.loss - loss) < 1e-3);
         for (size_t i = 0; i < PAIRS; i++) /* the last symbol becomes another */
@@ -253,12 +253,12 @@ static void measure(void **state)
             empty += a[i].complete && a[i].count == 0;
         make_pairs(&p, a);
         ur_tape_start(other, UR_INFER, m->params, NULL, 0, 0);
-        m->class_of->measure(other, m, &p.pairs, PAIRS, which, &wrong);
-        assert_int_equal(wrong.right, empty);
+        m->kind->measure(other, m, &p.pairs, PAIRS, which, &wrong);
+        assert_int_equal(wrong.sum[0], empty);
         if (!ragged) /* symbols count, not answers: only the last ones are wrong */
-            assert_int_equal(wrong.forced_right, positions - PAIRS);
-        assert_in_range(wrong.forced_right, right.forced_right - 2 * (PAIRS - empty),
-                        right.forced_right - (PAIRS - empty));
+            assert_int_equal(wrong.sum[1], positions - PAIRS);
+        const size_t lost = (size_t)(right.sum[1] - wrong.sum[1]);
+        assert_in_range(lost, PAIRS - empty, 2 * (PAIRS - empty));
         assert_true(wrong.loss > right.loss);
         ur_tape_free(t);
         ur_tape_free(other);

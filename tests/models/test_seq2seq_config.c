@@ -10,9 +10,9 @@ static void configurations_refused(void **state)
     ur_context *context = context_of(NULL, 1, NULL);
     const ur_seq2seq_config good = config_of(0, false);
     ur_seq2seq_config bad[9];
-    static const char *const says[] = {"vocabulary of 0", "vocabulary",    "embedding size 0",
-                                       "embedding size",  "hidden size 0", "hidden size",
-                                       "drop-out 1",      "drop-out",      "peeky"};
+    static const char *const says[] = {"vocabulary of 0", "vocabulary_size",  "embed_size is 0",
+                                       "embed_size",      "hidden_size is 0", "hidden_size",
+                                       "dropout is 1",    "dropout",          "peeky"};
     for (int i = 0; i < 9; i++)
         bad[i] = good;
     bad[0].vocabulary = 0;
@@ -61,7 +61,7 @@ static void parameters(void **state)
     for (int variant = 0; variant < 3; variant++) {
         const ur_seq2seq_config config = config_of(variant, false);
         ur_model *m = model_of(context, &config, 1);
-        assert_string_equal(m->class_of->kind, "seq2seq");
+        assert_string_equal(m->kind->name, "seq2seq");
         assert_int_equal(ur_params_count(m->params), n);
         for (size_t i = 0; i < n; i++) {
             const ur_param *p = ur_params_entry(m->params, i);

@@ -5,7 +5,7 @@
 #include "data/pairs.h"
 #include "support/contexts.h"
 #include "support/failing_alloc.h"
-#include "unroll/models.h"
+#include "unroll/seq2seq.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,13 @@
 #include <string.h>
 #include <cmocka.h>
 
-static const ur_seq2seq_config small = {.vocabulary = 9, .embed_size = 5, .hidden_size = 6};
+static const ur_seq2seq_config small = {.vocabulary = 9,
+                                        .embed_size = 5,
+                                        .hidden_size = 6,
+                                        .cell = "lstm",
+                                        .layers = 1,
+                                        .decoder_layers = 1,
+                                        .bias = true};
 
 static void refused(ur_seq2seq_config config, const char *reason)
 {
@@ -35,7 +41,7 @@ static void refusals(void **state)
     (void)state;
     ur_seq2seq_config c = small;
     c.cell = "lstn";
-    refused(c, "no cell \"lstn\"");
+    refused(c, "cell is lstn, expected lstm or gru");
     c = small;
     c.layers = 3;
     c.decoder_layers = 2;
@@ -45,7 +51,7 @@ static void refusals(void **state)
     refused(c, "a decoder of 2 layers for an encoder of 1");
     c = small;
     c.layers = UR_MOST_LAYERS + 1;
-    refused(c, "17 layers");
+    refused(c, "layers is 17");
     c = small;
     c.proj_size = 6;
     refused(c, "below hidden size 6");
@@ -59,7 +65,7 @@ static void refusals(void **state)
     c.decoder_start = UR_START_HC;
     c.cell = "rnn_relu";
     refused(c, "rnn_relu has no c");
-    c.cell = NULL;
+    c.cell = "lstm";
     c.directions = UR_BOTH_AVERAGE;
     refused(c, "averaging two directions drops c");
     c = small;
@@ -144,14 +150,42 @@ static const ur_ids questions[QUESTIONS] = {
     {question_ids, 4}, {question_ids + 4, 1}, {question_ids + 5, 4}};
 
 static const ur_seq2seq_config kinds[] = {
-    {.cell = "gru", .attention = UR_ATTENTION_DOT},
-    {.cell = "gru", .layers = 2, .directions = UR_BOTH_AVERAGE, .attention = UR_ATTENTION_DOT},
-    {.layers = 2, .decoder_layers = 2, .directions = UR_BOTH_AVERAGE, .peeky = true},
-    {.layers = 2, .decoder_layers = 2, .directions = UR_BOTH_CONCAT, .decoder_start = UR_START_HC},
-    {.cell = "rnn_tanh", .layers = 3, .directions = UR_BOTH_CONCAT},
-    {.layers = 2, .proj_size = 3, .attention = UR_ATTENTION_DOT},
-    {.cell = "gru_original", .layers = 2},
-    {.cell = "lstm_peephole", .decoder_start = UR_START_HC},
+    {.cell = "gru", .attention = UR_ATTENTION_DOT, .layers = 1, .decoder_layers = 1, .bias = true},
+    {.cell = "gru",
+     .layers = 2,
+     .directions = UR_BOTH_AVERAGE,
+     .attention = UR_ATTENTION_DOT,
+     .decoder_layers = 1,
+     .bias = true},
+    {.layers = 2,
+     .decoder_layers = 2,
+     .directions = UR_BOTH_AVERAGE,
+     .peeky = true,
+     .cell = "lstm",
+     .bias = true},
+    {.layers = 2,
+     .decoder_layers = 2,
+     .directions = UR_BOTH_CONCAT,
+     .decoder_start = UR_START_HC,
+     .cell = "lstm",
+     .bias = true},
+    {.cell = "rnn_tanh",
+     .layers = 3,
+     .directions = UR_BOTH_CONCAT,
+     .decoder_layers = 1,
+     .bias = true},
+    {.layers = 2,
+     .proj_size = 3,
+     .attention = UR_ATTENTION_DOT,
+     .cell = "lstm",
+     .decoder_layers = 1,
+     .bias = true},
+    {.cell = "gru_original", .layers = 2, .decoder_layers = 1, .bias = true},
+    {.cell = "lstm_peephole",
+     .decoder_start = UR_START_HC,
+     .layers = 1,
+     .decoder_layers = 1,
+     .bias = true},
 };
 
 static ur_seq2seq_config kind_of(size_t i)

@@ -2,6 +2,7 @@
  * directions, drop-out, and evaluation against its definition. Parameters and what is refused:
  * test_tagger_build.c. */
 #include "models/made_tagger.h"
+#include "unroll/train.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -19,12 +20,12 @@ static void together_is_one_by_one(void **state)
     make(&m, 0);
     for (int variant = 0; variant < 6; variant++) {
         const bool per_sequence = variant % 2;
-        const ur_tagger_config config = config_of(per_sequence, variant / 2);
+        const ur_tagger_config config = config_of(variant / 2);
         const size_t n = answers_of(&m, per_sequence);
         contexts all = contexts_new();
         /* all contexts with the first model of each kind, the reference and the last with others */
         for (int c = 0; c < all.count; c += variant < 2 || c ? 1 : all.count - 1) {
-            ur_model *model = model_of(all.at[c], &config);
+            ur_model *model = model_of(all.at[c], per_sequence, &config);
             assert_int_equal(ur_tagger_apply(all.at[c], model, TEXTS, m.texts, label, p, NULL),
                              UR_OK);
             if (c == 0) {
@@ -60,8 +61,8 @@ static void texts_without_tokens(void **state)
 {
     (void)state;
     ur_context *context = context_of(NULL, 2, NULL);
-    const ur_tagger_config config = config_of(true, 1), tagger = config_of(false, 1);
-    ur_model *model = model_of(context, &config);
+    const ur_tagger_config config = config_of(1);
+    ur_model *model = model_of(context, true, &config);
     const float *bias = ur_param_values(model->params, ur_params_find(model->params, "fc.bias"));
     const ur_ids nothing[] = {{NULL, 0}, {NULL, 0}};
     int32_t label[2];
@@ -74,7 +75,7 @@ static void texts_without_tokens(void **state)
         assert_true(fabs((double)p[i] - exp((double)bias[i % LABELS]) / sum) < 1e-6);
     assert_int_equal(ur_tagger_apply(context, model, 0, NULL, label, p, NULL), UR_OK);
     ur_model_free(model);
-    model = model_of(context, &tagger);
+    model = model_of(context, false, &config);
     label[0] = 77;
     assert_int_equal(ur_tagger_apply(context, model, 2, nothing, label, NULL, NULL), UR_OK);
     assert_int_equal(label[0], 77); /* there is nothing to say */
@@ -92,9 +93,9 @@ static void directions(void **state)
     for (int way = 0; way < 3; way++)
         for (int deep = 0; deep < 2; deep++) {
             float p[11 * LABELS];
-            ur_tagger_config config = config_of(false, deep);
+            ur_tagger_config config = config_of(deep);
             config.directions = (ur_directions)way;
-            ur_model *model = model_of(context, &config);
+            ur_model *model = model_of(context, false, &config);
             assert_int_equal(ur_tagger_apply(context, model, 2, texts, NULL, p, NULL), UR_OK);
             for (size_t i = 0; i < 3 * LABELS; i++)
                 assert_true((memcmp(p + i, p + 8 * LABELS + i, sizeof *p) == 0) ==
@@ -115,9 +116,9 @@ static void drop_out(void **state)
     make(&m, 1);
     for (int variant = 0; variant < 4; variant++) {
         const bool per_sequence = variant % 2, training = variant < 2;
-        ur_tagger_config config = config_of(per_sequence, 1);
+        ur_tagger_config config = config_of(1);
         config.directions = UR_BOTH_CONCAT;
-        ur_model *model = model_of(context, &config);
+        ur_model *model = model_of(context, per_sequence, &config);
         const ur_tagger *t = ur_as_tagger(model);
         assert_true(t->rnn.config.dropout == 0.3f);
         ur_tape *tape[2];
@@ -171,21 +172,21 @@ static void evaluation(void **state)
     contexts all = contexts_new();
     for (int variant = 0; variant < 6; variant++) {
         const bool per_sequence = variant % 2;
-        const ur_tagger_config config = config_of(per_sequence, variant / 2);
+        const ur_tagger_config config = config_of(variant / 2);
         ur_labelled *data = labelled_of(NULL, per_sequence ? UR_CLASSIFIED : UR_TAGGED, TOKENS,
                                         LABELS, TEXTS, m.length, m.ids, m.labels);
         ur_measure first = {0};
         for (int c = 0; c < all.count; c += variant < 2 || c ? 1 : all.count - 1) {
-            ur_model *model = model_of(all.at[c], &config);
+            ur_model *model = model_of(all.at[c], per_sequence, &config);
             ur_measure sum;
             ur_confusion *confusion;
-            assert_int_equal(ur_tagger_evaluate(all.at[c], model, data, &sum, &confusion, NULL),
-                             UR_OK);
+            assert_int_equal(ur_evaluate_with(model, data, &sum, &confusion, NULL), UR_OK);
             if (c == 0)
                 first = sum;
             assert_memory_equal(&first.loss, &sum.loss, sizeof sum.loss);
-            assert_memory_equal(&first.f1, &sum.f1, sizeof sum.f1);
-            assert_int_equal(first.right, sum.right);
+            assert_memory_equal(&first.sum[UR_TAGGER_F1], &sum.sum[UR_TAGGER_F1],
+                                sizeof sum.sum[UR_TAGGER_F1]);
+            assert_int_equal(first.sum[UR_TAGGER_ACCURACY], sum.sum[UR_TAGGER_ACCURACY]);
             const size_t n = answers_of(&m, per_sequence);
             assert_true(sum.positions == n && sum.examples == n);
             double loss = 0.0;
@@ -198,16 +199,16 @@ static void evaluation(void **state)
                 counts[target * LABELS + (size_t)label[i]]++;
             }
             assert_true(fabs(loss - sum.loss) < 1e-5 * (double)n);
-            assert_int_equal(right, sum.right);
+            assert_int_equal(right, sum.sum[UR_TAGGER_ACCURACY]);
             assert_int_equal(confusion->labels, LABELS);
             assert_memory_equal(confusion->counts, counts, sizeof counts);
-            assert_true(fabs(ur_confusion_f1(confusion) - sum.f1) < 1e-15);
-            assert_true(right > 0 && right < n && sum.f1 > 0 && sum.f1 < 1);
-            ur_measure class_sum; /* as the trainer asks */
-            assert_int_equal(model->class_of->evaluate(all.at[c], model, data, &class_sum, NULL),
-                             UR_OK);
+            assert_true(fabs(ur_confusion_f1(confusion) - sum.sum[UR_TAGGER_F1]) < 1e-15);
+            assert_true(right > 0 && right < n && sum.sum[UR_TAGGER_F1] > 0 &&
+                        sum.sum[UR_TAGGER_F1] < 1);
+            ur_measure class_sum; /* as a run asks */
+            assert_int_equal(model->kind->evaluate(model, data, &class_sum, NULL, NULL), UR_OK);
             assert_memory_equal(&class_sum.loss, &sum.loss, sizeof sum.loss);
-            assert_int_equal(model->class_of->examples(model, data), TEXTS);
+            assert_int_equal(model->kind->examples(model, data), TEXTS);
             ur_confusion_free(ur_context_allocator(all.at[c]), confusion);
             ur_model_free(model);
         }

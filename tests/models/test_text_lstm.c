@@ -5,6 +5,7 @@
 
 #include "support/contexts.h"
 #include "support/failing_alloc.h"
+#include "unroll/language.h"
 #include "unroll/train.h"
 
 #include <math.h>
@@ -114,16 +115,16 @@ static void instruction_sets_and_threads(void **state)
         made want = made_up_model(all.at[0], kind);
         const double loss = train(all.at[0], &want, 7);
         ur_measure measure, other;
-        assert_int_equal(ur_evaluate(all.at[0], want.model, want.data, &measure, NULL), UR_OK);
+        assert_int_equal(ur_evaluate(want.model, want.data, &measure, NULL), UR_OK);
         assert_int_equal(measure.examples, LENGTH - 4);
         for (int i = 1; i < all.count; i++) {
             made got = made_up_model(all.at[i], kind);
             const double its = train(all.at[i], &got, 7);
             same_model(all.name[i], &want, &got);
             assert_memory_equal(&loss, &its, sizeof loss);
-            assert_int_equal(ur_evaluate(all.at[i], got.model, got.data, &other, NULL), UR_OK);
+            assert_int_equal(ur_evaluate(got.model, got.data, &other, NULL), UR_OK);
             assert_memory_equal(&measure.loss, &other.loss, sizeof measure.loss);
-            assert_int_equal(measure.right, other.right);
+            assert_int_equal(measure.sum[1], other.sum[1]);
             made_free(&got);
         }
         made_free(&want);
@@ -188,9 +189,9 @@ static void measure(void **state)
             loss += log(sum) - (double)x[text.ids[i + 4]];
             right += (double)x[text.ids[i + 4]] >= largest;
         }
-        assert_int_equal(ur_evaluate(context, m.model, m.data, &got, NULL), UR_OK);
+        assert_int_equal(ur_evaluate(m.model, m.data, &got, NULL), UR_OK);
         assert_true(fabs(got.loss - loss) < 1e-3);
-        assert_int_equal(got.right, right);
+        assert_int_equal(got.sum[1], right);
         assert_int_equal(got.positions, LENGTH - 4);
         ur_tape_free(t);
         made_free(&m);
@@ -206,13 +207,13 @@ static void learns(void **state)
     for (int kind = 0; kind < KINDS; kind++) {
         made m = made_up_model(context, kind);
         ur_measure before, after;
-        assert_int_equal(ur_evaluate(context, m.model, m.data, &before, NULL), UR_OK);
+        assert_int_equal(ur_evaluate(m.model, m.data, &before, NULL), UR_OK);
         const double loss = train(context, &m, 150);
-        assert_int_equal(ur_evaluate(context, m.model, m.data, &after, NULL), UR_OK);
+        assert_int_equal(ur_evaluate(m.model, m.data, &after, NULL), UR_OK);
         assert_true(loss < 0.9 * log(WORDS));
         if (kinds[kind].layers == 1) /* others start from states that measuring does not have */
             assert_true(after.loss < 0.8 * before.loss);
-        assert_true(after.right > before.right);
+        assert_true(after.sum[1] > before.sum[1]);
         made_free(&m);
     }
     ur_context_free(context);
@@ -248,15 +249,16 @@ static void refused(void **state)
         const char *part;
     } bad[] = {
         {{.vocabulary = 1, .context = 3, .hidden_size = 4, .layers = 1}, "vocabulary of 1"},
-        {{.vocabulary = 9, .context = 0, .hidden_size = 4, .layers = 1}, "context of 0"},
-        {{.vocabulary = 9, .context = 3, .hidden_size = 0, .layers = 1}, "hidden size 0"},
-        {{.vocabulary = 9, .context = 3, .hidden_size = 4, .layers = 0}, "0 layers"},
-        {{.vocabulary = 9, .context = 3, .hidden_size = 4, .layers = 17}, "17 layers"},
+        {{.vocabulary = 9, .context = 0, .hidden_size = 4, .layers = 1}, "context is 0"},
+        {{.vocabulary = 9, .context = 3, .hidden_size = 0, .layers = 1}, "hidden_size is 0"},
+        {{.vocabulary = 9, .context = 3, .hidden_size = 4, .layers = 0}, "layers is 0"},
+        {{.vocabulary = 9, .context = 3, .hidden_size = 4, .layers = 17}, "layers is 17"},
         {{.vocabulary = 9, .context = 3, .embed_size = 1 << 20, .hidden_size = 4, .layers = 1},
-         "embedding size"},
-        {{.vocabulary = 9, .context = 3, .hidden_size = 4, .layers = 1, .bias_init = 7}, "biases"},
+         "embed_size is 1048576"},
+        {{.vocabulary = 9, .context = 3, .hidden_size = 4, .layers = 1, .bias_init = 7},
+         "bias_init is 7, expected uniform or one"},
         {{.vocabulary = 9, .context = 3, .hidden_size = 4, .layers = 1, .output_from = 7},
-         "hidden or gate"},
+         "output_from is 7, expected hidden or gate"},
     };
     ur_context *context = context_of("plain", 1, NULL);
     ur_err err;
@@ -302,8 +304,8 @@ static void refused_texts(void **state)
                      UR_OK);
     ur_next_words_free(data);
     made other = made_up_model(context, 0); /* data of a model with another context */
-    ((ur_text_lstm *)other.model)->config.context = 5;
-    assert_int_equal(ur_evaluate(context, other.model, m.data, &measured, &err), UR_INVALID);
+    ((ur_text_lstm_config *)other.model->config)->context = 5;
+    assert_int_equal(ur_evaluate(other.model, m.data, &measured, &err), UR_INVALID);
     assert_non_null(strstr(err.text, "4 words before"));
     made_free(&other);
     made_free(&m);
@@ -367,7 +369,7 @@ static ur_status use(const ur_allocator *a, ur_err *err, void *arg)
     if (status == UR_OK)
         status = ur_trainer_step(trainer, &step, err);
     if (status == UR_OK)
-        status = ur_evaluate(context, m.model, m.data, &measured, err);
+        status = ur_evaluate(m.model, m.data, &measured, err);
     ur_trainer_free(trainer);
     made_free(&m);
     ur_context_free(context);

@@ -24,8 +24,8 @@ file() {
 file include/unroll/core.h '#include <stddef.h>'
 file include/unroll/nn.h '#include "unroll/core.h"'
 file include/unroll/text.h '#include "unroll/core.h"'
-file include/unroll/models.h '#include "unroll/nn.h"' '#include "unroll/text.h"'
-file include/unroll/train.h '#include "unroll/models.h"'
+file include/unroll/model.h '#include "unroll/nn.h"' '#include "unroll/text.h"'
+file include/unroll/train.h '#include "unroll/model.h"'
 file include/unroll.h '#include "unroll/train.h"'
 file src/base/a.h '#include "unroll/core.h"'
 file src/kernels/k.h '#include <math.h>' '#include "base/a.h"'
@@ -35,7 +35,7 @@ file src/nn/n.c '#include "unroll/nn.h"' '#include "backend/cpu/d.h"'
 file src/io/i.h '#include <jansson.h>'
 file src/text/t.h '#include "unroll/text.h"'
 file src/data/d.c '#include "text/t.h"' '#include "io/i.h"' '#include "unroll/text.h"'
-file src/models/m.h '#include "unroll/models.h"' '#include "unroll/nn.h"'
+file src/models/m.h '#include "unroll/model.h"' '#include "unroll/nn.h"'
 file src/run/r.h ''
 file src/train/t.c '#include "models/m.h"' '#include "unroll/train.h"'
 file src/run/r.c '#include "models/m.h"' '#include "unroll/train.h"'
@@ -84,6 +84,12 @@ mkdir "$tree/src/attic"
 file src/attic/x.c ''
 sh "$check" "$tree" >/dev/null && fail "a folder without a floor was accepted"
 rm -r "$tree/src/attic"
+
+yes '' | head -n 400 >"$tree/src/nn/long.c"
+sh "$check" "$tree" || fail "400 lines were refused"
+echo >>"$tree/src/nn/long.c"
+sh "$check" "$tree" >/dev/null && fail "401 lines were accepted"
+rm "$tree/src/nn/long.c"
 
 sh "$check" "$tree" || fail "the repaired tree was refused"
 [ "$failures" = 0 ]

@@ -6,38 +6,40 @@
 #ifndef UR_TESTS_CARRIER_H
 #define UR_TESTS_CARRIER_H
 
-#include "base/hash.h"
-#include "base/alloc.h"
-#include "base/status.h"
-#include "text/vocabulary.h"
-#include "train/task.h"
+#include "run/run.h"
+#include "run/runs.h"
+#include "support/contexts.h"
 
-#include "train/runs.h"
+#include <stddef.h>
 
 enum { STREAMS = 40, STREAM = 11, UNITS = 3 };
 
 typedef struct carrier_data {
-    ur_allocator allocator;
     bool keeps; /* the state over epochs, as that of items does, not of a text */
     size_t windows;
     float (*carry)[UNITS]; /* (STREAMS, UNITS) */
 } carrier_data;
 
 typedef struct carrier_config {
-    size_t vocabulary;
     bool keeps;
 } carrier_config;
 
-typedef struct carrier {
-    ur_model base;
-    ur_allocator allocator;
-} carrier;
+static const ur_field carrier_fields[] = {
+    {.name = "keeps", .type = UR_FIELD_BOOL, .offset = offsetof(carrier_config, keeps)},
+    {.name = NULL}};
 
-static void carrier_free(ur_model *model)
+static ur_status carrier_build(ur_model *model, ur_err *err)
 {
-    const ur_allocator a = ((carrier *)model)->allocator;
-    ur_params_free(model->params);
-    ur_free(&a, model);
+    const size_t units = UNITS;
+    (void)err;
+    ur_params_add(model->params, "w", 1, &units, UR_TRAINABLE | UR_DECAY);
+    return UR_OK;
+}
+
+static void carrier_init(ur_model *model, uint64_t seed)
+{
+    (void)seed;
+    ur_param_values(model->params, 0)[0] = 0.3f;
 }
 
 static size_t carrier_examples(const ur_model *model, const void *data)
@@ -91,102 +93,46 @@ static ur_tensor *carrier_loss(ur_tape *tape, const ur_model *model, const void 
 }
 
 /* A loss that falls, stays and rises as the weights wander. */
-static ur_status carrier_evaluate(ur_context *context, const ur_model *model, const void *data,
-                                  ur_measure *out, ur_err *err)
+static ur_status carrier_evaluate(const ur_model *model, const void *data, ur_measure *out,
+                                  ur_confusion **confusion, ur_err *err)
 {
-    (void)context;
     (void)data;
+    (void)confusion;
     (void)err;
     const float *w = ur_param_data(model->params, 0);
-    *out = (ur_measure){.positions = 2, .examples = 4, .right = 1, .f1 = 0.25};
+    *out = (ur_measure){.positions = 2, .examples = 4, .sum = {0.0, 0.25}};
     out->loss = 2.0 + 2.0 * (double)w[0] * (double)w[0];
     return UR_OK;
 }
 
-static const ur_model_class carrier_class = {.kind = "carrier",
-                                             .free = carrier_free,
-                                             .examples = carrier_examples,
-                                             .length = carrier_length,
-                                             .positions = carrier_length,
-                                             .loss = carrier_loss,
-                                             .start_epoch = carrier_start_epoch,
-                                             .carried = carrier_carried,
-                                             .evaluate = carrier_evaluate};
-
-/* ---- as a kind of run ---------------------------------------------------------------------- */
-
-static void carrier_print(ur_json_writer *w, const void *config)
-{
-    const carrier_config *c = config;
-    ur_json_put_int(w, "vocabulary_size", (int64_t)c->vocabulary);
-    ur_json_put_bool(w, "keeps", c->keeps);
-}
-
-static ur_status carrier_new_data(ur_run *run, void **out, ur_err *err)
-{
-    carrier_data *d = *out = ur_alloc_zero(run->a, 1, sizeof *d + STREAMS * sizeof *d->carry);
-    if (!d)
-        return ur_no_memory(err, sizeof *d);
-    d->carry = (void *)(d + 1);
-    d->allocator = *run->a;
-    d->keeps = ((const carrier_config *)run->config)->keeps;
-    return UR_OK;
-}
-
-static ur_status carrier_reopen(ur_run *run, ur_err *err)
-{
-    ur_status status = carrier_new_data(run, &run->train, err);
-    if (status == UR_OK && run->settings.valid)
-        status = carrier_new_data(run, &run->valid, err);
-    return status;
-}
-
-static ur_status carrier_rebuild(ur_run *run, ur_err *err)
-{
-    const size_t units = UNITS;
-    carrier *m = ur_alloc_zero(run->a, 1, sizeof *m);
-    if (!m)
-        return ur_no_memory(err, sizeof *m);
-    m->base.class_of = &carrier_class;
-    m->allocator = *run->a;
-    run->model = &m->base;
-    ur_status status = ur_params_new(run->context, &m->base.params, err);
-    if (status != UR_OK)
-        return status;
-    ur_params_add(m->base.params, "w", 1, &units, UR_TRAINABLE | UR_DECAY);
-    return ur_params_seal(m->base.params, err);
-}
-
-static void carrier_free_data(void *data)
-{
-    if (data) {
-        const ur_allocator a = ((carrier_data *)data)->allocator;
-        ur_free(&a, data);
-    }
-}
-
 static uint64_t carrier_fingerprint(const void *data)
 {
-    return ur_fingerprint_add(UR_FINGERPRINT, ((const carrier_data *)data)->keeps);
+    return ((const carrier_data *)data)->keeps ? 11 : 12;
 }
 
-static const char *const carrier_figures[] = {"train_loss",       "train_perplexity",  "valid_loss",
-                                              "valid_perplexity", "valid_f1",          "seconds",
-                                              "train_seconds",    "tokens_per_second", NULL};
-static const char *const carrier_keys[] = {"vocabulary_size", "keeps"};
+static const ur_figure carrier_figures[] = {
+    {.name = "perplexity", .title = "perplexity", .average = UR_PERPLEXITY, .headline = true},
+    {.name = "f1", .title = "F1", .average = UR_WHOLE, .higher_is_better = true},
+    {.name = NULL}};
 
-static const ur_task carrier_task = {.kind = "carrier",
+static const ur_kind carrier_kind = {.name = "carrier",
                                      .unit = "tokens",
-                                     .labels = true,
-                                     .figures = carrier_figures,
+                                     .fields = carrier_fields,
                                      .config_size = sizeof(carrier_config),
-                                     .print = carrier_print,
-                                     .keys = carrier_keys,
-                                     .n_keys = 2,
-                                     .rebuild = carrier_rebuild,
-                                     .reopen = carrier_reopen,
-                                     .free_data = carrier_free_data,
+                                     .figures = carrier_figures,
+                                     .model_size = sizeof(ur_model),
+                                     .build = carrier_build,
+                                     .init = carrier_init,
+                                     .examples = carrier_examples,
+                                     .length = carrier_length,
+                                     .positions = carrier_length,
+                                     .loss = carrier_loss,
+                                     .start_epoch = carrier_start_epoch,
+                                     .carried = carrier_carried,
+                                     .evaluate = carrier_evaluate,
                                      .fingerprint = carrier_fingerprint};
+
+/* ---- runs ---------------------------------------------------------------------------------- */
 
 static inline ur_run_settings carrier_settings(void)
 {
@@ -197,40 +143,24 @@ static inline ur_run_settings carrier_settings(void)
     return s;
 }
 
-/* A run of this kind in a folder, new or from its newest checkpoint: it is no kind that the list
- * has, so that ur_run_create and ur_run_resume do not find it. */
+/* A run of this kind in a folder, new or from its newest checkpoint, with no limit to its steps. Its
+ * data is that of the last run alone. */
 static inline ur_run *carrier_run(ur_context *context, const char *folder,
                                   const ur_run_settings *settings, bool keeps, bool resumed)
 {
-    static const char words[] = "a\nb\n", labels[] = "x\n";
+    static float carry[STREAMS][UNITS];
+    static carrier_data train, valid;
+    const carrier_config config = {keeps};
     ur_run *run;
     ur_err err;
-    assert_int_equal(ur_run_new(context, folder, &run, &err), UR_OK);
-    run->task = &carrier_task;
-    run->config = ur_alloc_zero(run->a, 1, sizeof(carrier_config));
-    assert_non_null(run->config);
-    *(carrier_config *)run->config = (carrier_config){2, keeps};
-    assert_int_equal(ur_settings_copy(run->a, settings, &run->settings, &err), UR_OK);
-    assert_int_equal(
-        ur_vocabulary_parse(run->a, "words", words, strlen(words), &run->vocabulary, &err), UR_OK);
-    assert_int_equal(
-        ur_vocabulary_parse(run->a, "labels", labels, strlen(labels), &run->labels, &err), UR_OK);
-    ur_status status = carrier_rebuild(run, &err);
-    if (status == UR_OK)
-        status = carrier_reopen(run, &err);
-    if (status == UR_OK)
-        status = ur_run_new_trainer(run, &err);
-    if (status == UR_OK && resumed) {
-        status = ur_run_load_checkpoint(run, &err);
-        if (status == UR_OK)
-            status = ur_run_load_metrics(run, run->trainer->progress.step, &err);
-    } else if (status == UR_OK) {
-        char command[64];
-        snprintf(command, sizeof command, "mkdir -p %s/checkpoints", folder);
-        assert_int_equal(system(command), 0);
-        ur_param_values(run->model->params, 0)[0] = 0.3f;
-        status = ur_run_save_checkpoint(run, &err);
-    }
+    memset(carry, 0, sizeof carry);
+    train = valid = (carrier_data){.keeps = keeps, .carry = carry};
+    if (!ur_kind_find(context, carrier_kind.name))
+        assert_int_equal(ur_kind_add(context, &carrier_kind, &err), UR_OK);
+    const ur_status status =
+        resumed ? ur_run_resume_with(context, folder, 0, UR_NO_LIMIT, &train, &valid, &run, &err)
+                : ur_run_create_with(context, folder, settings, carrier_kind.name, &config, &train,
+                                     &valid, &run, &err);
     if (status != UR_OK)
         fail_msg("%s", err.text);
     return run;

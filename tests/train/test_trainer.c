@@ -241,7 +241,8 @@ static void evaluation_does_not_depend_on_threads(void **state)
             ur_context *context = context_of(NULL, threads, NULL);
             ur_model *model = toy_new(context, A, B, UR_TRAINABLE);
             ur_measure m;
-            assert_int_equal(ur_evaluate(context, model, &f->data, &m, NULL), UR_OK);
+            assert_int_equal(ur_evaluate(model, &f->data, &m, NULL), UR_OK);
+            ur_model_free(model);
             if (threads == 1)
                 one = m;
             assert_int_equal(m.examples, n);
@@ -257,6 +258,15 @@ static void evaluation_does_not_depend_on_threads(void **state)
 }
 
 /* ---- memory -------------------------------------------------------------------------------- */
+
+/* With the memory and the threads of another context than the model's. */
+static ur_status evaluate_in(ur_context *context, const ur_model *model, const toy_data *data,
+                             ur_measure *out, ur_err *err)
+{
+    ur_model moved = *model;
+    moved.context = context;
+    return ur_evaluate(&moved, data, out, err);
+}
 
 static ur_status train(const ur_allocator *a, ur_err *err, void *arg)
 {
@@ -277,7 +287,7 @@ static ur_status train(const ur_allocator *a, ur_err *err, void *arg)
         for (int i = 0; i < 3 && status == UR_OK; i++)
             status = ur_trainer_step(t, &s, err);
         if (status == UR_OK)
-            status = ur_evaluate(context, model, &data, &m, err);
+            status = evaluate_in(context, model, &data, &m, err);
         if (status == UR_NO_MEMORY && t) { /* memory is back: it goes on */
             ur_status again = UR_NO_MEMORY;
             for (int i = 0; i < 3 && again == UR_NO_MEMORY; i++)

@@ -3,8 +3,9 @@
 #ifndef UR_TESTS_TOY_H
 #define UR_TESTS_TOY_H
 
-#include "unroll/models.h"
+#include "unroll/model.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 /* The data: rows of gradients, one per optimiser step; an example asks for one unit of them. */
@@ -13,10 +14,25 @@ typedef struct toy_data {
     const float *gradient; /* (weights of the model), of the step to come */
 } toy_data;
 
-static void toy_free(ur_model *model)
+/* A model of two parameters, "a" and "b" (0: none). */
+typedef struct toy_config {
+    size_t a, b, flags;
+} toy_config;
+
+static const ur_field toy_fields[] = {
+    {.name = "a", .type = UR_FIELD_SIZE, .offset = offsetof(toy_config, a), .most = 1e6},
+    {.name = "b", .type = UR_FIELD_SIZE, .offset = offsetof(toy_config, b), .most = 1e6},
+    {.name = "flags", .type = UR_FIELD_SIZE, .offset = offsetof(toy_config, flags), .most = 255},
+    {.name = NULL}};
+
+static ur_status toy_build(ur_model *model, ur_err *err)
 {
-    ur_params_free(model->params);
-    free(model);
+    const toy_config *c = model->config;
+    (void)err;
+    ur_params_add(model->params, "a", 1, &c->a, (unsigned)c->flags);
+    if (c->b)
+        ur_params_add(model->params, "b", 1, &c->b, (unsigned)c->flags);
+    return UR_OK;
 }
 
 static size_t toy_examples(const ur_model *model, const void *data)
@@ -65,34 +81,26 @@ static void toy_measure(ur_tape *tape, const ur_model *model, const void *data, 
     sum->positions += count;
 }
 
-static const ur_model_class toy_class = {.kind = "toy",
-                                         .free = toy_free,
-                                         .examples = toy_examples,
-                                         .length = toy_one,
-                                         .positions = toy_one,
-                                         .loss = toy_loss,
-                                         .measure = toy_measure};
+static const ur_kind toy_kind = {.name = "toy",
+                                 .fields = toy_fields,
+                                 .config_size = sizeof(toy_config),
+                                 .model_size = sizeof(ur_model),
+                                 .build = toy_build,
+                                 .examples = toy_examples,
+                                 .length = toy_one,
+                                 .positions = toy_one,
+                                 .loss = toy_loss,
+                                 .measure = toy_measure};
 
 /* A model of two parameters, "a" (sizes[0]) and "b" (sizes[1]); b may be left out (0). NULL when the
  * context's memory ran out. */
 static inline ur_model *toy_new(ur_context *context, size_t a, size_t b, unsigned flags)
 {
-    ur_model *m = malloc(sizeof *m);
-    if (!m)
-        abort();
-    m->class_of = &toy_class;
-    ur_status status = ur_params_new(context, &m->params, NULL);
-    if (status == UR_OK) {
-        ur_params_add(m->params, "a", 1, &a, flags);
-        if (b)
-            ur_params_add(m->params, "b", 1, &b, flags);
-        status = ur_params_seal(m->params, NULL);
-    }
-    if (status == UR_OK)
-        return m;
-    ur_params_free(m->params);
-    free(m);
-    return NULL;
+    const toy_config config = {a, b, flags};
+    ur_model *model;
+    if (ur_model_new(context, &toy_kind, &config, &model, NULL) != UR_OK)
+        return NULL;
+    return model;
 }
 
 #endif

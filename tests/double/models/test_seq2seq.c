@@ -2,7 +2,7 @@
  * and ragged, with drop-out. */
 #include "data/pairs.h"
 #include "double/check.h"
-#include "unroll/models.h"
+#include "unroll/seq2seq.h"
 
 #include <string.h>
 
@@ -22,7 +22,7 @@ static ur_tensor *loss(ur_tape *t, void *user)
 {
     static const size_t which[] = {0, 1, 2, 3};
     const whole *w = user;
-    return w->model->class_of->loss(t, w->model, &pairs, w->count, which, 9.0);
+    return w->model->kind->loss(t, w->model, &pairs, w->count, which, 9.0);
 }
 
 static void check(ur_seq2seq_config config, int threads)
@@ -54,7 +54,13 @@ static void seq2seq(void **state)
 {
     (void)state;
     for (int variant = 0; variant < 24; variant++) {
-        ur_seq2seq_config config = {.vocabulary = SYMBOLS, .embed_size = 3, .hidden_size = 4};
+        ur_seq2seq_config config = {.vocabulary = SYMBOLS,
+                                    .embed_size = 3,
+                                    .hidden_size = 4,
+                                    .cell = "lstm",
+                                    .layers = 1,
+                                    .decoder_layers = 1,
+                                    .bias = true};
         config.attention = variant % 3 == 0 ? UR_ATTENTION_DOT : UR_ATTENTION_NONE;
         config.peeky = variant % 3 == 2;
         config.decoder_start = variant / 3 % 2 ? UR_START_HC : UR_START_H;
@@ -72,18 +78,55 @@ static void stacks(void **state)
 {
     (void)state;
     static const ur_seq2seq_config kinds[] = {
-        {.cell = "gru", .attention = UR_ATTENTION_DOT},
-        {.cell = "gru", .layers = 2, .directions = UR_BOTH_AVERAGE, .attention = UR_ATTENTION_DOT},
-        {.layers = 2, .directions = UR_BOTH_AVERAGE, .attention = UR_ATTENTION_DOT},
-        {.cell = "gru", .layers = 2, .decoder_layers = 2, .directions = UR_BOTH_AVERAGE},
+        {.cell = "gru",
+         .attention = UR_ATTENTION_DOT,
+         .layers = 1,
+         .decoder_layers = 1,
+         .bias = true},
+        {.cell = "gru",
+         .layers = 2,
+         .directions = UR_BOTH_AVERAGE,
+         .attention = UR_ATTENTION_DOT,
+         .decoder_layers = 1,
+         .bias = true},
+        {.layers = 2,
+         .directions = UR_BOTH_AVERAGE,
+         .attention = UR_ATTENTION_DOT,
+         .cell = "lstm",
+         .decoder_layers = 1,
+         .bias = true},
+        {.cell = "gru",
+         .layers = 2,
+         .decoder_layers = 2,
+         .directions = UR_BOTH_AVERAGE,
+         .bias = true},
         {.layers = 2,
          .decoder_layers = 2,
          .directions = UR_BOTH_CONCAT,
          .attention = UR_ATTENTION_DOT,
-         .decoder_start = UR_START_HC},
-        {.cell = "rnn_tanh", .layers = 3, .directions = UR_BOTH_CONCAT, .peeky = true},
-        {.layers = 2, .proj_size = 2, .directions = UR_BOTH_AVERAGE, .attention = UR_ATTENTION_DOT},
-        {.proj_size = 3, .directions = UR_BOTH_CONCAT, .peeky = true},
+         .decoder_start = UR_START_HC,
+         .cell = "lstm",
+         .bias = true},
+        {.cell = "rnn_tanh",
+         .layers = 3,
+         .directions = UR_BOTH_CONCAT,
+         .peeky = true,
+         .decoder_layers = 1,
+         .bias = true},
+        {.layers = 2,
+         .proj_size = 2,
+         .directions = UR_BOTH_AVERAGE,
+         .attention = UR_ATTENTION_DOT,
+         .cell = "lstm",
+         .decoder_layers = 1,
+         .bias = true},
+        {.proj_size = 3,
+         .directions = UR_BOTH_CONCAT,
+         .peeky = true,
+         .cell = "lstm",
+         .layers = 1,
+         .decoder_layers = 1,
+         .bias = true},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         for (int variant = 0; variant < 2; variant++) {

@@ -1,7 +1,7 @@
 /* test_text_lstm.c - the next-word model's gradients against differences: one layer and several, from
  * h and from the output gate, embedded and one-hot, from zeros and from states that were kept. */
 #include "double/check.h"
-#include "unroll/models.h"
+#include "unroll/language.h"
 
 #include <string.h>
 
@@ -24,7 +24,7 @@ static ur_tensor *loss(ur_tape *t, void *user)
     float *states = ur_next_words_states(w->data, &count);
     if (states)
         memcpy(states, w->start, count * sizeof *states);
-    return w->model->class_of->loss(t, w->model, w->data, COUNT, which, 4.0);
+    return w->model->kind->loss(t, w->model, w->data, COUNT, which, 4.0);
 }
 
 static void check(const ur_text_lstm_config *config, bool carried, int threads)

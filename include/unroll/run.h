@@ -1,0 +1,201 @@
+/* unroll/run.h - run folders: training a model into one, using it, pictures of it. */
+#ifndef UNROLL_RUN_H
+#define UNROLL_RUN_H
+
+#include "unroll/core.h"
+#include "unroll/model.h"
+#include "unroll/train.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A run is a folder:
+ *     config.json           everything needed to rebuild the model and its text processing
+ *     vocab.txt             one symbol a line, of kinds that have a vocabulary
+ *     labels.txt            likewise, of kinds with labels
+ *     model.safetensors     weights under PyTorch's names, as of the last evaluation
+ *     metrics.jsonl         one object per evaluation
+ *     train.log             one line per evaluation, for people
+ *     checkpoints/N.safetensors  weights and optimiser after step N: what a resume goes on from
+ *     plots/ *.svg
+ * model.safetensors and each checkpoint also hold configuration and vocabularies, and open alone. */
+typedef struct ur_run ur_run;
+
+/* How a run was or is to be trained. Strings belong to the caller (create) or the run (settings). */
+typedef struct ur_run_settings {
+    const char *data;        /* a file, or builtin:NAME where the kind has generators */
+    const char *valid;       /* likewise; NULL: what the kind makes of it */
+    size_t size, valid_size; /* of generated data; 0: 45,000 and 5,000 */
+    ur_train_options train;
+} ur_run_settings;
+
+/* The members of ur_run_settings. */
+const ur_field *ur_run_settings_fields(void);
+/* Their defaults, changed by the kind's own (NULL: none). */
+ur_run_settings ur_run_defaults(const ur_kind *kind);
+
+/* Starts a new run: reads the data, builds and initialises the model, makes the folder and writes
+ * what is known so far. config: the kind's struct, of which what comes from the data (vocabulary,
+ * labels, widths) is filled in.
+ * UR_INVALID: an unknown kind or one that reads no files, values out of range, the folder already
+ * holds a run, or the plateau schedule or early stopping without validation data; UR_IO: it cannot
+ * be written. */
+ur_status ur_run_create(ur_context *context, const char *folder, const ur_run_settings *settings,
+                        const char *kind, const void *config, ur_run **out, ur_err *err);
+
+/* The same for data that the program made itself: settings->data and valid are names for messages
+ * alone (NULL: none). Vocabularies and data stay the caller's and must outlive the run; valid may be
+ * NULL. Any kind. */
+ur_status ur_run_create_with(ur_context *context, const char *folder,
+                             const ur_run_settings *settings, const char *kind, const void *config,
+                             void *train, void *valid, ur_run **out, ur_err *err);
+
+/* Opens a trained model: a run's folder, its model.safetensors, or a checkpoint. */
+ur_status ur_run_open(ur_context *context, const char *path, ur_run **out, ur_err *err);
+/* Whether ur_run_open would; tell hears of every fault of the weights, as in ur_params_check. */
+ur_status ur_run_check(ur_context *context, const char *path,
+                       void (*tell)(void *user, const char *fault), void *user, ur_err *err);
+
+#define UR_NO_LIMIT SIZE_MAX
+#define UR_NO_LIMIT SIZE_MAX
+
+/* Opens a run to go on training from its newest checkpoint; reads the data again. epochs and
+ * max_steps: 0 keeps what is recorded (max_steps UR_NO_LIMIT: none); the other settings stay.
+ * UR_BAD_FILE when there is no checkpoint or the data is not what it was. */
+ur_status ur_run_resume(ur_context *context, const char *folder, size_t epochs, size_t max_steps,
+                        ur_run **out, ur_err *err);
+/* The same for a run of ur_run_create_with. */
+ur_status ur_run_resume_with(ur_context *context, const char *folder, size_t epochs,
+                             size_t max_steps, void *train, void *valid, ur_run **out, ur_err *err);
+
+void ur_run_free(ur_run *run);
+
+/* Whether a run that is trained ended before its epochs because validation got no better. */
+bool ur_run_stopped_early(const ur_run *run);
+
+const ur_kind *ur_run_kind(const ur_run *run);
+/* Model, configuration, vocabularies, and the data of a created or resumed run. */
+const ur_assets *ur_run_assets(const ur_run *run);
+ur_model *ur_run_model(const ur_run *run);
+const ur_vocabulary *ur_run_vocabulary(const ur_run *run); /* NULL: the kind has none */
+const ur_vocabulary *ur_run_labels(const ur_run *run);     /* likewise */
+const ur_run_settings *ur_run_settings_of(const ur_run *run);
+const char *ur_run_folder(const ur_run *run); /* NULL when a single file was opened */
+/* config.json's text. */
+const char *ur_run_config_text(const ur_run *run);
+/* The data that a created or resumed run trains on and validates with, of the type that the kind's
+ * model learns from. NULL: there is none. */
+void *ur_run_train_data(const ur_run *run);
+void *ur_run_valid_data(const ur_run *run);
+
+/* ---- training ------------------------------------------------------------------------------ */
+
+/* One evaluation, as metrics.jsonl has it. What the kind of model does not have, or what asks for
+ * validation data where there is none, is NaN. */
+typedef struct ur_metrics {
+    size_t epoch, step;
+    bool has_valid;
+    double lr;                     /* of the last step */
+    double train_loss;             /* mean of the epoch's batches */
+    double train_perplexity;       /* exp of the mean over the epoch's positions */
+    double valid_loss;             /* mean over positions */
+    double valid[UR_MOST_FIGURES]; /* the kind's figures, in their order */
+    double seconds, train_seconds; /* since the start of training; without evaluation */
+    double sequences_per_second;   /* of this epoch's training */
+    double tokens_per_second;
+} ur_metrics;
+
+/* The i-th figure of a kind's metrics, in the order in which metrics.jsonl has them behind epoch,
+ * step and lr: its name ("train_loss", "valid_accuracy") into `name`; false behind the last. */
+enum { UR_METRIC_NAME = 64 };
+bool ur_metrics_name(const ur_kind *kind, size_t i, char name[UR_METRIC_NAME]);
+/* One of them by its name; NaN when there is none of that name. */
+double ur_metrics_figure(const ur_kind *kind, const ur_metrics *metrics, const char *name);
+
+/* What the caller of ur_run_train wants to hear; any may be NULL. */
+typedef struct ur_run_hooks {
+    void *user;
+    /* After every step. per_second: of this epoch, in the kind's unit. seconds_left: an estimate,
+     * evaluation included. */
+    void (*on_step)(void *user, const ur_step *step, double per_second, double seconds_left);
+    void (*on_evaluation)(void *user, const ur_metrics *metrics);
+    /* Asked after every step: true finishes the step, saves and returns UR_INTERRUPTED. */
+    bool (*should_stop)(void *user);
+} ur_run_hooks;
+
+/* Trains to the end: an evaluation, a line in the logs, model.safetensors and a checkpoint after
+ * every epoch (and when max_steps or an interruption ends it inside one). With early stopping
+ * model.safetensors is that of the epoch with the least validation loss, and so is the run's model
+ * in the end. UR_DIVERGED keeps the last good model.safetensors. */
+ur_status ur_run_train(ur_run *run, const ur_run_hooks *hooks, ur_err *err);
+
+/* Reads a run's metrics.jsonl: *count entries in fresh memory (ur_allocator of the context), and the
+ * kind that its config.json names (kind may be NULL). */
+ur_status ur_metrics_load(ur_context *context, const char *folder, ur_metrics **out, size_t *count,
+                          const ur_kind **kind, ur_err *err);
+void ur_metrics_free(ur_context *context, ur_metrics *metrics);
+
+/* ---- using a trained run ------------------------------------------------------------------- */
+
+/* Evaluates on other data: a file or generated data. confusion (may be NULL) receives a fresh matrix
+ * in the order of ur_run_labels, or NULL of a kind without labels; ur_confusion_free releases it with
+ * the context's allocator. */
+ur_status ur_run_evaluate(ur_run *run, const ur_pair_source *source, ur_measure *out,
+                          ur_confusion **confusion, ur_err *err);
+
+/* What the model makes of `count` UTF-8 texts, many at a time sharing the threads; out has room for
+ * them, and ur_prediction_free releases each. options: NULL for the most probable answer. A text that
+ * cannot be used is UR_BAD_FILE and its index goes to *bad (may be NULL); nothing is then in out.
+ * UR_UNSUPPORTED: a kind or model that answers nothing. */
+ur_status ur_run_predict(ur_run *run, size_t count, const char *const *texts,
+                         const ur_search_options *options, ur_prediction *out, size_t *bad,
+                         ur_err *err);
+
+/* Example `index` of the validation data (where there is none, of the training data) of a created or
+ * resumed run, with what it should be and what the model makes of it. UR_UNSUPPORTED: a kind that
+ * shows no samples. ur_run_samples: how many examples there are. */
+size_t ur_run_samples(const ur_run *run);
+ur_status ur_run_sample(ur_run *run, size_t index, ur_prediction *out, ur_err *err);
+
+/* A text that a language model writes on, token by token. The run must outlive it. */
+typedef struct ur_writer ur_writer;
+
+/* A token that was written: its id, the token as the vocabulary has it, and what to print for it
+ * after what was printed before. Valid until the next call. */
+typedef struct ur_token_written {
+    int32_t id;
+    const char *token, *piece;
+    double log_probability;
+} ur_token_written;
+
+/* Reads the prompt ("": what a text begins after). UR_BAD_FILE: it cannot be encoded.
+ * UR_UNSUPPORTED: a kind that does not write texts. */
+ur_status ur_writer_new(ur_run *run, const char *prompt, const ur_search_options *options,
+                        ur_writer **out, ur_err *err);
+void ur_writer_free(ur_writer *writer); /* accepts NULL */
+/* The prompt as it was read, to be printed before what is written; and its tokens that the model does
+ * not know, "'x', 'y'", and how many. */
+const char *ur_writer_prompt(const ur_writer *writer);
+const char *ur_writer_unknown(const ur_writer *writer, size_t *count);
+ur_status ur_writer_next(ur_writer *writer, ur_token_written *out, ur_err *err);
+
+/* ---- pictures ------------------------------------------------------------------------------ */
+
+/* Draws what the runs' kinds measure over epochs into one SVG picture: a panel for each figure that
+ * any of them has, and for the loss of runs without perplexity. */
+ur_status ur_run_plot_curves(ur_context *context, size_t count, const char *const *folders,
+                             const char *path, ur_err *err);
+
+/* Draws where the model looked while it answered: the text across, the answer down. */
+ur_status ur_run_plot_attention(ur_run *run, const char *text, const char *path, ur_err *err);
+
+/* Draws a confusion matrix with this run's labels: the true ones down, the model's across. */
+ur_status ur_run_plot_confusion(ur_run *run, const ur_confusion *confusion, const char *path,
+                                ur_err *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,129 @@
+/* predictions.c - what a model makes of a text, in lines and as JSON. What a kind does not give is
+ * left out. */
+#include "cli.h"
+
+#include <math.h>
+
+/* ---- lines --------------------------------------------------------------------------------- */
+
+/* A line for each token and a blank one after the sentence, or one line for the text. */
+static void print_labels(const ur_prediction *p)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->tokens)
+            printf("%s\t", p->tokens[i]);
+        printf("%s\t%.4f\n", p->labels[i], (double)p->probability[i]);
+    }
+    if (p->tokens)
+        putchar('\n');
+}
+
+static void print_best(const ur_prediction *p)
+{
+    for (size_t i = 0; i < p->n_alternatives; i++)
+        printf("%s\t%.6f\n", p->alternatives[i].text, p->alternatives[i].log_probability);
+    putchar('\n');
+}
+
+static void print_text(const ur_prediction *p)
+{
+    puts(p->text);
+    if (p->unknown)
+        say("%zu of the tokens before '%s' are unknown to the model and read as <unk>", p->unknown,
+            p->text);
+}
+
+/* ---- JSON ---------------------------------------------------------------------------------- */
+
+static void print_string(const char *name, const char *text)
+{
+    printf("\"%s\":", name);
+    json_string(stdout, text);
+}
+
+static void print_number(const char *name, double number)
+{
+    printf("\"%s\":", name);
+    json_number(stdout, number);
+}
+
+/* ,"probabilities":{...} of every label for part i. */
+static void print_all(const ur_vocabulary *labels, const ur_prediction *p, size_t i)
+{
+    const size_t n = ur_vocabulary_size(labels);
+    fputs(",\"probabilities\":", stdout);
+    for (size_t j = 0; j < n; j++) {
+        putchar(j ? ',' : '{');
+        json_string(stdout, ur_vocabulary_token(labels, (int32_t)j, NULL));
+        putchar(':');
+        json_number(stdout, (double)p->all[i * n + j]);
+    }
+    putchar('}');
+}
+
+static void print_part(const ur_vocabulary *labels, const ur_prediction *p, size_t i)
+{
+    putchar('{');
+    if (p->tokens)
+        print_string("token", p->tokens[i]);
+    if (p->labels) {
+        fputs(p->tokens ? "," : "", stdout);
+        print_string("label", p->labels[i]);
+    }
+    if (p->probability) {
+        putchar(',');
+        print_number("probability", (double)p->probability[i]);
+    }
+    if (p->all && labels)
+        print_all(labels, p, i);
+    putchar('}');
+}
+
+static void print_alternative(const ur_alternative *a)
+{
+    putchar('{');
+    print_string("text", a->text);
+    putchar(',');
+    print_number("log_probability", a->log_probability);
+    putchar(',');
+    print_number("score", a->score);
+    printf(",\"complete\":%s}", a->complete ? "true" : "false");
+}
+
+static void print_json(ur_run *run, const ur_prediction *p)
+{
+    putchar('{');
+    print_string("input", p->input);
+    if (p->text) {
+        putchar(',');
+        print_string("text", p->text);
+    }
+    if (!isnan(p->log_probability)) {
+        putchar(',');
+        print_number("log_probability", p->log_probability);
+        printf(",\"complete\":%s", p->complete ? "true" : "false");
+    }
+    fputs(",\"tokens\":[", stdout);
+    for (size_t i = 0; i < p->count; i++) {
+        fputs(i ? "," : "", stdout);
+        print_part(ur_run_labels(run), p, i);
+    }
+    putchar(']');
+    for (size_t i = 0; i < p->n_alternatives; i++) {
+        fputs(i ? "," : ",\"alternatives\":[", stdout);
+        print_alternative(&p->alternatives[i]);
+    }
+    printf("%s,\"unknown\":%zu}\n", p->n_alternatives ? "]" : "", p->unknown);
+}
+
+void print_prediction(ur_run *run, const ur_prediction *p, bool json, bool best)
+{
+    if (json)
+        print_json(run, p);
+    else if (p->labels)
+        print_labels(p);
+    else if (best && p->n_alternatives)
+        print_best(p);
+    else
+        print_text(p);
+}

@@ -1,0 +1,321 @@
+/* checkpoint.c - model.safetensors and checkpoints.
+ *
+ * Both carry weights, configuration and vocabulary; a checkpoint also the optimiser's moments and
+ * where training stands, so that it goes on with the same bits. A checkpoint is complete once it
+ * has its name; older ones but the last are removed after that. */
+#include "run/run.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/status.h"
+#include "unroll/io.h"
+#include "text/vocabulary.h"
+#include "train/weights.h"
+
+enum { KEPT_CHECKPOINTS = 2 };
+
+#define STATE_NAME UR_CHECKPOINT_PREFIX "state"
+#define MOMENT1_NAME UR_CHECKPOINT_PREFIX "moment1"
+#define MOMENT2_NAME UR_CHECKPOINT_PREFIX "moment2"
+#define CARRIED_NAME UR_CHECKPOINT_PREFIX "carried"
+
+/* The words of the state. Version 1 ended before EPOCH_NLL. */
+enum {
+    VERSION,
+    STEP,
+    EPOCH,
+    BATCH,
+    LOSS_SUM,
+    SECONDS,
+    TRAIN_SECONDS,
+    EXAMPLES,
+    FINGERPRINT,
+    ZERO,
+    EPOCH_NLL,
+    EPOCH_POSITIONS,
+    LR,
+    PLATEAU_BEST,
+    PLATEAU_WAITED,
+    LEAST_LOSS,
+    UNBEATEN,
+    STATE_WORDS
+};
+enum { STATE_VERSION = 2, OLD_WORDS = EPOCH_NLL };
+
+static uint64_t bits_of(double x)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+static double double_of(uint64_t bits)
+{
+    double x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+char *ur_checkpoint_path(const ur_allocator *a, const char *folder, uint64_t step)
+{
+    char name[64];
+    snprintf(name, sizeof name, "checkpoints/%llu.safetensors", (unsigned long long)step);
+    return ur_path_join(a, folder, name);
+}
+
+/* Weights, `more` tensors, and what makes the file open alone. */
+static ur_status write_weights(ur_run *run, const char *path, const ur_st_tensor *more,
+                               size_t n_more, ur_err *err)
+{
+    char *config, *vocabulary = NULL, *labels = NULL;
+    size_t size;
+    ur_status status =
+        ur_config_print(run->a, run->assets.kind, run->assets.config, NULL, &config, err);
+    if (status == UR_OK && run->assets.vocabulary)
+        status = ur_vocabulary_print(run->assets.vocabulary, &vocabulary, &size, err);
+    if (status == UR_OK && run->assets.labels)
+        status = ur_vocabulary_print(run->assets.labels, &labels, &size, err);
+    if (status == UR_OK) {
+        ur_st_pair metadata[4] = {{"format", "pt"}, {"unroll.config", config}};
+        size_t n = 2;
+        if (vocabulary)
+            metadata[n++] = (ur_st_pair){"unroll.vocabulary", vocabulary};
+        if (labels)
+            metadata[n++] = (ur_st_pair){"unroll.labels", labels};
+        status = ur_weights_write(run->a, run->assets.model->params, path, more, n_more, metadata,
+                                  n, err);
+    }
+    ur_free(run->a, config);
+    ur_free(run->a, vocabulary);
+    ur_free(run->a, labels);
+    return status;
+}
+
+ur_status ur_run_save_model(ur_run *run, ur_err *err)
+{
+    char *path = ur_path_join(run->a, run->folder, "model.safetensors");
+    if (!path)
+        return ur_no_memory(err, strlen(run->folder) + 32);
+    const ur_status status = write_weights(run, path, NULL, 0, err);
+    ur_free(run->a, path);
+    return status;
+}
+
+/* ---- which checkpoints there are ---------------------------------------------------------- */
+
+/* The step in a name like 120.safetensors; false for anything else. */
+static bool step_of(const char *name, uint64_t *step)
+{
+    char *end;
+    if (*name < '0' || *name > '9')
+        return false;
+    errno = 0;
+    const unsigned long long n = strtoull(name, &end, 10);
+    *step = n;
+    return errno == 0 && strcmp(end, ".safetensors") == 0;
+}
+
+/* The largest step below `limit` that has a checkpoint; *found says whether there is one. */
+static ur_status newest_below(const ur_run *run, uint64_t limit, bool *found, uint64_t *step,
+                              ur_err *err)
+{
+    *found = false;
+    char *folder = ur_path_join(run->a, run->folder, "checkpoints");
+    if (!folder)
+        return ur_no_memory(err, strlen(run->folder) + 32);
+    DIR *list = opendir(folder);
+    for (struct dirent *entry; list && (entry = readdir(list));) {
+        uint64_t n;
+        if (step_of(entry->d_name, &n) && n < limit && (!*found || n > *step)) {
+            *step = n;
+            *found = true;
+        }
+    }
+    if (list)
+        closedir(list);
+    ur_free(run->a, folder);
+    return UR_OK;
+}
+
+static void remove_old(const ur_run *run, uint64_t newest)
+{
+    uint64_t step = newest + 1;
+    bool found;
+    for (int kept = 0; newest_below(run, step, &found, &step, NULL) == UR_OK && found; kept++) {
+        char *path = kept < KEPT_CHECKPOINTS ? NULL : ur_checkpoint_path(run->a, run->folder, step);
+        if (path)
+            unlink(path);
+        ur_free(run->a, path);
+    }
+}
+
+/* ---- saving and loading ------------------------------------------------------------------- */
+
+/* What the model's batches hand on; none: NULL. */
+static float *carried(const ur_run *run, size_t *count)
+{
+    const ur_assets *a = &run->assets;
+    *count = 0;
+    return a->kind->carried ? a->kind->carried(a->model, a->train, count) : NULL;
+}
+
+/* How many examples the data has; of a text, in this epoch. */
+static uint64_t examples(const ur_run *run)
+{
+    return run->assets.kind->examples(run->assets.model, run->assets.train);
+}
+
+static uint64_t fingerprint(const ur_run *run)
+{
+    const ur_kind *kind = run->assets.kind;
+    return kind->fingerprint ? kind->fingerprint(run->assets.train) : 0;
+}
+
+ur_status ur_run_save_checkpoint(ur_run *run, ur_err *err)
+{
+    const ur_trainer *t = run->trainer;
+    const ur_progress *p = &t->progress;
+    const uint64_t state[STATE_WORDS] = {[VERSION] = STATE_VERSION,
+                                         [STEP] = p->step,
+                                         [EPOCH] = p->epoch,
+                                         [BATCH] = p->batch,
+                                         [LOSS_SUM] = bits_of(p->loss_sum),
+                                         [SECONDS] = bits_of(run->seconds),
+                                         [TRAIN_SECONDS] = bits_of(run->train_seconds),
+                                         [EXAMPLES] = examples(run),
+                                         [FINGERPRINT] = fingerprint(run),
+                                         [EPOCH_NLL] = bits_of(p->nll_sum),
+                                         [EPOCH_POSITIONS] = p->positions,
+                                         [LR] = bits_of(p->schedule.lr),
+                                         [PLATEAU_BEST] = bits_of(p->schedule.best),
+                                         [PLATEAU_WAITED] = p->schedule.waited,
+                                         [LEAST_LOSS] = bits_of(p->schedule.least),
+                                         [UNBEATEN] = p->schedule.unbeaten};
+    const size_t words = STATE_WORDS, size = ur_params_size(run->assets.model->params);
+    size_t count, n = 0;
+    const float *carry = carried(run, &count);
+    ur_st_tensor more[4];
+    more[n++] = (ur_st_tensor){STATE_NAME, UR_ST_U64, 1, &words, state};
+    const float *const m1 = ur_optimizer_moment(t->optimizer, 0);
+    const float *const m2 = ur_optimizer_moment(t->optimizer, 1);
+    if (m1)
+        more[n++] = (ur_st_tensor){MOMENT1_NAME, UR_ST_F32, 1, &size, m1};
+    if (m2)
+        more[n++] = (ur_st_tensor){MOMENT2_NAME, UR_ST_F32, 1, &size, m2};
+    if (carry)
+        more[n++] = (ur_st_tensor){CARRIED_NAME, UR_ST_F32, 1, &count, carry};
+    char *path = ur_checkpoint_path(run->a, run->folder, p->step);
+    if (!path)
+        return ur_no_memory(err, strlen(run->folder) + 64);
+    const ur_status status = write_weights(run, path, more, n, err);
+    ur_free(run->a, path);
+    if (status == UR_OK)
+        remove_old(run, p->step);
+    return status;
+}
+
+/* The words of the state, those that an old version did not have zero. */
+static ur_status read_words(ur_st *st, const char *path, uint64_t s[STATE_WORDS], ur_err *err)
+{
+    const ur_st_info *info = ur_st_find(st, STATE_NAME);
+    if (!info || info->dtype != UR_ST_U64 ||
+        (info->count != STATE_WORDS && info->count != OLD_WORDS))
+        return ur_fail(err, UR_BAD_FILE, "%s: no checkpoint, %s with %d words is missing", path,
+                       STATE_NAME, STATE_WORDS);
+    const ur_status status = ur_st_read_u64(st, ur_st_index(st, STATE_NAME), s, err);
+    if (status != UR_OK)
+        return status;
+    if (s[VERSION] != (info->count == OLD_WORDS ? 1 : STATE_VERSION))
+        return ur_fail(err, UR_BAD_FILE, "%s: a checkpoint of version %llu, %d expected", path,
+                       (unsigned long long)s[VERSION], STATE_VERSION);
+    return UR_OK;
+}
+
+/* Where training stood; inside an epoch, this makes the epoch ready. */
+static ur_status read_state(ur_run *run, ur_st *st, const char *path, ur_err *err)
+{
+    uint64_t s[STATE_WORDS] = {0};
+    ur_trainer *t = run->trainer;
+    ur_status status = read_words(st, path, s, err);
+    if (status != UR_OK)
+        return status;
+    /* How many windows a text has depends on the epoch: there the fingerprint says it all. */
+    const bool fixed = !run->assets.kind->start_epoch;
+    if ((fixed && s[EXAMPLES] != examples(run)) || s[FINGERPRINT] != fingerprint(run))
+        return ur_fail(err, UR_BAD_FILE,
+                       "%s is not the data this run began with, training cannot go on from %s",
+                       run->settings.data ? run->settings.data : "what was given", path);
+    t->progress = (ur_progress){.step = s[STEP],
+                                .epoch = s[EPOCH],
+                                .batch = s[BATCH],
+                                .loss_sum = double_of(s[LOSS_SUM]),
+                                .nll_sum = double_of(s[EPOCH_NLL]),
+                                .positions = s[EPOCH_POSITIONS],
+                                .schedule = {.lr = double_of(s[LR]),
+                                             .best = double_of(s[PLATEAU_BEST]),
+                                             .waited = s[PLATEAU_WAITED],
+                                             .least = double_of(s[LEAST_LOSS]),
+                                             .unbeaten = s[UNBEATEN]}};
+    if (s[VERSION] == 1) /* there were no schedules */
+        t->progress.schedule = ur_schedule_start(&t->options);
+    const double lr = t->progress.schedule.lr;
+    if (!(lr >= 0.0 && lr <= t->options.lr))
+        return ur_fail(err, UR_BAD_FILE, "%s: the learning rate is %g, 0 to %g expected", path, lr,
+                       t->options.lr);
+    run->seconds = double_of(s[SECONDS]);
+    run->train_seconds = double_of(s[TRAIN_SECONDS]);
+    if (s[BATCH] > 0)
+        status = ur_trainer_prepare(t, err);
+    if (status == UR_OK && s[BATCH] > 0 && s[BATCH] >= t->batches)
+        status = ur_fail(err, UR_BAD_FILE, "%s: batch %llu of an epoch of %zu", path,
+                         (unsigned long long)s[BATCH], t->batches);
+    return status;
+}
+
+static ur_status read_tensors(ur_run *run, ur_st *st, const char *path, ur_err *err)
+{
+    ur_trainer *t = run->trainer;
+    const size_t size = ur_params_size(run->assets.model->params);
+    size_t count;
+    float *carry = carried(run, &count);
+    ur_status status = ur_weights_read(run->assets.model->params, st, path, "", err);
+    float *const m1 = ur_optimizer_moment(t->optimizer, 0);
+    float *const m2 = ur_optimizer_moment(t->optimizer, 1);
+    if (status == UR_OK && m1)
+        status = ur_st_load_floats(st, MOMENT1_NAME, 1, &size, m1, err);
+    if (status == UR_OK && m2)
+        status = ur_st_load_floats(st, MOMENT2_NAME, 1, &size, m2, err);
+    if (status == UR_OK && carry)
+        status = ur_st_load_floats(st, CARRIED_NAME, 1, &count, carry, err);
+    return status;
+}
+
+ur_status ur_run_load_checkpoint(ur_run *run, ur_err *err)
+{
+    uint64_t step = 0;
+    bool found;
+    ur_status status = newest_below(run, UINT64_MAX, &found, &step, err);
+    if (status != UR_OK)
+        return status;
+    if (!found)
+        return ur_fail(err, UR_BAD_FILE, "%s has no checkpoint to go on from", run->folder);
+    char *path = ur_checkpoint_path(run->a, run->folder, step);
+    if (!path)
+        return ur_no_memory(err, strlen(run->folder) + 64);
+    ur_st *st;
+    status = ur_st_open(run->a, path, &st, err);
+    if (status == UR_OK) {
+        status = read_state(run, st, path, err);
+        if (status == UR_OK)
+            status = read_tensors(run, st, path, err);
+        ur_st_close(st);
+    }
+    ur_free(run->a, path);
+    return status;
+}

@@ -1,0 +1,135 @@
+/* config.c - config.json: everything needed to rebuild a model, its text processing and its
+ * training. It is walked by the tables of the kind and of the settings. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/status.h"
+#include "io/fields.h"
+#include "run/run.h"
+
+/* 1 was version 0.1's: keys that came later are missing in it, words have their older names. */
+enum { CONFIG_VERSION = 2, MOST_CONFIG = 16 << 20 };
+
+ur_status ur_config_print(const ur_allocator *a, const ur_kind *kind, const void *config,
+                          const ur_run_settings *settings, char **text, ur_err *err)
+{
+    ur_json_writer *w;
+    *text = NULL;
+    ur_status status = ur_json_writer_new(a, settings ? 2 : 0, &w, err);
+    if (status != UR_OK)
+        return status;
+    ur_json_open_object(w, NULL);
+    ur_json_put_int(w, "version", CONFIG_VERSION);
+    ur_json_put_string(w, "model", kind->name);
+    ur_json_put_fields(w, kind->fields, config);
+    if (settings) {
+        ur_json_open_object(w, "training");
+        ur_json_put_fields(w, ur_run_settings_fields(), settings);
+        ur_json_close_object(w);
+    }
+    ur_json_close_object(w);
+    const char *written = ur_json_text(w, NULL, err);
+    *text = written ? ur_strdup(a, written) : NULL;
+    ur_json_writer_free(w);
+    return *text ? UR_OK : ur_no_memory(err, 4096);
+}
+
+/* The kind that "model" names. */
+static ur_status read_kind(ur_context *context, const ur_json_value *root, const ur_kind **kind,
+                           ur_err *err)
+{
+    const ur_json_value member = ur_json_member(root, "model");
+    char list[200] = "one of";
+    size_t used = strlen(list);
+    const char *name;
+    ur_status status = ur_json_string(&member, &name, err);
+    if (status != UR_OK)
+        return status;
+    *kind = ur_kind_find(context, name);
+    if (*kind)
+        return UR_OK;
+    const ur_kind *k;
+    for (size_t i = 0; (k = ur_kind_at(context, i)) && used < sizeof list; i++)
+        used += (size_t)snprintf(list + used, sizeof list - used, " \"%s\"", k->name);
+    return ur_json_expected(&member, list, err);
+}
+
+static ur_status parse_root(ur_context *context, const ur_json_value *root, const ur_kind **kind,
+                            void **config, ur_run_settings *settings, ur_err *err)
+{
+    static const char *const others[] = {"version", "model", "training"};
+    const ur_allocator *a = ur_context_allocator(context);
+    int64_t version;
+    ur_status status = ur_json_get_int(root, "version", 1, CONFIG_VERSION, &version, err);
+    if (status == UR_OK)
+        status = read_kind(context, root, kind, err);
+    if (status != UR_OK)
+        return status;
+    *config = ur_alloc_zero(a, 1, (*kind)->config_size);
+    if (!*config)
+        return ur_no_memory(err, (*kind)->config_size);
+    status = ur_json_get_fields(a, root, (*kind)->fields, *config, others, 3, err);
+    if (status != UR_OK || !settings)
+        return status;
+    const ur_json_value training = ur_json_member(root, "training");
+    return ur_json_get_fields(a, &training, ur_run_settings_fields(), settings, NULL, 0, err);
+}
+
+ur_status ur_config_parse(ur_context *context, const char *name, const char *text, size_t size,
+                          const ur_kind **kind, void **config, ur_run_settings *settings,
+                          ur_err *err)
+{
+    const ur_allocator *a = ur_context_allocator(context);
+    ur_json *document;
+    *config = NULL;
+    if (settings)
+        memset(settings, 0, sizeof *settings);
+    ur_status status = ur_json_parse(a, name, text, size, &document, err);
+    if (status != UR_OK)
+        return status;
+    const ur_json_value root = ur_json_root(document);
+    status = parse_root(context, &root, kind, config, settings, err);
+    ur_json_free(document);
+    if (status != UR_OK) {
+        if (*config)
+            ur_fields_free(a, (*kind)->fields, *config);
+        ur_free(a, *config);
+        *config = NULL;
+    }
+    return status;
+}
+
+ur_status ur_config_kind(ur_context *context, const char *folder, const ur_kind **kind, ur_err *err)
+{
+    const ur_allocator *a = ur_context_allocator(context);
+    char *path = ur_path_join(a, folder, "config.json");
+    ur_json *document = NULL;
+    if (!path)
+        return ur_no_memory(err, strlen(folder) + 16);
+    ur_status status = ur_json_load(a, path, &document, err);
+    if (status == UR_OK) {
+        const ur_json_value root = ur_json_root(document);
+        status = read_kind(context, &root, kind, err);
+    }
+    ur_json_free(document);
+    ur_free(a, path);
+    return status;
+}
+
+ur_status ur_run_save_config(ur_run *run, ur_err *err)
+{
+    char *text, *path = ur_path_join(run->a, run->folder, "config.json");
+    if (!path)
+        return ur_no_memory(err, strlen(run->folder) + 16);
+    ur_status status =
+        ur_config_print(run->a, run->assets.kind, run->assets.config, &run->settings, &text, err);
+    if (status == UR_OK) {
+        ur_free(run->a, run->config_text);
+        run->config_text = text;
+        status = ur_replace_file(run->a, path, text, strlen(text), err);
+    }
+    ur_free(run->a, path);
+    return status;
+}

@@ -1,0 +1,325 @@
+/* metrics.c - metrics.jsonl for programs, train.log for people.
+ *
+ * metrics.jsonl is rewritten whole, atomically, at every evaluation: it is small, and so it never
+ * ends in half a line nor tells of steps that a resumed run takes again. */
+#include "run/run.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/status.h"
+#include "io/json.h"
+
+#define UR_COUNT(x) (sizeof(x) / sizeof *(x))
+
+/* ---- figures ------------------------------------------------------------------------------ */
+
+/* What every kind's metrics have beside its figures. */
+typedef struct column {
+    const char *name;
+    size_t offset;
+    const char *said; /* how train.log says it; NULL: not said */
+} column;
+
+#define COLUMN(name, said)                                                                         \
+    {                                                                                              \
+#name, offsetof(ur_metrics, name), said                                                    \
+    }
+static const column lr = COLUMN(lr, NULL);
+static const column train_loss = COLUMN(train_loss, "loss %.5f");
+static const column train_perplexity = COLUMN(train_perplexity, "perplexity %.4f");
+static const column valid_loss = COLUMN(valid_loss, "valid loss %.5f");
+static const column times[] = {COLUMN(seconds, NULL), COLUMN(train_seconds, NULL)};
+static const column sequences = COLUMN(sequences_per_second, "%.0f sequences/s");
+static const column tokens = COLUMN(tokens_per_second, "%.0f tokens/s");
+
+/* One thing that a kind's metrics have: a column, or one of its figures on validation data. */
+typedef struct entry {
+    const column *column;
+    const ur_figure *figure;
+    size_t index; /* of the figure */
+} entry;
+
+static size_t figure_count(const ur_kind *kind)
+{
+    size_t n = 0;
+    while (kind->figures && n < UR_MOST_FIGURES && kind->figures[n].name)
+        n++;
+    return n;
+}
+
+static bool has_perplexity(const ur_kind *kind)
+{
+    for (size_t i = 0; i < figure_count(kind); i++)
+        if (kind->figures[i].average == UR_PERPLEXITY)
+            return true;
+    return false;
+}
+
+/* The i-th entry, in the order of metrics.jsonl; false behind the last. */
+static bool entry_at(const ur_kind *kind, size_t i, entry *e)
+{
+    const size_t figures = figure_count(kind);
+    const bool perplexity = has_perplexity(kind);
+    const column *head[] = {&train_loss, perplexity ? &train_perplexity : &valid_loss, &valid_loss};
+    const size_t heads = perplexity ? 3 : 2;
+    *e = (entry){.column = NULL};
+    if (i < heads)
+        e->column = head[i];
+    else if ((i -= heads) < figures)
+        *e = (entry){.figure = &kind->figures[i], .index = i};
+    else if ((i -= figures) < UR_COUNT(times))
+        e->column = &times[i];
+    else if (i == UR_COUNT(times))
+        e->column = kind->unit && strcmp(kind->unit, "tokens") == 0 ? &tokens : &sequences;
+    else
+        return false;
+    return true;
+}
+
+static void entry_name(const entry *e, char name[UR_METRIC_NAME])
+{
+    snprintf(name, UR_METRIC_NAME, "%s%s", e->figure ? "valid_" : "",
+             e->figure ? e->figure->name : e->column->name);
+}
+
+static double *place(const entry *e, ur_metrics *m)
+{
+    return e->figure ? &m->valid[e->index] : (double *)(void *)((char *)m + e->column->offset);
+}
+
+static double value_of(const entry *e, const ur_metrics *m)
+{
+    ur_metrics copy = *m;
+    return *place(e, &copy);
+}
+
+bool ur_metrics_name(const ur_kind *kind, size_t i, char name[UR_METRIC_NAME])
+{
+    entry e;
+    if (!entry_at(kind, i, &e))
+        return false;
+    entry_name(&e, name);
+    return true;
+}
+
+double ur_metrics_figure(const ur_kind *kind, const ur_metrics *m, const char *name)
+{
+    char own[UR_METRIC_NAME];
+    entry e;
+    if (strcmp(name, lr.name) == 0)
+        return m->lr;
+    for (size_t i = 0; entry_at(kind, i, &e); i++) {
+        entry_name(&e, own);
+        if (strcmp(own, name) == 0)
+            return value_of(&e, m);
+    }
+    return (double)NAN;
+}
+
+/* ---- writing ------------------------------------------------------------------------------ */
+
+static ur_status metrics_line(const ur_run *run, const ur_metrics *m, ur_replace *file, ur_err *err)
+{
+    ur_json_writer *w;
+    ur_status status = ur_json_writer_new(run->a, 0, &w, err);
+    if (status != UR_OK)
+        return status;
+    ur_json_open_object(w, NULL);
+    ur_json_put_int(w, "epoch", (int64_t)m->epoch);
+    ur_json_put_int(w, "step", (int64_t)m->step);
+    ur_json_put_real(w, "lr", m->lr);
+    entry e;
+    for (size_t i = 0; entry_at(run->assets.kind, i, &e); i++) {
+        char name[UR_METRIC_NAME];
+        entry_name(&e, name);
+        ur_json_put_real(w, name, value_of(&e, m)); /* NaN as null */
+    }
+    ur_json_close_object(w);
+    size_t size;
+    const char *text = ur_json_text(w, &size, err);
+    status = text ? ur_replace_write(file, text, size, err) : UR_NO_MEMORY;
+    if (status == UR_OK)
+        status = ur_replace_write(file, "\n", 1, err);
+    ur_json_writer_free(w);
+    return status;
+}
+
+static ur_status write_all(ur_run *run, const char *path, ur_err *err)
+{
+    ur_replace *file;
+    ur_status status = ur_replace_begin(run->a, path, &file, err);
+    if (status != UR_OK)
+        return status;
+    for (size_t i = 0; i < run->metrics_count && status == UR_OK; i++)
+        status = metrics_line(run, &run->metrics[i], file, err);
+    if (status == UR_OK)
+        return ur_replace_commit(file, err);
+    ur_replace_abort(file);
+    return status;
+}
+
+/* "  accuracy 99.96 %": nothing for what is not known or not said. */
+static void say_entry(FILE *log, const entry *e, double value)
+{
+    if (isnan(value) || (e->column && !e->column->said))
+        return;
+    fputs("  ", log);
+    if (e->column)
+        fprintf(log, e->column->said, value);
+    else if (e->figure->percent)
+        fprintf(log, "%s %.2f %%", e->figure->title, 100.0 * value);
+    else
+        fprintf(log, "%s%s %.4f", e->figure->average == UR_PERPLEXITY ? "valid " : "",
+                e->figure->title, value);
+}
+
+static ur_status log_line(const ur_run *run, const char *path, const ur_metrics *m, ur_err *err)
+{
+    FILE *log = fopen(path, "a");
+    if (!log)
+        return ur_fail(err, UR_IO, "%s: cannot be opened for writing", path);
+    const ur_train_options *o = &run->settings.train;
+    fprintf(log, "epoch %zu  step %zu", m->epoch, m->step);
+    if (o->schedule != UR_LR_CONSTANT || o->warmup_steps)
+        fprintf(log, "  lr %g", m->lr);
+    entry e;
+    for (size_t i = 0; entry_at(run->assets.kind, i, &e); i++)
+        say_entry(log, &e, value_of(&e, m));
+    fprintf(log, "  %.1f s\n", m->seconds);
+    const bool bad = ferror(log) != 0;
+    if (fclose(log) != 0 || bad)
+        return ur_fail(err, UR_IO, "%s: writing failed", path);
+    return UR_OK;
+}
+
+ur_status ur_run_add_metrics(ur_run *run, const ur_metrics *metrics, ur_err *err)
+{
+    if (!ur_reserve(run->a, &run->metrics, &run->metrics_capacity, run->metrics_count,
+                    run->metrics_count + 1, sizeof *metrics))
+        return ur_no_memory(err, sizeof *metrics);
+    run->metrics[run->metrics_count++] = *metrics;
+    char *path = ur_path_join(run->a, run->folder, "metrics.jsonl");
+    char *log = ur_path_join(run->a, run->folder, "train.log");
+    ur_status status = path && log ? UR_OK : ur_no_memory(err, strlen(run->folder) + 32);
+    if (status == UR_OK)
+        status = write_all(run, path, err);
+    if (status == UR_OK)
+        status = log_line(run, log, metrics, err);
+    ur_free(run->a, path);
+    ur_free(run->a, log);
+    return status;
+}
+
+/* ---- reading ------------------------------------------------------------------------------ */
+
+static ur_status read_real(const ur_json_value *line, const char *name, double *out, ur_err *err)
+{
+    const ur_json_value member = ur_json_member(line, name);
+    *out = (double)NAN;
+    if (ur_json_is_missing(&member) || ur_json_is_null(&member))
+        return UR_OK;
+    return ur_json_real(&member, -1e300, 1e300, out, err);
+}
+
+static ur_status read_line(const ur_json_value *line, const ur_kind *kind, ur_metrics *m,
+                           ur_err *err)
+{
+    const double unknown = (double)NAN;
+    int64_t epoch = 0, step = 0;
+    ur_status status = ur_json_get_int(line, "epoch", 0, INT64_MAX, &epoch, err);
+    if (status == UR_OK)
+        status = ur_json_get_int(line, "step", 0, INT64_MAX, &step, err);
+    *m = (ur_metrics){.epoch = (size_t)epoch,
+                      .step = (size_t)step,
+                      .train_perplexity = unknown,
+                      .sequences_per_second = unknown,
+                      .tokens_per_second = unknown};
+    for (size_t i = 0; i < UR_MOST_FIGURES; i++)
+        m->valid[i] = unknown;
+    if (status == UR_OK)
+        status = read_real(line, lr.name, &m->lr, err);
+    entry e;
+    for (size_t i = 0; status == UR_OK && entry_at(kind, i, &e); i++) {
+        char name[UR_METRIC_NAME];
+        entry_name(&e, name);
+        status = read_real(line, name, place(&e, m), err);
+    }
+    m->has_valid = !isnan(m->valid_loss);
+    return status;
+}
+
+static ur_status load(const ur_allocator *a, const char *folder, const ur_kind *kind,
+                      ur_metrics **out, size_t *count, ur_err *err)
+{
+    *out = NULL;
+    *count = 0;
+    char *path = ur_path_join(a, folder, "metrics.jsonl");
+    if (!path)
+        return ur_no_memory(err, strlen(folder) + 32);
+    ur_json *document;
+    ur_status status = ur_json_load_lines(a, path, &document, err);
+    ur_free(a, path);
+    if (status != UR_OK)
+        return status;
+    const ur_json_value lines = ur_json_root(document);
+    size_t n = 0;
+    status = ur_json_list(&lines, SIZE_MAX / sizeof **out / 2, &n, err);
+    ur_metrics *metrics = status == UR_OK ? ur_alloc(a, n, sizeof *metrics) : NULL;
+    if (status == UR_OK && !metrics)
+        status = ur_no_memory(err, n * sizeof *metrics);
+    for (size_t i = 0; i < n && status == UR_OK; i++) {
+        const ur_json_value line = ur_json_item(&lines, i);
+        status = read_line(&line, kind, &metrics[i], err);
+    }
+    ur_json_free(document);
+    if (status != UR_OK) {
+        ur_free(a, metrics);
+        return status;
+    }
+    *out = metrics;
+    *count = n;
+    return UR_OK;
+}
+
+ur_status ur_run_load_metrics(ur_run *run, uint64_t step, ur_err *err)
+{
+    char *path = ur_path_join(run->a, run->folder, "metrics.jsonl");
+    if (!path)
+        return ur_no_memory(err, strlen(run->folder) + 32);
+    struct stat there;
+    const bool exists = stat(path, &there) == 0;
+    ur_free(run->a, path);
+    if (!exists)
+        return UR_OK;
+    const ur_status status =
+        load(run->a, run->folder, run->assets.kind, &run->metrics, &run->metrics_count, err);
+    run->metrics_capacity = run->metrics_count;
+    while (run->metrics_count && run->metrics[run->metrics_count - 1].step > step)
+        run->metrics_count--;
+    return status;
+}
+
+ur_status ur_metrics_load(ur_context *context, const char *folder, ur_metrics **out, size_t *count,
+                          const ur_kind **kind, ur_err *err)
+{
+    const ur_kind *own;
+    *out = NULL;
+    *count = 0;
+    const ur_status status = ur_config_kind(context, folder, &own, err);
+    if (status != UR_OK)
+        return status;
+    if (kind)
+        *kind = own;
+    return load(ur_context_allocator(context), folder, own, out, count, err);
+}
+
+void ur_metrics_free(ur_context *context, ur_metrics *metrics)
+{
+    ur_free(ur_context_allocator(context), metrics);
+}

@@ -1,0 +1,277 @@
+/* pictures.c - how training went, where a model looked, what it took for what: as SVG. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/status.h"
+#include "run/run.h"
+#include "unroll/io.h"
+
+/* ---- curves ------------------------------------------------------------------------------- */
+
+enum { MOST_PANELS = 4 };
+
+/* What a panel shows: a figure of validation data by its name in metrics.jsonl, and where there is one
+ * that of training. */
+typedef struct panel_kind {
+    char valid[UR_METRIC_NAME];
+    const char *train; /* or NULL */
+    char label[96];
+    bool percent, log_y;
+} panel_kind;
+
+/* One run's metrics as columns; those that it does not have are NaN, gaps in a curve. */
+typedef struct curves {
+    const ur_kind *kind;
+    size_t n;
+    double *epoch;                                   /* (n) */
+    double *train[MOST_PANELS], *valid[MOST_PANELS]; /* (n) each */
+    bool has_train[MOST_PANELS], has_valid[MOST_PANELS];
+    char name[160], train_name[176], valid_name[176];
+    ur_metrics *metrics; /* (n) */
+} curves;
+
+/* The last part of a path: what the run is called. */
+static void run_name(const char *folder, char *name, size_t size)
+{
+    size_t end = strlen(folder);
+    while (end > 1 && folder[end - 1] == '/')
+        end--;
+    size_t begin = end;
+    while (begin > 0 && folder[begin - 1] != '/')
+        begin--;
+    snprintf(name, size, "%.*s", (int)(end - begin), folder + begin);
+}
+
+/* An evaluation inside an epoch stands at its fraction, which is not recorded: between epochs. */
+static double epoch_of(const ur_metrics *m, size_t i)
+{
+    const bool inside = i > 0 && m[i].epoch == m[i - 1].epoch;
+    return (double)m[i].epoch + (inside ? 0.5 : 0.0);
+}
+
+static bool has_perplexity(const ur_kind *kind)
+{
+    for (const ur_figure *f = kind->figures; f && f->name; f++)
+        if (f->average == UR_PERPLEXITY)
+            return true;
+    return false;
+}
+
+/* A panel for the figure, unless there is one. */
+static void add_panel(panel_kind *panels, size_t *n, const ur_figure *f)
+{
+    char name[UR_METRIC_NAME];
+    snprintf(name, sizeof name, "valid_%s", f->name);
+    for (size_t i = 0; i < *n; i++)
+        if (strcmp(panels[i].valid, name) == 0)
+            return;
+    if (*n + 1 >= MOST_PANELS) /* one is the loss's */
+        return;
+    panel_kind *p = &panels[(*n)++];
+    *p = (panel_kind){.percent = f->percent, .log_y = f->average == UR_PERPLEXITY};
+    p->train = f->average == UR_PERPLEXITY ? "train_perplexity" : NULL;
+    snprintf(p->valid, sizeof p->valid, "%s", name);
+    snprintf(p->label, sizeof p->label, "%s", f->title);
+}
+
+/* Headline figures of every run in the order of the runs, then the loss of those without perplexity,
+ * which is its exponential. */
+static size_t choose_panels(size_t count, const curves *c, panel_kind *panels)
+{
+    size_t n = 0;
+    const char *unit = NULL;
+    bool loss = false, same = true;
+    for (size_t i = 0; i < count; i++) {
+        const ur_kind *kind = c[i].kind;
+        for (const ur_figure *f = kind->figures; f && f->name; f++)
+            if (f->headline)
+                add_panel(panels, &n, f);
+        if (has_perplexity(kind))
+            continue;
+        const char *name = kind->measured_name ? kind->measured_name : "positions";
+        same = same && (!unit || strcmp(unit, name) == 0);
+        unit = name;
+        loss = true;
+    }
+    if (loss) {
+        panel_kind *p = &panels[n++];
+        *p = (panel_kind){.valid = "valid_loss", .train = "train_loss", .log_y = true};
+        const size_t length = strlen(unit) - (unit[strlen(unit) - 1] == 's');
+        if (same)
+            snprintf(p->label, sizeof p->label, "loss (nats per %.*s)", (int)length, unit);
+        else
+            snprintf(p->label, sizeof p->label, "loss");
+    }
+    return n;
+}
+
+/* A figure's column; whether any evaluation has it. */
+static bool fill(const curves *c, const char *figure, double *column)
+{
+    bool any = false;
+    for (size_t i = 0; i < c->n; i++) {
+        column[i] = figure ? ur_metrics_figure(c->kind, &c->metrics[i], figure) : (double)NAN;
+        any = any || !isnan(column[i]);
+    }
+    return any;
+}
+
+static ur_status load_metrics(ur_context *context, const char *folder, curves *c, ur_err *err)
+{
+    run_name(folder, c->name, sizeof c->name);
+    snprintf(c->train_name, sizeof c->train_name, "%s, training", c->name);
+    snprintf(c->valid_name, sizeof c->valid_name, "%s, validation", c->name);
+    return ur_metrics_load(context, folder, &c->metrics, &c->n, &c->kind, err);
+}
+
+static ur_status fill_columns(const ur_allocator *a, const panel_kind *panels, size_t n_panels,
+                              curves *c, ur_err *err)
+{
+    const size_t columns = 1 + 2 * n_panels;
+    c->epoch = ur_alloc(a, columns * (c->n + 1), sizeof *c->epoch);
+    if (!c->epoch)
+        return ur_no_memory(err, columns * (c->n + 1) * sizeof *c->epoch);
+    for (size_t i = 0; i < c->n; i++)
+        c->epoch[i] = epoch_of(c->metrics, i);
+    for (size_t p = 0; p < n_panels; p++) {
+        const bool loss = strcmp(panels[p].valid, "valid_loss") == 0;
+        const bool mine = !loss || !has_perplexity(c->kind);
+        c->train[p] = c->epoch + (1 + 2 * p) * c->n;
+        c->valid[p] = c->train[p] + c->n;
+        c->has_train[p] = fill(c, mine ? panels[p].train : NULL, c->train[p]);
+        c->has_valid[p] = fill(c, mine ? panels[p].valid : NULL, c->valid[p]);
+    }
+    return UR_OK;
+}
+
+/* The curves of one panel; returns how many. Perplexities of training and validation stand together
+ * and say which they are; of several runs' losses the training's alone is drawn. */
+static size_t panel_series(const panel_kind *kind, size_t panel, size_t count, const curves *c,
+                           ur_plot_series *series)
+{
+    const bool loss = strcmp(kind->valid, "valid_loss") == 0;
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (c[i].has_train[panel])
+            series[n++] = (ur_plot_series){loss ? c[i].name : c[i].train_name, c[i].n, c[i].epoch,
+                                           c[i].train[panel]};
+        if (c[i].has_valid[panel] && (!loss || count == 1))
+            series[n++] = (ur_plot_series){kind->train ? c[i].valid_name : c[i].name, c[i].n,
+                                           c[i].epoch, c[i].valid[panel]};
+    }
+    return n;
+}
+
+static ur_status draw(const ur_allocator *a, const panel_kind *kinds, size_t n_panels, size_t count,
+                      const curves *c, const char *path, ur_err *err)
+{
+    ur_plot_panel panels[MOST_PANELS];
+    ur_plot_series *series = ur_alloc(a, 2 * MOST_PANELS * count, sizeof *series);
+    if (!series)
+        return ur_no_memory(err, 2 * MOST_PANELS * count * sizeof *series);
+    for (size_t p = 0; p < n_panels; p++) {
+        ur_plot_series *own = series + 2 * p * count;
+        panels[p] = (ur_plot_panel){.y_label = kinds[p].label,
+                                    .series = own,
+                                    .n_series = panel_series(&kinds[p], p, count, c, own),
+                                    .percent = kinds[p].percent,
+                                    .log_y = kinds[p].log_y};
+    }
+    const ur_plot_chart chart = {.x_label = "epoch", .panels = panels, .n_panels = n_panels};
+    const ur_status status = ur_plot_lines(a, &chart, path, err);
+    ur_free(a, series);
+    return status;
+}
+
+/* Panels without a point in any run are left out, but for the loss's. */
+static size_t drop_empty(size_t n, panel_kind *panels, size_t count, const curves *c)
+{
+    size_t kept = 0;
+    for (size_t p = 0; p < n; p++) {
+        bool any = strcmp(panels[p].valid, "valid_loss") == 0;
+        for (size_t i = 0; i < count && !any; i++)
+            for (size_t k = 0; k < c[i].n && !any; k++)
+                any = !isnan(ur_metrics_figure(c[i].kind, &c[i].metrics[k], panels[p].valid)) ||
+                      (panels[p].train &&
+                       !isnan(ur_metrics_figure(c[i].kind, &c[i].metrics[k], panels[p].train)));
+        if (any || (p + 1 == n && kept == 0))
+            panels[kept++] = panels[p];
+    }
+    return kept;
+}
+
+ur_status ur_run_plot_curves(ur_context *context, size_t count, const char *const *folders,
+                             const char *path, ur_err *err)
+{
+    const ur_allocator *a = ur_context_allocator(context);
+    panel_kind panels[MOST_PANELS];
+    curves *c = ur_alloc_zero(a, count, sizeof *c);
+    ur_status status = c ? UR_OK : ur_no_memory(err, count * sizeof *c);
+    for (size_t i = 0; i < count && status == UR_OK; i++)
+        status = load_metrics(context, folders[i], &c[i], err);
+    size_t n = status == UR_OK ? choose_panels(count, c, panels) : 0;
+    n = drop_empty(n, panels, count, c);
+    for (size_t i = 0; i < count && status == UR_OK; i++)
+        status = fill_columns(a, panels, n, &c[i], err);
+    if (status == UR_OK)
+        status = draw(a, panels, n, count, c, path, err);
+    for (size_t i = 0; c && i < count; i++) {
+        ur_free(a, c[i].epoch);
+        ur_metrics_free(context, c[i].metrics);
+    }
+    ur_free(a, c);
+    return status;
+}
+
+/* ---- matrices ----------------------------------------------------------------------------- */
+
+ur_status ur_run_plot_attention(ur_run *run, const char *text, const char *path, ur_err *err)
+{
+    ur_prediction p;
+    ur_status status = ur_run_predict(run, 1, &text, NULL, &p, NULL, err);
+    if (status != UR_OK)
+        return status;
+    if (!p.attention && p.count > 0) {
+        status = ur_fail(err, UR_UNSUPPORTED, "this model has no attention to draw");
+    } else if (!p.attention || p.n_inputs == 0) {
+        status = ur_fail(err, UR_INVALID, "nothing to draw: the text or its answer is empty");
+    } else {
+        const ur_heat_map map = {.row_title = "answer",
+                                 .column_title = "question",
+                                 .value_title = "attention weight",
+                                 .rows = p.count,
+                                 .columns = p.n_inputs,
+                                 .row_labels = p.tokens,
+                                 .column_labels = p.inputs,
+                                 .values = p.attention,
+                                 .least = 0.0,
+                                 .most = 1.0};
+        status = ur_plot_heat_map(run->a, &map, path, err);
+    }
+    ur_prediction_free(run->context, &p);
+    return status;
+}
+
+ur_status ur_run_plot_confusion(ur_run *run, const ur_confusion *confusion, const char *path,
+                                ur_err *err)
+{
+    const ur_vocabulary *names_of = run->assets.labels;
+    if (!names_of)
+        return ur_fail(err, UR_UNSUPPORTED, "this model is a %s, which gives no labels",
+                       run->assets.kind->name);
+    const size_t labels = ur_vocabulary_size(names_of);
+    if (confusion->labels != labels)
+        return ur_fail(err, UR_INVALID, "a confusion matrix of %zu labels, this model has %zu",
+                       confusion->labels, labels);
+    const char **names = ur_alloc(run->a, labels, sizeof(char *));
+    if (!names)
+        return ur_no_memory(err, labels * sizeof(char *));
+    for (size_t i = 0; i < labels; i++)
+        names[i] = ur_vocabulary_token(names_of, (int32_t)i, NULL);
+    const ur_confusion_map map = {.labels = labels, .names = names, .counts = confusion->counts};
+    const ur_status status = ur_plot_confusion(run->a, &map, path, err);
+    ur_free(run->a, names);
+    return status;
+}

@@ -1,0 +1,493 @@
+/* run.c - making a run, opening a trained one, going on with one; and what it tells of itself
+ * (unroll/run.h says what its folder holds). */
+#include "run/run.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/status.h"
+#include "io/fields.h"
+#include "text/vocabulary.h"
+#include "train/weights.h"
+
+enum { MOST_CONFIG = 16 << 20, MOST_PATH = 4096 };
+
+typedef void (*listener)(void *user, const char *fault);
+
+char *ur_path_join(const ur_allocator *a, const char *folder, const char *name)
+{
+    const size_t first = strlen(folder), second = strlen(name);
+    char *path = ur_alloc(a, first + second + 2, 1);
+    if (!path)
+        return NULL;
+    memcpy(path, folder, first);
+    path[first] = '/';
+    memcpy(path + first + 1, name, second + 1);
+    return path;
+}
+
+/* An empty run; folder: NULL for none. */
+static ur_status new_run(ur_context *context, const char *folder, ur_run **out, ur_err *err)
+{
+    const ur_allocator *a = ur_context_allocator(context);
+    ur_run *run = *out = ur_alloc_zero(a, 1, sizeof *run);
+    if (!run)
+        return ur_no_memory(err, sizeof *run);
+    run->context = context;
+    run->a = a;
+    run->assets.context = context;
+    if (!folder)
+        return UR_OK;
+    run->folder = ur_strdup(a, folder);
+    return run->folder ? UR_OK : ur_no_memory(err, strlen(folder) + 1);
+}
+
+void ur_run_free(ur_run *run)
+{
+    if (!run)
+        return;
+    const ur_allocator *a = run->a;
+    const ur_kind *kind = run->assets.kind;
+    ur_trainer_free(run->trainer);
+    if (kind && kind->free_data && !run->own_data) {
+        kind->free_data(run->assets.train);
+        kind->free_data(run->assets.valid);
+    }
+    ur_model_free(run->assets.model);
+    ur_vocabulary_free(run->assets.vocabulary);
+    ur_vocabulary_free(run->assets.labels);
+    if (kind && run->assets.config)
+        ur_fields_free(a, kind->fields, run->assets.config);
+    ur_free(a, run->assets.config);
+    ur_fields_free(a, ur_run_settings_fields(), &run->settings);
+    ur_free(a, run->metrics);
+    ur_free(a, run->config_text);
+    ur_free(a, run->folder);
+    ur_free(a, run);
+}
+
+/* What the kind reads its data by, as the settings now are. */
+static void point_to_data(ur_run *run)
+{
+    const ur_run_settings *s = &run->settings;
+    run->data = (ur_data_options){.data = s->data,
+                                  .valid = s->valid,
+                                  .size = s->size,
+                                  .valid_size = s->valid_size,
+                                  .seed = s->train.seed,
+                                  .batch = s->train.batch};
+    run->assets.data = &run->data;
+}
+
+/* ---- create ------------------------------------------------------------------------------- */
+
+/* The folder is there, can be written to, and holds no run yet. */
+static ur_status make_folder(const ur_run *run, ur_err *err)
+{
+    char *config = ur_path_join(run->a, run->folder, "config.json");
+    char *checkpoints = ur_path_join(run->a, run->folder, "checkpoints");
+    ur_status status = config && checkpoints ? UR_OK : ur_no_memory(err, MOST_PATH);
+    struct stat there;
+    if (status == UR_OK && stat(config, &there) == 0)
+        status = ur_fail(err, UR_INVALID,
+                         "%s already holds a run: go on with it (resume), or choose another folder",
+                         run->folder);
+    if (status == UR_OK)
+        status = ur_make_folder(run->a, run->folder, err);
+    if (status == UR_OK)
+        status = ur_make_folder(run->a, checkpoints, err);
+    ur_free(run->a, config);
+    ur_free(run->a, checkpoints);
+    return status;
+}
+
+static ur_status save_words(const ur_run *run, const ur_vocabulary *words, const char *name,
+                            ur_err *err)
+{
+    char *path = words ? ur_path_join(run->a, run->folder, name) : NULL;
+    if (!words)
+        return UR_OK;
+    if (!path)
+        return ur_no_memory(err, MOST_PATH);
+    const ur_status status = ur_vocabulary_save(words, path, err);
+    ur_free(run->a, path);
+    return status;
+}
+
+/* Copies of what the caller gave, checked. */
+static ur_status take_settings(ur_run *run, const ur_run_settings *settings, const char *kind,
+                               const void *config, ur_err *err)
+{
+    const ur_kind *k = run->assets.kind = ur_kind_find(run->context, kind);
+    if (!k)
+        return ur_fail(err, UR_INVALID, "unknown kind of model \"%s\"", kind);
+    ur_status status = ur_fields_check(ur_run_settings_fields(), settings, "training", err);
+    if (status == UR_OK)
+        status = ur_kind_check(k, config, err);
+    if (status != UR_OK)
+        return status;
+    ur_run_settings copy = *settings;
+    if (!ur_fields_copy_texts(run->a, ur_run_settings_fields(), &copy))
+        return ur_no_memory(err, MOST_PATH);
+    run->settings = copy;
+    point_to_data(run);
+    void *own = ur_alloc(run->a, 1, k->config_size);
+    if (!own)
+        return ur_no_memory(err, k->config_size);
+    memcpy(own, config, k->config_size);
+    if (!ur_fields_copy_texts(run->a, k->fields, own)) {
+        ur_free(run->a, own);
+        return ur_no_memory(err, MOST_PATH);
+    }
+    run->assets.config = own;
+    return UR_OK;
+}
+
+/* The trainer, for a run whose data and model are there. */
+static ur_status new_trainer(ur_run *run, ur_err *err)
+{
+    const ur_train_options *o = &run->settings.train;
+    if (!run->assets.valid && o->early_stop)
+        return ur_fail(err, UR_INVALID,
+                       "early stopping goes by validation data, and there is none");
+    if (!run->assets.valid && ur_schedule_needs_validation((size_t)o->schedule))
+        return ur_fail(err, UR_INVALID, "the %s schedule goes by validation data, and there is none",
+                       ur_schedule_name((size_t)o->schedule));
+    return ur_trainer_new(run->context, run->assets.model, run->assets.train, o, &run->trainer,
+                          err);
+}
+
+/* Data and model; from files, or given. */
+static ur_status prepare(ur_run *run, void *train, void *valid, ur_err *err)
+{
+    ur_assets *assets = &run->assets;
+    const ur_kind *kind = assets->kind;
+    if (!train && !kind->prepare)
+        return ur_fail(err, UR_INVALID, "a %s reads no files: its data is made by the program",
+                       kind->name);
+    if (!train)
+        return kind->prepare(assets, err);
+    run->own_data = true;
+    assets->train = train;
+    assets->valid = valid;
+    return assets->model ? UR_OK
+                         : ur_model_new(run->context, kind, assets->config, &assets->model, err);
+}
+
+/* A configuration as the model has completed it. Texts stay the run's own. */
+static void take_completed(ur_run *run)
+{
+    memcpy(run->assets.config, run->assets.model->config, run->assets.kind->config_size);
+}
+
+static ur_status start_run(ur_run *run, ur_err *err)
+{
+    ur_model_init(run->assets.model, run->settings.train.seed);
+    ur_status status = new_trainer(run, err);
+    if (status == UR_OK)
+        status = make_folder(run, err);
+    if (status == UR_OK)
+        status = save_words(run, run->assets.vocabulary, "vocab.txt", err);
+    if (status == UR_OK)
+        status = save_words(run, run->assets.labels, "labels.txt", err);
+    if (status == UR_OK)
+        status = ur_run_save_checkpoint(run, err); /* from now on the run can be resumed */
+    return status == UR_OK ? ur_run_save_config(run, err) : status;
+}
+
+ur_status ur_run_create_with(ur_context *context, const char *folder,
+                             const ur_run_settings *settings, const char *kind, const void *config,
+                             void *train, void *valid, ur_run **out, ur_err *err)
+{
+    ur_run *run;
+    *out = NULL;
+    ur_status status = new_run(context, folder, &run, err);
+    if (status == UR_OK)
+        status = take_settings(run, settings, kind, config, err);
+    if (status == UR_OK)
+        status = prepare(run, train, valid, err);
+    if (status == UR_OK) {
+        take_completed(run);
+        status = start_run(run, err);
+    }
+    if (status != UR_OK) {
+        ur_run_free(run);
+        return status;
+    }
+    *out = run;
+    return UR_OK;
+}
+
+ur_status ur_run_create(ur_context *context, const char *folder, const ur_run_settings *settings,
+                        const char *kind, const void *config, ur_run **out, ur_err *err)
+{
+    *out = NULL;
+    if (!settings->data)
+        return ur_fail(err, UR_INVALID, "%s: there is no data to train with", folder);
+    return ur_run_create_with(context, folder, settings, kind, config, NULL, NULL, out, err);
+}
+
+/* ---- open --------------------------------------------------------------------------------- */
+
+/* A configuration that asks for what cannot be is a bad file. */
+static ur_status blame(const char *name, ur_status status, ur_err *err)
+{
+    if (status != UR_INVALID)
+        return status;
+    const ur_err why = err ? *err : (ur_err){UR_INVALID, ""};
+    return ur_fail(err, UR_BAD_FILE, "%s: %s", name, why.text);
+}
+
+/* What there is to open a model from: texts, and what messages call them. */
+typedef struct sources {
+    const char *config_name, *words_name, *labels_name;
+    const char *words, *labels; /* NULL: there is none in the file */
+    bool files;                 /* the names are files */
+} sources;
+
+static ur_status load_words(const ur_run *run, const sources *s, const char *name, const char *text,
+                            ur_vocabulary **out, ur_err *err)
+{
+    if (s->files)
+        return ur_vocabulary_load(run->a, name, out, err);
+    return ur_vocabulary_parse(run->a, name, text ? text : "", text ? strlen(text) : 0, out, err);
+}
+
+/* Builds the model that run->config_text tells of; its parameters are still zero. */
+static ur_status rebuild(ur_run *run, const sources *s, ur_run_settings *settings, ur_err *err)
+{
+    ur_assets *assets = &run->assets;
+    ur_status status =
+        ur_config_parse(run->context, s->config_name, run->config_text, strlen(run->config_text),
+                        &assets->kind, &assets->config, settings, err);
+    if (status == UR_OK && assets->kind->prepare)
+        status = load_words(run, s, s->words_name, s->words, &assets->vocabulary, err);
+    if (status == UR_OK && assets->kind->has_labels)
+        status = load_words(run, s, s->labels_name, s->labels, &assets->labels, err);
+    if (status != UR_OK)
+        return status;
+    if (assets->kind->fits)
+        status = assets->kind->fits(assets, err);
+    if (status == UR_OK)
+        status = ur_model_new(run->context, assets->kind, assets->config, &assets->model, err);
+    return blame(s->config_name, status, err);
+}
+
+/* config.json, vocab.txt and labels.txt of the run's folder. */
+static ur_status open_folder(ur_run *run, ur_err *err)
+{
+    size_t size;
+    char *config = ur_path_join(run->a, run->folder, "config.json");
+    char *words = ur_path_join(run->a, run->folder, "vocab.txt");
+    char *labels = ur_path_join(run->a, run->folder, "labels.txt");
+    const sources s = {
+        .config_name = config, .words_name = words, .labels_name = labels, .files = true};
+    ur_status status = config && words && labels ? UR_OK : ur_no_memory(err, MOST_PATH);
+    if (status == UR_OK)
+        status = ur_read_file(run->a, config, MOST_CONFIG, &run->config_text, &size, err);
+    if (status == UR_OK && strlen(run->config_text) != size)
+        status = ur_fail(err, UR_BAD_FILE, "%s: a zero byte in the text", config);
+    if (status == UR_OK)
+        status = rebuild(run, &s, &run->settings, err);
+    if (status == UR_OK)
+        point_to_data(run);
+    ur_free(run->a, config);
+    ur_free(run->a, words);
+    ur_free(run->a, labels);
+    return status;
+}
+
+/* What a single file carries in its metadata. */
+static ur_status open_single(ur_run *run, const char *path, ur_st *st, ur_err *err)
+{
+    const char *config = ur_st_metadata(st, "unroll.config");
+    const sources s = {path,
+                       path,
+                       path,
+                       ur_st_metadata(st, "unroll.vocabulary"),
+                       ur_st_metadata(st, "unroll.labels"),
+                       false};
+    if (!config)
+        return ur_fail(err, UR_BAD_FILE,
+                       "%s holds weights but no configuration and vocabulary of a model: open the "
+                       "run's folder instead",
+                       path);
+    run->config_text = ur_strdup(run->a, config);
+    if (!run->config_text)
+        return ur_no_memory(err, strlen(config) + 1);
+    return rebuild(run, &s, NULL, err);
+}
+
+/* Where somebody listens, only looks whether they fit. */
+static ur_status load_weights(ur_run *run, const char *path, bool single, listener tell, void *user,
+                              ur_err *err)
+{
+    ur_st *st;
+    ur_status status = ur_st_open(run->a, path, &st, err);
+    if (status != UR_OK)
+        return status;
+    if (single)
+        status = open_single(run, path, st, err);
+    if (status == UR_OK)
+        status = tell ? ur_weights_check(run->assets.model->params, st, path, "", tell, user, err)
+                      : ur_weights_read(run->assets.model->params, st, path, "", err);
+    ur_st_close(st);
+    return status;
+}
+
+static ur_status load_model(ur_run *run, listener tell, void *user, ur_err *err)
+{
+    char *path = ur_path_join(run->a, run->folder, "model.safetensors");
+    if (!path)
+        return ur_no_memory(err, MOST_PATH);
+    const ur_status status = load_weights(run, path, false, tell, user, err);
+    ur_free(run->a, path);
+    return status;
+}
+
+ur_status ur_run_load_model(ur_run *run, ur_err *err)
+{
+    return load_model(run, NULL, NULL, err);
+}
+
+static ur_status open_run(ur_context *context, const char *path, listener tell, void *user,
+                          ur_run **out, ur_err *err)
+{
+    struct stat there;
+    const bool folder = stat(path, &there) == 0 && S_ISDIR(there.st_mode);
+    ur_run *run;
+    *out = NULL;
+    ur_status status = new_run(context, folder ? path : NULL, &run, err);
+    if (status == UR_OK && folder) {
+        status = open_folder(run, err);
+        if (status == UR_OK)
+            status = load_model(run, tell, user, err);
+    } else if (status == UR_OK) {
+        status = load_weights(run, path, true, tell, user, err);
+    }
+    if (status != UR_OK) {
+        ur_run_free(run);
+        return status;
+    }
+    *out = run;
+    return UR_OK;
+}
+
+ur_status ur_run_open(ur_context *context, const char *path, ur_run **out, ur_err *err)
+{
+    return open_run(context, path, NULL, NULL, out, err);
+}
+
+ur_status ur_run_check(ur_context *context, const char *path, listener tell, void *user,
+                       ur_err *err)
+{
+    ur_run *run;
+    const ur_status status = open_run(context, path, tell, user, &run, err);
+    ur_run_free(run);
+    return status;
+}
+
+/* ---- resume ------------------------------------------------------------------------------- */
+
+static ur_status reopen(ur_run *run, size_t epochs, size_t max_steps, void *train, void *valid,
+                        ur_err *err)
+{
+    ur_status status = open_folder(run, err);
+    if (status != UR_OK)
+        return status;
+    if (epochs)
+        run->settings.train.epochs = epochs;
+    if (max_steps)
+        run->settings.train.max_steps = max_steps == UR_NO_LIMIT ? 0 : max_steps;
+    status = prepare(run, train, valid, err);
+    if (status == UR_OK)
+        status = blame(run->folder, new_trainer(run, err), err);
+    if (status == UR_OK)
+        status = ur_run_load_checkpoint(run, err);
+    if (status == UR_OK)
+        status = ur_run_load_metrics(run, run->trainer->progress.step, err);
+    return status == UR_OK ? ur_run_save_config(run, err) : status;
+}
+
+ur_status ur_run_resume_with(ur_context *context, const char *folder, size_t epochs,
+                             size_t max_steps, void *train, void *valid, ur_run **out, ur_err *err)
+{
+    ur_run *run;
+    *out = NULL;
+    ur_status status = new_run(context, folder, &run, err);
+    if (status == UR_OK)
+        status = reopen(run, epochs, max_steps, train, valid, err);
+    if (status != UR_OK) {
+        ur_run_free(run);
+        return status;
+    }
+    *out = run;
+    return UR_OK;
+}
+
+ur_status ur_run_resume(ur_context *context, const char *folder, size_t epochs, size_t max_steps,
+                        ur_run **out, ur_err *err)
+{
+    return ur_run_resume_with(context, folder, epochs, max_steps, NULL, NULL, out, err);
+}
+
+/* ---- asking ------------------------------------------------------------------------------- */
+
+const ur_kind *ur_run_kind(const ur_run *run)
+{
+    return run->assets.kind;
+}
+
+const ur_assets *ur_run_assets(const ur_run *run)
+{
+    return &run->assets;
+}
+
+ur_model *ur_run_model(const ur_run *run)
+{
+    return run->assets.model;
+}
+
+const ur_vocabulary *ur_run_vocabulary(const ur_run *run)
+{
+    return run->assets.vocabulary;
+}
+
+const ur_vocabulary *ur_run_labels(const ur_run *run)
+{
+    return run->assets.labels;
+}
+
+const ur_run_settings *ur_run_settings_of(const ur_run *run)
+{
+    return &run->settings;
+}
+
+bool ur_run_stopped_early(const ur_run *run)
+{
+    const ur_trainer *t = run->trainer;
+    return t && t->progress.epoch < t->options.epochs &&
+           ur_schedule_ended(&t->options, &t->progress.schedule);
+}
+
+const char *ur_run_folder(const ur_run *run)
+{
+    return run->folder;
+}
+
+const char *ur_run_config_text(const ur_run *run)
+{
+    return run->config_text;
+}
+
+void *ur_run_train_data(const ur_run *run)
+{
+    return run->assets.train;
+}
+
+void *ur_run_valid_data(const ur_run *run)
+{
+    return run->assets.valid;
+}

@@ -1,0 +1,67 @@
+/* run.h - inside a run folder. */
+#ifndef UR_RUN_RUN_H
+#define UR_RUN_RUN_H
+
+#include "train/trainer.h"
+#include "unroll/run.h"
+
+struct ur_run {
+    ur_context *context;
+    const ur_allocator *a;
+    char *folder;      /* NULL: a single file was opened */
+    char *config_text; /* config.json, or what the single file carries */
+    ur_run_settings settings;
+    ur_data_options data; /* what assets.data points to */
+    ur_assets assets;
+    bool own_data; /* assets.train and valid are the caller's */
+    ur_trainer *trainer;
+    double seconds, train_seconds; /* of earlier sessions and this one */
+    ur_metrics *metrics;           /* every evaluation so far */
+    size_t metrics_count, metrics_capacity;
+};
+
+/* FOLDER/NAME, or with a number FOLDER/checkpoints/N.safetensors; fresh memory or NULL. */
+char *ur_path_join(const ur_allocator *a, const char *folder, const char *name);
+char *ur_checkpoint_path(const ur_allocator *a, const char *folder, uint64_t step);
+
+/* ---- config.json (config.c) ---------------------------------------------------------------- */
+
+/* The model, its text processing, and how it is trained; without settings (NULL) what
+ * model.safetensors carries. Fresh text from the allocator. */
+ur_status ur_config_print(const ur_allocator *a, const ur_kind *kind, const void *config,
+                          const ur_run_settings *settings, char **text, ur_err *err);
+
+/* Reads it back; every value is checked. *config: the kind's struct in fresh memory, which ur_free
+ * releases. settings may be NULL (then a part that tells of training is passed over); its strings
+ * are fresh memory that ur_fields_free releases. */
+ur_status ur_config_parse(ur_context *context, const char *name, const char *text, size_t size,
+                          const ur_kind **kind, void **config, ur_run_settings *settings,
+                          ur_err *err);
+
+/* The kind that a folder's config.json names. */
+ur_status ur_config_kind(ur_context *context, const char *folder, const ur_kind **kind,
+                         ur_err *err);
+
+/* config.json as the settings now are. */
+ur_status ur_run_save_config(ur_run *run, ur_err *err);
+
+/* ---- weights (checkpoint.c, open.c) -------------------------------------------------------- */
+
+/* model.safetensors, and a checkpoint after which older ones but the last are removed. */
+ur_status ur_run_save_model(ur_run *run, ur_err *err);
+ur_status ur_run_save_checkpoint(ur_run *run, ur_err *err);
+
+/* Puts trainer and model where the newest checkpoint stands. UR_BAD_FILE when there is none. */
+ur_status ur_run_load_checkpoint(ur_run *run, ur_err *err);
+
+/* The weights of model.safetensors, into the run's model. */
+ur_status ur_run_load_model(ur_run *run, ur_err *err);
+
+/* ---- metrics (metrics.c) ------------------------------------------------------------------- */
+
+/* Appends to run->metrics and writes metrics.jsonl and train.log. */
+ur_status ur_run_add_metrics(ur_run *run, const ur_metrics *metrics, ur_err *err);
+/* Reads metrics.jsonl, forgetting what came after `step`. */
+ur_status ur_run_load_metrics(ur_run *run, uint64_t step, ur_err *err);
+
+#endif

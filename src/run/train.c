@@ -1,0 +1,224 @@
+/* train.c - training a run to its end: steps, evaluations, logs, checkpoints. */
+#include "run/run.h"
+
+#include <math.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/alloc.h"
+#include "base/status.h"
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* This session of training. */
+typedef struct session {
+    ur_run *run;
+    const ur_run_hooks *hooks;
+    double epoch_seconds; /* training alone, of the epoch's part in this session */
+    size_t epoch_examples, epoch_positions;
+    size_t steps;              /* of this session */
+    double step_seconds;       /* of all of them */
+    double evaluation_seconds; /* of the last evaluation */
+    bool least;                /* the epoch that just ended has the least validation loss so far */
+    ur_step last;
+} session;
+
+static double per_second(const session *s, size_t count)
+{
+    return s->epoch_seconds > 0.0 ? (double)count / s->epoch_seconds : 0.0;
+}
+
+/* In what the kind counts. */
+static double speed(const session *s)
+{
+    const char *unit = s->run->assets.kind->unit;
+    const bool tokens = unit && strcmp(unit, "tokens") == 0;
+    return per_second(s, tokens ? s->epoch_positions : s->epoch_examples);
+}
+
+static double seconds_left(const session *s)
+{
+    const ur_trainer *t = s->run->trainer;
+    const ur_train_options *o = &t->options;
+    const double total = (double)o->epochs * (double)t->batches;
+    double left = total - (double)t->progress.step;
+    if (o->max_steps && (double)o->max_steps - (double)t->progress.step < left)
+        left = (double)o->max_steps - (double)t->progress.step;
+    const double epochs = ceil(left / (double)t->batches);
+    return left * s->step_seconds / (double)(s->steps ? s->steps : 1) +
+           epochs * s->evaluation_seconds;
+}
+
+/* A mean over `count`; NaN over nothing. */
+static double mean(double sum, size_t count)
+{
+    return count ? sum / (double)count : (double)NAN;
+}
+
+/* What the epoch's steps say; the figures of validation data are not known yet. */
+static ur_metrics figures_of(const session *s)
+{
+    const double unknown = (double)NAN;
+    const ur_step *last = &s->last;
+    ur_metrics m = {.epoch = last->epoch,
+                    .step = last->step,
+                    .has_valid = s->run->assets.valid != NULL,
+                    .lr = last->lr,
+                    .train_loss = last->epoch_loss,
+                    .train_perplexity = exp(mean(last->epoch_nll, last->epoch_positions)),
+                    .valid_loss = unknown,
+                    .train_seconds = s->run->train_seconds,
+                    .sequences_per_second = per_second(s, s->epoch_examples),
+                    .tokens_per_second = per_second(s, s->epoch_positions)};
+    for (size_t i = 0; i < UR_MOST_FIGURES; i++)
+        m.valid[i] = unknown;
+    return m;
+}
+
+static ur_status evaluate(session *s, ur_err *err)
+{
+    ur_run *run = s->run;
+    ur_metrics m = figures_of(s);
+    const double begin = now();
+    ur_status status = UR_OK;
+    if (run->assets.valid) {
+        const ur_kind *kind = run->assets.kind;
+        ur_measure sum;
+        status = ur_evaluate(run->assets.model, run->assets.valid, &sum, err);
+        m.valid_loss = ur_measure_figure(kind, &sum, "loss");
+        for (size_t i = 0; kind->figures && kind->figures[i].name; i++)
+            m.valid[i] = ur_measure_figure(kind, &sum, kind->figures[i].name);
+        if (status == UR_OK && !isfinite(m.valid_loss))
+            status = ur_fail(err, UR_DIVERGED, "step %zu: the validation loss is %g", s->last.step,
+                             m.valid_loss);
+    }
+    s->evaluation_seconds = now() - begin;
+    run->seconds += s->evaluation_seconds;
+    m.seconds = run->seconds;
+    if (status == UR_OK && run->assets.valid && s->last.epoch_ended)
+        s->least = ur_trainer_validated(run->trainer, m.valid_loss);
+    if (status == UR_OK)
+        status = ur_run_add_metrics(run, &m, err);
+    if (status == UR_OK && s->hooks->on_evaluation)
+        s->hooks->on_evaluation(s->hooks->user, &m);
+    return status;
+}
+
+/* Whether there is a model.safetensors. */
+static ur_status model_saved(const ur_run *run, bool *saved, ur_err *err)
+{
+    char *path = ur_path_join(run->a, run->folder, "model.safetensors");
+    struct stat there;
+    if (!path)
+        return ur_no_memory(err, strlen(run->folder) + 32);
+    *saved = stat(path, &there) == 0;
+    ur_free(run->a, path);
+    return UR_OK;
+}
+
+/* With early stopping a saved model gives way to a better one alone. */
+static ur_status save(const session *s, ur_err *err)
+{
+    ur_run *run = s->run;
+    bool keep = run->settings.train.early_stop > 0 && !s->least;
+    ur_status status = keep ? model_saved(run, &keep, err) : UR_OK;
+    if (status == UR_OK && !keep)
+        status = ur_run_save_model(run, err);
+    return status == UR_OK ? ur_run_save_checkpoint(run, err) : status;
+}
+
+/* A step whose gradient was finite may still have thrown a weight out of range: such weights must
+ * not replace good ones. */
+static ur_status weights_finite(const ur_run *run, ur_err *err)
+{
+    ur_params *params = run->assets.model->params;
+    for (size_t i = 0; i < ur_params_count(params); i++) {
+        const ur_param *p = ur_params_entry(params, i);
+        const float *w = ur_param_values(params, (int)i);
+        for (size_t j = 0; j < p->count; j++)
+            if (!isfinite(w[j]))
+                return ur_fail(err, UR_DIVERGED,
+                               "step %llu left %s not finite; try a smaller learning rate",
+                               (unsigned long long)run->trainer->progress.step, p->name);
+    }
+    return UR_OK;
+}
+
+/* The weights before the step that failed are saved if nothing is yet. */
+static ur_status keep_last_good(ur_run *run, ur_err *err)
+{
+    bool saved;
+    if (model_saved(run, &saved, NULL) == UR_OK && !saved && weights_finite(run, NULL) == UR_OK)
+        ur_run_save_model(run, NULL);
+    return err ? err->status : UR_DIVERGED;
+}
+
+static ur_status one_step(session *s, ur_err *err)
+{
+    ur_run *run = s->run;
+    const double begin = now();
+    const ur_status status = ur_trainer_step(run->trainer, &s->last, err);
+    const double took = now() - begin;
+    if (status != UR_OK)
+        return status;
+    run->seconds += took;
+    run->train_seconds += took;
+    s->epoch_seconds += took;
+    s->epoch_examples += s->last.examples;
+    s->epoch_positions += s->last.positions;
+    s->step_seconds += took;
+    s->steps++;
+    if (s->hooks->on_step)
+        s->hooks->on_step(s->hooks->user, &s->last, speed(s), seconds_left(s));
+    return UR_OK;
+}
+
+/* What comes after a step: evaluation, saving, and the end. */
+static ur_status after_step(session *s, ur_err *err)
+{
+    ur_run *run = s->run;
+    const bool all = ur_trainer_finished(run->trainer);
+    const bool stop = !all && s->hooks->should_stop && s->hooks->should_stop(s->hooks->user);
+    const bool evaluation = s->last.epoch_ended || all;
+    ur_status status = evaluation || stop ? weights_finite(run, err) : UR_OK;
+    s->least = false;
+    if (status == UR_OK && evaluation) {
+        status = evaluate(s, err);
+        s->epoch_seconds = 0.0;
+        s->epoch_examples = s->epoch_positions = 0;
+    }
+    if (status == UR_OK && (evaluation || stop))
+        status = save(s, err);
+    if (status == UR_OK && stop && !ur_trainer_finished(run->trainer))
+        return ur_fail(err, UR_INTERRUPTED, "stopped after step %zu", s->last.step);
+    return status;
+}
+
+ur_status ur_run_train(ur_run *run, const ur_run_hooks *hooks, ur_err *err)
+{
+    static const ur_run_hooks silent = {0};
+    ur_err own;
+    if (!err)
+        err = &own;
+    if (!run->trainer)
+        return ur_fail(err, UR_INVALID, "this run was opened to be used, not to be trained");
+    session s = {.run = run, .hooks = hooks ? hooks : &silent};
+    ur_status status = UR_OK;
+    while (status == UR_OK && !ur_trainer_finished(run->trainer)) {
+        status = one_step(&s, err);
+        if (status == UR_OK)
+            status = after_step(&s, err);
+    }
+    if (status == UR_DIVERGED)
+        return keep_last_good(run, err);
+    bool saved = false;
+    if (status == UR_OK && run->settings.train.early_stop)
+        status = model_saved(run, &saved, err);
+    return status == UR_OK && saved ? ur_run_load_model(run, err) : status;
+}

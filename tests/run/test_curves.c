@@ -1,0 +1,144 @@
+/* test_curves.c - which panels and curves the picture of runs has, by what their metrics hold. */
+#include "run/runs.h"
+
+#include <sys/stat.h>
+
+static ur_context *context;
+
+/* A folder of that kind with two evaluations that have these members besides epoch and step. */
+static void make_run(const char *folder, const char *kind, const char *first, const char *second)
+{
+    char path[64], text[512];
+    assert_int_equal(mkdir(folder, 0777), 0);
+    snprintf(path, sizeof path, "%s/config.json", folder);
+    snprintf(text, sizeof text, "{\"version\": 2, \"model\": \"%s\"}\n", kind);
+    put_file(path, text);
+    snprintf(path, sizeof path, "%s/metrics.jsonl", folder);
+    snprintf(text, sizeof text,
+             "{\"epoch\":1,\"step\":5%s}\n"
+             "{\"epoch\":2,\"step\":10%s}\n",
+             first, second);
+    put_file(path, text);
+}
+
+/* The picture of some runs has all of `has` and nothing of `lacks`, each up to a NULL. */
+static void check_picture(size_t count, const char *const *folders, const char *const *has,
+                          const char *const *lacks)
+{
+    ur_err err;
+    size_t size;
+    if (ur_run_plot_curves(context, count, folders, "picture.svg", &err) != UR_OK)
+        fail_msg("%s", err.text);
+    char *svg = file_of(".", "picture.svg", &size);
+    for (; *has; has++)
+        if (!strstr(svg, *has))
+            fail_msg("no %s in the picture of %s", *has, folders[0]);
+    for (; *lacks; lacks++)
+        if (strstr(svg, *lacks))
+            fail_msg("%s in the picture of %s", *lacks, folders[0]);
+    free(svg);
+}
+
+static void make_all(void)
+{
+    make_run("pairs", "seq2seq", ",\"train_loss\":2,\"valid_loss\":3,\"valid_accuracy\":0.1",
+             ",\"train_loss\":1,\"valid_loss\":2,\"valid_accuracy\":0.2");
+    make_run("unvalidated", "seq2seq",
+             ",\"train_loss\":2,\"valid_loss\":null,\"valid_accuracy\":null",
+             ",\"train_loss\":1,\"valid_loss\":null,\"valid_accuracy\":null");
+    make_run("text", "language_model",
+             ",\"train_loss\":2,\"train_perplexity\":7.4,\"valid_loss\":3,\"valid_perplexity\":20",
+             ",\"train_loss\":1,\"train_perplexity\":2.7,\"valid_loss\":2,\"valid_perplexity\":7");
+    make_run("train-only", "language_model",
+             ",\"train_loss\":2,\"train_perplexity\":7.4,\"valid_perplexity\":null",
+             ",\"train_loss\":1,\"train_perplexity\":2.7");
+    make_run("tags", "tagger",
+             ",\"train_loss\":2,\"valid_loss\":3,\"valid_accuracy\":0.5,\"valid_f1\":0.25",
+             ",\"train_loss\":1,\"valid_loss\":2,\"valid_accuracy\":0.6,\"valid_f1\":0.5");
+}
+
+#define LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
+#define LOSS ">loss (nats per symbol)<"
+
+static void one_run(void **state)
+{
+    (void)state;
+    make_all();
+    check_picture(1, LIST("pairs"),
+                  LIST(">accuracy<", LOSS, ">epoch<", ">pairs<", ">pairs, validation<"),
+                  LIST(">perplexity<", ">F1<", "training"));
+    check_picture(1, LIST("unvalidated/"), LIST(LOSS, ">epoch<", "unvalidated"),
+                  LIST(">accuracy<", "validation"));
+    check_picture(1, LIST("text"),
+                  LIST(">perplexity<", ">epoch<", ">text, training<", ">text, validation<"),
+                  LIST(">accuracy<", LOSS, ">text<"));
+    check_picture(1, LIST("./train-only"), LIST(">perplexity<", "train-only"),
+                  LIST(LOSS, "validation"));
+    check_picture(1, LIST("tags"), LIST(">accuracy<", ">F1<", ">loss (nats per token)<"),
+                  LIST(">perplexity<"));
+}
+
+static void several_runs(void **state)
+{
+    (void)state;
+    make_all();
+    check_picture(2, LIST("pairs", "unvalidated"), LIST(">accuracy<", LOSS, ">unvalidated<"),
+                  LIST("validation<", "training<"));
+    check_picture(2, LIST("text", "train-only"),
+                  LIST(">text, training<", ">text, validation<", ">train-only, training<"),
+                  LIST(LOSS, ">train-only, validation<"));
+    /* of different kinds: what each has of its own; losses of those without perplexity */
+    check_picture(3, LIST("text", "tags", "pairs"),
+                  LIST(">accuracy<", ">F1<", ">perplexity<", ">loss<", ">text, training<", ">tags<",
+                       ">pairs<"),
+                  LIST("nothing"));
+}
+
+/* Figures of another kind than numbers are refused, of any size drawn; a run without evaluations is drawn empty. */
+static void odd_metrics(void **state)
+{
+    (void)state;
+    ur_err err;
+    make_run("words", "seq2seq", ",\"train_loss\":\"low\"", "");
+    assert_int_equal(ur_run_plot_curves(context, 1, LIST("words"), "picture.svg", &err),
+                     UR_BAD_FILE);
+    assert_non_null(strstr(err.text, "train_loss"));
+    make_run("tiny", "tagger", ",\"train_loss\":1e-70,\"valid_accuracy\":1e-40,\"valid_f1\":3e-41",
+             ",\"train_loss\":5e-324,\"valid_accuracy\":0,\"valid_f1\":1.3e-40");
+    check_picture(1, LIST("tiny"), LIST(">F1<", "e-40</text>"), LIST("nan", "inf"));
+    make_run("huge", "tagger", ",\"train_loss\":1e300,\"valid_f1\":-1e300",
+             ",\"train_loss\":1,\"valid_f1\":1");
+    check_picture(1, LIST("huge"), LIST(">F1<"), LIST("nan", "inf"));
+    make_run("none", "seq2seq", "", "");
+    put_file("none/metrics.jsonl", "");
+    check_picture(1, LIST("none"), LIST(LOSS, ">epoch<"), LIST("validation"));
+    make_run("odd", "oracle", "", "");
+    assert_int_equal(ur_run_plot_curves(context, 1, LIST("odd"), "picture.svg", &err), UR_BAD_FILE);
+    assert_non_null(strstr(err.text, "odd/config.json"));
+    assert_non_null(strstr(err.text, "oracle"));
+    assert_int_equal(ur_run_plot_curves(context, 1, LIST("nowhere"), "picture.svg", &err),
+                     UR_BAD_FILE);
+    assert_non_null(strstr(err.text, "nowhere"));
+}
+
+static int enter(void **state)
+{
+    context = context_of(NULL, 1, NULL);
+    return run_folder_enter(state);
+}
+
+static int leave(void **state)
+{
+    ur_context_free(context);
+    return test_folder_leave(state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(one_run, enter, leave),
+        cmocka_unit_test_setup_teardown(several_runs, enter, leave),
+        cmocka_unit_test_setup_teardown(odd_metrics, enter, leave),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
