@@ -358,7 +358,7 @@ static ur_status make_one_folder(const ur_syscalls *sys, const char *path, ur_er
         }
         if (sys->mkdir(path, 0777) == 0)
             return UR_OK;
-        if (errno != EEXIST) /* else somebody made it since we looked */
+        if (errno != EEXIST) /* else it was made since we looked */
             break;
     }
     return sys_failed("make folder", path, errno, err);
