@@ -44,6 +44,14 @@ function(unroll_add_test name folder)
         LABELS "${labels}" ENVIRONMENT "${environment}" TIMEOUT 400)
 endfunction()
 
+# Gives the test the label `slow` where its source asks how long it may take (support/slow.h).
+function(unroll_label_slow name source)
+    file(STRINGS "${source}" asks REGEX "support/slow\\.h|UNROLL_SLOW" LIMIT_COUNT 1)
+    if(asks)
+        set_property(TEST ${name} APPEND PROPERTY LABELS slow)
+    endif()
+endfunction()
+
 # NAME and FOLDER of a test's source: tests/nn/test_lstm.c -> nn_lstm, nn.
 function(unroll_test_name source name folder)
     file(RELATIVE_PATH path "${tests}" "${source}")
@@ -119,6 +127,7 @@ foreach(source IN LISTS test_sources)
     set_target_properties(test_${name} PROPERTIES
         RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
     unroll_add_test(${name} ${folder} test_${name})
+    unroll_label_slow(${name} "${source}")
 endforeach()
 
 # What scripts call beside the tool.
@@ -136,6 +145,7 @@ foreach(source IN LISTS script_sources)
     else()
         unroll_add_test(${name} ${folder} sh "${source}")
     endif()
+    unroll_label_slow(${name} "${source}")
 endforeach()
 
 file(GLOB example_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/examples/*.c")
