@@ -63,6 +63,12 @@ function(unroll_test_name source name folder)
     set(${folder} "${top}" PARENT_SCOPE)
 endfunction()
 
+# What those with the label `threads` need, scripts included.
+set(threads_tests tensors)
+if(TARGET unroll_tool)
+    list(APPEND threads_tests unroll_tool)
+endif()
+
 # What every test program shares.
 add_library(unroll_test_flags INTERFACE)
 target_include_directories(unroll_test_flags INTERFACE
@@ -128,12 +134,17 @@ foreach(source IN LISTS test_sources)
         RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
     unroll_add_test(${name} ${folder} test_${name})
     unroll_label_slow(${name} "${source}")
+    if(name MATCHES "${threads_pattern}")
+        list(APPEND threads_tests test_${name})
+    endif()
 endforeach()
 
 # What scripts call beside the tool.
 add_executable(tensors "${tests}/cli/tensors.c")
 target_link_libraries(tensors PRIVATE unroll_static unroll_flags unroll_warnings)
 set_target_properties(tensors PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
+
+add_custom_target(threads_tests DEPENDS ${threads_tests})
 
 file(GLOB script_sources CONFIGURE_DEPENDS "${tests}/*/*.sh")
 list(FILTER script_sources EXCLUDE REGEX "/(lib|common)[^/]*\\.sh$")
