@@ -22,7 +22,7 @@ set(test_environment
     "UBSAN_OPTIONS=print_stacktrace=1"
     "TSAN_OPTIONS=halt_on_error=1")
 # Those worth running under ThreadSanitizer carry the label `threads`.
-set(threads_pattern "^(base_(threads|pool|team|fpmode)|backend_|models_|train_|cli_.*train)")
+set(threads_pattern "^(base_(threads|pool|team|fpmode)|backend_|models_|train_|run_|cli_.*train)")
 
 # Adds the test NAME (already a command line in ARGN) with its folder as its label.
 function(unroll_add_test name folder)
