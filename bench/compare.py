@@ -2,6 +2,7 @@
 """Measures the rows of bench/rows.py: ours, the rivals and the machine's limits, in turn.
 
     bench/run [--rows GLOB] [--rounds N] [--quick] [--data FILE]
+    bench/run --against BUILD [--rows GLOB] [--rounds N] [--quick]      (against.py)
 
 A row begins with a round or two of every contestant: each with one thread and with all, each rival
 in each of its variants. Those that took more than 1.35 times the best of that name drop out; the
@@ -15,11 +16,12 @@ import os
 import subprocess
 import sys
 
+import against
 import footprint
 import machine
 import report
 import rows
-from contestants import Entry, programs
+from contestants import Entry, entries_of, programs
 
 FAR_BEHIND = 1.35
 LONG = 0.1  # seconds
@@ -41,13 +43,6 @@ def first_round(entries, keep_all=False):
     for entry in near:
         entry.seconds.clear()
     return near
-
-
-def entries_of(row, group, variants):
-    """A contestant's program for each number of threads, in each of its variants."""
-    return [Entry(program, row.work, variant)
-            for program in group if not (row.one_core and program.threads > 1)
-            for variant in variants]
 
 
 def measure(row, all_programs, rounds):
@@ -94,6 +89,16 @@ def built_in_dates(build):
     return path
 
 
+def against_another_build(options, rounds):
+    data = options.data or built_in_dates(options.build)
+    chosen = [row for row in rows.all_rows(data, False) if not row.family.startswith("product")
+              and fnmatch.fnmatch(row.name, options.rows)]
+    if not chosen:
+        sys.exit(f"no row but products is called {options.rows}")
+    path = os.path.join(os.path.dirname(options.json), "bench_against.json")
+    return against.compare(chosen, options.against, options.build, rounds, path)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", default="*", metavar="GLOB", help="names of rows: ragged/gru/*")
@@ -106,12 +111,17 @@ def main():
     parser.add_argument("--compile", action="store_true",
                         help="torch.compile too, where it can win: minutes of compiling")
     parser.add_argument("--json", default="build/bench.json")
+    parser.add_argument("--against", metavar="BUILD",
+                        help="another build's folder, or its bench_unroll: the old one, which --build "
+                             "is compared with; exit 1 when it was faster")
     options = parser.parse_args()
+    rounds = 3 if options.quick else options.rounds
+    if options.against:
+        sys.exit(against_another_build(options, rounds))
     all_programs = programs(options.build, options.rivals, options.python)
     if len(all_programs) == 1:
         print("no rivals in bench/.rivals (bench/install_rivals): our own figures only")
     data = options.data or built_in_dates(options.build)
-    rounds = 3 if options.quick else options.rounds
     chosen = [row for row in rows.all_rows(data, options.compile)
               if fnmatch.fnmatch(row.name, options.rows)]
     others = [name for name in footprint.ROWS if fnmatch.fnmatch(name, options.rows)]

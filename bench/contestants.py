@@ -50,6 +50,8 @@ class Program:
         if self.process:
             self.process.stdin.close()
             self.process.wait()
+            self.process.stdout.close()
+            self.process = None
 
 
 class Entry:
@@ -76,6 +78,19 @@ class Entry:
         return f"{self.program.version}{variant}, {self.program.threads} threads"
 
 
+def entries_of(row, group, variants):
+    """A contestant's program for each number of threads, in each of its variants."""
+    return [Entry(program, row.work, variant)
+            for program in group if not (row.one_core and program.threads > 1)
+            for variant in variants]
+
+
+def thread_counts():
+    """One, and all that this process may use."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return sorted({1, usable})
+
+
 def programs(build, rivals, python):
     """{name: [a program per number of threads]}; rivals that are not installed are not in it.
     python: an interpreter that has PyTorch, None for that of the rivals' folder."""
@@ -87,6 +102,5 @@ def programs(build, rivals, python):
         program = os.path.join(rivals, "bin", "rival_" + name)
         if os.path.exists(program):
             commands[name] = [program]
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    counts = sorted({1, usable})
-    return {name: [Program(name, n, command) for n in counts] for name, command in commands.items()}
+    return {name: [Program(name, n, command) for n in thread_counts()]
+            for name, command in commands.items()}

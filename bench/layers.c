@@ -106,8 +106,8 @@ static void release(void *arg)
 }
 
 /* The layer, and how many parts its batch is cut into. */
-static bool build(layer_work *w, const ur_rnn_config *config, size_t batch, bool shards,
-                  int threads, ur_err *err)
+static bool build(layer_work *w, const ur_rnn_config *config, size_t batch, size_t steps,
+                  bool shards, int threads, ur_err *err)
 {
     const ur_options options = {.threads = threads};
     if (ur_context_new(&options, &w->context, err) != UR_OK ||
@@ -116,7 +116,7 @@ static bool build(layer_work *w, const ur_rnn_config *config, size_t batch, bool
         ur_params_seal(w->params, err) != UR_OK)
         return false;
     const size_t size = ur_params_size(w->params);
-    w->count = shards ? ur_shard_count(batch, size) : 1;
+    w->count = shards ? ur_shard_count(batch, steps, size) : 1;
     if (shards && w->count < (size_t)threads) {
         snprintf(err->text, sizeof err->text, "a batch of %zu has fewer shards than threads",
                  batch);
@@ -183,7 +183,8 @@ static void *make(const char *line, int threads, char why[BENCH_LINE])
     layer_work *w = bench_memory(1, sizeof *w);
     w->backward = bench_number(line, "backward", 0);
     ur_err err = {0};
-    if (!build(w, &config, batch, bench_is(line, "variant", "shards"), threads, &err)) {
+    const size_t steps = batch * bench_number(line, "steps", 35);
+    if (!build(w, &config, batch, steps, bench_is(line, "variant", "shards"), threads, &err)) {
         snprintf(why, BENCH_LINE, "%s", err.text);
         release(w);
         return NULL;

@@ -24,6 +24,10 @@ if(APPLE)
     target_compile_definitions(unroll_flags INTERFACE _DARWIN_C_SOURCE)
 endif()
 
+if(UNROLL_TINY)
+    target_compile_definitions(unroll_flags INTERFACE UR_TINY)
+endif()
+
 set(sanitizers "${UNROLL_SANITIZE}")
 if(UNROLL_FUZZ)
     if(NOT CMAKE_C_COMPILER_ID MATCHES "Clang")

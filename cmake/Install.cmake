@@ -47,7 +47,7 @@ install(FILES "${PROJECT_BINARY_DIR}/unroll.pc"
 configure_package_config_file(UnrollConfig.cmake.in UnrollConfig.cmake
     INSTALL_DESTINATION "${package_dir}")
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/UnrollConfigVersion.cmake"
-    COMPATIBILITY SameMinorVersion)
+    COMPATIBILITY ${compatibility})
 install(FILES "${PROJECT_BINARY_DIR}/UnrollConfig.cmake"
               "${PROJECT_BINARY_DIR}/UnrollConfigVersion.cmake"
         DESTINATION "${package_dir}")

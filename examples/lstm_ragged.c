@@ -14,7 +14,6 @@ int main(void)
     check(ur_params_seal(params, &err), err.text);
     check(ur_tape_new(context, &tape, &err), err.text);
     ur_lstm_init(&lstm, params, 42);
-    ur_params_changed(params);
     float *gradient = calloc(ur_params_size(params), sizeof *gradient);
     check(gradient ? UR_OK : UR_NO_MEMORY, "out of memory");
 

@@ -21,7 +21,6 @@ int main(void)
     check(ur_rnn_add(params, "rnn", &config, &lstm, &err), err.text);
     check(ur_params_seal(params, &err), err.text);
     ur_rnn_init(&lstm, params, 1);
-    ur_params_changed(params);
     check(ur_tape_new(context, &tape, &err), err.text);
 
     const size_t length[BATCH] = {2, 4, 0, 3};

@@ -30,7 +30,6 @@ int main(void)
     check(ur_rnn_add(params, "rnn", &config, &gru, &err), err.text);
     check(ur_params_seal(params, &err), err.text);
     ur_rnn_init(&gru, params, 1); /* a real program loads weights: see pytorch_lstm.c */
-    ur_params_changed(params);
     check(ur_stream_new(context, params, &gru, 1, &stream, &err), err.text);
 
     static float in[SAMPLES], out[SAMPLES], again[SAMPLES];

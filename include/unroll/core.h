@@ -1,5 +1,5 @@
-/* unroll/core.h - the ground everything stands on: errors, memory, the context that owns threads
- * and instruction set, tensors, ragged sequences, parameters, the tape and elementary operations.
+/* unroll/core.h - the ground everything stands on: errors, memory, UTF-8, the context that owns
+ * threads and instruction set, tensors, ragged sequences, parameters, the tape and elementary operations.
  *
  * Conventions. A function that can fail returns ur_status and takes `ur_err *err` (may be NULL),
  * which receives one sentence. Objects are made by NAME_new(..., &object, err) and released by
@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define UR_VERSION "0.1.0"
+#define UR_VERSION "0.2.0"
 
 /* ---- errors ------------------------------------------------------------------------------- */
 
@@ -46,6 +46,20 @@ typedef struct ur_allocator {
     void (*release)(void *user, void *memory);
     void *user;
 } ur_allocator;
+
+/* ---- UTF-8 -------------------------------------------------------------------------------- */
+
+/* Decodes the character at the start of `bytes`. Returns the bytes it takes (1 to 4), or 0 when
+ * size is 0 or the bytes are not well-formed UTF-8 (overlong forms, surrogates, values above
+ * U+10FFFF and cut-off sequences are not: The Unicode Standard, table 3-7). */
+size_t ur_utf8_decode(const char *bytes, size_t size, uint32_t *character);
+
+/* Writes a character as 1 to 4 bytes and returns how many; 0 when it is not a scalar value. */
+size_t ur_utf8_encode(uint32_t character, char bytes[4]);
+
+/* Counts the characters of a string. False when it is not UTF-8; *count is then the byte offset
+ * at which the first ill-formed sequence begins. */
+bool ur_utf8_count(const char *bytes, size_t size, size_t *count);
 
 /* ---- context ------------------------------------------------------------------------------ */
 
@@ -123,9 +137,14 @@ typedef struct ur_seq {
 /* ---- parameters --------------------------------------------------------------------------- */
 
 /* All weights of a model: one float vector and a table of names, shapes and offsets. A gradient is
- * a second vector of the same length. Names are those of PyTorch's state_dict. */
+ * a second vector of the same length. Names are those of PyTorch's state_dict. Beside the vector there
+ * are copies in the layouts that the kernels read. Starting a tape, and a step of a stream, bring these
+ * up to date where the values have changed. They must not change while tapes run over them: an operation
+ * then fails, and ur_tape_start begins again. */
 typedef struct ur_params ur_params;
 
+/* Whether optimisers step a parameter (it is frozen otherwise: it gets no gradient), and whether they
+ * let its weights decay. */
 enum { UR_TRAINABLE = 1, UR_DECAY = 2 };
 
 typedef struct ur_param {
@@ -134,30 +153,41 @@ typedef struct ur_param {
     size_t dim[UR_MAX_DIMS];
     size_t offset, count; /* in floats; offset is a multiple of 16 */
     unsigned flags;
-    int alias_of; /* index of the parameter that this one shares, or -1 */
+    int alias_of; /* index of the parameter whose weights this one shares, itself no alias; or -1 */
 } ur_param;
 
 ur_status ur_params_new(ur_context *context, ur_params **out, ur_err *err);
 void ur_params_free(ur_params *params);
 
-/* Adds a parameter and returns its index. Failure is sticky and returns -1; ur_params_seal tells. */
+/* Adds a parameter and returns its index. Failure is sticky and returns -1; ur_params_seal tells, of
+ * the first parameter that failed. */
 int ur_params_add(ur_params *params, const char *name, int ndim, const size_t *dim, unsigned flags);
-/* A second name for the weights of `index` (tied weights): saved, stepped and counted once. */
+/* A second name for the weights of `index` (tied weights), which may be an alias itself: saved, stepped
+ * and counted once. */
 int ur_params_alias(ur_params *params, const char *name, int index);
 
 /* Allocates the vector (zeros). No parameter can be added afterwards. */
 ur_status ur_params_seal(ur_params *params, ur_err *err);
+
+/* Sets or clears flags of all parameters whose name (or an alias's) matches the pattern, as file names
+ * match in a shell: "encoder.*" freezes an encoder with UR_TRAINABLE and false, "*bias*" spares biases
+ * the decay. Returns how many names matched. Any time but while tapes run over the parameters. */
+int ur_params_set_flags(ur_params *params, const char *pattern, unsigned flags, bool on);
 
 size_t ur_params_size(const ur_params *params);  /* floats in the vector, alignment included */
 size_t ur_params_count(const ur_params *params); /* entries in the table */
 const ur_param *ur_params_entry(const ur_params *params, size_t index);
 int ur_params_find(const ur_params *params, const char *name); /* -1: none */
 size_t ur_params_weights(const ur_params *params);             /* weights, without alignment */
+
+/* The vector and one parameter in it, to read; NULL before sealing or where there is none of that index. */
+const float *ur_params_data(const ur_params *params);
+const float *ur_param_data(const ur_params *params, int index);
+/* The same to write. Each call counts as a change of the weights. */
 float *ur_params_values(ur_params *params);
 float *ur_param_values(ur_params *params, int index);
-
-/* To be called after the values changed: brings the packed copies that the kernels read up to
- * date. Loading, initialising and the trainer do so themselves. */
+/* Only for who keeps such a pointer and writes again after a tape was started or a stream stepped: says
+ * that the values have changed. */
 void ur_params_changed(ur_params *params);
 
 /* ---- the tape ----------------------------------------------------------------------------- */
@@ -173,8 +203,10 @@ typedef enum ur_mode { UR_TRAIN, UR_INFER } ur_mode;
 ur_status ur_tape_new(ur_context *context, ur_tape **out, ur_err *err);
 void ur_tape_free(ur_tape *tape);
 
-/* Forgets everything and starts anew over these parameters. gradient: the vector that backward
- * adds to (ur_params_size floats), NULL in inference. seed and step key the drop-out. */
+/* Forgets everything and starts anew over these parameters, which are of the tape's context (NULL: over
+ * none). gradient: the vector that backward adds to (ur_params_size floats), NULL in inference. seed and
+ * step key the drop-out. The tape fails when the parameters are not sealed or memory ran out; one that
+ * was never started has failed from the beginning. */
 void ur_tape_start(ur_tape *tape, ur_mode mode, const ur_params *params, float *gradient,
                    uint64_t seed, uint64_t step);
 

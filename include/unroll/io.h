@@ -132,8 +132,9 @@ ur_status ur_st_write(const ur_allocator *a, const char *path, const ur_st_tenso
 
 /* ---- line charts -------------------------------------------------------------------------- */
 
-/* One curve. A point whose x or y is not finite (or, on a logarithmic axis, not positive) is a gap;
- * a point between two gaps shows as a marker. x should not decrease. */
+/* One curve. A point whose x or y is not finite or beyond 1e300 (or, on a logarithmic axis, is not
+ * above 1e-300) is a gap; a point between two gaps shows as a marker. On a linear axis sizes below
+ * 1e-290 are zero. x should not decrease. */
 typedef struct ur_plot_series {
     const char *name; /* in the legend; NULL or "" leaves the curve out of it */
     size_t n;
@@ -160,7 +161,8 @@ typedef struct ur_plot_chart {
 } ur_plot_chart;
 
 /* Draws the chart into the file at `path`. UR_INVALID for a number of panels or a range of y that
- * makes no sense. A panel without a single point is drawn empty. */
+ * makes no sense: ends beyond 1e300, or closer than 1e-8 of their size. A panel without a single
+ * point is drawn empty. */
 ur_status ur_plot_lines(const ur_allocator *a, const ur_plot_chart *chart, const char *path,
                         ur_err *err);
 
@@ -186,7 +188,8 @@ typedef struct ur_heat_map {
 } ur_heat_map;
 
 /* Draws the heat map into the file at `path`. Every square carries its labels and value as a text
- * that viewers show under the pointer. UR_INVALID for sizes or a range that make no sense. */
+ * that viewers show under the pointer. UR_INVALID for sizes, or a range (as for ur_plot_lines), that
+ * make no sense. */
 ur_status ur_plot_heat_map(const ur_allocator *a, const ur_heat_map *map, const char *path,
                            ur_err *err);
 

@@ -203,7 +203,8 @@ ur_rnn_out ur_rnn_one_hot(ur_tape *tape, const ur_rnn_stack *stack, const ur_seq
 /* A stack of layers in real time: made once, then a step at a time for B sequences side by side,
  * without allocation, lock or system call, on the calling thread. The same bits as ur_rnn over the
  * whole sequences; drop-out is off. A stream reads the parameters, which must outlive it and must
- * not change during a step; streams of different threads may share them. */
+ * not change during a step; streams of different threads may share them. Changed weights count from the
+ * next step on, which packs them first, under a lock. */
 typedef struct ur_stream ur_stream;
 
 /* States start as zeros. UR_UNSUPPORTED for a bidirectional stack. The context is the parameters'

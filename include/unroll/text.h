@@ -1,4 +1,4 @@
-/* unroll/text.h - text as numbers: UTF-8, vocabularies, and data sets of (question, answer) pairs
+/* unroll/text.h - text as numbers: vocabularies, and data sets of (question, answer) pairs
  * from a file or from a built-in generator.
  *
  * A character is a Unicode scalar value. Ids are int32_t, counted from 0. Functions that take
@@ -11,20 +11,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* ---- UTF-8 -------------------------------------------------------------------------------- */
-
-/* Decodes the character at the start of `bytes`. Returns the bytes it takes (1 to 4), or 0 when
- * size is 0 or the bytes are not well-formed UTF-8 (overlong forms, surrogates, values above
- * U+10FFFF and cut-off sequences are not: The Unicode Standard, table 3-7). */
-size_t ur_utf8_decode(const char *bytes, size_t size, uint32_t *character);
-
-/* Writes a character as 1 to 4 bytes and returns how many; 0 when it is not a scalar value. */
-size_t ur_utf8_encode(uint32_t character, char bytes[4]);
-
-/* Counts the characters of a string. False when it is not UTF-8; *count is then the byte offset
- * at which the first ill-formed sequence begins. */
-bool ur_utf8_count(const char *bytes, size_t size, size_t *count);
 
 /* ---- vocabulary --------------------------------------------------------------------------- */
 

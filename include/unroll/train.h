@@ -22,41 +22,79 @@ ur_status ur_params_save_as(const ur_params *params, const char *path, const cha
 /* Reads them from a safetensors file (float64, float32, float16, bfloat16), strictly: a missing,
  * surplus or ill-shaped tensor is UR_BAD_FILE, every one of them named (as far as the sentence has
  * room; ur_params_check names them all), and the parameters are then unchanged. prefix: only those
- * tensors count whose name starts with it, and it is cut off; "" for all. */
+ * tensors count whose name starts with it, and it is cut off; "" for all. Of tied weights one name is
+ * enough; where the file has several, their tensors must be equal. */
 ur_status ur_params_load(ur_params *params, const char *path, const char *prefix, ur_err *err);
 
-/* Whether ur_params_load would accept the file; reads no weights. tell (or NULL) hears of every
- * fault: "missing NAME", "surplus NAME", "ill-shaped: NAME is (..), (..) expected". */
+/* Tensors named FROM... are parameters TO...: {"encoder.", "backbone."}. */
+typedef struct ur_prefix {
+    const char *from, *to;
+} ur_prefix;
+
+/* Loading part of a file, or into part of the parameters; all zero: the whole file, strictly. */
+typedef struct ur_load_options {
+    /* The first that fits a tensor's name counts; where there are any, tensors that fit none are
+     * passed over. */
+    const ur_prefix *prefixes;
+    size_t n_prefixes;
+    /* Parameters whose name matches one of these patterns, as file names match in a shell, may be
+     * missing, and then stay as they are. */
+    const char *const *missing;
+    size_t n_missing;
+} ur_load_options;
+
+/* As ur_params_load in all else. options may be NULL. */
+ur_status ur_params_load_part(ur_params *params, const char *path, const ur_load_options *options,
+                              ur_err *err);
+/* The same of a file that lies in memory; name is what messages call it. */
+ur_status ur_params_load_memory(ur_params *params, const char *name, const void *bytes, size_t size,
+                                const ur_load_options *options, ur_err *err);
+
+/* Whether ur_params_load would accept the file; reads no weights but tied ones that are there twice. tell
+ * (or NULL) hears of every fault: "missing NAME", "surplus NAME", "ill-shaped: NAME is (..), (..)
+ * expected". */
 ur_status ur_params_check(const ur_params *params, const char *path, const char *prefix,
                           void (*tell)(void *user, const char *fault), void *user, ur_err *err);
 
-/* ---- the trainer -------------------------------------------------------------------------- */
+/* ---- how to train ------------------------------------------------------------------------- */
 
-typedef enum ur_optimizer { UR_ADAM, UR_SGD } ur_optimizer;
+/* Optimisers, as torch.optim has them:
+ *   adam   Adam: beta1, beta2, eps; weight_decay is added to the gradient
+ *   sgd    SGD: momentum, nesterov; weight_decay is added to the gradient
+ *   adamw  AdamW: as adam, but the weights themselves decay, by lr weight_decay at each step
+ * Parameters without UR_TRAINABLE are left alone, their moments too; weight_decay acts on those with
+ * UR_DECAY. These are their numbers in the list; ur_optimizer_name(i) is NULL behind the last, and
+ * ur_optimizer_options(i) are the members of ur_train_options that it has a use for, ended by NULL. */
+enum { UR_ADAM, UR_SGD, UR_ADAMW };
+const char *ur_optimizer_name(size_t index);
+const char *const *ur_optimizer_options(size_t index);
 
 /* How the learning rate goes on from lr, as PyTorch's schedulers of these names say:
+ *   constant
  *   step     StepLR: times lr_factor every lr_epochs epochs
  *   cosine   CosineAnnealingLR over all steps of all epochs: lr_min + (lr - lr_min) (1 + cos(pi x))
  *            / 2, x being the part of the epochs that is done, batches counted
  *   plateau  ReduceLROnPlateau: times lr_factor, but not below lr_min, when the validation loss has
  *            not fallen by a ten-thousandth of its best for more than lr_patience epochs
  * A warm-up goes with each: the first steps' rates are multiplied by 1/N, 2/N ... N/N (LinearLR with
- * start_factor 1/N over N - 1 steps). */
-typedef enum ur_schedule { UR_LR_CONSTANT, UR_LR_STEP, UR_LR_COSINE, UR_LR_PLATEAU } ur_schedule;
+ * start_factor 1/N over N - 1 steps). Numbers, names and options as of optimisers. */
+enum { UR_LR_CONSTANT, UR_LR_STEP, UR_LR_COSINE, UR_LR_PLATEAU };
+const char *ur_schedule_name(size_t index);
+const char *const *ur_schedule_options(size_t index);
 
 /* PyTorch's defaults (torch.optim.Adam, torch.optim.SGD) but for lr. */
 typedef struct ur_train_options {
     size_t batch; /* sequences per step; the last batch of an epoch may be smaller */
     size_t epochs;
-    size_t max_steps; /* 0: no limit */
-    ur_optimizer optimizer;
+    size_t max_steps;             /* 0: no limit */
+    int optimizer;                /* UR_ADAM ... */
     double lr, beta1, beta2, eps; /* Adam: 0.9 0.999 1e-8 */
     double momentum;              /* SGD */
     bool nesterov;
     double weight_decay;
-    double clip;   /* largest global gradient norm; 0: none */
-    uint64_t seed; /* of shuffling and drop-out */
-    ur_schedule schedule;
+    double clip;         /* largest global gradient norm; 0: none */
+    uint64_t seed;       /* of shuffling and drop-out */
+    int schedule;        /* UR_LR_CONSTANT ... */
     size_t lr_epochs;    /* step: 1 or more */
     double lr_factor;    /* step, plateau: above 0 and below 1 */
     size_t lr_patience;  /* plateau */
@@ -69,8 +107,56 @@ typedef struct ur_train_options {
 /* batch 256, 30 epochs, Adam 2e-4, seed 42; constant, else every 10 epochs, factor 0.1, patience 10
  * and least rate 0. */
 ur_train_options ur_train_defaults(void);
-/* Whether they are in range and go together: UR_INVALID with the reason. */
+/* Whether the options are in range and go together: UR_INVALID with the reason. */
 ur_status ur_train_check(const ur_train_options *options, ur_err *err);
+
+/* ---- optimisers without a trainer --------------------------------------------------------- */
+
+/* Steps parameters by gradients: vectors of ur_params_size floats, as backward leaves them. */
+typedef struct ur_optimizer ur_optimizer;
+
+/* Takes optimizer and what it has a use for from the options. The parameters stay the caller's and must
+ * outlive it. */
+ur_status ur_optimizer_new(ur_params *params, const ur_train_options *options, ur_optimizer **out,
+                           ur_err *err);
+void ur_optimizer_free(ur_optimizer *optimizer);
+
+/* The global norm of a gradient. */
+double ur_optimizer_norm(ur_optimizer *optimizer, const float *gradient);
+
+/* One step at rate lr by the gradient times scale (1, or what clipping makes of it:
+ * torch.nn.utils.clip_grad_norm_ scales by most / (norm + 1e-6) where that is below 1). */
+void ur_optimizer_step(ur_optimizer *optimizer, const float *gradient, double lr, double scale);
+
+/* What there is to save: steps done, and vectors of ur_params_size floats (Adam's m and v, SGD's
+ * velocity), NULL behind the last. */
+uint64_t ur_optimizer_steps(const ur_optimizer *optimizer);
+void ur_optimizer_set_steps(ur_optimizer *optimizer, uint64_t steps);
+float *ur_optimizer_moment(ur_optimizer *optimizer, size_t index);
+
+/* What a schedule and early stopping remember. */
+typedef struct ur_schedule_state {
+    double lr;         /* options.lr, as the epochs so far have reduced it */
+    double best;       /* plateau: the validation loss to beat */
+    uint64_t waited;   /* plateau: epochs since it was beaten or the rate reduced */
+    double least;      /* the least validation loss */
+    uint64_t unbeaten; /* epochs since then */
+} ur_schedule_state;
+
+/* Of options that ur_train_check accepts. */
+ur_schedule_state ur_schedule_start(const ur_train_options *options);
+/* The rate of the step after `step` ones, `batch` of `batches` of the epoch after `epoch` ones being
+ * done. */
+double ur_schedule_lr(const ur_train_options *options, const ur_schedule_state *state,
+                      uint64_t step, uint64_t epoch, uint64_t batch, size_t batches);
+/* After an epoch, of which `epoch` are done now. */
+void ur_schedule_epoch(const ur_train_options *options, ur_schedule_state *state, uint64_t epoch);
+/* After its validation: whether the loss is the least so far. */
+bool ur_schedule_validated(const ur_train_options *options, ur_schedule_state *state, double loss);
+/* Whether early stopping ends the training. */
+bool ur_schedule_ended(const ur_train_options *options, const ur_schedule_state *state);
+
+/* ---- the trainer -------------------------------------------------------------------------- */
 
 typedef struct ur_trainer ur_trainer;
 

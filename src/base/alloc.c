@@ -1,6 +1,8 @@
 /* alloc.c - memory through the caller's hooks. */
 #include "base/alloc.h"
 
+#include "base/tiny.h"
+
 #include <stdlib.h>
 #include <string.h>
 #ifdef __linux__
@@ -71,7 +73,8 @@ bool ur_reserve(const ur_allocator *a, void *array, size_t *capacity, size_t use
 {
     if (wanted <= *capacity)
         return true;
-    size_t grown = *capacity < 8 ? 8 : *capacity;
+    enum { FEWEST = UR_SIZE(8, 1) };
+    size_t grown = *capacity < FEWEST ? FEWEST : *capacity;
     while (grown < wanted)
         grown = grown > SIZE_MAX / 2 ? wanted : grown * 2;
     void *bigger = ur_alloc(a, grown, size);

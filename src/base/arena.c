@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/status.h"
+#include "base/tiny.h"
 
 #include <string.h>
 
@@ -32,8 +33,9 @@
 #endif
 
 #define ALIGNMENT 64
-#define SMALLEST ((size_t)64 << 10)
-#define LARGEST_STEP ((size_t)16 << 20) /* chunks double up to here unless one piece needs more */
+#define SMALLEST ((size_t)UR_SIZE(64 << 10, 192))
+#define LARGEST_STEP                                                                               \
+    ((size_t)UR_SIZE(16 << 20, 512)) /* chunks double up to here unless one piece needs more */
 
 typedef struct chunk {
     struct chunk *previous, *next;

@@ -4,6 +4,7 @@
 #define UR_BASE_SYSCALLS_H
 
 #include "base/file.h"
+#include "base/tiny.h"
 
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -25,7 +26,8 @@ typedef struct ur_syscalls {
 /* The real ones. */
 extern const ur_syscalls ur_system;
 
-#define UR_MOST_AT_ONCE ((size_t)1 << 30) /* some systems refuse to move 2 GiB in one call */
+#define UR_MOST_AT_ONCE                                                                            \
+    ((size_t)UR_SIZE(1 << 30, 11)) /* some systems refuse to move 2 GiB in one call */
 
 /* open and fsync, again after EINTR; open with O_CLOEXEC. */
 int ur_sys_open(const ur_syscalls *sys, const char *path, int flags, mode_t mode);

@@ -7,7 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CHUNK = 65536, LONGEST = 1 << 20 };
+#ifdef UR_TINY
+enum { CHUNK = 5 }; /* as src/base/tiny.h says */
+#else
+enum { CHUNK = 65536 };
+#endif
+enum { LONGEST = 1 << 20 };
 
 static bool ready(void)
 {

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/philox.h"
 #include "base/status.h"
+#include "base/streams.h"
 
 #include <stdio.h>
 
@@ -35,7 +36,7 @@ static ur_status write_additions(const ur_allocator *a, const ur_pair_source *so
     unsigned char *seen = ur_alloc_zero(a, sums, 1); /* by the two numbers in rising order */
     if (!seen)
         return ur_no_memory(err, sums);
-    ur_random random = ur_random_start(source->seed, 0x61646400u + source->split);
+    ur_random random = ur_random_start(source->seed, UR_STREAM_ADDITIONS + source->split);
     for (size_t i = 0; i < count;) {
         unsigned x = draw_number(&random), y = draw_number(&random);
         unsigned sum = x < y ? x * NUMBERS + y : y * NUMBERS + x;

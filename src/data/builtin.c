@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/philox.h"
 #include "base/status.h"
+#include "base/streams.h"
 
 #include <string.h>
 
@@ -26,9 +27,7 @@ ur_status ur_find_generator(const char *data, const ur_generator **out, ur_err *
 
 ur_split ur_split_of(uint64_t question)
 {
-    const uint64_t any_fixed_number = 0x73706C6974u;
-    return ur_philox(any_fixed_number, question, 0).word[0] % 10 == 0 ? UR_SPLIT_VALID
-                                                                      : UR_SPLIT_TRAIN;
+    return ur_philox(UR_KEY_SPLIT, question, 0).word[0] % 10 == 0 ? UR_SPLIT_VALID : UR_SPLIT_TRAIN;
 }
 
 void ur_put_padded(char *out, const char *text, size_t width)

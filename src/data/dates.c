@@ -5,7 +5,9 @@
  * with probability 1/2, in lower and in UPPER case with 1/4 each. A line that belongs to the other
  * split is drawn again. */
 #include "data/builtin.h"
+#include "base/hash.h"
 #include "base/philox.h"
+#include "base/streams.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -80,28 +82,20 @@ static void write_date(date d, enum way way, enum letters letters, char question
         change_case(question, letters == UPPER);
 }
 
-/* FNV-1a of a text: the number that stands for a question. */
-static uint64_t number_of(const char *text)
-{
-    uint64_t hash = 0xCBF29CE484222325u;
-    for (; *text; text++)
-        hash = (hash ^ (unsigned char)*text) * 0x100000001B3u;
-    return hash;
-}
-
 static ur_status write_dates(const ur_allocator *a, const ur_pair_source *source, size_t count,
                              char *lines, ur_err *err)
 {
     (void)a;
     (void)err;
-    ur_random random = ur_random_start(source->seed, 0x6461746500u + source->split);
+    ur_random random = ur_random_start(source->seed, UR_STREAM_DATES + source->split);
     for (size_t i = 0; i < count;) {
         date d = date_of((unsigned)ur_random_below(&random, DAYS));
         enum way way = (enum way)ur_random_below(&random, WAYS);
         enum letters letters = (enum letters)ur_random_below(&random, CASES);
         char question[QUESTION + 1], answer[ANSWER + 16];
         write_date(d, way, letters, question);
-        if (ur_split_of(number_of(question)) != source->split)
+        if (ur_split_of(ur_fingerprint_bytes(UR_FINGERPRINT, question, strlen(question))) !=
+            source->split)
             continue;
         snprintf(answer, sizeof answer, "%04u-%02u-%02u", d.year, d.month, d.day);
         char *line = lines + i++ * LINE;

@@ -3,6 +3,7 @@
 #include "text/lines.h"
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/hash.h"
 
 ur_status ur_labelled_learn(const ur_allocator *a, const char *path, ur_labelled_kind kind,
                             const ur_text_options *options, const ur_vocabulary_options *choice,
@@ -81,8 +82,7 @@ uint64_t ur_labelled_fingerprint(const ur_labelled *d)
     uint64_t hash = ur_ids_fingerprint((ur_ids){d->tokens, d->all});
     for (size_t i = 0; i < d->count; i++) {
         uint64_t labels = ur_ids_fingerprint(ur_labelled_labels(d, i));
-        hash = (hash ^ labels ^ (uint64_t)ur_labelled_tokens(d, i).length) * 0x9E3779B97F4A7C15u;
-        hash ^= hash >> 32;
+        hash = ur_fingerprint_spread(hash, labels ^ (uint64_t)ur_labelled_tokens(d, i).length);
     }
     return hash;
 }

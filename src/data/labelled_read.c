@@ -3,7 +3,7 @@
 #include "data/labelled.h"
 #include "data/tally.h"
 #include "text/lines.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 #include "base/alloc.h"
 #include "base/status.h"
 

@@ -1,6 +1,6 @@
 /* pair_format.c - from reading order to the order a model reads and writes in, and back. */
 #include "data/pair_lines.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 #include "base/status.h"
 
 #include <string.h>

@@ -4,7 +4,7 @@
  * and how much memory is needed, then to look up their characters. */
 #include "data/pairs.h"
 #include "data/pair_lines.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 #include "base/alloc.h"
 #include "base/status.h"
 

@@ -9,9 +9,7 @@
 #include "base/alloc.h"
 #include "base/philox.h"
 #include "base/status.h"
-
-/* Streams of random numbers beside those of parameters (from 0) and shuffles (from 2^32). */
-static const uint64_t WINDOW_STREAM = UINT64_C(2) << 32;
+#include "base/streams.h"
 
 enum { MOST_BATCH = 1 << 20, MOST_STEPS = 1 << 20 };
 
@@ -104,7 +102,7 @@ size_t ur_windows_start(ur_windows *w, uint64_t seed, uint64_t epoch)
 {
     const ur_window_options *o = &w->options;
     const bool random = o->sampling == UR_SAMPLING_RANDOM;
-    ur_random r = ur_random_start(seed, WINDOW_STREAM + epoch);
+    ur_random r = ur_random_start(seed, UR_STREAM_WINDOWS + epoch);
     cut(w, (size_t)ur_random_below(&r, random ? o->bptt : o->bptt + 1));
     if (random) /* all of them, so that another part is dropped every time */
         ur_random_shuffle(&r, w->place, (w->text.length - w->offset - 1) / o->bptt);

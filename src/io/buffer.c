@@ -64,7 +64,9 @@ void ur_buffer_int(ur_buffer *b, int64_t value)
 
 const char *ur_fixed(char out[UR_FIXED], double value, int decimals, bool trim)
 {
+    const int most = 9; /* 1e9 times 10^9 fits 64 bits */
     uint64_t power = 1;
+    decimals = decimals < 0 ? 0 : decimals > most ? most : decimals;
     for (int i = 0; i < decimals; i++)
         power *= 10;
     if (isnan(value))
@@ -84,6 +86,20 @@ const char *ur_fixed(char out[UR_FIXED], double value, int decimals, bool trim)
         *end++ = '.';
         digits(end, rest, decimals);
     }
+    return out;
+}
+
+const char *ur_scientific(char out[UR_FIXED], double value, int decimals)
+{
+    if (value == 0)
+        return ur_fixed(out, 0, 0, true);
+    /* 10^exponent itself may be no normal number: the value is made larger first. The slack lets
+     * 9.9999999999, which is written as 10, have the exponent of 10. */
+    const int exponent = (int)floor(log10(fabs(value)) + 1e-9);
+    const int shift = exponent < -290 ? 290 : 0;
+    const double mantissa = value * pow(10, shift) / pow(10, exponent + shift);
+    char number[UR_FIXED];
+    snprintf(out, UR_FIXED, "%.20se%d", ur_fixed(number, mantissa, decimals, true), exponent);
     return out;
 }
 

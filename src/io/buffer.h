@@ -22,10 +22,16 @@ void ur_buffer_text(ur_buffer *b, const char *text);
 
 void ur_buffer_int(ur_buffer *b, int64_t value);
 
-/* `value` with at most `decimals` (0 to 9) digits after the point, rounded to nearest; `trim` drops
- * trailing zeros. Values beyond 1e9 in size are cut to that, NaN is written as 0. Returns `out`. */
+/* `value` with `decimals` digits after the point, rounded to nearest; `trim` drops trailing zeros.
+ * At most 9 decimals are written, sizes beyond 1e9 are cut to that, NaN is written as 0. Returns
+ * `out`. */
 enum { UR_FIXED = 32 };
 const char *ur_fixed(char out[UR_FIXED], double value, int decimals, bool trim);
+
+/* "1.5e-40": a finite value of any size, the digits after its point as ur_fixed writes them, trimmed;
+ * "0" for 0. */
+const char *ur_scientific(char out[UR_FIXED], double value, int decimals);
+
 void ur_buffer_fixed(ur_buffer *b, double value, int decimals, bool trim);
 
 /* The shortest decimal that reads back as the same double (finite values). Whole numbers keep a

@@ -10,7 +10,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/status.h"
-#include "io/characters.h"
+#include "base/utf8.h"
 
 #define FILE_LIMIT ((size_t)16 << 20)
 #define LINES_LIMIT ((size_t)256 << 20)

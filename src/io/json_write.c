@@ -8,7 +8,7 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "io/buffer.h"
-#include "io/characters.h"
+#include "base/utf8.h"
 
 struct ur_json_writer {
     ur_buffer text;
@@ -48,7 +48,7 @@ static void put_quoted(ur_buffer *b, const char *text)
 {
     static const char hex[] = "0123456789abcdef";
     ur_buffer_put(b, "\"", 1);
-    for (uint32_t c; (c = ur_next_character(&text)) != 0;) {
+    for (uint32_t c; (c = ur_utf8_next(&text)) != 0;) {
         char bytes[6] = {'\\', 'u', '0', '0'};
         if (c == '"' || c == '\\') {
             bytes[1] = (char)c;
@@ -61,7 +61,7 @@ static void put_quoted(ur_buffer *b, const char *text)
             bytes[5] = hex[c & 15];
             ur_buffer_put(b, bytes, 6);
         } else {
-            ur_buffer_put(b, bytes, ur_put_character(bytes, c));
+            ur_buffer_put(b, bytes, ur_utf8_encode(c, bytes));
         }
     }
     ur_buffer_put(b, "\"", 1);

@@ -1,4 +1,5 @@
-/* plot_heatmap.c - a matrix as coloured squares; see plot.h.
+/* plot_heatmap.c - a matrix as coloured squares, and a confusion matrix as one of shares (counts
+ * divided by their row's sum); see unroll/io.h.
  *
  *            column_title
  *            labels above           value_title
@@ -11,8 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/status.h"
-#include "io/characters.h"
+#include "io/axis.h"
 #include "io/svg.h"
 
 #define EDGE 16.0         /* white around everything */
@@ -66,9 +68,9 @@ static void value_range(const ur_heat_map *map, double *least, double *most)
     if (*least > *most) {
         *least = 0;
         *most = 1;
-    } else if (!(*most - *least > 1e-9 * fmax(fabs(*least), fabs(*most)))) {
-        *least = fmin(*least, 0); /* all values alike */
-        *most = *most > 0 ? *most : *least + 1;
+    } else if (!ur_axis_range_is_good(*least, *most)) { /* all values alike: with zero */
+        *least = fmin(*least, 0);
+        *most = *least < 0 || *most > 0 ? fmax(*most, 0) : 1;
     }
 }
 
@@ -91,13 +93,14 @@ static void count_text(size_t count, bool small, char text[24])
 /* 3.6 %, 96 %; never 0 % of something nor 100 % of less than all. */
 static void share_text(double share, char text[24])
 {
+    const bool tenths = share < 0.0995 || (share >= 0.995 && share < 1);
+    char number[UR_FIXED];
     if (share < 0.0005)
         snprintf(text, 24, "<0.1 %%");
     else if (share >= 0.9995 && share < 1)
         snprintf(text, 24, ">99.9 %%");
     else
-        snprintf(text, 24, share < 0.0995 || (share >= 0.995 && share < 1) ? "%.1f %%" : "%.0f %%",
-                 100 * share);
+        snprintf(text, 24, "%.16s %%", ur_fixed(number, 100 * share, tenths, false));
 }
 
 static bool small_squares(const layout *l)
@@ -151,7 +154,7 @@ static layout arrange(const ur_heat_map *map)
     double tick_width = 0;
     for (int i = 0; i < l.ticks.count; i++) {
         char label[UR_TICK_LABEL];
-        ur_tick_label(&l.ticks, ur_tick(&l.ticks, i), false, label);
+        ur_tick_label(&l.ticks, i, false, label);
         tick_width = fmax(tick_width, ur_svg_text_width(label, 11));
     }
     l.width = l.bar_x + BAR_WIDTH + 8 + tick_width + (has(map->value_title) ? 20 : 0) + EDGE;
@@ -219,12 +222,25 @@ static void put_titles(ur_buffer *b, const ur_heat_map *map, const layout *l)
                     map->value_title);
 }
 
+/* A value as the text under the pointer says it. */
+static void put_value(ur_buffer *b, double value)
+{
+    char number[UR_FIXED];
+    if (!isfinite(value))
+        ur_buffer_text(b, "none");
+    else if (value == 0 || (fabs(value) >= 1e-4 && fabs(value) < 1e6))
+        ur_buffer_fixed(b, value, 4, true);
+    else
+        ur_buffer_text(b, ur_scientific(number, value, 4));
+}
+
 static void put_squares(ur_buffer *b, const ur_heat_map *map, const layout *l)
 {
     ur_svg_put(b, "<g shape-rendering=\"crispEdges\">\n");
     for (size_t r = 0; r < map->rows; r++) {
         for (size_t c = 0; c < map->columns; c++) {
-            double value = (double)map->values[r * map->columns + c];
+            const size_t at = r * map->columns + c;
+            double value = (double)map->values[at];
             char colour[8] = "#d9d9d9";
             if (isfinite(value))
                 ur_scale_colour((value - l->least) / (l->most - l->least), colour);
@@ -232,12 +248,12 @@ static void put_squares(ur_buffer *b, const ur_heat_map *map, const layout *l)
                        l->x + (double)c * l->cell, l->y + (double)r * l->cell, l->cell, l->cell,
                        colour);
             ur_svg_put(b, "%t / %t: ", map->row_labels[r], map->column_labels[c]);
-            if (map->counts)
-                ur_svg_put(b, "%f, ", (double)map->counts[r * map->columns + c]);
-            if (isfinite(value))
-                ur_buffer_fixed(b, value, 4, true);
-            else
-                ur_svg_put(b, "none");
+            if (map->counts) {
+                char count[24];
+                snprintf(count, sizeof count, "%zu", map->counts[at]);
+                ur_svg_put(b, "%s, ", count);
+            }
+            put_value(b, value);
             ur_svg_put(b, "</title></rect>\n");
         }
     }
@@ -311,7 +327,7 @@ static void put_bar(ur_buffer *b, const layout *l)
         char label[UR_TICK_LABEL];
         double value = ur_tick(&l->ticks, i);
         double y = l->bar_y + l->bar_height * (l->most - value) / (l->most - l->least);
-        ur_tick_label(&l->ticks, value, false, label);
+        ur_tick_label(&l->ticks, i, false, label);
         ur_svg_put(b, "<path d=\"M%f %fh4\" stroke=\"%s\" stroke-width=\"0.8\"/>\n",
                    l->bar_x + BAR_WIDTH, y, UR_SVG_FAINT);
         ur_svg_text(b, l->bar_x + BAR_WIDTH + 7, y, &style, 100, label);
@@ -326,7 +342,7 @@ ur_status ur_plot_heat_map(const ur_allocator *a, const ur_heat_map *map, const 
                        "heat map: %zu rows and %zu columns, expected 1 to 1000 of each", map->rows,
                        map->columns);
     bool given = map->least != 0 || map->most != 0;
-    if (given && !(map->least < map->most && isfinite(map->most - map->least)))
+    if (given && !ur_axis_range_is_good(map->least, map->most))
         return ur_fail(err, UR_INVALID, "heat map: values from %g to %g, expected a range",
                        map->least, map->most);
     layout l = arrange(map);
@@ -342,5 +358,56 @@ ur_status ur_plot_heat_map(const ur_allocator *a, const ur_heat_map *map, const 
     ur_svg_end(&b);
     ur_status status = ur_buffer_save(&b, path, err);
     ur_buffer_free(&b);
+    return status;
+}
+
+/* ---- confusion matrices ------------------------------------------------------------------- */
+
+/* values (labels, labels) and the share that is right. */
+static double shares(const ur_confusion_map *map, float *values, double *all)
+{
+    double right = 0;
+    *all = 0;
+    for (size_t r = 0; r < map->labels; r++) {
+        const size_t *row = map->counts + r * map->labels;
+        double sum = 0;
+        for (size_t c = 0; c < map->labels; c++)
+            sum += (double)row[c];
+        for (size_t c = 0; c < map->labels; c++)
+            values[r * map->labels + c] = sum > 0 ? (float)((double)row[c] / sum) : (float)NAN;
+        right += (double)row[r];
+        *all += sum;
+    }
+    return *all > 0 ? right / *all : 0;
+}
+
+ur_status ur_plot_confusion(const ur_allocator *a, const ur_confusion_map *map, const char *path,
+                            ur_err *err)
+{
+    if (map->labels < 1 || map->labels > 1000)
+        return ur_fail(err, UR_INVALID, "confusion matrix: %zu labels, expected 1 to 1000",
+                       map->labels);
+    float *values = ur_alloc(a, map->labels * map->labels, sizeof *values);
+    if (!values)
+        return ur_no_memory(err, map->labels * map->labels * sizeof *values);
+    double all;
+    const double right = shares(map, values, &all);
+    char title[80], part[UR_FIXED];
+    snprintf(title, sizeof title, "%s %% of %.0f right", ur_fixed(part, 100 * right, 2, false),
+             all);
+    const ur_heat_map heat = {.title = map->title ? map->title : title,
+                              .row_title = "true label",
+                              .column_title = "model's label",
+                              .value_title = "share of the true label",
+                              .rows = map->labels,
+                              .columns = map->labels,
+                              .row_labels = map->names,
+                              .column_labels = map->names,
+                              .values = values,
+                              .least = 0.0,
+                              .most = 1.0,
+                              .counts = map->counts};
+    const ur_status status = ur_plot_heat_map(a, &heat, path, err);
+    ur_free(a, values);
     return status;
 }

@@ -1,4 +1,4 @@
-/* plot_lines.c - line charts, one coordinate system or several above each other; see plot.h.
+/* plot_lines.c - line charts, one coordinate system or several above each other; see unroll/io.h.
  *
  * Two steps: arranging (which curves look how, what the axes span, where everything stands) and
  * drawing. The x axis is shared by all panels and labelled below the last. */
@@ -9,7 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/status.h"
-#include "io/plot_axis.h"
+#include "io/axis.h"
 #include "io/svg.h"
 
 #define WIDTH 640.0
@@ -281,8 +281,8 @@ static ur_status check(const ur_plot_chart *chart, ur_err *err)
     for (size_t p = 0; p < chart->n_panels; p++) {
         const ur_plot_panel *panel = &chart->panels[p];
         bool given = panel->y_min != 0 || panel->y_max != 0;
-        bool good = panel->y_min < panel->y_max && fabs(panel->y_min) < UR_AXIS_LIMIT &&
-                    fabs(panel->y_max) < UR_AXIS_LIMIT && (!panel->log_y || panel->y_min > 0);
+        bool good = ur_axis_range_is_good(panel->y_min, panel->y_max) &&
+                    (!panel->log_y || panel->y_min > 0);
         if (given && !good)
             return ur_fail(err, UR_INVALID, "line chart: y from %g to %g, expected a %srange",
                            panel->y_min, panel->y_max, panel->log_y ? "positive " : "");

@@ -16,7 +16,7 @@
 
 #include "base/alloc.h"
 #include "base/status.h"
-#include "io/characters.h"
+#include "base/utf8.h"
 
 #define HEADER_LIMIT 100000000u /* bytes: the limit of the format's own implementation */
 

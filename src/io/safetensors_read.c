@@ -11,9 +11,12 @@
 #include <sys/types.h>
 
 #include "base/status.h"
-#include "io/characters.h"
+#include "base/tiny.h"
+#include "base/utf8.h"
 
-enum { CHUNK = 8192 }; /* bytes converted at a time: a multiple of every element size */
+enum {
+    CHUNK = UR_SIZE(8192, 16)
+}; /* bytes converted at a time: a multiple of every element size */
 
 size_t ur_st_count(const ur_st *st)
 {

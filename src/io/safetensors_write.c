@@ -10,10 +10,11 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/status.h"
-#include "io/characters.h"
+#include "base/tiny.h"
+#include "base/utf8.h"
 #include "io/json.h"
 
-enum { CHUNK = 65536 }; /* bytes converted and written at a time */
+enum { CHUNK = UR_SIZE(65536, 24) }; /* bytes converted and written at a time */
 
 static ur_status invalid(const char *path, const char *name, const char *what, ur_err *err)
 {

@@ -1,11 +1,12 @@
-/* svg.c - elements and texts of the pictures; see svg.h. */
+/* svg.c - elements, texts and colours of the pictures; see svg.h. */
 #include "io/svg.h"
 
 #include <math.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "io/characters.h"
+#include "base/utf8.h"
 
 /* One character as XML text. XML has no way to say most control characters: their pictures
  * (U+2400 ...) stand for them. */
@@ -27,12 +28,12 @@ static void put_escaped(ur_buffer *b, uint32_t c)
     else if (c == '"')
         ur_buffer_text(b, "&quot;");
     else
-        ur_buffer_put(b, bytes, ur_put_character(bytes, c));
+        ur_buffer_put(b, bytes, ur_utf8_encode(c, bytes));
 }
 
 static void put_text(ur_buffer *b, const char *text)
 {
-    for (uint32_t c; (c = ur_next_character(&text)) != 0;)
+    for (uint32_t c; (c = ur_utf8_next(&text)) != 0;)
         put_escaped(b, c);
 }
 
@@ -95,7 +96,7 @@ static double character_width(uint32_t c)
 double ur_svg_text_width(const char *text, double size)
 {
     double width = 0;
-    for (uint32_t c; (c = ur_next_character(&text)) != 0;)
+    for (uint32_t c; (c = ur_utf8_next(&text)) != 0;)
         width += character_width(c);
     return width * size;
 }
@@ -119,7 +120,7 @@ void ur_svg_text(ur_buffer *b, double x, double y, const ur_svg_style *style, do
     ur_svg_put(b, ">");
     bool cut = ur_svg_text_width(text, style->size) > width;
     double left = width / style->size - (cut ? 0.9 : 0);
-    for (uint32_t c; (c = ur_next_character(&text)) != 0;) {
+    for (uint32_t c; (c = ur_utf8_next(&text)) != 0;) {
         left -= cut ? character_width(c) : 0;
         if (left < 0)
             break;
@@ -142,4 +143,43 @@ void ur_svg_title(ur_buffer *b, double x, double y, double page, double edge, co
     double room = page - 2 * edge, half = fmin(ur_svg_title_width(text), room) / 2;
     x = fmin(fmax(x, edge + half), page - edge - half);
     ur_svg_text(b, x, y, &style, room / BOLD + 0.01, text);
+}
+
+/* ---- colours ------------------------------------------------------------------------------ */
+
+/* After Okabe and Ito's palette, the light ones darkened to stand on white. */
+const char *ur_curve_colour(size_t i)
+{
+    static const char *const colours[UR_CURVE_COLOURS] = {
+        "#0072b2", "#d55e00", "#009e73", "#b8568f", "#3d3d3d", "#c98a00", "#3fa0d8"};
+    return colours[i % UR_CURVE_COLOURS];
+}
+
+/* One channel of linear light as a byte of sRGB. */
+static int srgb_byte(double linear)
+{
+    double v = linear <= 0.0031308 ? 12.92 * linear : 1.055 * pow(linear, 1 / 2.4) - 0.055;
+    return (int)lround(255 * fmin(fmax(v, 0), 1));
+}
+
+/* A path through the Oklab colour space (B. Ottosson, 2020): lightness L falls linearly with t, which
+ * makes equal steps look equal; the hue turns a little from blue-green to blue, and the chroma bulges
+ * in the middle, where the screen has room for it. */
+void ur_scale_colour(double t, char out[8])
+{
+    t = round(fmin(fmax(t, 0), 1) * 255) / 255; /* 256 colours: no digit hangs on a last bit */
+    double L = 1.0 - 0.68 * t;
+    double chroma = 0.128 * pow(sin(3.14159265358979 * pow(t, 0.9) * 0.80), 1.1);
+    double hue = (228 + 36 * t) * 3.14159265358979 / 180;
+    double a = chroma * cos(hue), b = chroma * sin(hue);
+    double l = L + 0.3963377774 * a + 0.2158037573 * b;
+    double m = L - 0.1055613458 * a - 0.0638541728 * b;
+    double s = L - 0.0894841775 * a - 1.2914855480 * b;
+    l = l * l * l;
+    m = m * m * m;
+    s = s * s * s;
+    snprintf(out, 8, "#%02x%02x%02x",
+             (unsigned)srgb_byte(4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s) & 255u,
+             (unsigned)srgb_byte(-1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s) & 255u,
+             (unsigned)srgb_byte(-0.0041960863 * l - 0.7034186147 * m + 1.7076147010 * s) & 255u);
 }

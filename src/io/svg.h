@@ -1,4 +1,4 @@
-/* svg.h - the pieces that the pictures are made of: elements, texts, ticks, colours. */
+/* svg.h - the pieces that the pictures are made of: elements, texts, colours. */
 #ifndef UR_IO_SVG_H
 #define UR_IO_SVG_H
 
@@ -39,25 +39,6 @@ double ur_svg_text_width(const char *text, double size);
  * else where it fits, cut if need be; and about how wide it comes out. */
 void ur_svg_title(ur_buffer *b, double x, double y, double page, double edge, const char *text);
 double ur_svg_title_width(const char *text);
-
-/* ---- ticks -------------------------------------------------------------------------------- */
-
-/* Round numbers along an axis: first, first + step ... */
-typedef struct ur_ticks {
-    double first, step;
-    int count;
-    int decimals; /* that its labels need */
-} ur_ticks;
-
-/* About `about` ticks between two finite numbers, least < most; `whole` allows whole numbers only.
- * `around` has the first and last tick just enclose the range instead of lying inside. */
-ur_ticks ur_nice_ticks(double least, double most, int about, bool whole, bool around);
-
-double ur_tick(const ur_ticks *ticks, int i);
-
-/* The label of a value on an axis with these ticks, "0.25" or "25 %", into `out`. */
-enum { UR_TICK_LABEL = 40 };
-void ur_tick_label(const ur_ticks *ticks, double value, bool percent, char out[UR_TICK_LABEL]);
 
 /* ---- colours ------------------------------------------------------------------------------ */
 

@@ -108,7 +108,7 @@ static void edge_tile(tile t, const panel *at, size_t rows, tile_fn compute)
     panel_out(at, rows, scratch, c, c_row);
 }
 
-enum { FAR_FLOATS = 512 * 1024 };
+enum { FAR_FLOATS = UR_SIZE(512 * 1024, 256) };
 
 /* Row k0 of a panel. */
 static inline const float *part_of_b(const ur_product *p, const panel *at, size_t k0)
@@ -167,8 +167,8 @@ static void product_chain(const ur_product *p, const panel *at, size_t row0, siz
  * A, read again for each panel. Where its rows are, it is a group of panels, read again for each
  * strip: A may then be larger than any cache, as it is fetched a strip ahead. */
 enum {
-    NEAR_FLOATS = 256 * 1024,
-    FEWEST_ROWS = 64,
+    NEAR_FLOATS = UR_SIZE(256 * 1024, 1024),
+    FEWEST_ROWS = UR_SIZE(64, 5),
     LONGEST_ROWS = NEAR_FLOATS / 128,
     GROUP_PANELS = 4
 };

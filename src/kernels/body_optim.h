@@ -9,7 +9,7 @@ static inline vf no_trace(vf moment)
 }
 
 typedef struct adam_constants {
-    vf keep2, take1, take2, eps, weight_decay, step_size, inv_sqrt_bias2, grad_scale;
+    vf keep2, take1, take2, eps, weight_decay, step_size, inv_sqrt_bias2, grad_scale, keep_w;
 } adam_constants;
 
 /* One vector of weights: in and out m, v, w. */
@@ -19,7 +19,7 @@ static inline void adam_vector(const adam_constants *a, vf grad, vf *m, vf *v, v
     *m = no_trace(v_fma(a->take1, v_sub(g, *m), *m));
     *v = no_trace(v_fma(v_mul(a->take2, g), g, v_mul(a->keep2, *v)));
     const vf below = v_fma(v_sqrt(*v), a->inv_sqrt_bias2, a->eps);
-    *w = v_fnma(a->step_size, v_div(*m, below), *w);
+    *w = v_fnma(a->step_size, v_div(*m, below), v_mul(a->keep_w, *w));
 }
 
 static void adam(const ur_adam *a, size_t n, const float *grad, float *m, float *v, float *w)
@@ -33,6 +33,7 @@ static void adam(const ur_adam *a, size_t n, const float *grad, float *m, float 
         .step_size = v_set(a->step_size),
         .inv_sqrt_bias2 = v_set(a->inv_sqrt_bias2),
         .grad_scale = v_set(a->grad_scale),
+        .keep_w = v_set(1.0f - a->decoupled_decay),
     };
     for (; n >= VW; n -= VW, grad += VW, m += VW, v += VW, w += VW) {
         vf first = v_load(m), second = v_load(v), weight = v_load(w);

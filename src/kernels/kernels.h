@@ -16,9 +16,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define UR_CHAIN 512       /* k's per chain of a product */
-#define UR_SUM_BLOCK 4096  /* elements per block of a long reduction */
-#define UR_PANEL_VECTORS 4 /* most vectors side by side in a panel of packed weights */
+#include "base/tiny.h"
+
+#define UR_CHAIN UR_SIZE(512, 12)      /* k's per chain of a product */
+#define UR_SUM_BLOCK UR_SIZE(4096, 32) /* elements per block of a long reduction */
+#define UR_PANEL_VECTORS 4             /* most vectors side by side in a panel of packed weights */
 
 /* ---- packed matrix products (body_gemm.h) ------------------------------------------------- */
 
@@ -188,11 +190,12 @@ typedef struct ur_norm_cell {
 
 /* Adam (Kingma and Ba 2015, PyTorch's form): g = grad*grad_scale + weight_decay*w
  *   m = m + (1-beta1)(g - m);  v = beta2 v + (1-beta2) g g
- *   w -= step_size * m / (sqrt(v)*inv_sqrt_bias2 + eps)
+ *   w = (1 - decoupled_decay)*w - step_size * m / (sqrt(v)*inv_sqrt_bias2 + eps)
  * with step_size = lr/(1-beta1^t) and inv_sqrt_bias2 = 1/sqrt(1-beta2^t) given by the caller.
  * Moments below 2^-100 in magnitude become zero. */
 typedef struct ur_adam {
     float beta1, beta2, eps, weight_decay, step_size, inv_sqrt_bias2, grad_scale;
+    float decoupled_decay;
 } ur_adam;
 
 /* SGD with momentum, PyTorch's form: g = grad*grad_scale + weight_decay*w; v = momentum*v + g

@@ -9,14 +9,13 @@
 #include <stddef.h>
 
 #include "base/status.h"
+#include "base/streams.h"
 #include "kernels/math.h"
 
-/* Streams of random numbers beside those of parameters, shuffles and windows: one per source. */
-static const uint64_t CHOICE_STREAM = UINT64_C(3) << 32;
-
+/* A stream of its own for every source. */
 ur_random ur_choice_random(uint64_t seed, uint64_t source)
 {
-    return ur_random_start(seed, CHOICE_STREAM + source);
+    return ur_random_start(seed, UR_STREAM_CHOICE + source);
 }
 
 /* ---- options ------------------------------------------------------------------------------ */

@@ -1,5 +1,5 @@
-/* language_model.c - the next token: configuration and parameters, forward, loss of a batch of windows,
- * perplexity of a text, its data. How it writes is in language_model_decode.c.
+/* language_model.c - the next token: configuration and parameters, forward, loss of a batch of
+ * windows, perplexity of a text, its data. How it writes is in language_model_decode.c.
  *
  *   x_t = onehot(id_t) or embed(id_t),  y, state = rnn(x, state),  logits_t = fc(y_t)
  *   loss = 1/normaliser sum_t -log softmax(logits_t)[id_{t+1}]
@@ -13,6 +13,7 @@
 #include "backend/cpu/recurrent.h"
 #include "base/alloc.h"
 #include "base/status.h"
+#include "base/tiny.h"
 #include "models/kinds.h"
 #include "models/parts.h"
 #include "models/predict.h"
@@ -323,7 +324,7 @@ static const ur_figure figures[] = {{.name = "perplexity",
  * logits and gates take decides. A bidirectional model reads windows, as in training. */
 static size_t chunk_of(const ur_language_model *m)
 {
-    enum { CHUNK_FLOATS = 1 << 22, LEAST = 16, MOST = 1024 };
+    enum { CHUNK_FLOATS = UR_SIZE(1 << 22, 1), LEAST = UR_SIZE(16, 3), MOST = 1024 };
     const size_t row = m->config->vocabulary + 8 * m->config->hidden_size;
     const size_t steps = CHUNK_FLOATS / row;
     if (m->config->bidirectional)
@@ -546,8 +547,8 @@ static size_t extent(const void *data)
 
 enum { MOST_WRITTEN = 200 }; /* tokens, where the options say nothing */
 
-/* What an empty text stands for: the end of a line or, where the model knows none, its most frequent
- * token. */
+/* What an empty text stands for: the end of a line or, where the model knows none, its most
+ * frequent token. */
 static int32_t beginning(const ur_vocabulary *v)
 {
     int32_t id = ur_vocabulary_find_reserved(v, "eos");

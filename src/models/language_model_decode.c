@@ -6,9 +6,10 @@
 #include "models/language_model.h"
 
 #include "base/status.h"
+#include "base/tiny.h"
 #include "models/decode.h"
 
-enum { CHUNK = 256 }; /* tokens of prompts at a time, any number gives the same bits */
+enum { CHUNK = UR_SIZE(256, 3) }; /* tokens of prompts at a time, any number gives the same bits */
 
 typedef struct writing {
     const ur_language_model *m;

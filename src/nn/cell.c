@@ -76,7 +76,8 @@ static void init_extra(ur_params *params, int index, const ur_cell_weight *weigh
     float *x = ur_param_values(params, index);
     if (!weight->constant)
         ur_init_uniform(params, index, bound, seed);
-    for (size_t i = 0; weight->constant && i < ur_params_entry(params, (size_t)index)->count; i++)
+    for (size_t i = 0; x && weight->constant && i < ur_params_entry(params, (size_t)index)->count;
+         i++)
         x[i] = weight->start;
 }
 
@@ -109,12 +110,6 @@ typedef struct cell_node {
     ur_cpu_recurrent op;
 } cell_node;
 
-static const float *data_of(const ur_params *params, int index)
-{
-    return index < 0 ? NULL
-                     : ur_params_data(params) + ur_params_entry(params, (size_t)index)->offset;
-}
-
 static const float *packed_of(const ur_params *params, int pack)
 {
     return pack < 0 ? NULL : ur_params_packed(params, pack);
@@ -132,13 +127,13 @@ ur_cpu_recurrent ur_cell_operation(const ur_params *params, const ur_cell_layer 
         .w_hh = packed_of(params, l->pack_hh),
         .w_late = packed_of(params, l->pack_late),
         .w_hr = packed_of(params, l->pack_hr),
-        .b_ih = data_of(params, l->bias_ih),
-        .b_hh = data_of(params, l->bias_hh),
+        .b_ih = ur_param_data(params, l->bias_ih),
+        .b_hh = ur_param_data(params, l->bias_hh),
         .zoneout_h = l->zoneout_h,
         .zoneout_c = l->zoneout_c,
     };
     for (size_t i = 0; i < UR_CELL_EXTRA; i++)
-        op.own[i] = data_of(params, l->extra[i]);
+        op.own[i] = ur_param_data(params, l->extra[i]);
     return op;
 }
 
@@ -276,11 +271,28 @@ static void copy_last_gate(const ur_cpu_recurrent *op, float *gate)
                op->hidden * sizeof *gate);
 }
 
+/* Whether the layer is one of the tape's parameters; fails the tape when not. */
+static bool check_weights(ur_tape *tape, const ur_cell_layer *l)
+{
+    const size_t gates = l->cell->gates * l->hidden_size;
+    const ur_weight_shape all[] = {{l->weight_ih, l->pack_ih, gates, l->input_size},
+                                   {l->weight_hh, l->pack_hh, gates, width_of(l)},
+                                   {l->bias_ih, -1, gates, 0},
+                                   {l->bias_hh, -1, gates, 0},
+                                   {l->weight_hr, l->pack_hr, l->proj_size, l->hidden_size}};
+    ur_weight_shape used[sizeof all / sizeof *all];
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (i < 2 || all[i].index >= 0)
+            used[n++] = all[i];
+    return ur_has_weights(tape, l->cell->name, n, used);
+}
+
 ur_rnn_out ur_cell_run(ur_tape *tape, const ur_cell_layer *l, ur_cell_input in,
                        const ur_layout *rows, ur_state initial, ur_seq **c)
 {
     const ur_rnn_out nothing = {0};
-    if (!check_state(tape, l, rows->batch, initial))
+    if (!check_state(tape, l, rows->batch, initial) || !check_weights(tape, l))
         return nothing;
     ur_cpu_recurrent op = ur_cell_operation(tape->params, l);
     op.rows = rows;
@@ -288,7 +300,7 @@ ur_rnn_out ur_cell_run(ur_tape *tape, const ur_cell_layer *l, ur_cell_input in,
     op.ids = in.ids;
     op.table_rows = in.table_rows;
     op.column = in.column;
-    op.w_ih_rows = data_of(tape->params, l->weight_ih);
+    op.w_ih_rows = ur_param_data(tape->params, l->weight_ih);
     op.h0 = initial.h ? ur_floats(initial.h) : NULL;
     op.c0 = initial.c ? ur_floats(initial.c) : NULL;
     const ur_rnn_out out = {

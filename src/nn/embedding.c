@@ -61,7 +61,8 @@ ur_seq *ur_embedding(ur_tape *tape, const ur_embedding_layer *layer, const ur_se
         return NULL;
     const size_t rows = ids->layout->rows;
     const int32_t *id = ur_ints(ids->values);
-    if (!ur_ids_in_range(tape, layer, ids))
+    const ur_weight_shape weight = {layer->weight, -1, layer->count, layer->size};
+    if (!ur_ids_in_range(tape, layer, ids) || !ur_has_weights(tape, "embedding", 1, &weight))
         return NULL;
     ur_tensor *y = ur_rows_new(tape, rows, layer->size);
     if (!y)

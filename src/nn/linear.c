@@ -123,6 +123,11 @@ ur_tensor *ur_linear(ur_tape *tape, const ur_linear_layer *layer, ur_tensor *x)
         return ur_tape_fail(tape, UR_INVALID, "linear: input is %s, weight wants %zu features",
                             ur_shape(x).text, layer->in_features);
     const size_t rows = x->dim[0];
+    const ur_weight_shape weights[] = {
+        {layer->weight, layer->pack_forward, layer->out_features, layer->in_features},
+        {layer->bias, -1, layer->out_features, 0}};
+    if (!ur_has_weights(tape, "linear", layer->bias < 0 ? 1 : 2, weights))
+        return NULL;
     ur_tensor *y = ur_rows_new(tape, rows, layer->out_features);
     if (!y)
         return NULL;

@@ -18,9 +18,7 @@ int ur_layer_param(ur_params *params, const char *prefix, const char *name, size
 
 const float *ur_weight(const ur_tape *tape, int index)
 {
-    return index < 0 ? NULL
-                     : ur_params_data(tape->params) +
-                           ur_params_entry(tape->params, (size_t)index)->offset;
+    return index < 0 ? NULL : ur_param_data(tape->params, index);
 }
 
 bool ur_weights_learn(const ur_tape *tape)
@@ -32,15 +30,16 @@ void ur_init_uniform(ur_params *params, int index, float bound, uint64_t seed)
 {
     ur_random random = ur_random_start(seed, (uint64_t)index);
     float *x = ur_param_values(params, index);
-    const size_t n = ur_params_entry(params, (size_t)index)->count;
+    const size_t n = x ? ur_params_entry(params, (size_t)index)->count : 0;
     for (size_t i = 0; i < n; i++)
         x[i] = (2.0f * ur_random_uniform(&random) - 1.0f) * bound;
 }
 
 void ur_init_normal(ur_params *params, int index, uint64_t seed)
 {
-    ur_normal_fill(seed, (uint64_t)index, ur_params_entry(params, (size_t)index)->count,
-                   ur_param_values(params, index));
+    float *x = ur_param_values(params, index);
+    if (x)
+        ur_normal_fill(seed, (uint64_t)index, ur_params_entry(params, (size_t)index)->count, x);
 }
 
 static bool is_bias(const char *name)
@@ -51,8 +50,10 @@ static bool is_bias(const char *name)
 
 void ur_init_lecun(ur_params *params, int index, uint64_t seed)
 {
-    const ur_param *p = ur_params_entry(params, (size_t)index);
     float *x = ur_param_values(params, index);
+    if (!x)
+        return;
+    const ur_param *p = ur_params_entry(params, (size_t)index);
     if (p->ndim == 2) {
         const float scale = 1.0f / sqrtf((float)p->dim[1]);
         ur_init_normal(params, index, seed);

@@ -14,6 +14,7 @@
 
 struct ur_stream {
     const ur_allocator *allocator;
+    const ur_params *params;
     ur_arena *memory; /* what lives as long as the stream */
     ur_cpu cpu;       /* no team; scratch is the stream's own */
     size_t sequences, layers, width, h_floats, state_floats;
@@ -32,12 +33,13 @@ static ur_status check(const ur_context *context, const ur_params *params,
                        stack->config.cell);
     if (sequences < 1)
         return ur_fail(err, UR_INVALID, "stream: the number of sequences must be at least 1");
-    if (!ur_params_data(params))
-        return ur_fail(err, UR_INVALID, "stream: the parameters are not sealed yet");
     if (ur_params_context(params)->kernels != context->kernels)
         return ur_fail(err, UR_INVALID,
                        "stream: the context computes by %s, the parameters are packed for %s",
                        context->kernels->name, ur_params_context(params)->kernels->name);
+    const ur_status ready = ur_params_prepare(params, UR_INFER, NULL, err);
+    if (ready != UR_OK)
+        return ready;
     const size_t gates_row = ur_recurrent_gates_row(first->cell, first->hidden_size);
     const size_t widest = gates_row > first->input_size ? gates_row : first->input_size;
     if (sequences > SIZE_MAX / (UR_MOST_LAYERS * 64) / widest)
@@ -131,6 +133,7 @@ ur_status ur_stream_new(ur_context *context, const ur_params *params, const ur_r
     if (!s)
         return ur_no_memory(err, sizeof *s);
     s->allocator = &context->allocator;
+    s->params = params;
     s->cpu.kernels = context->kernels;
     s->sequences = sequences;
     s->layers = stack->config.num_layers;
@@ -159,8 +162,9 @@ void ur_stream_free(ur_stream *stream)
 void ur_stream_step(ur_stream *stream, const float *x, float *y)
 {
     const ur_fpmode mode = ur_fpmode_enter();
-    const bool ok = run(stream, x, y);
-    assert(ok); /* the memory was there when the stream was made */
+    const ur_status ready = ur_params_prepare(stream->params, UR_INFER, NULL, NULL);
+    const bool ok = ready == UR_OK && run(stream, x, y);
+    assert(ok); /* the memory was there when the stream was made, that of the copies too */
     (void)ok;
     ur_fpmode_leave(mode);
 }

@@ -202,10 +202,12 @@ ur_status ur_run_save_checkpoint(ur_run *run, ur_err *err)
     const float *carry = carried(run, &count);
     ur_st_tensor more[4];
     more[n++] = (ur_st_tensor){STATE_NAME, UR_ST_U64, 1, &words, state};
-    if (t->moment1)
-        more[n++] = (ur_st_tensor){MOMENT1_NAME, UR_ST_F32, 1, &size, t->moment1};
-    if (t->moment2)
-        more[n++] = (ur_st_tensor){MOMENT2_NAME, UR_ST_F32, 1, &size, t->moment2};
+    const float *const m1 = ur_optimizer_moment(t->optimizer, 0);
+    const float *const m2 = ur_optimizer_moment(t->optimizer, 1);
+    if (m1)
+        more[n++] = (ur_st_tensor){MOMENT1_NAME, UR_ST_F32, 1, &size, m1};
+    if (m2)
+        more[n++] = (ur_st_tensor){MOMENT2_NAME, UR_ST_F32, 1, &size, m2};
     if (carry)
         more[n++] = (ur_st_tensor){CARRIED_NAME, UR_ST_F32, 1, &count, carry};
     char *path = ur_checkpoint_path(run->a, run->folder, p->step);
@@ -283,10 +285,12 @@ static ur_status read_tensors(ur_run *run, ur_st *st, const char *path, ur_err *
     size_t count;
     float *carry = carried(run, &count);
     ur_status status = ur_weights_read(run->assets.model->params, st, path, "", err);
-    if (status == UR_OK && t->moment1)
-        status = ur_st_load_floats(st, MOMENT1_NAME, 1, &size, t->moment1, err);
-    if (status == UR_OK && t->moment2)
-        status = ur_st_load_floats(st, MOMENT2_NAME, 1, &size, t->moment2, err);
+    float *const m1 = ur_optimizer_moment(t->optimizer, 0);
+    float *const m2 = ur_optimizer_moment(t->optimizer, 1);
+    if (status == UR_OK && m1)
+        status = ur_st_load_floats(st, MOMENT1_NAME, 1, &size, m1, err);
+    if (status == UR_OK && m2)
+        status = ur_st_load_floats(st, MOMENT2_NAME, 1, &size, m2, err);
     if (status == UR_OK && carry)
         status = ur_st_load_floats(st, CARRIED_NAME, 1, &count, carry, err);
     return status;

@@ -149,9 +149,12 @@ static ur_status take_settings(ur_run *run, const ur_run_settings *settings, con
 static ur_status new_trainer(ur_run *run, ur_err *err)
 {
     const ur_train_options *o = &run->settings.train;
-    if (!run->assets.valid && (o->schedule == UR_LR_PLATEAU || o->early_stop))
-        return ur_fail(err, UR_INVALID, "%s goes by validation data, and there is none",
-                       o->early_stop ? "early stopping" : "the plateau schedule");
+    if (!run->assets.valid && o->early_stop)
+        return ur_fail(err, UR_INVALID,
+                       "early stopping goes by validation data, and there is none");
+    if (!run->assets.valid && ur_schedule_needs_validation((size_t)o->schedule))
+        return ur_fail(err, UR_INVALID, "the %s schedule goes by validation data, and there is none",
+                       ur_schedule_name((size_t)o->schedule));
     return ur_trainer_new(run->context, run->assets.model, run->assets.train, o, &run->trainer,
                           err);
 }

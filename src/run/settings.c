@@ -6,9 +6,6 @@
 #define AT(member) offsetof(ur_run_settings, member)
 #define TRAIN(member) offsetof(ur_run_settings, train.member)
 
-static const char *const optimizer_words[] = {"adam", "sgd", NULL};
-static const char *const schedule_words[] = {"constant", "step", "cosine", "plateau", NULL};
-
 /* In the order of config.json. */
 static const ur_field fields[] = {
     {.name = "data",
@@ -67,11 +64,11 @@ static const ur_field fields[] = {
      .shown = "no limit",
      .help = "Stop after this many steps."},
     {.name = "optimizer",
-     .metavar = "adam|sgd",
+     .metavar = "adam|sgd|adamw",
      .group = "training",
      .type = UR_FIELD_ENUM,
      .offset = TRAIN(optimizer),
-     .words = optimizer_words,
+     .word = ur_optimizer_name,
      .help = "How weights follow gradients."},
     {.name = "lr",
      .metavar = "X",
@@ -90,7 +87,7 @@ static const ur_field fields[] = {
      .most = 1,
      .open = UR_OPEN_MOST,
      .initial = "0.9",
-     .belongs = "optimizer=adam",
+     .belongs = "optimizer=adam|adamw",
      .help = "How slowly Adam's mean of gradients moves."},
     {.name = "beta2",
      .metavar = "X",
@@ -100,7 +97,7 @@ static const ur_field fields[] = {
      .most = 1,
      .open = UR_OPEN_MOST,
      .initial = "0.999",
-     .belongs = "optimizer=adam",
+     .belongs = "optimizer=adam|adamw",
      .help = "How slowly its mean of squared gradients moves."},
     {.name = "eps",
      .metavar = "X",
@@ -110,7 +107,7 @@ static const ur_field fields[] = {
      .most = 1,
      .open = UR_OPEN_LEAST,
      .initial = "1e-8",
-     .belongs = "optimizer=adam",
+     .belongs = "optimizer=adam|adamw",
      .help = "What Adam adds to that mean's root before it divides."},
     {.name = "momentum",
      .metavar = "X",
@@ -133,7 +130,7 @@ static const ur_field fields[] = {
      .type = UR_FIELD_REAL,
      .offset = TRAIN(weight_decay),
      .most = 1e6,
-     .help = "L2 penalty, added to the gradient."},
+     .help = "L2 penalty, added to the gradient; with adamw what weights shrink by, times the rate."},
     {.name = "clip",
      .metavar = "X",
      .group = "training",
@@ -153,7 +150,7 @@ static const ur_field fields[] = {
      .group = "schedule",
      .type = UR_FIELD_ENUM,
      .offset = TRAIN(schedule),
-     .words = schedule_words,
+     .word = ur_schedule_name,
      .absent = "constant",
      .help = "How the learning rate goes on: as it is; times --lr-factor every --lr-epochs epochs; "
              "along half a cosine over all epochs, down to --lr-min; or times --lr-factor, but not "

@@ -92,10 +92,15 @@ ur_status ur_runner_run(ur_runner *r, const ur_params *params, ur_mode mode, siz
     const int threads = ur_context_threads(r->context);
     const bool team = shards < (size_t)threads;
     running me = {r, job, arg};
-    (void)params; /* they are up to date: whoever changes them packs them */
-    (void)mode;
-    r->failed = SIZE_MAX;
+    if (ur_params_context(params) != r->context)
+        return ur_fail(err, UR_INVALID, "the parameters are of another context");
     const ur_fpmode before = ur_fpmode_enter();
+    const ur_status ready = ur_params_prepare(params, mode, ur_pool_team(r->context->pool), err);
+    if (ready != UR_OK) {
+        ur_fpmode_leave(before);
+        return ready;
+    }
+    r->failed = SIZE_MAX;
     for (int i = 0; i < threads; i++)
         ur_tape_use_team(r->tapes[i], team);
     if (team)

@@ -8,10 +8,11 @@
 #ifndef UR_TAPE_RUNNER_H
 #define UR_TAPE_RUNNER_H
 
+#include "base/tiny.h"
 #include "tape/tape.h"
 
 /* The most sequences of a shard, and the most steps that they have together unless there is only one. */
-enum { UR_SHARD_ROWS = 32, UR_SHARD_STEPS = 4096 };
+enum { UR_SHARD_ROWS = UR_SIZE(32, 3), UR_SHARD_STEPS = UR_SIZE(4096, 40) };
 
 /* A tape for every thread of a context. */
 typedef struct ur_runner ur_runner;

@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/status.h"
+#include "base/tiny.h"
 
 ur_status ur_tape_new(ur_context *context, ur_tape **out, ur_err *err)
 {
@@ -25,6 +26,7 @@ ur_status ur_tape_new(ur_context *context, ur_tape **out, ur_err *err)
     }
     tape->context = context;
     tape->cpu = (ur_cpu){context->kernels, ur_pool_team(context->pool), tape->arena};
+    ur_tape_fail(tape, UR_INVALID, "this tape was not started yet (ur_tape_start)");
     *out = tape;
     return UR_OK;
 }
@@ -51,6 +53,13 @@ void ur_tape_start(ur_tape *tape, ur_mode mode, const ur_params *params, float *
     tape->last = NULL;
     tape->error.status = UR_OK;
     tape->error.text[0] = '\0';
+    if (!params)
+        return;
+    if (ur_params_context(params) != tape->context)
+        ur_tape_fail(tape, UR_INVALID, "tape: the parameters are of another context");
+    else
+        ur_params_prepare(params, mode, tape->cpu.team, &tape->error);
+    tape->version = ur_params_version(params);
 }
 
 void ur_tape_use_team(ur_tape *tape, bool use)
@@ -183,7 +192,7 @@ static void zero_range(void *x, size_t begin, size_t end)
 /* Large vectors by the whole team; small ones are not worth its meeting. */
 static void set_zeros(ur_tape *tape, float *x, size_t n)
 {
-    enum { FEW = 64 * 1024 };
+    enum { FEW = UR_SIZE(64 * 1024, 8) };
     if (n > FEW)
         ur_cpu_for(&tape->cpu, n, zero_range, x);
     else
@@ -268,6 +277,31 @@ ur_status ur_backward(ur_tape *tape, ur_tensor *scalar)
     return tape->error.status;
 }
 
+/* Whether parameter `index` is there and has this shape, and the packed copy is of it. */
+static bool fits(const ur_params *params, ur_weight_shape w)
+{
+    if (!params || w.index < 0 || (size_t)w.index >= ur_params_count(params))
+        return false;
+    const ur_param *p = ur_params_entry(params, (size_t)w.index);
+    return p->ndim == (w.columns ? 2 : 1) && p->dim[0] == w.rows &&
+           (!w.columns || p->dim[1] == w.columns) &&
+           (w.pack < 0 || ur_params_packs(params, w.pack, w.index));
+}
+
+bool ur_has_weights(ur_tape *tape, const char *operation, size_t n, const ur_weight_shape *weight)
+{
+    for (size_t i = 0; i < n && ur_tape_ok(tape); i++)
+        if (!fits(tape->params, weight[i]))
+            ur_tape_fail(tape, UR_INVALID,
+                         "%s: the layer is not of the parameters that the tape was started with",
+                         operation);
+    if (ur_tape_ok(tape) && n && tape->version != ur_params_version(tape->params))
+        ur_tape_fail(tape, UR_INVALID,
+                     "%s: the parameters have changed since the tape was started (ur_tape_start)",
+                     operation);
+    return ur_tape_ok(tape);
+}
+
 ur_place ur_tape_place(const ur_tape *tape)
 {
     const ur_mark mark = ur_arena_mark(tape->arena);
@@ -306,7 +340,8 @@ ur_tensor *ur_parameter(ur_tape *tape, int index)
     ur_tensor *x = tensor_of(tape, UR_F32, p->ndim, p->dim);
     if (!x)
         return NULL;
-    x->data = ur_params_data(tape->params) + p->offset;
+    const float *values = ur_param_data(tape->params, index);
+    memcpy(&x->data, &values, sizeof values); /* operations only read it */
     x->grad = ur_weight_grad(tape, index);
     x->needs_grad = x->grad != NULL;
     return x;

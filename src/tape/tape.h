@@ -5,7 +5,7 @@
 #include "backend/cpu/cpu.h"
 #include "base/arena.h"
 #include "tensor/layout.h"
-#include "tensor/params.h"
+#include "tape/params.h"
 #include "unroll/core.h"
 
 /* One recorded operation. Operations embed it as the first member of a struct that holds their
@@ -21,6 +21,7 @@ struct ur_tape {
     ur_cpu cpu;
     ur_mode mode;
     const ur_params *params;
+    uint64_t version; /* of the parameters, when it was started */
     float *gradient;
     bool *blank; /* per parameter: its gradient is still to be set; NULL: none is */
     uint64_t seed, step;
@@ -63,6 +64,17 @@ void ur_tape_set_gradient(ur_tape *tape);
 /* The gradient of parameter `index`, -1: none; as ur_grad and ur_grad_to_set. */
 float *ur_weight_grad(ur_tape *tape, int index);
 float *ur_weight_grad_to_set(ur_tape *tape, int index, bool *blank);
+
+/* A weight as a layer knows it: (rows, columns), columns 0 for one dimension; pack: a packed copy of it, or
+ * -1. */
+typedef struct ur_weight_shape {
+    int index, pack;
+    size_t rows, columns;
+} ur_weight_shape;
+
+/* Whether the tape's parameters have these weights, as they were when it was started; fails the tape when
+ * not. */
+bool ur_has_weights(ur_tape *tape, const char *operation, size_t n, const ur_weight_shape *weight);
 
 /* Whether backward will ask for this tensor's gradient. */
 bool ur_wants_grad(const ur_tape *tape, const ur_tensor *x);

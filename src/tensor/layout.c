@@ -3,32 +3,34 @@
 
 #include <string.h>
 
-/* Places by falling length, stable: a counting sort over the lengths. offset[t] is used to count
- * and ends as the first row of step t. */
+#include "base/sort.h"
+
+static size_t length_of(const void *layout, size_t b)
+{
+    return ((const ur_layout *)layout)->length[b];
+}
+
+/* Places by falling length, stable; offset[t], step-major, is the first row of step t. */
 static bool place_sequences(ur_arena *arena, ur_layout *l, size_t *rank, size_t *sequence,
                             size_t *offset)
 {
     const ur_mark mark = ur_arena_mark(arena);
-    size_t *next = ur_arena_take_zero(arena, l->steps + 2, sizeof *next);
-    if (!next)
+    size_t *scratch = ur_arena_take(arena, l->batch, sizeof *scratch);
+    if (!scratch)
         return false;
-    /* alive[t] = sequences longer than t = where those of length t begin among the places */
     for (size_t b = 0; b < l->batch; b++)
-        next[l->length[b]]++;
-    size_t longer = 0;
-    for (size_t n = l->steps + 1; n-- > 0;) {
-        const size_t here = next[n];
-        next[n] = longer;
-        longer += here;
-    }
+        sequence[b] = b;
+    ur_sort_longest_first(sequence, l->batch, scratch, length_of, l);
+    for (size_t place = 0; place < l->batch; place++)
+        rank[sequence[place]] = place;
     if (l->order == UR_STEP_MAJOR) {
+        size_t alive = l->batch;
         offset[0] = 0;
-        for (size_t t = 0; t < l->steps; t++)
-            offset[t + 1] = offset[t] + next[t];
-    }
-    for (size_t b = 0; b < l->batch; b++) {
-        rank[b] = next[l->length[b]]++;
-        sequence[rank[b]] = b;
+        for (size_t t = 0; t < l->steps; t++) {
+            while (l->length[sequence[alive - 1]] <= t)
+                alive--; /* not below 1: the longest has l->steps */
+            offset[t + 1] = offset[t] + alive;
+        }
     }
     ur_arena_rewind(arena, mark);
     return true;

@@ -1,5 +1,6 @@
 /* ids.c - ids of a text, looked at as a whole. */
 #include "unroll/corpus.h"
+#include "base/hash.h"
 #include "base/status.h"
 
 ur_status ur_ids_split(ur_ids ids, double fraction, ur_ids *train, ur_ids *valid, ur_err *err)
@@ -22,16 +23,10 @@ size_t ur_ids_count(ur_ids ids, int32_t id)
     return count;
 }
 
-/* FNV-1a's step over whole ids, each spread over 64 bits before it enters, then the mix of
- * splitmix64 (Vigna). */
 uint64_t ur_ids_fingerprint(ur_ids ids)
 {
-    uint64_t hash = 0xCBF29CE484222325u ^ (uint64_t)ids.length;
-    for (size_t i = 0; i < ids.length; i++) {
-        hash = (hash ^ (uint32_t)ids.ids[i]) * 0x9E3779B97F4A7C15u;
-        hash ^= hash >> 32;
-    }
-    hash = (hash ^ hash >> 30) * 0xBF58476D1CE4E5B9u;
-    hash = (hash ^ hash >> 27) * 0x94D049BB133111EBu;
-    return hash ^ hash >> 31;
+    uint64_t hash = UR_FINGERPRINT ^ (uint64_t)ids.length;
+    for (size_t i = 0; i < ids.length; i++)
+        hash = ur_fingerprint_spread(hash, (uint32_t)ids.ids[i]);
+    return ur_fingerprint_mix(hash);
 }

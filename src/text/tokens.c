@@ -4,7 +4,7 @@
  * lower case), so that text that was normalised before is cut in the same places. A word is first
  * measured where it stands, and copied only if its lower case has to be written. */
 #include "text/tokens.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 #include "text/characters.h"
 #include "base/status.h"
 

@@ -5,9 +5,11 @@
  * holds ids; one-byte tokens, most of a character vocabulary, have a table of their own. Reserved
  * tokens are stored with their angle brackets and differ from ordinary ones by a flag. */
 #include "text/vocabulary.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 #include "base/alloc.h"
+#include "base/hash.h"
 #include "base/status.h"
+#include "base/tiny.h"
 
 #include <string.h>
 
@@ -65,9 +67,7 @@ const ur_allocator *ur_vocabulary_allocator(const ur_vocabulary *v)
 /* FNV-1a, whose low bits are folded with the high ones since the table uses the low ones alone. */
 static uint64_t hash_of(const char *text, size_t bytes, bool reserved)
 {
-    uint64_t hash = 0xCBF29CE484222325u + reserved;
-    for (size_t i = 0; i < bytes; i++)
-        hash = (hash ^ (unsigned char)text[i]) * 0x100000001B3u;
+    const uint64_t hash = ur_fingerprint_bytes(UR_FINGERPRINT + reserved, text, bytes);
     return hash ^ hash >> 32;
 }
 
@@ -136,7 +136,7 @@ static bool grow_slots(ur_vocabulary *v)
 {
     if (2 * (v->count + 1) <= v->slots)
         return true;
-    size_t slots = v->slots ? 2 * v->slots : 64;
+    size_t slots = v->slots ? 2 * v->slots : UR_SIZE(64, 4);
     int32_t *slot = ur_alloc(v->a, slots, sizeof *slot);
     if (!slot)
         return false;

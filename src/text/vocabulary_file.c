@@ -2,7 +2,7 @@
  * at ur_vocabulary_save in unroll/text.h. Reading takes nothing that writing would not give, except
  * that \u{..} may stand for any character, so that a hand-written file is not refused for it. */
 #include "text/vocabulary.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/status.h"

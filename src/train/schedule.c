@@ -1,4 +1,5 @@
-/* schedule.c - learning rates as PyTorch's schedulers give them (train.h), and early stopping.
+/* schedule.c - learning rates as PyTorch's schedulers give them (train.h), and early stopping. Each
+ * schedule is a few functions and a line in the list.
  *
  * Every rate comes from sums, products and ur_cos_pi, so it is the same on every machine. What an
  * epoch changes is kept in the state, which checkpoints save. */
@@ -7,61 +8,28 @@
 #include <math.h>
 
 #include "base/status.h"
+#include "base/threads.h"
 #include "kernels/math.h"
 
 /* ReduceLROnPlateau's defaults: what counts as better, and the least change of a rate. */
 static const double BETTER = 1.0 - 1e-4, LEAST_CHANGE = 1e-8;
 
-ur_schedule_state ur_schedule_start(const ur_train_options *o)
-{
-    return (ur_schedule_state){.lr = o->lr, .best = HUGE_VAL, .least = HUGE_VAL};
-}
+/* ---- the schedules ------------------------------------------------------------------------ */
 
-ur_status ur_schedule_check(const ur_train_options *o, ur_err *err)
+static void step_epoch(const ur_train_options *o, ur_schedule_state *s, uint64_t epoch)
 {
-    const bool factor = o->schedule == UR_LR_STEP || o->schedule == UR_LR_PLATEAU;
-    const bool least = o->schedule == UR_LR_COSINE || o->schedule == UR_LR_PLATEAU;
-    if ((unsigned)o->schedule > UR_LR_PLATEAU)
-        return ur_fail(err, UR_INVALID, "unknown learning-rate schedule %d", (int)o->schedule);
-    if (o->schedule == UR_LR_STEP && o->lr_epochs == 0)
-        return ur_fail(err, UR_INVALID,
-                       "a step of the learning rate every 0 epochs, at least 1 "
-                       "expected");
-    if (factor && !(o->lr_factor > 0.0 && o->lr_factor < 1.0))
-        return ur_fail(err, UR_INVALID, "learning-rate factor %g, it must be above 0 and below 1",
-                       o->lr_factor);
-    if (least && !(o->lr_min >= 0.0 && o->lr_min <= o->lr))
-        return ur_fail(err, UR_INVALID, "least learning rate %g, it must be from 0 to %g",
-                       o->lr_min, o->lr);
-    return UR_OK;
-}
-
-/* 1 at x = 0, 0 at x = 1. */
-static double cosine(double x)
-{
-    return x < 1.0 ? 0.5 * (1.0 + ur_cos_pi(x)) : 0.0;
-}
-
-double ur_schedule_lr(const ur_train_options *o, const ur_schedule_state *s, uint64_t step,
-                      uint64_t epoch, uint64_t batch, size_t batches)
-{
-    double lr = s->lr;
-    if (o->schedule == UR_LR_COSINE) {
-        const double done = (double)epoch + (double)batch / (double)batches;
-        lr = o->lr_min + (o->lr - o->lr_min) * cosine(done / (double)o->epochs);
-    }
-    if (step + 1 < o->warmup_steps)
-        lr *= (double)(step + 1) / (double)o->warmup_steps;
-    return lr;
-}
-
-void ur_schedule_epoch(const ur_train_options *o, ur_schedule_state *s, uint64_t epoch)
-{
-    if (o->schedule == UR_LR_STEP && epoch % o->lr_epochs == 0)
+    if (epoch % o->lr_epochs == 0)
         s->lr *= o->lr_factor;
 }
 
-static void reduce_on_plateau(const ur_train_options *o, ur_schedule_state *s, double loss)
+/* done: of all epochs, 0 to 1. */
+static double cosine_lr(const ur_train_options *o, double done)
+{
+    const double part = done < 1.0 ? 0.5 * (1.0 + ur_cos_pi(done)) : 0.0; /* 1 to 0 */
+    return o->lr_min + (o->lr - o->lr_min) * part;
+}
+
+static void plateau_validated(const ur_train_options *o, ur_schedule_state *s, double loss)
 {
     if (loss < s->best * BETTER) {
         s->best = loss;
@@ -78,10 +46,113 @@ static void reduce_on_plateau(const ur_train_options *o, ur_schedule_state *s, d
     s->waited = 0;
 }
 
+static ur_status check_epochs(const ur_train_options *o, ur_err *err)
+{
+    return o->lr_epochs
+               ? UR_OK
+               : ur_fail(err, UR_INVALID,
+                         "a step of the learning rate every 0 epochs, at least 1 expected");
+}
+
+static ur_status check_factor(const ur_train_options *o, ur_err *err)
+{
+    return o->lr_factor > 0.0 && o->lr_factor < 1.0
+               ? UR_OK
+               : ur_fail(err, UR_INVALID, "learning-rate factor %g, it must be above 0 and below 1",
+                         o->lr_factor);
+}
+
+static ur_status check_least(const ur_train_options *o, ur_err *err)
+{
+    return o->lr_min >= 0.0 && o->lr_min <= o->lr
+               ? UR_OK
+               : ur_fail(err, UR_INVALID, "least learning rate %g, it must be from 0 to %g",
+                         o->lr_min, o->lr);
+}
+
+typedef ur_status check(const ur_train_options *options, ur_err *err);
+
+/* In the order of UR_LR_CONSTANT, UR_LR_STEP ... What a schedule has no use for is NULL. */
+static const struct schedule {
+    const char *name;
+    const char *const *options;
+    check *const *checks;
+    /* The rate by the part of the epochs that is done, instead of the state's. */
+    double (*lr)(const ur_train_options *options, double done);
+    void (*epoch)(const ur_train_options *options, ur_schedule_state *state, uint64_t epoch);
+    void (*validated)(const ur_train_options *options, ur_schedule_state *state, double loss);
+} schedules[] = {
+    {"constant", (const char *const[]){NULL}, (check *const[]){NULL}, NULL, NULL, NULL},
+    {"step", (const char *const[]){"lr_epochs", "lr_factor", NULL},
+     (check *const[]){check_epochs, check_factor, NULL}, NULL, step_epoch, NULL},
+    {"cosine", (const char *const[]){"lr_min", NULL}, (check *const[]){check_least, NULL},
+     cosine_lr, NULL, NULL},
+    {"plateau", (const char *const[]){"lr_factor", "lr_patience", "lr_min", NULL},
+     (check *const[]){check_factor, check_least, NULL}, NULL, NULL, plateau_validated},
+};
+enum { SCHEDULES = sizeof schedules / sizeof *schedules };
+
+const char *ur_schedule_name(size_t index)
+{
+    return index < SCHEDULES ? schedules[index].name : NULL;
+}
+
+const char *const *ur_schedule_options(size_t index)
+{
+    return index < SCHEDULES ? schedules[index].options : NULL;
+}
+
+bool ur_schedule_needs_validation(size_t index)
+{
+    return index < SCHEDULES && schedules[index].validated;
+}
+
+/* ---- a learning rate ---------------------------------------------------------------------- */
+
+ur_schedule_state ur_schedule_start(const ur_train_options *o)
+{
+    return (ur_schedule_state){.lr = o->lr, .best = HUGE_VAL, .least = HUGE_VAL};
+}
+
+ur_status ur_schedule_check(const ur_train_options *o, ur_err *err)
+{
+    if (!ur_schedule_name((size_t)o->schedule))
+        return ur_fail(err, UR_INVALID, "unknown learning-rate schedule %d", o->schedule);
+    ur_status status = UR_OK;
+    for (check *const *c = schedules[o->schedule].checks; *c && status == UR_OK; c++)
+        status = (*c)(o, err);
+    return status;
+}
+
+double ur_schedule_lr(const ur_train_options *o, const ur_schedule_state *s, uint64_t step,
+                      uint64_t epoch, uint64_t batch, size_t batches)
+{
+    const ur_fpmode mode = ur_fpmode_enter();
+    double lr = s->lr;
+    if (schedules[o->schedule].lr) {
+        const double done = (double)epoch + (double)batch / (double)batches;
+        lr = schedules[o->schedule].lr(o, done / (double)o->epochs);
+    }
+    if (step + 1 < o->warmup_steps)
+        lr *= (double)(step + 1) / (double)o->warmup_steps;
+    ur_fpmode_leave(mode);
+    return lr;
+}
+
+void ur_schedule_epoch(const ur_train_options *o, ur_schedule_state *s, uint64_t epoch)
+{
+    const ur_fpmode mode = ur_fpmode_enter();
+    if (schedules[o->schedule].epoch)
+        schedules[o->schedule].epoch(o, s, epoch);
+    ur_fpmode_leave(mode);
+}
+
 bool ur_schedule_validated(const ur_train_options *o, ur_schedule_state *s, double loss)
 {
-    if (o->schedule == UR_LR_PLATEAU)
-        reduce_on_plateau(o, s, loss);
+    const ur_fpmode mode = ur_fpmode_enter();
+    if (schedules[o->schedule].validated)
+        schedules[o->schedule].validated(o, s, loss);
+    ur_fpmode_leave(mode);
     const bool least = loss < s->least;
     s->unbeaten = least ? 0 : s->unbeaten + 1;
     s->least = least ? loss : s->least;

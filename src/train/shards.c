@@ -10,12 +10,23 @@
 #include "base/alloc.h"
 #include "base/status.h"
 
-size_t ur_shard_count(size_t batch, size_t parameters)
+size_t ur_most_shards(size_t batch)
 {
+    size_t shards = 1;
+    while (shards <= batch / 2)
+        shards *= 2;
+    return shards;
+}
+
+size_t ur_shard_count(size_t batch, size_t steps, size_t parameters)
+{
+    const size_t most = ur_most_shards(batch);
     const bool small = parameters <= UR_SMALL_PARAMETERS;
     size_t shards = 1;
-    while (shards * UR_SHARD_ROWS < batch ||
-           (small && shards < UR_FEW_SHARDS && shards * UR_SMALL_SHARD_ROWS < batch))
+    while (shards < most &&
+           (shards * UR_SHARD_ROWS < batch || shards < steps / UR_SHARD_STEPS ||
+            (shards == steps / UR_SHARD_STEPS && steps % UR_SHARD_STEPS) ||
+            (small && shards < UR_FEW_SHARDS && shards * UR_SMALL_SHARD_ROWS < batch)))
         shards *= 2;
     return shards;
 }

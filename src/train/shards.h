@@ -3,18 +3,23 @@
 #define UR_TRAIN_SHARDS_H
 
 #include "base/threads.h"
+#include "base/tiny.h"
 #include "kernels/kernels.h"
 #include "tape/runner.h"
 #include "unroll/core.h"
 
-enum { UR_SMALL_SHARD_ROWS = 16, UR_SMALL_PARAMETERS = 1 << 20 };
-enum { UR_FEW_SHARDS = 8 };
+enum { UR_SMALL_SHARD_ROWS = UR_SIZE(16, 2) };
+enum { UR_SMALL_PARAMETERS = UR_SIZE(1 << 20, 500), UR_FEW_SHARDS = UR_SIZE(8, 4) };
 
-/* The smallest power of two that leaves at most UR_SHARD_ROWS sequences in each shard. For a model of
- * up to UR_SMALL_PARAMETERS parameters up to UR_FEW_SHARDS, if need be with at most
- * UR_SMALL_SHARD_ROWS in each: more gradients to add cost little there, and a batch of 32 is two
- * shards that two threads train without ever waiting for each other. */
-size_t ur_shard_count(size_t batch, size_t parameters);
+/* Shards of a batch whose lengths add up to `steps`: the smallest power of two that leaves at most
+ * UR_SHARD_ROWS sequences and, on the average, UR_SHARD_STEPS steps in each; but a shard has at least one
+ * sequence, which is never cut. For a model of up to UR_SMALL_PARAMETERS parameters up to UR_FEW_SHARDS,
+ * if need be with at most UR_SMALL_SHARD_ROWS in each: more gradients to add cost little there, and a
+ * batch of 32 is two shards that two threads train without ever waiting for each other. */
+size_t ur_shard_count(size_t batch, size_t steps, size_t parameters);
+
+/* The most that there can be of batches up to this size. */
+size_t ur_most_shards(size_t batch);
 
 /* Sequences [begin, end) of a sorted batch that shard `s` of `shards` gets. */
 size_t ur_shard_begin(size_t batch, size_t shards, size_t s);

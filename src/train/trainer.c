@@ -11,10 +11,7 @@
 #include "base/alloc.h"
 #include "base/philox.h"
 #include "base/status.h"
-
-/* Streams of random numbers beside those of the parameters (which count from 0). */
-static const uint64_t SHUFFLE_STREAM = UINT64_C(1) << 32;
-static const uint64_t DROPOUT_SEED = UINT64_C(0x9e3779b97f4a7c15);
+#include "base/streams.h"
 
 ur_train_options ur_train_defaults(void)
 {
@@ -31,18 +28,48 @@ ur_train_options ur_train_defaults(void)
                               .lr_patience = 10};
 }
 
+/* What config.json can hold of a count. */
+enum { MOST_COUNT = 1 << 30, MOST_BATCH = 1 << 20 };
+
+static ur_status check_counts(const ur_train_options *o, ur_err *err)
+{
+    const struct {
+        const char *name;
+        size_t count;
+    } all[] = {{"epochs", o->epochs},
+               {"max_steps", o->max_steps},
+               {"lr_epochs", o->lr_epochs},
+               {"lr_patience", o->lr_patience},
+               {"warmup_steps", o->warmup_steps},
+               {"early_stop", o->early_stop}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].count > MOST_COUNT)
+            return ur_fail(err, UR_INVALID, "%s %zu, at most %d expected", all[i].name,
+                           all[i].count, MOST_COUNT);
+    if (o->batch < 1 || o->batch > MOST_BATCH)
+        return ur_fail(err, UR_INVALID, "batch size %zu, 1 to %d expected", o->batch, MOST_BATCH);
+    return UR_OK;
+}
+
 ur_status ur_train_check(const ur_train_options *o, ur_err *err)
 {
-    if (o->batch < 1 || o->batch > 1 << 20)
-        return ur_fail(err, UR_INVALID, "batch size %zu, 1 to %d expected", o->batch, 1 << 20);
+    const ur_status counts = check_counts(o, err);
+    if (counts != UR_OK)
+        return counts;
+    if (o->optimizer < 0 || !ur_optimizer_name((size_t)o->optimizer))
+        return ur_fail(err, UR_INVALID, "unknown optimiser %d", o->optimizer);
     if (!(o->lr > 0.0 && o->lr <= 1e6))
         return ur_fail(err, UR_INVALID, "learning rate %g, it must be above 0", o->lr);
-    if (!(o->beta1 >= 0.0 && o->beta1 < 1.0 && o->beta2 >= 0.0 && o->beta2 < 1.0 && o->eps > 0.0))
-        return ur_fail(err, UR_INVALID, "Adam: beta1 %g and beta2 %g must be in [0, 1), eps %g > 0",
-                       o->beta1, o->beta2, o->eps);
-    if (!(o->momentum >= 0.0 && o->weight_decay >= 0.0 && o->clip >= 0.0))
+    if (!(o->beta1 >= 0.0 && o->beta1 < 1.0 && o->beta2 >= 0.0 && o->beta2 < 1.0 && o->eps > 0.0 &&
+          o->eps <= 1.0))
         return ur_fail(err, UR_INVALID,
-                       "momentum %g, weight decay %g and clip %g must not be negative", o->momentum,
+                       "Adam: beta1 %g and beta2 %g must be in [0, 1), eps %g in (0, 1]", o->beta1,
+                       o->beta2, o->eps);
+    if (!(o->momentum >= 0.0 && o->momentum < 1.0))
+        return ur_fail(err, UR_INVALID, "momentum %g, it must be in [0, 1)", o->momentum);
+    if (!(o->weight_decay >= 0.0 && o->weight_decay <= 1e6 && o->clip >= 0.0 && o->clip <= 1e30))
+        return ur_fail(err, UR_INVALID,
+                       "weight decay %g must be from 0 to 1e6, clip %g from 0 to 1e30",
                        o->weight_decay, o->clip);
     if (o->nesterov && !(o->momentum > 0.0))
         return ur_fail(err, UR_INVALID, "Nesterov's momentum needs a momentum above 0");
@@ -53,14 +80,8 @@ static bool take_memory(ur_trainer *t)
 {
     const ur_allocator *a = &t->context->allocator;
     const size_t size = ur_params_size(t->model->params);
-    const size_t blocks = (size + UR_SUM_BLOCK - 1) / UR_SUM_BLOCK;
-    const size_t shards = ur_shard_count(t->options.batch, size);
-    const bool adam = t->options.optimizer == UR_ADAM;
-    bool ok = (t->partial = ur_alloc(a, blocks, sizeof *t->partial)) != NULL;
-    if (adam || t->options.momentum > 0.0)
-        ok = ok && (t->moment1 = ur_alloc_zero(a, size, sizeof *t->moment1));
-    if (adam)
-        ok = ok && (t->moment2 = ur_alloc_zero(a, size, sizeof *t->moment2));
+    const size_t shards = ur_most_shards(t->options.batch);
+    bool ok = ur_optimizer_new(t->model->params, &t->options, &t->optimizer, NULL) == UR_OK;
     if (!t->model->kind->start_epoch)
         ok = ok && (t->order = ur_alloc(a, t->examples, sizeof *t->order));
     ok = ok && (t->sorted = ur_alloc(a, 2 * t->options.batch, sizeof *t->sorted));
@@ -76,6 +97,13 @@ ur_status ur_trainer_new(ur_context *context, ur_model *model, void *data,
     const ur_status status = ur_train_check(options, err);
     if (status != UR_OK)
         return status;
+    if (ur_params_context(model->params) != context)
+        return ur_fail(err, UR_INVALID, "the model is of another context than its trainer");
+    const size_t batch = model->kind->batch ? model->kind->batch(model, data) : 0;
+    if (batch && batch != options->batch)
+        return ur_fail(err, UR_INVALID,
+                       "the data was made for batches of %zu, the trainer is to take %zu", batch,
+                       options->batch);
     const size_t examples = model->kind->examples(model, data);
     if (examples == 0)
         return ur_fail(err, UR_INVALID, "there is nothing to train on: the data has no example");
@@ -104,9 +132,7 @@ void ur_trainer_free(ur_trainer *t)
     const ur_allocator *a = &t->context->allocator;
     ur_runner_free(t->runner);
     ur_fold_free(t->fold);
-    ur_free(a, t->moment1);
-    ur_free(a, t->moment2);
-    ur_free(a, t->partial);
+    ur_optimizer_free(t->optimizer);
     ur_free(a, t->order);
     ur_free(a, t->sorted);
     ur_free(a, t->shard_loss);
@@ -132,7 +158,7 @@ static void shuffle(ur_trainer *t)
 {
     for (size_t i = 0; i < t->examples; i++)
         t->order[i] = i;
-    ur_random random = ur_random_start(t->options.seed, SHUFFLE_STREAM + t->progress.epoch);
+    ur_random random = ur_random_start(t->options.seed, UR_STREAM_SHUFFLE + t->progress.epoch);
     ur_random_shuffle(&random, t->order, t->examples);
 }
 
@@ -195,7 +221,7 @@ static void run_shard(void *arg, ur_tape *tape, size_t s)
     const batch_job *job = arg;
     ur_trainer *t = job->trainer;
     float *gradient = ur_fold_take(t->fold);
-    ur_tape_start(tape, UR_TRAIN, t->model->params, gradient, t->options.seed ^ DROPOUT_SEED,
+    ur_tape_start(tape, UR_TRAIN, t->model->params, gradient, t->options.seed ^ UR_KEY_DROPOUT,
                   t->progress.step);
     if (!gradient) {
         ur_tape_fail(tape, UR_NO_MEMORY, "out of memory: a shard's gradient");
@@ -204,8 +230,8 @@ static void run_shard(void *arg, ur_tape *tape, size_t s)
     ur_tape_set_gradient(tape);
     const size_t begin = ur_shard_begin(job->count, job->shards, s);
     const size_t end = ur_shard_begin(job->count, job->shards, s + 1);
-    ur_tensor *loss = t->model->kind->loss(tape, t->model, t->data, end - begin, t->sorted + begin,
-                                           job->normaliser);
+    ur_tensor *loss = t->model->kind->loss(tape, t->model, t->data, end - begin,
+                                               t->sorted + begin, job->normaliser);
     if (ur_backward(tape, loss) == UR_OK)
         t->shard_loss[s] = (double)ur_floats(loss)[0];
     ur_fold_give(t->fold, s, gradient);
@@ -225,11 +251,13 @@ static batch_job next_batch(ur_trainer *t)
     const size_t begin = t->progress.batch * t->options.batch;
     const size_t left = t->examples - begin;
     batch_job job = {.trainer = t, .count = left < t->options.batch ? left : t->options.batch};
-    job.shards = ur_shard_count(job.count, ur_params_size(t->model->params));
+    size_t steps = 0;
     for (size_t i = 0; i < job.count; i++) {
         t->sorted[i] = t->order ? t->order[begin + i] : begin + i;
+        steps += length_of(t, t->sorted[i]);
         job.positions += positions_of(t, t->sorted[i]);
     }
+    job.shards = ur_shard_count(job.count, steps, ur_params_size(t->model->params));
     job.normaliser = job.positions ? (double)job.positions : 1.0;
     size_t *spare = t->sorted + t->options.batch;
     sort_by_length(t, t->sorted, spare, job.count);
@@ -273,13 +301,14 @@ static ur_status follow(ur_trainer *t, ur_step *report, ur_err *err)
 {
     const ur_progress *p = &t->progress;
     const float *gradient = ur_fold_sum(t->fold, ur_pool_team(t->context->pool));
-    const double norm = (double)ur_trainer_norm(t, gradient), most = t->options.clip;
+    const double norm = ur_optimizer_norm(t->optimizer, gradient), most = t->options.clip;
     if (!isfinite(report->loss) || !isfinite(norm))
         return diverged(t, gradient, report->loss, err);
     const double clip = most / (norm + 1e-6);
     report->gradient_norm = norm;
     report->lr = ur_schedule_lr(&t->options, &p->schedule, p->step, p->epoch, p->batch, t->batches);
-    ur_trainer_apply(t, gradient, report->lr, most > 0.0 && clip < 1.0 ? (float)clip : 1.0f);
+    ur_optimizer_set_steps(t->optimizer, p->step);
+    ur_optimizer_step(t->optimizer, gradient, report->lr, most > 0.0 && clip < 1.0 ? clip : 1.0);
     return UR_OK;
 }
 

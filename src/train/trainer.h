@@ -27,8 +27,7 @@ struct ur_trainer {
     ur_train_options options;
     size_t examples, batches; /* of the epoch that order_epoch names; before that, of the data */
     ur_progress progress;
-    float *moment1, *moment2; /* Adam's m and v, or SGD's velocity in moment1; NULL: not used */
-    float *partial;           /* (blocks of the vector) sums of squares */
+    ur_optimizer *optimizer;
     ur_fold *fold;
     ur_runner *runner;
     size_t *order;        /* (examples) this epoch's shuffle; NULL: the model's own order */
@@ -39,11 +38,5 @@ struct ur_trainer {
 
 /* Makes the next epoch ready, unless it is. */
 ur_status ur_trainer_prepare(ur_trainer *trainer, ur_err *err);
-
-/* Steps the weights at rate lr by the gradient, scaled. */
-void ur_trainer_apply(ur_trainer *trainer, const float *gradient, double lr, float scale);
-
-/* The global norm of the gradient. */
-float ur_trainer_norm(ur_trainer *trainer, const float *gradient);
 
 #endif

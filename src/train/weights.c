@@ -1,34 +1,16 @@
-/* weights.c - saving and strictly loading parameters under their names. */
+/* weights.c - loading parameters from safetensors files, strictly or in part.
+ *
+ * First every tensor of the file finds its parameter, then everything that does not fit is collected,
+ * and only a file without a fault is read, into fresh memory, so that a failure changes nothing. */
 #include "train/weights.h"
 
+#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/status.h"
-#include "tensor/params.h"
-
-ur_status ur_weights_write(const ur_allocator *a, const ur_params *params, const char *path,
-                           const ur_st_tensor *more, size_t n_more, const ur_st_pair *metadata,
-                           size_t n_metadata, ur_err *err)
-{
-    const size_t count = ur_params_count(params);
-    ur_st_tensor *tensors = ur_alloc(a, count + n_more, sizeof *tensors);
-    if (!tensors)
-        return ur_no_memory(err, (count + n_more) * sizeof *tensors);
-    size_t n = 0;
-    for (size_t i = 0; i < count; i++) {
-        const ur_param *p = ur_params_entry(params, i);
-        if (p->alias_of < 0)
-            tensors[n++] = (ur_st_tensor){p->name, UR_ST_F32, p->ndim, p->dim,
-                                          ur_params_data(params) + p->offset};
-    }
-    if (n_more)
-        memcpy(tensors + n, more, n_more * sizeof *more);
-    const ur_status status = ur_st_write(a, path, tensors, n + n_more, metadata, n_metadata, err);
-    ur_free(a, tensors);
-    return status;
-}
+#include "tape/params.h"
 
 /* Collects what is wrong: the sentence as far as it has room, and all of it to whoever listens. */
 typedef struct complaints {
@@ -76,98 +58,262 @@ static void shape_text(char *out, size_t size, int ndim, const size_t *dim)
         memcpy(out + at, ")", 2);
 }
 
-/* The entry `p` in the file; NULL, with a complaint, when it is missing or unfit. */
-static const ur_st_info *expected(ur_st *st, const ur_param *p, const char *prefix, complaints *c)
+/* ---- which tensor is which parameter ------------------------------------------------------ */
+
+typedef struct reading {
+    const ur_params *params;
+    ur_st *st;
+    const ur_load_options *options;
+    size_t *tensor; /* (parameters) its place in the file; NONE */
+    complaints *c;
+} reading;
+
+static const size_t NONE = SIZE_MAX;
+
+/* What begins with `from`, behind that; else NULL. */
+static const char *behind(const char *name, const char *from)
 {
-    char name[512];
-    snprintf(name, sizeof name, "%s%s", prefix, p->name);
-    const ur_st_info *info = ur_st_find(st, name);
-    if (!info) {
-        if (p->alias_of < 0)
-            complain(c, "missing", name, "");
-        return NULL;
+    const size_t n = strlen(from);
+    return strncmp(name, from, n) == 0 ? name + n : NULL;
+}
+
+/* A prefix's name for what is called `rest` behind it; without room, cut off. */
+typedef struct full_name {
+    char text[512];
+} full_name;
+
+static full_name join(const char *prefix, const char *rest)
+{
+    full_name name;
+    snprintf(name.text, sizeof name.text, "%s%s", prefix, rest);
+    return name;
+}
+
+/* The parameter that tensor `name` is; false where the options do not ask for it. */
+static bool wanted(const reading *r, const char *name, full_name *out)
+{
+    const ur_load_options *o = r->options;
+    if (behind(name, UR_CHECKPOINT_PREFIX))
+        return false;
+    for (size_t i = 0; i < o->n_prefixes; i++) {
+        const char *rest = behind(name, o->prefixes[i].from);
+        if (rest) {
+            *out = join(o->prefixes[i].to, rest);
+            return true;
+        }
     }
+    *out = join("", name);
+    return o->n_prefixes == 0;
+}
+
+/* What the file should call parameter `name`. */
+static full_name name_in_file(const reading *r, const char *name)
+{
+    const ur_load_options *o = r->options;
+    for (size_t i = 0; i < o->n_prefixes; i++) {
+        const char *rest = behind(name, o->prefixes[i].to);
+        if (rest)
+            return join(o->prefixes[i].from, rest);
+    }
+    return join("", name);
+}
+
+static void find_all(reading *r, void (*surplus)(reading *r, const char *name, bool twice))
+{
+    for (size_t i = 0; i < ur_params_count(r->params); i++)
+        r->tensor[i] = NONE;
+    for (size_t i = 0; i < ur_st_count(r->st); i++) {
+        full_name name;
+        if (!wanted(r, ur_st_at(r->st, i)->name, &name))
+            continue;
+        const int index = ur_params_find(r->params, name.text);
+        const bool twice = index >= 0 && r->tensor[index] != NONE;
+        if (index >= 0 && !twice)
+            r->tensor[index] = i;
+        else if (surplus)
+            surplus(r, ur_st_at(r->st, i)->name, twice);
+    }
+}
+
+static size_t root_of(const ur_params *params, size_t i)
+{
+    const int root = ur_params_entry(params, i)->alias_of;
+    return root < 0 ? i : (size_t)root;
+}
+
+/* ---- what is wrong ------------------------------------------------------------------------ */
+
+static void complain_surplus(reading *r, const char *name, bool twice)
+{
+    complain(r->c, twice ? "twice, under two prefixes:" : "surplus", name, "");
+}
+
+static bool may_be_missing(const reading *r, size_t root)
+{
+    const ur_load_options *o = r->options;
+    for (size_t i = 0; i < ur_params_count(r->params); i++)
+        for (size_t j = 0; root_of(r->params, i) == root && j < o->n_missing; j++)
+            if (fnmatch(o->missing[j], ur_params_entry(r->params, i)->name, 0) == 0)
+                return true;
+    return false;
+}
+
+/* No name of the weights at `root` is in the file. */
+static void check_there(reading *r, size_t root)
+{
+    for (size_t i = root; i < ur_params_count(r->params); i++)
+        if (root_of(r->params, i) == root && r->tensor[i] != NONE)
+            return;
+    if (!may_be_missing(r, root))
+        complain(r->c, "missing", name_in_file(r, ur_params_entry(r->params, root)->name).text, "");
+}
+
+static void check_tensor(reading *r, size_t i)
+{
+    const ur_st_info *info = ur_st_at(r->st, r->tensor[i]);
+    const ur_param *p = ur_params_entry(r->params, i);
     if (!same_shape(info, p)) {
         char has[80], wants[80], detail[180];
         shape_text(has, sizeof has, info->ndim, info->dims);
         shape_text(wants, sizeof wants, p->ndim, p->dim);
         snprintf(detail, sizeof detail, " is %s, %s expected", has, wants);
-        complain(c, "ill-shaped:", name, detail);
-        return NULL;
+        complain(r->c, "ill-shaped:", info->name, detail);
+    } else if (info->dtype > UR_ST_BF16) {
+        complain(r->c, "not floating point:", info->name, "");
     }
-    if (info->dtype > UR_ST_BF16) {
-        complain(c, "not floating point:", name, "");
-        return NULL;
-    }
-    return info;
 }
 
-static void check_names(const ur_params *params, ur_st *st, const char *prefix, complaints *c)
+/* Tied weights that the file has under both names: they must be the same. */
+static ur_status check_tied(reading *r, const char *path, ur_err *err)
 {
-    for (size_t i = 0; i < ur_params_count(params); i++)
-        expected(st, ur_params_entry(params, i), prefix, c);
-    for (size_t i = 0; i < ur_st_count(st); i++) {
-        const char *name = ur_st_at(st, i)->name;
-        if (strncmp(name, prefix, strlen(prefix)) != 0 ||
-            strncmp(name, UR_CHECKPOINT_PREFIX, strlen(UR_CHECKPOINT_PREFIX)) == 0)
+    const ur_allocator *a = &ur_params_context(r->params)->allocator;
+    ur_status status = UR_OK;
+    for (size_t i = 0; i < ur_params_count(r->params) && status == UR_OK; i++) {
+        size_t first = root_of(r->params, i);
+        while (first < i &&
+               (root_of(r->params, first) != root_of(r->params, i) || r->tensor[first] == NONE))
+            first++;
+        if (first >= i || r->tensor[i] == NONE)
             continue;
-        if (ur_params_find(params, name + strlen(prefix)) < 0)
-            complain(c, "surplus", name, "");
+        const size_t n = ur_params_entry(r->params, i)->count;
+        float *x = ur_alloc(a, 2 * n, sizeof *x);
+        if (!x)
+            return ur_no_memory(err, 2 * n * sizeof *x);
+        status = ur_st_read_floats(r->st, r->tensor[first], x, err);
+        if (status == UR_OK)
+            status = ur_st_read_floats(r->st, r->tensor[i], x + n, err);
+        if (status == UR_OK && memcmp(x, x + n, n * sizeof *x) != 0)
+            status = ur_fail(
+                err, UR_BAD_FILE, "%s: %.96s and %.96s are one weight in the model, but differ",
+                path, ur_st_at(r->st, r->tensor[first])->name, ur_st_at(r->st, r->tensor[i])->name);
+        ur_free(a, x);
     }
+    return status;
 }
 
-static ur_status check_file(const ur_params *params, ur_st *st, const char *path,
-                            const char *prefix, complaints *c, ur_err *err)
+static ur_status check_file(reading *r, const char *path, ur_err *err)
 {
-    check_names(params, st, prefix, c);
-    if (c->count)
+    for (size_t i = 0; i < ur_params_count(r->params); i++) {
+        if (root_of(r->params, i) == i)
+            check_there(r, i);
+        if (r->tensor[i] != NONE)
+            check_tensor(r, i);
+    }
+    find_all(r, complain_surplus);
+    if (r->c->count)
         return ur_fail(err, UR_BAD_FILE, "%s does not fit the model, %zu tensors at fault: %s",
-                       path, c->count, c->text);
-    return UR_OK;
+                       path, r->c->count, r->c->text);
+    return check_tied(r, path, err);
+}
+
+/* ---- reading ------------------------------------------------------------------------------ */
+
+static ur_status read_all(const reading *r, float *out, ur_err *err)
+{
+    ur_status status = UR_OK;
+    for (size_t i = 0; i < ur_params_count(r->params) && status == UR_OK; i++)
+        if (r->tensor[i] != NONE)
+            status = ur_st_read_floats(r->st, r->tensor[i],
+                                       out + ur_params_entry(r->params, i)->offset, err);
+    return status;
+}
+
+/* Checks the file; reads it where `out`, the parameters to fill, is not NULL. */
+static ur_status load(const ur_params *params, ur_params *out, ur_st *st, const char *path,
+                      const ur_load_options *options, complaints *c, ur_err *err)
+{
+    static const ur_load_options strict = {0};
+    const ur_allocator *a = &ur_params_context(params)->allocator;
+    const size_t size = ur_params_size(params);
+    if (!ur_params_data(params))
+        return ur_fail(err, UR_INVALID, "the parameters are not sealed yet (ur_params_seal)");
+    reading r = {params, st, options ? options : &strict, NULL, c};
+    r.tensor = ur_alloc(a, ur_params_count(params), sizeof *r.tensor);
+    if (!r.tensor)
+        return ur_no_memory(err, ur_params_count(params) * sizeof *r.tensor);
+    find_all(&r, NULL);
+    ur_status status = check_file(&r, path, err);
+    float *fresh = NULL;
+    if (status == UR_OK && out && !(fresh = ur_alloc(a, size, sizeof *fresh)))
+        status = ur_no_memory(err, size * sizeof *fresh);
+    if (fresh) {
+        memcpy(fresh, ur_params_data(params), size * sizeof *fresh);
+        status = read_all(&r, fresh, err);
+    }
+    if (fresh && status == UR_OK)
+        memcpy(ur_params_values(out), fresh, size * sizeof *fresh);
+    ur_free(a, fresh);
+    ur_free(a, r.tensor);
+    return status;
 }
 
 ur_status ur_weights_read(ur_params *params, ur_st *st, const char *path, const char *prefix,
                           ur_err *err)
 {
+    const ur_prefix under = {prefix, ""};
     complaints c = {.used = 0};
-    const ur_status fits = check_file(params, st, path, prefix, &c, err);
-    if (fits != UR_OK)
-        return fits;
-    const ur_allocator *a = &ur_params_context(params)->allocator;
-    float *fresh = ur_alloc_zero(a, ur_params_size(params), sizeof *fresh);
-    if (!fresh)
-        return ur_no_memory(err, ur_params_size(params) * sizeof *fresh);
-    ur_status status = UR_OK;
-    for (size_t i = 0; i < ur_params_count(params) && status == UR_OK; i++) {
-        const ur_param *p = ur_params_entry(params, i);
-        const ur_st_info *info = expected(st, p, prefix, &c);
-        if (info && p->alias_of < 0)
-            status = ur_st_read_floats(st, ur_st_index(st, info->name), fresh + p->offset, err);
-    }
-    if (status == UR_OK) {
-        memcpy(ur_params_values(params), fresh, ur_params_size(params) * sizeof *fresh);
-        ur_params_changed(params);
-    }
-    ur_free(a, fresh);
-    return status;
-}
-
-ur_status ur_params_load(ur_params *params, const char *path, const char *prefix, ur_err *err)
-{
-    ur_st *st;
-    ur_status status = ur_st_open(&ur_params_context(params)->allocator, path, &st, err);
-    if (status != UR_OK)
-        return status;
-    status = ur_weights_read(params, st, path, prefix, err);
-    ur_st_close(st);
-    return status;
+    return load(params, params, st, path, &(ur_load_options){&under, 1, NULL, 0}, &c, err);
 }
 
 ur_status ur_weights_check(const ur_params *params, ur_st *st, const char *path, const char *prefix,
                            void (*tell)(void *user, const char *fault), void *user, ur_err *err)
 {
+    const ur_prefix under = {prefix, ""};
     complaints c = {.tell = tell, .user = user};
-    return check_file(params, st, path, prefix, &c, err);
+    return load(params, NULL, st, path, &(ur_load_options){&under, 1, NULL, 0}, &c, err);
+}
+
+ur_status ur_params_load_part(ur_params *params, const char *path, const ur_load_options *options,
+                              ur_err *err)
+{
+    complaints c = {.used = 0};
+    ur_st *st;
+    ur_status status = ur_st_open(&ur_params_context(params)->allocator, path, &st, err);
+    if (status != UR_OK)
+        return status;
+    status = load(params, params, st, path, options, &c, err);
+    ur_st_close(st);
+    return status;
+}
+
+ur_status ur_params_load(ur_params *params, const char *path, const char *prefix, ur_err *err)
+{
+    const ur_prefix under = {prefix, ""};
+    return ur_params_load_part(params, path, &(ur_load_options){&under, 1, NULL, 0}, err);
+}
+
+ur_status ur_params_load_memory(ur_params *params, const char *name, const void *bytes, size_t size,
+                                const ur_load_options *options, ur_err *err)
+{
+    complaints c = {.used = 0};
+    ur_st *st;
+    ur_status status =
+        ur_st_open_bytes(&ur_params_context(params)->allocator, name, bytes, size, &st, err);
+    if (status != UR_OK)
+        return status;
+    status = load(params, params, st, name, options, &c, err);
+    ur_st_close(st);
+    return status;
 }
 
 ur_status ur_params_check(const ur_params *params, const char *path, const char *prefix,

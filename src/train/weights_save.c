@@ -1,12 +1,34 @@
-/* weights_save.c - parameters as a safetensors file of float32, or of 2-byte numbers and under a
- * prefix, rounded to nearest, ties to even. */
+/* weights_save.c - parameters as a safetensors file of float32, with what travels beside them, or of
+ * 2-byte numbers and under a prefix, rounded to nearest, ties to even. */
 #include "train/weights.h"
 
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/status.h"
-#include "tensor/params.h"
+#include "tape/params.h"
+
+ur_status ur_weights_write(const ur_allocator *a, const ur_params *params, const char *path,
+                           const ur_st_tensor *more, size_t n_more, const ur_st_pair *metadata,
+                           size_t n_metadata, ur_err *err)
+{
+    const size_t count = ur_params_count(params);
+    ur_st_tensor *tensors = ur_alloc(a, count + n_more, sizeof *tensors);
+    if (!tensors)
+        return ur_no_memory(err, (count + n_more) * sizeof *tensors);
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        const ur_param *p = ur_params_entry(params, i);
+        if (p->alias_of < 0)
+            tensors[n++] = (ur_st_tensor){p->name, UR_ST_F32, p->ndim, p->dim,
+                                          ur_params_data(params) + p->offset};
+    }
+    if (n_more)
+        memcpy(tensors + n, more, n_more * sizeof *more);
+    const ur_status status = ur_st_write(a, path, tensors, n + n_more, metadata, n_metadata, err);
+    ur_free(a, tensors);
+    return status;
+}
 
 ur_status ur_params_save(const ur_params *params, const char *path, ur_err *err)
 {

@@ -1,5 +1,5 @@
 /* test_plot.c - pictures are well-formed XML whatever the texts and values are, and the same
- * arguments give the same bytes. Ticks and colours: test_svg_scales.c. */
+ * arguments give the same bytes. Ticks and colours: test_axis.c. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -119,6 +119,93 @@ static void odd_values(void **state)
                                    {NULL, NULL, 0, 0, 0, true, true}};
     const ur_plot_chart nothing = {NULL, NULL, empty, 2};
     ur_free(NULL, draw_chart(&nothing));
+}
+
+/* One chart of four panels, linear, percent, logarithmic and both, of a curve through these values. */
+static char *draw_values(const double *values, size_t n, double y_min, double y_max)
+{
+    const double x[] = {0, 1, 2, 3, 4, 5, 6, 7};
+    const ur_plot_series series[] = {{"y", n, x, values}, {"xy", n, values, values}};
+    ur_plot_panel panels[4];
+    for (int kind = 0; kind < 4; kind++)
+        panels[kind] =
+            (ur_plot_panel){"y", series, 2, y_min, y_max, (kind & 1) != 0, (kind & 2) != 0};
+    const ur_plot_chart chart = {"any", "x", panels, 4};
+    return draw_chart(&chart);
+}
+
+/* Values of any size, and those that are hardly values: the curve is drawn, and where it can be
+ * told what it spans a label says so. */
+static void any_magnitude(void **state)
+{
+    (void)state;
+    for (int exponent = -308; exponent <= 308; exponent += 4) {
+        const double size = pow(10, exponent);
+        const double rising[] = {size, 1.3 * size, 1.7 * size}, signs[] = {-size, 0, size, NAN};
+        const double close[] = {size, nextafter(size, INFINITY), size}, zero[] = {0, size};
+        char *text = draw_values(rising, 3, 0, 0), label[16];
+        snprintf(label, sizeof label, "e%d</text>", exponent);
+        if (exponent >= -290 && exponent < 300 && (exponent < -5 || exponent > 5))
+            assert_non_null(strstr(text, label));
+        ur_free(NULL, text);
+        ur_free(NULL, draw_values(signs, 4, 0, 0));
+        ur_free(NULL, draw_values(close, 3, 0, 0));
+        ur_free(NULL, draw_values(zero, 2, 0, 0));
+    }
+    static const double odd[][3] = {{5e-324, 1e-323, 0},        {5e-324, 5e-324, 5e-324},
+                                    {2.2e-308, 1e-310, NAN},    {-5e-324, 5e-324, -0.0},
+                                    {INFINITY, -INFINITY, NAN}, {1e308, -1e308, 5e-324},
+                                    {3e-41, 1.3e-40, 1e-40},    {1e-70, 0, 0}};
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
+        ur_free(NULL, draw_values(odd[i], 3, 0, 0));
+}
+
+/* A range that is asked for is drawn, or refused with a sentence; never anything else. */
+static void any_range(void **state)
+{
+    (void)state;
+    static const double ends[] = {0,      5e-324, 1e-310, 1e-300, 1e-290,    1e-40,   1e-6,     1,
+                                  1e6,    1e40,   1e290,  9e299,  1e300,     1e308,   INFINITY, NAN,
+                                  -1e-40, -1,     -1e299, -1e308, 1 + 3e-16, 1 + 1e-7};
+    enum { N = sizeof ends / sizeof *ends };
+    const double x[] = {0, 1, 2}, y[] = {1e-40, 1, 1e40};
+    const ur_plot_series series = {"y", 3, x, y};
+    const char *const label[] = {"a", "b", "c"};
+    const float values[] = {1e-40f, 1, 3e38f};
+    int drawn = 0;
+    for (size_t i = 0; i < N * N; i++) {
+        ur_err err = {0};
+        const double least = ends[i / N], most = ends[i % N];
+        for (int kind = 0; kind < 4; kind++) {
+            const ur_plot_panel panel = {NULL,           &series, 1, least, most, (kind & 1) != 0,
+                                         (kind & 2) != 0};
+            const ur_plot_chart chart = {NULL, NULL, &panel, 1};
+            err.text[0] = '\0';
+            const ur_status status = ur_plot_lines(NULL, &chart, FILE_NAME, &err);
+            assert_true(status == UR_OK || (status == UR_INVALID && err.text[0] != '\0'));
+            drawn += status == UR_OK;
+            if (status == UR_OK) {
+                char *text = read_picture();
+                assert_well_formed(text);
+                ur_free(NULL, text);
+            }
+        }
+        const ur_heat_map map = {.rows = 1,
+                                 .columns = 3,
+                                 .row_labels = label,
+                                 .column_labels = label,
+                                 .values = values,
+                                 .least = least,
+                                 .most = most};
+        const ur_status status = ur_plot_heat_map(NULL, &map, FILE_NAME, &err);
+        assert_true(status == UR_OK || (status == UR_INVALID && err.text[0] != '\0'));
+        if (status == UR_OK) {
+            char *text = read_picture();
+            assert_well_formed(text);
+            ur_free(NULL, text);
+        }
+    }
+    assert_true(drawn > N * N / 2);
 }
 
 static void curves_look_different(void **state)
@@ -245,13 +332,37 @@ static void sizes(void **state)
     }
 }
 
+/* Values of any size are told under the pointer, and coloured within their range. */
+static void any_squares(void **state)
+{
+    (void)state;
+    const char *const label[] = {"a", "b", "c", "d"};
+    char darkest[8], expected[64];
+    ur_scale_colour(1, darkest);
+    for (int exponent = -45; exponent <= 38; exponent++) {
+        const float size = (float)pow(10, exponent);
+        const float values[] = {size, -size, 0, NAN}, alike[] = {-size, -size, -size, -size};
+        ur_heat_map map = {
+            .rows = 1, .columns = 4, .row_labels = label, .column_labels = label, .values = values};
+        char *text = draw_map(&map);
+        snprintf(expected, sizeof expected, "fill=\"%s\"><title>a / a: ", darkest);
+        const char *square = strstr(text, expected);
+        assert_non_null(square);
+        const double said = strtod(square + strlen(expected), NULL);
+        assert_true(fabs(said - (double)size) <= 1e-4 * (double)size);
+        ur_free(NULL, text);
+        map.values = alike;
+        ur_free(NULL, draw_map(&map));
+    }
+}
+
 static void odd_ranges(void **state)
 {
     (void)state;
     const char *const label[] = {"a", "b"};
-    static const float cases[][2] = {{0, 0},           {0.5f, 0.5f},    {-3, -3},
-                                     {NAN, NAN},       {-1e38f, 3e38f}, {INFINITY, 1},
-                                     {1e-40f, 2e-40f}, {5, 5.000001f}};
+    static const float cases[][2] = {
+        {0, 0},        {0.5f, 0.5f},     {-3, -3},       {NAN, NAN},       {-1e38f, 3e38f},
+        {INFINITY, 1}, {1e-40f, 2e-40f}, {5, 5.000001f}, {-3e38f, -3e38f}, {0, 1e-45f}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const ur_heat_map map = {.rows = 1,
                                  .columns = 2,
@@ -300,10 +411,13 @@ int main(void)
                                        cmocka_unit_test(a_single_point),
                                        cmocka_unit_test(gaps),
                                        cmocka_unit_test(odd_values),
+                                       cmocka_unit_test(any_magnitude),
+                                       cmocka_unit_test(any_range),
                                        cmocka_unit_test(curves_look_different),
                                        cmocka_unit_test(charts_refused),
                                        cmocka_unit_test(squares),
                                        cmocka_unit_test(sizes),
+                                       cmocka_unit_test(any_squares),
                                        cmocka_unit_test(odd_ranges),
                                        cmocka_unit_test(failing_allocations)};
     return cmocka_run_group_tests(tests, NULL, NULL);

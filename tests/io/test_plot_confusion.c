@@ -89,6 +89,7 @@ static void sizes(void **state)
             has(picture, ">123G</text>");
         if (n == 12)
             assert_int_equal(occurrences(picture, ">12345</text>"), n - 1);
+        has(picture, ": 123456789012, ");
         if (n == 40)
             assert_int_equal(occurrences(picture, ">12k</text>"), n - 1);
         assert_int_equal(occurrences(picture, ">100 %</text>"), n <= 12 ? n : 0);

@@ -70,7 +70,7 @@ static const struct {
     {"{\"x\":" T("F32", "[2]", "[0,8]") ",\"y\":" T("F32", "[2]", "[0,8]") "}", 8, "overlaps"},
     {"{\"__metadata__\":[]}", 0, "__metadata__ must be an object"},
     {"{\"__metadata__\":{\"a\":1}}", 0, "\"a\" must be a string"},
-    {"{\"a\\u001b[31m\":1}", 0, "\"a?[31m\""},
+    {"{\"a\\u001b[31m\":1}", 0, "\"a\xEF\xBF\xBD[31m\""},
 };
 
 /* Refused with one sentence that names the file. */

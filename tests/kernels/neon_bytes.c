@@ -116,7 +116,7 @@ static void tables(bench *t)
 
 static void optimisers(bench *t, size_t n)
 {
-    const ur_adam adam = {0.9f, 0.999f, 1e-8f, 0.01f, 1e-3f, 3.0f, 0.5f};
+    const ur_adam adam = {0.9f, 0.999f, 1e-8f, 0.01f, 1e-3f, 3.0f, 0.5f, 0.02f};
     const ur_sgd sgd = {0.1f, 0.9f, 0.01f, 0.5f, true, false};
     fill(t, t->a, n, 1.0f);
     fill(t, t->b, n, 0.1f);

@@ -16,7 +16,8 @@ static void adam_reference(const ur_adam *a, float grad, float *m, float *v, flo
     const float g = fmaf(a->weight_decay, *w, a->grad_scale * grad);
     *m = no_trace(fmaf(1.0f - a->beta1, g - *m, *m));
     *v = no_trace(fmaf((1.0f - a->beta2) * g, g, a->beta2 * *v));
-    *w = fmaf(-a->step_size, *m / fmaf(sqrtf(*v), a->inv_sqrt_bias2, a->eps), *w);
+    const float kept = (1.0f - a->decoupled_decay) * *w;
+    *w = fmaf(-a->step_size, *m / fmaf(sqrtf(*v), a->inv_sqrt_bias2, a->eps), kept);
 }
 
 static void adam_steps(void **state)
@@ -28,6 +29,7 @@ static void adam_steps(void **state)
         const size_t n = round < 40 ? (size_t)round : next_below(&seed, 300);
         ur_adam a = {.beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f};
         a.weight_decay = round % 2 ? 0.01f : 0.0f;
+        a.decoupled_decay = round % 3 ? 0.0f : 0.01f;
         a.grad_scale = next_float(&seed, 1.0f);
         guarded w = guarded_random(n, 1.0f, &seed), m = guarded_random(n, 0.1f, &seed);
         guarded v = guarded_random(n, 0.01f, &seed);
@@ -94,7 +96,7 @@ static void adam_keeps_nan(void **state)
 {
     (void)state;
     const isas all = isas_here();
-    const ur_adam a = {0.9f, 0.999f, 1e-8f, 0.0f, 1e-3f, 1.0f, 1.0f};
+    const ur_adam a = {0.9f, 0.999f, 1e-8f, 0.0f, 1e-3f, 1.0f, 1.0f, 0.0f};
     for (int k = 0; k < all.count; k++) {
         float grad[2] = {NAN, 0.0f}, m[2] = {0}, v[2] = {0}, w[2] = {1.0f, 1.0f};
         all.at[k]->adam(&a, 2, grad, m, v, w);

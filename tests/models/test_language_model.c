@@ -9,6 +9,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -314,6 +315,32 @@ static void carries(void **state)
     d = data_of(context, m, the_text(), 4);
     m->kind->carried(m, d, &count);
     assert_int_equal(count, 0); /* random windows carry nothing */
+    trained(context, m, d, 8, 1); /* and fit any batch */
+    ur_language_data_free(d);
+    ur_model_free(m);
+    ur_context_free(context);
+}
+
+/* Streams of other batches would run over each other. */
+static void another_batch_is_refused(void **state)
+{
+    (void)state;
+    ur_context *context = context_of(NULL, 2, NULL);
+    ur_model *m = model_of(context, &kinds[0]);
+    ur_language_data *d = data_of(context, m, the_text(), 4);
+    ur_train_options options = ur_train_defaults();
+    ur_trainer *trainer;
+    ur_err err;
+    for (size_t batch = 3; batch <= 8; batch++) {
+        options.batch = batch;
+        const ur_status status = ur_trainer_new(context, m, d, &options, &trainer, &err);
+        assert_int_equal(status, batch == 4 ? UR_OK : UR_INVALID);
+        char both[64];
+        snprintf(both, sizeof both, "batches of 4, the trainer is to take %zu", batch);
+        if (batch != 4 && !strstr(err.text, both))
+            fail_msg("%s", err.text);
+        ur_trainer_free(trainer);
+    }
     ur_language_data_free(d);
     ur_model_free(m);
     ur_context_free(context);
@@ -365,6 +392,7 @@ int main(void)
                                        cmocka_unit_test(same_on_every_machine),
                                        cmocka_unit_test(learns),
                                        cmocka_unit_test(carries),
+        cmocka_unit_test(another_batch_is_refused),
                                        cmocka_unit_test(memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -107,7 +107,7 @@ static void single_steps(void **state)
         ur_tape_start(t, UR_INFER, n.params, NULL, 0, 0);
         ur_state s = {NULL, NULL};
         for (size_t step = 0; step < length[1]; step++) {
-            const float *x = ur_param_values(n.params, 0) + ids[length[0] + step] * INPUT;
+            const float *x = ur_param_data(n.params, 0) + ids[length[0] + step] * INPUT;
             ur_tensor *in = ur_copy_floats(t, 2, (size_t[]){1, INPUT}, x, false);
             s = (gru ? ur_gru_step : ur_lstm_step)(t, &n.layer, in, s);
             tape_fine(t);

@@ -354,7 +354,8 @@ static void a_steady_state_takes_no_memory(void **state)
     assert_int_equal(ur_rnn_add(f.params, "lstm", &lstm_config, &f.lstm, NULL), UR_OK);
     assert_int_equal(ur_params_seal(f.params, NULL), UR_OK);
     f.tape = tape_of(f.context);
-    assert_int_equal(forward_and_backward(f.tape, &f, gradient), UR_OK);
+    for (int i = 0; i < 2; i++) /* the second has the tape's memory in one piece */
+        assert_int_equal(forward_and_backward(f.tape, &f, gradient), UR_OK);
     const size_t calls = a.calls;
     for (int i = 0; i < 3; i++)
         assert_int_equal(forward_and_backward(f.tape, &f, gradient), UR_OK);

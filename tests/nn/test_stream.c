@@ -53,7 +53,6 @@ static net net_of(ur_context *context, const ur_rnn_config *options)
         fail_msg("%s", err.text);
     assert_int_equal(ur_params_seal(n.params, NULL), UR_OK);
     ur_rnn_init(&n.stack, n.params, 7);
-    ur_params_changed(n.params);
     n.width = ur_rnn_width(&n.stack);
     return n;
 }
@@ -215,7 +214,6 @@ static void changed_weights_count_from_the_next_step(void **state)
     fixture *f = *state;
     steps(f, f->stream, 0, 3, f->y);
     ur_rnn_init(&f->n.stack, f->n.params, 8);
-    ur_params_changed(f->n.params);
     ur_stream_reset(f->stream);
     steps(f, f->stream, 0, 3, f->again);
     assert_memory_not_equal(f->y, f->again, BATCH * f->n.width * sizeof(float));

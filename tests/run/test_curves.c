@@ -94,7 +94,7 @@ static void several_runs(void **state)
                   LIST("nothing"));
 }
 
-/* Figures of another kind than numbers are refused; a run without evaluations is drawn empty. */
+/* Figures of another kind than numbers are refused, of any size drawn; a run without evaluations is drawn empty. */
 static void odd_metrics(void **state)
 {
     (void)state;
@@ -103,6 +103,12 @@ static void odd_metrics(void **state)
     assert_int_equal(ur_run_plot_curves(context, 1, LIST("words"), "picture.svg", &err),
                      UR_BAD_FILE);
     assert_non_null(strstr(err.text, "train_loss"));
+    make_run("tiny", "tagger", ",\"train_loss\":1e-70,\"valid_accuracy\":1e-40,\"valid_f1\":3e-41",
+             ",\"train_loss\":5e-324,\"valid_accuracy\":0,\"valid_f1\":1.3e-40");
+    check_picture(1, LIST("tiny"), LIST(">F1<", "e-40</text>"), LIST("nan", "inf"));
+    make_run("huge", "tagger", ",\"train_loss\":1e300,\"valid_f1\":-1e300",
+             ",\"train_loss\":1,\"valid_f1\":1");
+    check_picture(1, LIST("huge"), LIST(">F1<"), LIST("nan", "inf"));
     make_run("none", "seq2seq", "", "");
     put_file("none/metrics.jsonl", "");
     check_picture(1, LIST("none"), LIST(LOSS, ">epoch<"), LIST("validation"));

@@ -153,7 +153,7 @@ static void interrupted_and_resumed(void **state)
             if (step)
                 assert_int_equal(ur_run_train(run, &hooks, NULL), UR_INTERRUPTED);
             ur_run_free(run);
-            run = run_resumed(context, folder, 0, 0);
+            run = run_resumed(context, folder, 0, UR_NO_LIMIT);
             run_trained(run);
             ur_run_free(run);
             same_files(whole, folder, "model.safetensors");

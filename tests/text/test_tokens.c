@@ -2,7 +2,6 @@
  * each of them. */
 #include "text/tokens.h"
 #include "text/characters.h"
-#include "text/utf8.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -202,25 +201,12 @@ static void test_options(void **state)
     ur_vocabulary_free(v);
 }
 
-static void test_quote(void **state)
-{
-    (void)state;
-    char quoted[UR_QUOTED], text[300];
-    assert_string_equal(ur_quote("a \xC3\xA9\x1B", 5, quoted), "\"a \xC3\xA9\xEF\xBF\xBD\"");
-    memset(text, 'y', sizeof text);
-    ur_quote(text, sizeof text, quoted);
-    size_t n = strlen(quoted);
-    assert_true(n > 100 && n < UR_QUOTED);
-    assert_string_equal(quoted + n - 5, "y...\"");
-    assert_string_equal(ur_quote("", 0, quoted), "\"\"");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_characters),  cmocka_unit_test(test_words),
         cmocka_unit_test(test_punctuation), cmocka_unit_test(test_long_words),
-        cmocka_unit_test(test_options),     cmocka_unit_test(test_quote),
+        cmocka_unit_test(test_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

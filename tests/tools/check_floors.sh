@@ -5,7 +5,7 @@ check=$UNROLL_SOURCE_DIR/tools/check_floors
 tree=$(mktemp -d ./floors.XXXXXX)
 trap 'rm -rf "$tree"' EXIT
 mkdir -p "$tree/include/unroll"
-for folder in base kernels backend/cpu tensor tape nn io text data models train cli; do
+for folder in base kernels backend/cpu tensor tape nn io text data models train run cli; do
     mkdir -p "$tree/src/$folder"
 done
 failures=0
@@ -24,8 +24,8 @@ file() {
 file include/unroll/core.h '#include <stddef.h>'
 file include/unroll/nn.h '#include "unroll/core.h"'
 file include/unroll/text.h '#include "unroll/core.h"'
-file include/unroll/models.h '#include "unroll/nn.h"' '#include "unroll/text.h"'
-file include/unroll/train.h '#include "unroll/models.h"'
+file include/unroll/model.h '#include "unroll/nn.h"' '#include "unroll/text.h"'
+file include/unroll/train.h '#include "unroll/model.h"'
 file include/unroll.h '#include "unroll/train.h"'
 file src/base/a.h '#include "unroll/core.h"'
 file src/kernels/k.h '#include <math.h>' '#include "base/a.h"'
@@ -35,8 +35,10 @@ file src/nn/n.c '#include "unroll/nn.h"' '#include "backend/cpu/d.h"'
 file src/io/i.h '#include <jansson.h>'
 file src/text/t.h '#include "unroll/text.h"'
 file src/data/d.c '#include "text/t.h"' '#include "io/i.h"' '#include "unroll/text.h"'
-file src/models/m.h '#include "unroll/models.h"' '#include "unroll/nn.h"'
+file src/models/m.h '#include "unroll/model.h"' '#include "unroll/nn.h"'
+file src/run/r.h ''
 file src/train/t.c '#include "models/m.h"' '#include "unroll/train.h"'
+file src/run/r.c '#include "models/m.h"' '#include "unroll/train.h"'
 file src/cli/main.c '#include <unroll.h>' '#include "verbs.h"' '#include "cli/verbs.h"'
 file src/cli/verbs.h '#include <stdio.h>'
 sh "$check" "$tree" || fail "a good tree was refused"
@@ -62,6 +64,7 @@ fault src/nn/x.c '#  include "text/t.h"'
 fault src/nn/x.c '#include <text/t.h>'
 fault src/text/x.c '#include "unroll/nn.h"'
 fault src/models/x.c '#include "unroll/train.h"'
+fault src/train/x.c '#include "run/r.h"'
 fault src/train/x.c '#include "cli/verbs.h"'
 fault src/train/x.c '#include "unroll.h"'
 fault src/cli/x.c '#include "unroll/core.h"'

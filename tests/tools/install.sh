@@ -27,7 +27,11 @@ END
 cat >user/CMakeLists.txt <<'END'
 cmake_minimum_required(VERSION 3.21)
 project(user LANGUAGES C)
-find_package(Unroll 0.1 REQUIRED)
+find_package(Unroll 0.1 QUIET)
+if(Unroll_FOUND)
+    message(FATAL_ERROR "a program written for 0.1 was given ${Unroll_VERSION}")
+endif()
+find_package(Unroll 0.2 REQUIRED)
 foreach(kind unroll static)
     add_executable(by_${kind} main.c)
     target_link_libraries(by_${kind} PRIVATE unroll::${kind})
@@ -40,6 +44,10 @@ export PKG_CONFIG_PATH="$pc"
 {
     $CC user/main.c -o by_pkg_config $(pkg-config --cflags --libs unroll) "-Wl,-rpath,$pc/.."
     ./by_pkg_config
+    # The name that a program looks for has the minor version in it while the major one is 0.
+    if [ -e "$pc/../libunroll.so" ]; then
+        LD_TRACE_LOADED_OBJECTS=1 ./by_pkg_config | grep -q 'libunroll\.so\.0\.2 =>'
+    fi
     rm "$pc"/../libunroll.so* 2>/dev/null || rm "$pc"/../libunroll*.dylib
     $CC user/main.c -o by_pkg_config_static $(pkg-config --static --cflags --libs unroll)
     ./by_pkg_config_static

@@ -85,7 +85,7 @@ static ur_tensor *carrier_loss(ur_tape *tape, const ur_model *model, const void 
         ur_tensor *g = ur_copy_floats(tape, w->ndim, w->dim, carry, false);
         ur_tensor *part = ur_sum(tape, ur_mul(tape, w, g));
         loss = loss ? ur_add(tape, loss, part) : part;
-        const float *now = ur_param_values(model->params, 0);
+        const float *now = ur_param_data(model->params, 0);
         for (size_t j = 0; j < UNITS; j++)
             carry[j] = 0.5f * carry[j] + now[j] + made_up(which[i] / STREAMS, which[i] + j);
     }
@@ -99,7 +99,7 @@ static ur_status carrier_evaluate(const ur_model *model, const void *data, ur_me
     (void)data;
     (void)confusion;
     (void)err;
-    const float *w = ur_param_values(model->params, 0);
+    const float *w = ur_param_data(model->params, 0);
     *out = (ur_measure){.positions = 2, .examples = 4, .sum = {0.0, 0.25}};
     out->loss = 2.0 + 2.0 * (double)w[0] * (double)w[0];
     return UR_OK;

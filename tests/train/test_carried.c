@@ -9,7 +9,7 @@
 
 typedef struct variant {
     const char *name;
-    ur_schedule schedule;
+    int schedule;
     size_t warmup, early_stop;
     bool keeps;
 } variant;

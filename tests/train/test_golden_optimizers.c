@@ -13,7 +13,7 @@
 
 enum { STEPS = 3 };
 
-static ur_train_options base(ur_optimizer kind, double lr)
+static ur_train_options base(int kind, double lr)
 {
     ur_train_options o = ur_train_defaults();
     o.batch = 1;
@@ -61,6 +61,15 @@ static void optimizers(void **state)
     o.beta2 = 0.99;
     o.eps = 1e-6;
     variant(&g, "adam_lr", o);
+    o = base(UR_ADAMW, 0.02);
+    o.weight_decay = 0.1;
+    variant(&g, "adamw", o);
+    o = base(UR_ADAMW, 1e-3);
+    o.beta1 = 0.8;
+    o.beta2 = 0.99;
+    o.eps = 1e-6;
+    o.weight_decay = 0.5;
+    variant(&g, "adamw_betas", o);
     o = base(UR_SGD, 0.1);
     variant(&g, "sgd", o);
     o.weight_decay = 0.1;

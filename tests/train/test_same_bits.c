@@ -142,12 +142,14 @@ static void resumed_with_other_limits(void **state)
     run_trained(run);
     assert_int_equal(ur_run_settings_of(run)->train.max_steps, 6);
     ur_run_free(run);
-    run = run_resumed(other, "parts", 3, 0); /* the limit stays as it was recorded */
+    run = run_resumed(other, "parts", 3, 0); /* which keeps the limit */
+    run_trained(run);
     assert_int_equal(ur_run_settings_of(run)->train.max_steps, 6);
     ur_run_free(run);
-    run = run_resumed(other, "parts", 3, UR_NO_LIMIT);
-    assert_int_equal(ur_run_settings_of(run)->train.max_steps, 0);
+    run = run_resumed(other, "parts", 0, UR_NO_LIMIT);
     run_trained(run);
+    assert_int_equal(ur_run_settings_of(run)->train.max_steps, 0);
+    assert_int_equal(ur_run_settings_of(run)->train.epochs, 3);
     ur_run_free(run);
     same_files("whole", "parts", model);
     run = run_resumed(other, "parts", 0, 0); /* nothing left to do */

@@ -143,7 +143,7 @@ static void out_of_range(void **state)
         bad[n].change;                                                                             \
         says[n++] = sentence;                                                                      \
     } while (0)
-    BAD(UR_LR_STEP, schedule = (ur_schedule)4, "schedule 4");
+    BAD(UR_LR_STEP, schedule = 4, "schedule 4");
     BAD(UR_LR_STEP, lr_epochs = 0, "every 0 epochs");
     BAD(UR_LR_STEP, lr_factor = 0.0, "factor 0");
     BAD(UR_LR_STEP, lr_factor = 1.0, "factor 1");

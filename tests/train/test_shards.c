@@ -18,12 +18,13 @@ static void the_cut(void **state)
     for (size_t i = 2; i <= 4000; i++) {
         const size_t batch = i / 2;
         const bool small = i % 2 == 0;
-        const size_t shards = ur_shard_count(batch, UR_SMALL_PARAMETERS + i % 2);
+        const size_t shards = ur_shard_count(batch, batch, UR_SMALL_PARAMETERS + i % 2);
         assert_int_equal(shards & (shards - 1), 0);
-        assert_true(shards * 32 >= batch);
-        assert_true(!small || shards * 16 >= batch || shards >= 8);
+        assert_true(shards * UR_SHARD_ROWS >= batch);
+        assert_true(!small || shards * UR_SMALL_SHARD_ROWS >= batch || shards >= UR_FEW_SHARDS);
         const size_t half = shards / 2; /* the smallest */
-        assert_true(shards == 1 || half * 32 < batch || (small && half < 8 && half * 16 < batch));
+        assert_true(shards == 1 || half * UR_SHARD_ROWS < batch ||
+                    (small && half < UR_FEW_SHARDS && half * UR_SMALL_SHARD_ROWS < batch));
         assert_int_equal(ur_shard_begin(batch, shards, 0), 0);
         assert_int_equal(ur_shard_begin(batch, shards, shards), batch);
         for (size_t s = 0; s < shards; s++) {
@@ -32,14 +33,16 @@ static void the_cut(void **state)
             assert_true(n == batch / shards || n == batch / shards + 1);
         }
     }
-    assert_int_equal(ur_shard_count(16, 1), 1);
-    assert_int_equal(ur_shard_count(32, 1), 2);
-    assert_int_equal(ur_shard_count(33, 1), 4);
-    assert_int_equal(ur_shard_count(100, 1), 8);
-    assert_int_equal(ur_shard_count(256, 1 << 20), 8);
-    assert_int_equal(ur_shard_count(257, 1 << 20), 16);
-    assert_int_equal(ur_shard_count(32, (1 << 20) + 1), 1);
-    assert_int_equal(ur_shard_count(256, (1 << 20) + 1), 8);
+#ifndef UR_TINY
+    assert_int_equal(ur_shard_count(16, 4096, 1), 1);
+    assert_int_equal(ur_shard_count(32, 4096, 1), 2);
+    assert_int_equal(ur_shard_count(33, 4096, 1), 4);
+    assert_int_equal(ur_shard_count(100, 4096, 1), 8);
+    assert_int_equal(ur_shard_count(256, 4096, 1 << 20), 8);
+    assert_int_equal(ur_shard_count(257, 4096, 1 << 20), 16);
+    assert_int_equal(ur_shard_count(32, 4096, (1 << 20) + 1), 1);
+    assert_int_equal(ur_shard_count(256, 4096, (1 << 20) + 1), 8);
+#endif
     assert_int_equal(ur_shard_begin((size_t)1 << 20, 1 << 15, 1 << 15), (size_t)1 << 20);
 }
 
@@ -49,6 +52,28 @@ static void deal(size_t batch, size_t shards, size_t *items)
     for (size_t i = 0; i < batch; i++)
         items[i] = batch - i; /* as if each were its length */
     ur_shard_deal(batch, shards, items, spare);
+}
+
+/* Long sequences: at most 4,096 steps in a shard on the average, but never less than a sequence. */
+static void long_batches_have_more_shards(void **state)
+{
+    (void)state;
+    enum { LARGE = UR_SMALL_PARAMETERS + 1 };
+    assert_int_equal(ur_shard_count(32, 4096, LARGE), 1);
+    assert_int_equal(ur_shard_count(32, 4097, LARGE), 2);
+    assert_int_equal(ur_shard_count(32, 8192, LARGE), 2);
+    assert_int_equal(ur_shard_count(32, 8193, LARGE), 4);
+    assert_int_equal(ur_shard_count(32, 32 * 1000, LARGE), 8);
+    assert_int_equal(ur_shard_count(33, 33 * 100, LARGE), 2);
+    assert_int_equal(ur_shard_count(64, 64 * 1024, LARGE), 16);
+    assert_int_equal(ur_shard_count(31, 31 * 100000, LARGE), 16);
+    assert_int_equal(ur_shard_count(4, SIZE_MAX, LARGE), 4);
+    assert_int_equal(ur_shard_count(1, SIZE_MAX, 1), 1);
+    assert_int_equal(ur_shard_count(16, 4097, 1), 2);
+    for (size_t batch = 1; batch < 300; batch++) {
+        assert_true(ur_most_shards(batch) <= batch && 2 * ur_most_shards(batch) > batch);
+        assert_int_equal(ur_shard_count(batch, SIZE_MAX, LARGE), ur_most_shards(batch));
+    }
 }
 
 /* Everybody is dealt once, a shard's longest first; few shards have equal work, many are cut. */
@@ -200,6 +225,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_cut),
+        cmocka_unit_test(long_batches_have_more_shards),
         cmocka_unit_test(long_and_short_together),
         cmocka_unit_test(sums_do_not_depend_on_the_order),
         cmocka_unit_test(few_vectors_are_alive),

@@ -2,6 +2,8 @@
  * divergence, flags, shuffling, evaluation, memory. */
 #include "train/trainer.h"
 
+#include "base/status.h"
+
 #include "support/contexts.h"
 #include "support/failing_alloc.h"
 #include "train/toy.h"
@@ -185,7 +187,7 @@ static void flags(void **state)
             memset(f->gradient, 0, sizeof f->gradient);
             for (size_t j = 0; j < 48; j++)
                 w[j] = 1.0f;
-            f->options.optimizer = (ur_optimizer)optimizer;
+            f->options.optimizer = optimizer;
             f->options.weight_decay = 0.5;
             f->options.lr = 0.1;
             ur_trainer *t;
@@ -249,6 +251,7 @@ static void evaluation_does_not_depend_on_threads(void **state)
                 sum += 1.0 / (double)(i + 1);
             assert_true(fabs(m.loss - sum) < 1e-12);
             assert_memory_equal(&m.loss, &one.loss, sizeof m.loss);
+            ur_model_free(model);
             ur_context_free(context);
         }
     }
@@ -271,15 +274,16 @@ static ur_status train(const ur_allocator *a, ur_err *err, void *arg)
     float gradient[A + B] = {1.0f};
     toy_data data = {100, gradient};
     ur_train_options o = ur_train_defaults();
-    ur_context *context, *own = context_of(NULL, 1, NULL);
-    ur_model *model = toy_new(own, A, B, UR_TRAINABLE); /* not under test */
+    ur_context *context;
     ur_trainer *t = NULL;
     ur_step s;
     ur_measure m;
     o.batch = 70;
     ur_status status = ur_context_new(&options, &context, err);
     if (status == UR_OK) {
-        status = ur_trainer_new(context, model, &data, &o, &t, err);
+        ur_model *model = toy_new(context, A, B, UR_TRAINABLE);
+        status = model ? ur_trainer_new(context, model, &data, &o, &t, err)
+                       : ur_no_memory(err, sizeof *model);
         for (int i = 0; i < 3 && status == UR_OK; i++)
             status = ur_trainer_step(t, &s, err);
         if (status == UR_OK)
@@ -290,10 +294,10 @@ static ur_status train(const ur_allocator *a, ur_err *err, void *arg)
                 again = ur_trainer_step(t, &s, NULL);
         }
         ur_trainer_free(t);
+        if (model)
+            ur_model_free(model);
         ur_context_free(context);
     }
-    ur_model_free(model);
-    ur_context_free(own);
     return status;
 }
 
@@ -310,10 +314,18 @@ static void a_steady_state_takes_no_memory(void **state)
     failing_alloc count;
     failing_alloc_init(&count, 0, false);
     ur_context *context = context_of(NULL, 1, &count.hooks);
+    ur_model *model = toy_new(context, A, B, UR_TRAINABLE);
     ur_trainer *t;
     ur_step s;
+    ur_err err;
     f->data.examples = 400;
-    assert_int_equal(ur_trainer_new(context, f->model, &f->data, &f->options, &t, NULL), UR_OK);
+    assert_int_equal(ur_trainer_new(context, f->model, &f->data, &f->options, &t, &err),
+                     UR_INVALID);
+    assert_non_null(strstr(err.text, "another context"));
+    ur_measure m;
+    assert_int_equal(ur_evaluate(context, f->model, &f->data, &m, &err), UR_INVALID);
+    assert_non_null(strstr(err.text, "another context"));
+    assert_int_equal(ur_trainer_new(context, model, &f->data, &f->options, &t, NULL), UR_OK);
     for (int i = 0; i < 2; i++)
         assert_int_equal(ur_trainer_step(t, &s, NULL), UR_OK);
     const size_t calls = count.calls;
@@ -321,6 +333,7 @@ static void a_steady_state_takes_no_memory(void **state)
         assert_int_equal(ur_trainer_step(t, &s, NULL), UR_OK);
     assert_int_equal(count.calls, calls);
     ur_trainer_free(t);
+    ur_model_free(model);
     ur_context_free(context);
     assert_int_equal(count.outstanding, 0);
 }

@@ -146,6 +146,127 @@ static void prefixes(void **state)
     ur_context_free(context);
 }
 
+/* ---- tied weights ------------------------------------------------------------------------- */
+
+/* A file with one of the two names loads, whichever it is; with both they must be equal. */
+static void tied(void **state)
+{
+    (void)state;
+    float other[6];
+    memcpy(other, numbers, sizeof other);
+    const ur_st_tensor b = {"a.b", UR_ST_F32, 1, four, numbers};
+    const ur_st_tensor w = {"a.w", UR_ST_F32, 2, six, numbers};
+    const ur_st_tensor again = {"a.tied", UR_ST_F32, 2, six, other};
+    const ur_st_tensor turned = {"a.tied", UR_ST_F32, 2, transposed, other};
+    ur_context *context = context_of(NULL, 1, NULL);
+    ur_params *p = params_of(context);
+    ur_err err;
+    write_file("one.safetensors", (ur_st_tensor[]){w, b}, 2);
+    write_file("other.safetensors", (ur_st_tensor[]){b, again}, 2);
+    write_file("both.safetensors", (ur_st_tensor[]){again, w, b}, 3);
+    static const char *const good[] = {"one.safetensors", "other.safetensors", "both.safetensors"};
+    for (int i = 0; i < 3; i++) {
+        fill(p, 3);
+        assert_int_equal(ur_params_load(p, good[i], "", NULL), UR_OK);
+        same_floats("a.w", good[i], numbers, ur_param_data(p, 0), 6);
+        assert_int_equal(ur_params_check(p, good[i], "", NULL, NULL, NULL), UR_OK);
+    }
+    other[5] += 1.0f;
+    write_file("differ.safetensors", (ur_st_tensor[]){w, b, again}, 3);
+    fill(p, 3);
+    const float before = ur_param_data(p, 0)[0];
+    for (int check = 0; check < 2; check++) {
+        assert_int_equal(check ? ur_params_check(p, "differ.safetensors", "", NULL, NULL, &err)
+                               : ur_params_load(p, "differ.safetensors", "", &err),
+                         UR_BAD_FILE);
+        assert_non_null(strstr(err.text, "a.w and a.tied are one weight in the model, but differ"));
+        assert_true(ur_param_data(p, 0)[0] == before);
+    }
+    write_file("turned.safetensors", (ur_st_tensor[]){w, b, turned}, 3);
+    assert_int_equal(ur_params_load(p, "turned.safetensors", "", &err), UR_BAD_FILE);
+    assert_non_null(strstr(err.text, "ill-shaped: a.tied"));
+    write_file("none.safetensors", &b, 1);
+    assert_int_equal(ur_params_load(p, "none.safetensors", "", &err), UR_BAD_FILE);
+    assert_non_null(strstr(err.text, "missing a.w"));
+    ur_params_free(p);
+    ur_context_free(context);
+}
+
+/* ---- part of a file ------------------------------------------------------------------------ */
+
+static ur_status load_part(ur_params *p, const ur_prefix *prefixes, size_t n, const char *missing,
+                           ur_err *err)
+{
+    return ur_params_load_part(p, "part.safetensors",
+                               &(ur_load_options){prefixes, n, &missing, missing != NULL}, err);
+}
+
+static void part_of_a_file(void **state)
+{
+    (void)state;
+    const ur_st_tensor tensors[] = {{"old.w", UR_ST_F32, 2, six, numbers},
+                                    {"head.b", UR_ST_F32, 1, four, numbers + 2},
+                                    {"else", UR_ST_F32, 1, four, numbers}};
+    const ur_prefix both[] = {{"old.", "a."}, {"head.", "a."}}, wrong[] = {{"old.", "b."}};
+    ur_context *context = context_of(NULL, 1, NULL);
+    ur_params *p = params_of(context);
+    ur_err err;
+    write_file("part.safetensors", tensors, 3);
+    fill(p, 3);
+    assert_int_equal(load_part(p, both, 2, NULL, &err), UR_OK);
+    same_floats("a.w", "under a prefix", numbers, ur_param_data(p, 0), 6);
+    same_floats("a.b", "under another", numbers + 2, ur_param_data(p, 1), 4);
+    /* what may be missing stays; nothing else may be */
+    fill(p, 3);
+    const float b = ur_param_data(p, 1)[2];
+    assert_int_equal(load_part(p, both, 1, NULL, &err), UR_BAD_FILE);
+    assert_non_null(strstr(err.text, "missing old.b"));
+    assert_int_equal(load_part(p, both, 1, "*.x", &err), UR_BAD_FILE);
+    assert_int_equal(load_part(p, both, 1, "*.b", &err), UR_OK);
+    same_floats("a.w", "in part", numbers, ur_param_data(p, 0), 6);
+    assert_true(ur_param_data(p, 1)[2] == b);
+    /* tied weights may be missing by either name */
+    assert_int_equal(load_part(p, both + 1, 1, "a.tied", &err), UR_OK);
+    /* and there is no room for more than the parameters */
+    assert_int_equal(load_part(p, wrong, 1, "*", &err), UR_BAD_FILE);
+    assert_non_null(strstr(err.text, "surplus old.w"));
+    assert_int_equal(load_part(p, NULL, 0, "*", &err), UR_BAD_FILE);
+    assert_non_null(strstr(err.text, "surplus else"));
+    const ur_st_tensor two[] = {{"old.w", UR_ST_F32, 2, six, numbers},
+                                {"head.w", UR_ST_F32, 2, six, numbers}};
+    write_file("part.safetensors", two, 2);
+    assert_int_equal(load_part(p, both, 2, "*", &err), UR_BAD_FILE);
+    assert_non_null(strstr(err.text, "twice, under two prefixes: head.w"));
+    ur_params_free(p);
+    assert_int_equal(ur_params_new(context, &p, NULL), UR_OK);
+    assert_int_equal(load_part(p, both, 2, "*", &err), UR_INVALID);
+    assert_non_null(strstr(err.text, "not sealed"));
+    ur_params_free(p);
+    ur_context_free(context);
+}
+
+static void from_memory(void **state)
+{
+    (void)state;
+    ur_context *context = context_of(NULL, 1, NULL);
+    ur_params *p = params_of(context), *q = params_of(context);
+    fill(p, 1);
+    assert_int_equal(ur_params_save(p, "memory.safetensors", NULL), UR_OK);
+    FILE *file = fopen("memory.safetensors", "rb");
+    assert_non_null(file);
+    char bytes[4096];
+    const size_t size = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    ur_err err;
+    assert_int_equal(ur_params_load_memory(q, "it", bytes, size, NULL, &err), UR_OK);
+    same_floats("weights", "from memory", ur_params_data(p), ur_params_data(q), ur_params_size(p));
+    assert_int_equal(ur_params_load_memory(q, "it", bytes, size - 1, NULL, &err), UR_BAD_FILE);
+    assert_non_null(strstr(err.text, "it"));
+    ur_params_free(p);
+    ur_params_free(q);
+    ur_context_free(context);
+}
+
 /* Loading brings the packed copies up to date. */
 static void a_layer_computes_with_what_was_loaded(void **state)
 {
@@ -217,6 +338,9 @@ int main(void)
         IN_A_FOLDER(everything_at_fault_is_named),
         IN_A_FOLDER(many_faults),
         IN_A_FOLDER(prefixes),
+        IN_A_FOLDER(tied),
+        IN_A_FOLDER(part_of_a_file),
+        IN_A_FOLDER(from_memory),
         IN_A_FOLDER(a_layer_computes_with_what_was_loaded),
         IN_A_FOLDER(every_allocation_may_fail),
     };

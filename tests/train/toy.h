@@ -92,13 +92,14 @@ static const ur_kind toy_kind = {.name = "toy",
                                  .loss = toy_loss,
                                  .measure = toy_measure};
 
-/* Its weights are zero. */
+/* A model of two parameters, "a" (sizes[0]) and "b" (sizes[1]); b may be left out (0). NULL when the
+ * context's memory ran out. */
 static inline ur_model *toy_new(ur_context *context, size_t a, size_t b, unsigned flags)
 {
     const toy_config config = {a, b, flags};
     ur_model *model;
     if (ur_model_new(context, &toy_kind, &config, &model, NULL) != UR_OK)
-        abort();
+        return NULL;
     return model;
 }
 

@@ -12,6 +12,8 @@ VARIANTS = {
     "adam": (torch.optim.Adam, {}),
     "adam_lr": (torch.optim.Adam, {"lr": 0.02, "betas": (0.8, 0.99), "eps": 1e-6}),
     "adam_weight_decay": (torch.optim.Adam, {"weight_decay": 0.1}),
+    "adamw": (torch.optim.AdamW, {"lr": 0.02, "weight_decay": 0.1}),
+    "adamw_betas": (torch.optim.AdamW, {"betas": (0.8, 0.99), "eps": 1e-6, "weight_decay": 0.5}),
     "sgd": (torch.optim.SGD, {"lr": 0.1}),
     "sgd_momentum": (torch.optim.SGD, {"lr": 0.1, "momentum": 0.9}),
     "sgd_nesterov": (torch.optim.SGD, {"lr": 0.1, "momentum": 0.9, "nesterov": True}),

@@ -14,9 +14,10 @@
 #include <string.h>
 
 #include "backend/cpu/recurrent_one_hot.h"
+#include "base/tiny.h"
 
 /* Input products run in chunks of steps, so that scratch does not grow with the length. */
-enum { CHUNK_FLOATS = 64 * 1024 };
+enum { CHUNK_FLOATS = UR_SIZE(64 * 1024, 64) };
 
 size_t ur_recurrent_gates_row(const ur_cell *cell, size_t hidden)
 {

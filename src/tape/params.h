@@ -1,0 +1,41 @@
+/* params.h - the parameter vector and the packed copies of it that the kernels read. */
+#ifndef UR_TAPE_PARAMS_H
+#define UR_TAPE_PARAMS_H
+
+#include "backend/context.h"
+#include "unroll/core.h"
+
+/* How a weight W (rows, columns) is packed. */
+typedef enum ur_pack_kind {
+    UR_PACK_ROWS, /* for x W^T: forward */
+    UR_PACK_COLS  /* for x W: backward */
+} ur_pack_kind;
+
+/* Copies that are made together: what every tape needs, then what those for training need too. */
+typedef enum ur_pack_group { UR_PACK_FORWARD, UR_PACK_BACKWARD, UR_PACK_GROUPS } ur_pack_group;
+
+/* Asks for a packed copy of parameter `index`; returns its number, -1 on failure (sticky, like
+ * ur_params_add). gates: of a recurrent cell, 1 otherwise; UR_PACK_ROWS only. Before sealing. */
+int ur_params_pack(ur_params *params, int index, ur_pack_kind kind, size_t gates);
+/* The same for rows [begin, end) of a matrix alone. */
+int ur_params_pack_part(ur_params *params, int index, ur_pack_kind kind, size_t gates, size_t begin,
+                        size_t end);
+
+/* Brings the copies up to date that a tape in this mode reads, by the team (NULL: the caller alone);
+ * does nothing where they are. Any thread; several at once wait for the one that packs.
+ * UR_INVALID: the parameters are not sealed; or what building them failed with. */
+ur_status ur_params_prepare(const ur_params *params, ur_mode mode, ur_team *team, ur_err *err);
+/* Whether they are up to date. */
+bool ur_params_current(const ur_params *params, ur_mode mode);
+/* Rises whenever the values may have changed. */
+uint64_t ur_params_version(const ur_params *params);
+
+/* After ur_params_prepare for a mode that needs it. */
+const float *ur_params_packed(const ur_params *params, int pack);
+
+/* Whether that is a packed copy of this parameter (or of one that shares its weights). */
+bool ur_params_packs(const ur_params *params, int pack, int index);
+
+ur_context *ur_params_context(const ur_params *params);
+
+#endif
