@@ -1,5 +1,5 @@
-/* unroll/language.h - models of text: the next token (language models, which also write texts on: unroll/decode.h), and
- * the next word from the n words before it. */
+/* unroll/language.h - models of text: the next token (language models, which also write texts on:
+ * unroll/decode.h), and the next word from the n words before it. */
 #ifndef UNROLL_LANGUAGE_H
 #define UNROLL_LANGUAGE_H
 
@@ -14,7 +14,8 @@ extern "C" {
 #endif
 
 /* An embed_size: characters are one-hot rows; other tokens are embedded in as many numbers as there
- * are hidden units, or, where the output layer is tied to the embedding, as these layers put out. */
+ * are hidden units, or, where the output layer is tied to the embedding, as these layers put
+ * out. */
 #define UR_EMBED_AUTO SIZE_MAX
 
 /* ---- language models: the next token -------------------------------------------------------- */
@@ -28,11 +29,11 @@ extern "C" {
  *
  * Batches are windows of `bptt` steps, see ur_window_options. Sequential windows go on from the
  * states that the ones before them left, through which no gradient flows (truncated
- * back-propagation, Williams and Peng 1990), and begin with zeros in every epoch; random ones always
- * begin with zeros.
+ * back-propagation, Williams and Peng 1990), and begin with zeros in every epoch; random ones
+ * always begin with zeros.
  *
- * A bidirectional model (outputs side by side) reads tokens that it is to predict: it is no language
- * model, its perplexity says nothing about one, and it cannot generate. */
+ * A bidirectional model (outputs side by side) reads tokens that it is to predict: it is no
+ * language model, its perplexity says nothing about one, and it cannot generate. */
 typedef struct ur_language_model_config {
     size_t vocabulary; /* tokens, at least 2; 0: not known yet */
     const char *cell;  /* as in ur_rnn_config */
@@ -56,20 +57,21 @@ ur_language_model_config ur_language_model_defaults(void);
  * reason. */
 ur_status ur_language_model_check(const ur_language_model_config *config, ur_err *err);
 
-/* ur_model_new for this kind. UR_INVALID: a vocabulary of less than 2, or ur_language_model_check. */
+/* ur_model_new for this kind. UR_INVALID: a vocabulary of less than 2, or
+ * ur_language_model_check. */
 ur_status ur_language_model_new(ur_context *context, const ur_language_model_config *config,
                                 ur_model **out, ur_err *err);
 /* ur_model_init. PyTorch's initialisation: embeddings N(0,1), cells U(+-1/sqrt(H)), linear
- * U(+-1/sqrt(in)); a tied weight U(+-0.1), as PyTorch's example of a word model has it: N(0,1) would
- * be far too large for an output layer. */
+ * U(+-1/sqrt(in)); a tied weight U(+-0.1), as PyTorch's example of a word model has it: N(0,1)
+ * would be far too large for an output layer. */
 void ur_language_model_init(ur_model *model, uint64_t seed);
 /* With embed_size filled in. NULL: a model of another kind. */
 const ur_language_model_config *ur_language_model_config_of(const ur_model *model);
 
 /* What a language model learns from or is measured on: a text (a copy) as windows, and the states
- * that batches hand on. batch: streams side by side, which must be the trainer's batch;
- * 0: for ur_evaluate alone. UR_INVALID: a model of another kind, ids that are not in the vocabulary, a text that is too short for
- * a batch (ur_windows_new), or that is the same token throughout. */
+ * that batches hand on. batch: streams side by side, which must be the trainer's batch; 0: for
+ * ur_evaluate alone. UR_INVALID: a model of another kind, ids that are not in the vocabulary, a
+ * text that is too short for a batch (ur_windows_new), or that is the same token throughout. */
 typedef struct ur_language_data ur_language_data;
 ur_status ur_language_data_new(ur_context *context, const ur_model *model, ur_ids text,
                                size_t batch, ur_language_data **out, ur_err *err);
@@ -97,8 +99,8 @@ typedef enum ur_output_from { UR_OUTPUT_HIDDEN, UR_OUTPUT_GATE } ur_output_from;
  * those of the last layer's last step say which word comes next. Between the layers stand, at every
  * step, the layer's logits beside its h: V + H features.
  *
- * One layer starts from zeros. With several, the h and c of every layer after an example's last step
- * are kept, and the same example starts from them, without gradient, when it comes again
+ * One layer starts from zeros. With several, the h and c of every layer after an example's last
+ * step are kept, and the same example starts from them, without gradient, when it comes again
  * (ur_next_words); measuring and predicting start from zeros.
  *
  * Parameters: embed.weight (V, E) unless one-hot; for layer l = 0, 1 ... layers.l.lstm.weight_ih_l0
@@ -117,8 +119,8 @@ typedef struct ur_text_lstm_config {
     ur_text_source text;
 } ur_text_lstm_config;
 
-/* context 5, UR_EMBED_AUTO, hidden 256, one layer, uniform biases, output from h, states up to 4 GiB,
- * words; the rest none. */
+/* context 5, UR_EMBED_AUTO, hidden 256, one layer, uniform biases, output from h, states up to 4
+ * GiB, words; the rest none. */
 ur_text_lstm_config ur_text_lstm_defaults(void);
 /* Whether the options are in range, whatever the vocabulary: UR_INVALID with the reason. */
 ur_status ur_text_lstm_check(const ur_text_lstm_config *config, ur_err *err);
@@ -126,8 +128,8 @@ ur_status ur_text_lstm_check(const ur_text_lstm_config *config, ur_err *err);
 /* ur_model_new for this kind. UR_INVALID: a vocabulary of less than 2, or ur_text_lstm_check. */
 ur_status ur_text_lstm_new(ur_context *context, const ur_text_lstm_config *config, ur_model **out,
                            ur_err *err);
-/* ur_model_init. PyTorch's initialisation: embedding N(0,1), LSTM and linear U(+-1/sqrt(H)); biases as
- * configured. */
+/* ur_model_init. PyTorch's initialisation: embedding N(0,1), LSTM and linear U(+-1/sqrt(H)); biases
+ * as configured. */
 void ur_text_lstm_init(ur_model *model, uint64_t seed);
 /* With embed_size and most_state_bytes filled in. NULL: a model of another kind. */
 const ur_text_lstm_config *ur_text_lstm_config_of(const ur_model *model);
@@ -140,8 +142,9 @@ ur_tensor *ur_text_lstm_logits(ur_tape *tape, const ur_model *model, size_t coun
  * Example i is the words i .. i + context - 1 and the one after them. The ids are copied.
  *
  * learn: for the trainer; with several layers there is room for states, zeros at first. UR_INVALID:
- * a model of another kind, ids that are not in the vocabulary, a text too short to have an example, to learn one that is the
- * same word throughout, and states that need more than the configuration allows. */
+ * a model of another kind, ids that are not in the vocabulary, a text too short to have an example,
+ * to learn one that is the same word throughout, and states that need more than the configuration
+ * allows. */
 typedef struct ur_next_words ur_next_words;
 ur_status ur_next_words_new(ur_context *context, const ur_model *model, ur_ids text, bool learn,
                             ur_next_words **out, ur_err *err);

@@ -33,8 +33,8 @@ typedef struct ur_model {
 /* The largest embedding and hidden sizes; the largest vocabulary; the most labels. */
 enum { UR_MOST_UNITS = 65536, UR_MOST_VOCABULARY = 1 << 22, UR_MOST_LABELS = 65536 };
 
-/* Whether layers also read from the end, and what becomes of the top layer's two directions: side by
- * side, or their mean (the layers below are always side by side). */
+/* Whether layers also read from the end, and what becomes of the top layer's two directions: side
+ * by side, or their mean (the layers below are always side by side). */
 typedef enum ur_directions { UR_ONE_WAY, UR_BOTH_CONCAT, UR_BOTH_AVERAGE } ur_directions;
 
 /* How a text file becomes a model's tokens, and which of them it learns from. */
@@ -47,7 +47,8 @@ typedef struct ur_text_source {
                                   there is no file for that; 0: none */
 } ur_text_source;
 
-/* UR_INVALID with the reason: ur_text_check (vocabulary NULL: not asked), or a part out of range. */
+/* UR_INVALID with the reason: ur_text_check (vocabulary NULL: not asked), or a part out of
+ * range. */
 ur_status ur_text_source_check(const ur_text_source *source, const ur_vocabulary *vocabulary,
                                ur_err *err);
 
@@ -61,7 +62,8 @@ typedef enum ur_average {
     UR_WHOLE         /* the sum itself */
 } ur_average;
 
-/* One figure of a kind beside its loss. valid_NAME in metrics.jsonl; a perplexity is train_NAME too. */
+/* One figure of a kind beside its loss. valid_NAME in metrics.jsonl; a perplexity is train_NAME
+ * too. */
 typedef struct ur_figure {
     const char *name;  /* "accuracy" */
     const char *title; /* as people read it: "accuracy", "macro F1" */
@@ -220,21 +222,21 @@ struct ur_kind {
     size_t (*length)(const ur_model *model, const void *data, size_t i);
     /* Positions of example i that the loss counts: their sum is the normaliser. NULL: 1. */
     size_t (*positions)(const ur_model *model, const void *data, size_t i);
-    /* Prepares epoch `epoch` (from 0) as the seed decides: how many examples it has, at least one. They
-     * are then taken in the order 0, 1, 2 ..., `batch` at a time; those of one batch must not depend on
-     * each other. NULL: all examples, shuffled every epoch. */
+    /* Prepares epoch `epoch` (from 0) as the seed decides: how many examples it has, at least one.
+     * They are then taken in the order 0, 1, 2 ..., `batch` at a time; those of one batch must not
+     * depend on each other. NULL: all examples, shuffled every epoch. */
     size_t (*start_epoch)(ur_model *model, void *data, uint64_t seed, uint64_t epoch);
-    /* Examples of a step that the data was made for; a trainer with another batch refuses it. 0: any
-     * number. NULL: likewise. */
+    /* Examples of a step that the data was made for; a trainer with another batch refuses it. 0:
+     * any number. NULL: likewise. */
     size_t (*batch)(const ur_model *model, const void *data);
     /* State that `loss` hands on from batch to batch: `count` floats, always as many. Checkpoints
      * save it. A step that failed leaves it undefined. May be NULL. */
     float *(*carried)(ur_model *model, void *data, size_t *count);
 
     /* ---- from files and to texts; NULL for a kind whose data is made by the program alone */
-    /* Reads what assets->data names. New: vocabularies and model are NULL; learns them from the data,
-     * completes the configuration and makes the model (ur_model_new). To go on: they are there.
-     * Leaves train and valid (NULL: no validation). What was made before a failure stays. */
+    /* Reads what assets->data names. New: vocabularies and model are NULL; learns them from the
+     * data, completes the configuration and makes the model (ur_model_new). To go on: they are
+     * there. Leaves train and valid (NULL: no validation). What was made before a failure stays. */
     ur_status (*prepare)(ur_assets *assets, ur_err *err);
     /* Whether the configuration fits the vocabularies that were read beside it. May be NULL. */
     ur_status (*fits)(const ur_assets *assets, ur_err *err);
@@ -244,8 +246,9 @@ struct ur_kind {
     void (*free_data)(void *data);             /* accepts NULL */
     uint64_t (*fingerprint)(const void *data); /* changes when the data does */
     size_t (*extent)(const void *data);        /* how much data there is, as people count it */
-    /* Answers to `count` texts, sharing the threads; `out` has room for them. UR_BAD_FILE: a text that
-     * cannot be used, its index in *bad (may be NULL). options NULL: the most probable answer. */
+    /* Answers to `count` texts, sharing the threads; `out` has room for them. UR_BAD_FILE: a text
+     * that cannot be used, its index in *bad (may be NULL). options NULL: the most probable
+     * answer. */
     ur_status (*predict)(const ur_assets *assets, size_t count, const char *const *texts,
                          const ur_search_options *options, ur_prediction *out, size_t *bad,
                          ur_err *err);
@@ -259,7 +262,8 @@ struct ur_kind {
 };
 
 /* Kinds of a context: the library's, then those that were added, in their order; NULL behind the
- * last. A kind must outlive the context. UR_INVALID: the name is taken, or a needed member is NULL. */
+ * last. A kind must outlive the context. UR_INVALID: the name is taken, or a needed member is
+ * NULL. */
 const ur_kind *ur_kind_at(const ur_context *context, size_t i);
 const ur_kind *ur_kind_find(const ur_context *context, const char *name); /* NULL: none */
 ur_status ur_kind_add(ur_context *context, const ur_kind *kind, ur_err *err);
@@ -268,7 +272,8 @@ ur_status ur_kind_add(ur_context *context, const ur_kind *kind, ur_err *err);
 void ur_kind_defaults(const ur_kind *kind, void *config);
 ur_status ur_kind_check(const ur_kind *kind, const void *config, ur_err *err);
 
-/* A model with its parameters zero. UR_INVALID: ur_kind_check, or parameters that cannot be built. */
+/* A model with its parameters zero. UR_INVALID: ur_kind_check, or parameters that cannot be
+ * built. */
 ur_status ur_model_new(ur_context *context, const ur_kind *kind, const void *config, ur_model **out,
                        ur_err *err);
 void ur_model_init(ur_model *model, uint64_t seed);

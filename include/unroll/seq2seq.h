@@ -30,10 +30,10 @@ typedef enum ur_initialisation { UR_INIT_PYTORCH, UR_INIT_LECUN } ur_initialisat
  * hidden_size, and twice that for UR_BOTH_CONCAT. The decoder has one direction, no projection and
  * W units, so that it can start from the encoder's states and be compared with its outputs.
  *
- * The decoder's start: with one layer it starts from the encoder's top layer, with as many layers as
- * the encoder each starts from its own; any other depth is refused. The two directions' last h are
- * put side by side or averaged as the outputs are. c is 0, or with UR_START_HC the encoder's: for
- * an LSTM without projection whose directions are not averaged (averaging drops c).
+ * The decoder's start: with one layer it starts from the encoder's top layer, with as many layers
+ * as the encoder each starts from its own; any other depth is refused. The two directions' last h
+ * are put side by side or averaged as the outputs are. c is 0, or with UR_START_HC the encoder's:
+ * for an LSTM without projection whose directions are not averaged (averaging drops c).
  *
  * Parameters: encoder.embed.weight encoder.CELL.* decoder.embed.weight decoder.CELL.*
  * decoder.fc.weight decoder.fc.bias, where CELL is lstm, gru or rnn. Drop-out acts on both
@@ -56,15 +56,16 @@ typedef struct ur_seq2seq_config {
     ur_pair_format format;
 } ur_seq2seq_config;
 
-/* embed 16, hidden 128, lstm with biases, one layer, one way, attention dot, the rest none; vocabulary
- * and format are for the caller. */
+/* embed 16, hidden 128, lstm with biases, one layer, one way, attention dot, the rest none;
+ * vocabulary and format are for the caller. */
 ur_seq2seq_config ur_seq2seq_defaults(void);
 
 /* Whether the options are in range and go together, whatever the vocabulary: UR_INVALID with the
  * reason. */
 ur_status ur_seq2seq_check(const ur_seq2seq_config *config, ur_err *err);
 
-/* ur_model_new for this kind, whose data is ur_pairs. UR_INVALID: no vocabulary, or ur_seq2seq_check. */
+/* ur_model_new for this kind, whose data is ur_pairs. UR_INVALID: no vocabulary, or
+ * ur_seq2seq_check. */
 ur_status ur_seq2seq_new(ur_context *context, const ur_seq2seq_config *config, ur_model **out,
                          ur_err *err);
 /* ur_model_init: as the configuration says. PyTorch's initialisation: embeddings N(0,1), cells
@@ -81,8 +82,8 @@ typedef struct ur_seq2seq_logits {
 ur_seq2seq_logits ur_seq2seq_forward(ur_tape *tape, const ur_model *model, const ur_pairs *pairs,
                                      size_t count, const size_t *which);
 
-/* Answers of the free-running decoder. Everything is in reading order, whatever order the model reads
- * and writes in, and lives on the tape. */
+/* Answers of the free-running decoder. Everything is in reading order, whatever order the model
+ * reads and writes in, and lives on the tape. */
 typedef struct ur_answer {
     int32_t *ids;       /* (count) */
     float *probability; /* (count) of each symbol when it was chosen */

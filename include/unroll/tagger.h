@@ -47,8 +47,8 @@ ur_status ur_tagger_check(const ur_tagger_config *config, ur_err *err);
 ur_status ur_classifier_check(const ur_tagger_config *config, ur_err *err);
 
 /* ur_model_new for the kinds "tagger" and "classifier"; their data is ur_labelled, UR_TAGGED or
- * UR_CLASSIFIED. An evaluation gives accuracy (sum[0], of the tokens or texts) and macro F1 (sum[1]).
- * UR_INVALID: no tokens or no labels, or the configuration's check. */
+ * UR_CLASSIFIED. An evaluation gives accuracy (sum[0], of the tokens or texts) and macro F1
+ * (sum[1]). UR_INVALID: no tokens or no labels, or the configuration's check. */
 ur_status ur_tagger_new(ur_context *context, const ur_tagger_config *config, ur_model **out,
                         ur_err *err);
 ur_status ur_classifier_new(ur_context *context, const ur_tagger_config *config, ur_model **out,

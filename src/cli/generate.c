@@ -105,6 +105,8 @@ static int run_generate(command *c)
     if (c->n_arguments > 1)
         return say_usage(c, "'%s' is one argument too many; the prompt goes after --prompt",
                          c->arguments[1]);
+    if (c->search.most == 0)
+        return say_usage(c, "--max-tokens 0: expected a number of tokens to write");
     int code;
     ur_context *context = open_context(c->common.threads, &code);
     ur_run *run = context ? open_run(context, c->arguments[0], &code) : NULL;

@@ -20,7 +20,7 @@ ur_random ur_choice_random(uint64_t seed, uint64_t source)
 
 /* ---- options ------------------------------------------------------------------------------ */
 
-#define AT(member) .offset = offsetof(ur_search_options, member)
+#define AT(member) .group = "search", .offset = offsetof(ur_search_options, member)
 
 const ur_field *ur_search_fields(void)
 {
@@ -55,6 +55,7 @@ const ur_field *ur_search_fields(void)
          .metavar = "N",
          .type = UR_FIELD_SEED,
          AT(seed),
+         .initial = "42",
          .help = "Of what is drawn. Equal seeds give equal texts, on every machine."},
         {.name = "beam",
          .metavar = "N",

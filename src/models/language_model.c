@@ -1,5 +1,5 @@
-/* language_model.c - the next token: configuration and parameters, forward, loss of a batch of windows,
- * perplexity of a text, its data. How it writes is in language_model_decode.c.
+/* language_model.c - the next token: configuration and parameters, forward, loss of a batch of
+ * windows, perplexity of a text, its data. How it writes is in language_model_decode.c.
  *
  *   x_t = onehot(id_t) or embed(id_t),  y, state = rnn(x, state),  logits_t = fc(y_t)
  *   loss = 1/normaliser sum_t -log softmax(logits_t)[id_{t+1}]
@@ -547,8 +547,8 @@ static size_t extent(const void *data)
 
 enum { MOST_WRITTEN = 200 }; /* tokens, where the options say nothing */
 
-/* What an empty text stands for: the end of a line or, where the model knows none, its most frequent
- * token. */
+/* What an empty text stands for: the end of a line or, where the model knows none, its most
+ * frequent token. */
 static int32_t beginning(const ur_vocabulary *v)
 {
     int32_t id = ur_vocabulary_find_reserved(v, "eos");

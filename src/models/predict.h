@@ -14,8 +14,8 @@ ur_status ur_prediction_new(ur_context *context, const char *input, ur_predictio
                             ur_err *err);
 /* Memory of the prediction's; NULL when there is none. */
 void *ur_prediction_take(const ur_prediction *prediction, size_t count, size_t size);
-/* The tokens of some ids, one after the other (without spaces at the end), and as a list; NULL without
- * memory. */
+/* The tokens of some ids, one after the other (without spaces at the end), and as a list; NULL
+ * without memory. */
 char *ur_prediction_join(const ur_prediction *prediction, const ur_vocabulary *vocabulary,
                          const int32_t *ids, size_t count);
 const char **ur_prediction_tokens(const ur_prediction *prediction, const ur_vocabulary *vocabulary,
@@ -41,8 +41,8 @@ typedef struct ur_predictor {
 ur_status ur_predict(const ur_predictor *how, const ur_assets *assets, size_t count,
                      const char *const *texts, const ur_search_options *options, ur_prediction *out,
                      size_t *bad, ur_err *err);
-/* The sources of a search: some texts' ids, named by their numbers, so that what is drawn for a text
- * does not depend on its shard. False when the tape failed. */
+/* The sources of a search: some texts' ids, named by their numbers, so that what is drawn for a
+ * text does not depend on its shard. False when the tape failed. */
 bool ur_predict_sources(ur_tape *tape, size_t count, const size_t *which, const ur_ids *ids,
                         const int32_t *first, ur_sources *out);
 

@@ -1,5 +1,5 @@
-/* seq2seq.c - an encoder-decoder over characters: its configuration and parameters, forward, loss and
- * measure, its data and its answers to texts. How it writes is in seq2seq_decode.c.
+/* seq2seq.c - an encoder-decoder over characters: its configuration and parameters, forward, loss
+ * and measure, its data and its answers to texts. How it writes is in seq2seq_decode.c.
  *
  *   encoder:  x = embed(question),  y, h, c = rnn(x)
  *   decoder:  x = embed(`_` answer) [peeky: [h; x]],  d = rnn(x) from (h, 0) or (h, c)

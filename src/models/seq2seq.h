@@ -38,10 +38,10 @@ ur_encoded ur_seq2seq_encode(ur_tape *tape, const ur_seq2seq *m, const ur_seq *q
 /* What the decoder starts from: h (decoder layers, B, W), and c likewise or NULL. */
 ur_state ur_seq2seq_start(ur_tape *tape, const ur_seq2seq *m, const ur_encoded *encoded);
 
-/* Logits of decoder steps whose inputs are given: all of them, or one step of every hypothesis, with
- * the state after the last step. state: NULL for the decoder's start. queries: the rows of each
- * source, where that is not the inputs' layout; as many rows, in the same order. weights may be
- * NULL. */
+/* Logits of decoder steps whose inputs are given: all of them, or one step of every hypothesis,
+ * with the state after the last step. state: NULL for the decoder's start. queries: the rows of
+ * each source, where that is not the inputs' layout; as many rows, in the same order. weights may
+ * be NULL. */
 typedef struct ur_decoded {
     ur_seq *logits;
     ur_state state;

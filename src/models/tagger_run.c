@@ -1,8 +1,9 @@
-/* tagger_run.c - what a tagger or classifier says to many texts, as ids or as UTF-8, and how right it is.
+/* tagger_run.c - what a tagger or classifier says to many texts, as ids or as UTF-8, and how right
+ * it is.
  *
- * The texts are taken longest first in small batches, which threads share (tape/runner.h). What is said
- * to a text does not depend on its company, and sums run in the texts' own order, so neither depends on
- * the threads. */
+ * The texts are taken longest first in small batches, which threads share (tape/runner.h). What is
+ * said to a text does not depend on its company, and sums run in the texts' own order, so neither
+ * depends on the threads. */
 #include "models/tagger.h"
 
 #include <string.h>

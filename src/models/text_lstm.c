@@ -1,5 +1,5 @@
-/* text_lstm.c - the next word from the n words before it: configuration and parameters, forward, loss
- * and measure, the examples with the states they left, and the words that may follow a text.
+/* text_lstm.c - the next word from the n words before it: configuration and parameters, forward,
+ * loss and measure, the examples with the states they left, and the words that may follow a text.
  *
  * V words, E features of an embedded word (one-hot: E = V), H units, L layers, B examples:
  *   x_0 = embed(words)                                         (n, B, E)
@@ -10,9 +10,9 @@
  * So the layers are E, V + H, ..., V + H wide at their inputs, hand V + H features on, and the last
  * gives V; its product over the vocabulary is done for the last step alone.
  *
- * One layer starts from zeros. Several start where the same example left them the time before:
- * the state after its last step, as numbers without gradient (ur_next_words keeps them). Measuring
- * and predicting start from zeros. */
+ * One layer starts from zeros. Several start where the same example left them the time before: the
+ * state after its last step, as numbers without gradient (ur_next_words keeps them). Measuring and
+ * predicting start from zeros. */
 #include "models/text_lstm.h"
 
 #include <stdio.h>

@@ -12,8 +12,8 @@ typedef struct ur_text_data {
     ur_ids train, valid;
 } ur_text_data;
 
-/* Reads what assets->data names. A new run's vocabulary is learned from it, and its source completed.
- * *out is to be freed whatever is returned. */
+/* Reads what assets->data names. A new run's vocabulary is learned from it, and its source
+ * completed. *out is to be freed whatever is returned. */
 ur_status ur_text_data_read(ur_assets *assets, ur_text_source *source, ur_text_data *out,
                             ur_err *err);
 void ur_text_data_free(ur_text_data *data);

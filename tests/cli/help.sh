@@ -46,6 +46,12 @@ default() {
     [ "$("$tool" completions words -- train "$1" | grep -m 1 "^--$2:" |
         sed 's/.* Default: \(.*\)\.$/\1/')" = "$3" ] || fail "help train $1: --$2 is not $3"
 }
+default seq2seq batch 256
+default lm batch 32
+default lm epochs 20
+default tagger epochs 10
+default seq2seq clip 0
+default classifier clip 1
 default seq2seq hidden 128
 default lm hidden 256
 default tagger min-freq 2

@@ -47,8 +47,8 @@ expect 2 "--peeky takes no value, but was given 'yes'" train seq2seq --peeky=yes
 expect 2 "--quiet takes no value, but was given ''" eval r --quiet=
 
 # values
-whole='expected a whole number from 1 to 1000000000'
-for value in x '' 3x -3 +3 ' 3' 1e3 0x10 3.0 0 99999999999999999999999 1000000001; do
+whole='expected a whole number from 0 to 1000000000'
+for value in x '' 3x -3 +3 ' 3' 1e3 0x10 3.0 99999999999999999999999 1000000001; do
     expect 2 "^unroll: --epochs $value: $whole\$" train seq2seq --epochs "$value"
     expect 2 "^unroll: --epochs $value: $whole\$" train seq2seq "--epochs=$value"
 done
@@ -78,8 +78,8 @@ expect 2 '--sampling any: expected sequential or random' train lm --sampling any
 expect 2 '--valid-split 1: expected a number of at least 0 and below 1' train lm --valid-split 1
 expect 2 '--bptt 0: expected a whole number from 1 to 1048576' train lm --bptt 0
 expect 2 '--temperature -1: ' generate r --temperature -1
-expect 2 '--top-p 0: expected a number above 0 and at most 1' generate r --top-p 0
-expect 2 '--top-k 0: ' generate r --top-k 0
+expect 2 '--top-p 1.1: expected a number of at least 0 and at most 1' generate r --top-p 1.1
+expect 2 '--top-k -1: ' generate r --top-k -1
 expect 2 '--max-tokens 0: ' generate r --tokens 0
 
 # what does not go together

@@ -307,7 +307,7 @@ static void refusals(void **state)
         {{.temperature = -1.0f}, "temperature is -1"},
         {{.temperature = NAN}, "temperature is nan"},
         {{.top_p = 1.5f}, "top_p is 1.5"},
-        {{.beam = UR_MOST_HYPOTHESES + 1}, "a beam of 4097"},
+        {{.beam = UR_MOST_HYPOTHESES + 1}, "beam is 4097"},
         {{.beam = 2, .n_best = 3}, "the best 3 of a beam of 2"},
         {{.n_best = 2}, "the best 2 of a beam of 1"},
         {{.length_penalty = -0.5f}, "length_penalty is -0.5"},

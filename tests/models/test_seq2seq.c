@@ -1,4 +1,5 @@
-/* test_seq2seq.c - the encoder-decoder: that its own answers are what the teacher-forced decoder would have written, step by step. */
+/* test_seq2seq.c - the encoder-decoder: that its own answers are what the teacher-forced decoder
+ * would have written, step by step. */
 #include "models/seq2seq.h"
 
 #include "data/pairs.h"

@@ -180,6 +180,13 @@ static uint64_t fingerprint(const void *data)
     return hash;
 }
 
+/* The data is the program's: no run releases it. */
+static void free_data(void *data)
+{
+    if (data)
+        fail_msg("a run released the program's data");
+}
+
 static const ur_figure figures[] = {
     {.name = "distance", .title = "mean distance", .average = UR_PER_EXAMPLE, .headline = true},
     {.name = "near",
@@ -201,7 +208,7 @@ static const ur_setting defaults[] = {
         .config_size = sizeof(regression_config), .defaults = defaults, .check = check,            \
         .figures = (its_figures), .model_size = sizeof(regression), .build = build, .init = init,  \
         .free = release, .loss = loss, .measure = (its_measure), .examples = examples,             \
-        .fingerprint = fingerprint                                                                 \
+        .fingerprint = fingerprint, .free_data = free_data                                         \
     }
 
 static const ur_kind kind = REGRESSION("regression", figures, measure);

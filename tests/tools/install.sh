@@ -1,6 +1,6 @@
 #!/bin/sh
 # What is installed can be used: by pkg-config and by CMake, shared and static, after the tree was
-# moved away from where it was installed.
+# moved away from where it was installed; by shells and man.
 set -eu
 if [ -n "${UNROLL_SANITIZE-}" ]; then
     echo "skipped: a program of its own does not link with a sanitized library"
@@ -9,6 +9,9 @@ fi
 rm -rf first moved user
 cmake --install "$UNROLL_BUILD_DIR" --prefix "$PWD/first" >install.log
 mv first moved
+for file in bash-completion/completions/unroll zsh/site-functions/_unroll man/man1/unroll.1; do
+    [ -s moved/share/$file ] || { echo "share/$file is not installed" && exit 1; }
+done
 
 mkdir user
 cat >user/main.c <<'END'
