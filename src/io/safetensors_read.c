@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/types.h>
 
+#include "base/fpmode.h"
 #include "base/status.h"
 #include "base/tiny.h"
 #include "base/utf8.h"
@@ -150,6 +151,7 @@ static ur_status wrong_dtype(const ur_st *st, const ur_st_info *t, const char *w
 
 ur_status ur_st_read_floats(ur_st *st, size_t index, float *out, ur_err *err)
 {
+    UR_FPMODE_HERE;
     const ur_st_info *t = &st->tensors[index];
     ur_st_dtype dtype = t->dtype;
     if (dtype != UR_ST_F32 && dtype != UR_ST_F16 && dtype != UR_ST_BF16 && dtype != UR_ST_F64)

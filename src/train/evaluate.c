@@ -35,6 +35,7 @@ static void add(void *arg, const void *result)
 ur_status ur_evaluate(ur_context *context, const ur_model *model, const void *data, ur_measure *out,
                       ur_err *err)
 {
+    UR_FPMODE_HERE;
     *out = (ur_measure){0};
     if (model->class_of->evaluate)
         return model->class_of->evaluate(context, model, data, out, err);
