@@ -6,6 +6,7 @@
 #ifndef UR_BASE_THREADS_H
 #define UR_BASE_THREADS_H
 
+#include "base/fpmode.h"
 #include "unroll/core.h"
 
 typedef struct ur_pool ur_pool;
@@ -70,12 +71,5 @@ ur_range ur_my_range(const ur_member *me, size_t n);
 /* My part of a vector of n floats, in whole cache lines. All that walks over the parameters divides them so:
  * what a member reads is what it wrote before. */
 ur_range ur_my_floats(const ur_member *me, size_t n);
-
-/* Round-to-nearest and denormals on, whatever the caller had; leave gives back what enter saw. */
-typedef struct ur_fpmode {
-    uint64_t saved;
-} ur_fpmode;
-ur_fpmode ur_fpmode_enter(void);
-void ur_fpmode_leave(ur_fpmode mode);
 
 #endif

@@ -23,10 +23,12 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/fpmode.h"
 #include "base/status.h"
+#include "base/tiny.h"
 #include "base/utf8.h"
 
-enum { CHUNK = 8192 };          /* bytes converted at a time: a multiple of every element size */
+enum { CHUNK = UR_SIZE(8192, 16) }; /* bytes converted at a time: a multiple of every element size */
 #define HEADER_LIMIT 100000000u /* bytes: the limit of the format's own implementation */
 
 static const struct {
@@ -511,6 +513,7 @@ static ur_status wrong_dtype(const ur_st *st, const ur_st_info *t, const char *w
 
 ur_status ur_st_read_floats(ur_st *st, size_t index, float *out, ur_err *err)
 {
+    UR_FPMODE_HERE;
     const ur_st_info *t = &st->tensors[index];
     ur_st_dtype dtype = t->dtype;
     if (dtype != UR_ST_F32 && dtype != UR_ST_F16 && dtype != UR_ST_BF16 && dtype != UR_ST_F64)

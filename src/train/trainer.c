@@ -345,12 +345,11 @@ ur_status ur_trainer_step(ur_trainer *t, ur_step *report, ur_err *err)
     ur_status status = ur_trainer_prepare(t, err);
     if (status != UR_OK)
         return status;
-    const ur_fpmode mode = ur_fpmode_enter();
+    UR_FPMODE_HERE;
     const batch_job job = next_batch(t);
     status = run_batch(t, job, &report->loss, err);
     if (status == UR_OK)
         status = follow(t, report, err);
-    ur_fpmode_leave(mode);
     if (status == UR_OK)
         advance(t, &job, report);
     return status;
