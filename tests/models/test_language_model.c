@@ -314,7 +314,7 @@ static void carries(void **state)
     m = model_of(context, &kinds[2]);
     d = data_of(context, m, the_text(), 4);
     m->kind->carried(m, d, &count);
-    assert_int_equal(count, 0); /* random windows carry nothing */
+    assert_int_equal(count, 0);   /* random windows carry nothing */
     trained(context, m, d, 8, 1); /* and fit any batch */
     ur_language_data_free(d);
     ur_model_free(m);
@@ -392,7 +392,7 @@ int main(void)
                                        cmocka_unit_test(same_on_every_machine),
                                        cmocka_unit_test(learns),
                                        cmocka_unit_test(carries),
-        cmocka_unit_test(another_batch_is_refused),
+                                       cmocka_unit_test(another_batch_is_refused),
                                        cmocka_unit_test(memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
