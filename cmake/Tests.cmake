@@ -22,7 +22,7 @@ set(test_environment
     "UBSAN_OPTIONS=print_stacktrace=1"
     "TSAN_OPTIONS=halt_on_error=1")
 # Those worth running under ThreadSanitizer carry the label `threads`.
-set(threads_pattern "^(base_(threads|pool|team|fpmode)|backend_|models_|train_|cli_.*train)")
+set(threads_pattern "^(base_(threads|pool|team|fpmode)|backend_|models_|train_|run_|cli_.*train)")
 
 # Adds the test NAME (already a command line in ARGN) with its folder as its label.
 function(unroll_add_test name folder)
@@ -44,6 +44,14 @@ function(unroll_add_test name folder)
         LABELS "${labels}" ENVIRONMENT "${environment}" TIMEOUT 400)
 endfunction()
 
+# Gives the test the label `slow` where its source asks how long it may take (support/slow.h).
+function(unroll_label_slow name source)
+    file(STRINGS "${source}" asks REGEX "support/slow\\.h|UNROLL_SLOW" LIMIT_COUNT 1)
+    if(asks)
+        set_property(TEST ${name} APPEND PROPERTY LABELS slow)
+    endif()
+endfunction()
+
 # NAME and FOLDER of a test's source: tests/nn/test_lstm.c -> nn_lstm, nn.
 function(unroll_test_name source name folder)
     file(RELATIVE_PATH path "${tests}" "${source}")
@@ -54,6 +62,12 @@ function(unroll_test_name source name folder)
     set(${name} "${id}" PARENT_SCOPE)
     set(${folder} "${top}" PARENT_SCOPE)
 endfunction()
+
+# What those with the label `threads` need, scripts included.
+set(threads_tests tensors)
+if(TARGET unroll_tool)
+    list(APPEND threads_tests unroll_tool)
+endif()
 
 # What every test program shares.
 add_library(unroll_test_flags INTERFACE)
@@ -119,12 +133,18 @@ foreach(source IN LISTS test_sources)
     set_target_properties(test_${name} PROPERTIES
         RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
     unroll_add_test(${name} ${folder} test_${name})
+    unroll_label_slow(${name} "${source}")
+    if(name MATCHES "${threads_pattern}")
+        list(APPEND threads_tests test_${name})
+    endif()
 endforeach()
 
 # What scripts call beside the tool.
 add_executable(tensors "${tests}/cli/tensors.c")
 target_link_libraries(tensors PRIVATE unroll_static unroll_flags unroll_warnings)
 set_target_properties(tensors PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
+
+add_custom_target(threads_tests DEPENDS ${threads_tests})
 
 file(GLOB script_sources CONFIGURE_DEPENDS "${tests}/*/*.sh")
 list(FILTER script_sources EXCLUDE REGEX "/(lib|common)[^/]*\\.sh$")
@@ -136,6 +156,7 @@ foreach(source IN LISTS script_sources)
     else()
         unroll_add_test(${name} ${folder} sh "${source}")
     endif()
+    unroll_label_slow(${name} "${source}")
 endforeach()
 
 file(GLOB example_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/examples/*.c")

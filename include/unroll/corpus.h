@@ -53,8 +53,9 @@ typedef struct ur_text_options {
 /* Options to start from: neither lower, and line_ends for words without letters_only. */
 ur_text_options ur_text_defaults(ur_tokenizer tokenizer, bool letters_only);
 
-/* "characters", "words", "words-punctuation", as configurations have it; NULL: no such tokenizer.
- * ur_tokenizer_find is the way back, false where there is none of that name. */
+/* "char", "word", "word-punct"; NULL: no such tokenizer, such as the one behind the last.
+ * ur_tokenizer_find is the way back, for "characters", "words" and "words-punctuation", too; false
+ * where there is none of that name. */
 const char *ur_tokenizer_name(ur_tokenizer tokenizer);
 bool ur_tokenizer_find(const char *name, ur_tokenizer *tokenizer);
 

@@ -1,8 +1,6 @@
-/* fpmode.c - the floating-point mode that computing runs in: round to nearest, denormals kept.
- *
- * A host may have set flush-to-zero (audio plugins do) or another rounding; both would change
- * results. Exception masks stay as they are. */
-#include "base/threads.h"
+/* fpmode.c - entering and leaving the mode. Registers are written only where something is to change, since
+ * writing costs much more than reading. Exception masks stay as they are. */
+#include "base/fpmode.h"
 
 #if defined(__SSE__)
 
@@ -13,14 +11,17 @@
 
 ur_fpmode ur_fpmode_enter(void)
 {
-    unsigned saved = _mm_getcsr();
-    _mm_setcsr(saved & ~ROUNDING_AND_FLUSHING);
+    const unsigned saved = _mm_getcsr();
+    if (saved & ROUNDING_AND_FLUSHING)
+        _mm_setcsr(saved & ~ROUNDING_AND_FLUSHING);
     return (ur_fpmode){saved};
 }
 
 void ur_fpmode_leave(ur_fpmode mode)
 {
-    _mm_setcsr((unsigned)mode.saved);
+    const unsigned changed = (unsigned)mode.saved & ROUNDING_AND_FLUSHING;
+    if (changed)
+        _mm_setcsr(_mm_getcsr() | changed);
 }
 
 #elif defined(__aarch64__)
@@ -32,13 +33,15 @@ ur_fpmode ur_fpmode_enter(void)
 {
     uint64_t saved;
     __asm__ volatile("mrs %0, fpcr" : "=r"(saved));
-    __asm__ volatile("msr fpcr, %0" : : "r"(saved & ~ROUNDING_AND_FLUSHING) : "memory");
+    if (saved & ROUNDING_AND_FLUSHING)
+        __asm__ volatile("msr fpcr, %0" : : "r"(saved & ~ROUNDING_AND_FLUSHING) : "memory");
     return (ur_fpmode){saved};
 }
 
 void ur_fpmode_leave(ur_fpmode mode)
 {
-    __asm__ volatile("msr fpcr, %0" : : "r"(mode.saved) : "memory");
+    if (mode.saved & ROUNDING_AND_FLUSHING)
+        __asm__ volatile("msr fpcr, %0" : : "r"(mode.saved) : "memory");
 }
 
 #else

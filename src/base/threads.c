@@ -1,15 +1,89 @@
-/* threads.c - a pool of workers: made, put to sleep, woken, given tasks, released. */
-#include "base/pool_state.h"
+/* threads.c - a pool of workers, loops over independent tasks, and operations that a team shares.
+ *
+ * An operation (a loop or a team operation) is announced in one word, the gate: its number, how
+ * many workers have joined, and whether joining is over. A worker joins by compare-and-swap on the
+ * whole word, so one that comes after any delay can join the present operation or none. The
+ * description of the operation is written before it is announced and read only by workers that
+ * joined, and the owner waits for all of them before it goes on: nothing else needs a lock.
+ *
+ * A team operation waits a bounded time for the others and then closes the gate. When all have
+ * joined, worker k is member k, so that each core keeps its part of the weights in its cache;
+ * otherwise members are numbered in the order in which they joined.
+ *
+ * Between operations a worker polls the gate for IDLE_NS, then sleeps on a condition variable. It
+ * increments `sleepers` before it reads the gate for the last time, and the owner reads `sleepers`
+ * after announcing (both sequentially consistent): at least one of the two sees the other's write. A
+ * worker that sleeps decrements `sleepers` itself.
+ *
+ * A thread that waits for others inside an operation, at a barrier or for its end, spins, then
+ * yields its core, and after PATIENT_NS sleeps, by the same rule: it increments `waiters` before it
+ * reads the counter for the last time, and the others read `waiters` after raising the counter.
+ *
+ * Where other processes use the cores, too, a member may lose its core in the middle of an operation
+ * and all the others wait until it runs again. When the leader has waited so long that it would have
+ * been faster alone, the following operations are the leader's alone, for PAUSE times as long as it
+ * waited: that bounds the cost of waiting, whatever else the machine has to do. */
+#include "base/pool.h"
 
 #include "base/alloc.h"
 #include "base/status.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 
-#define IDLE_NS 400000u  /* a worker watches the gate this long before it sleeps, */
-#define LATE_NS 2000000u /* and this long while an operation is on that it came too late for */
+#define SPINS_BETWEEN_CLOCKS 16u
+#define SPINS_BEFORE_YIELD 2000u
+#define PATIENT_NS 1000000u
+#define IDLE_NS 400000u    /* a worker polls the gate this long before it sleeps, */
+#define MISSED_NS 2000000u /* and this long while an operation is on that it could not join */
+
+#define PATIENCE_NS 3000u /* a team operation waits this long for workers that are awake, */
+#define WAKING_PATIENCE_NS 200000u /* and at most this long after waking one */
+#define PAUSE 8u
+#define LONGEST_PAUSE_NS 1000000000u
+
+/* The gate: operation number << 32, CLOSED, STOP, number of workers that joined. */
+#define CLOSED (UINT64_C(1) << 31)
+#define STOP (UINT64_C(1) << 30)
+#define JOINED_MASK (UINT64_C(0xffff))
+
+static void spin_hint(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* One round of waiting: the thread that is waited for may need this core. */
+static void wait_a_little(const ur_pool *p, unsigned *rounds)
+{
+    if (++*rounds > p->spins)
+        sched_yield();
+    else
+        spin_hint();
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static uint32_t operation_of(uint64_t gate)
+{
+    return (uint32_t)(gate >> 32);
+}
+
+static int joined_in(uint64_t gate)
+{
+    return (int)(gate & JOINED_MASK);
+}
 
 /* ---- waiting ------------------------------------------------------------------------------ */
 
@@ -23,7 +97,9 @@ static void sleep_until_reached(ur_pool *p, const _Atomic uint64_t *counter, uin
     pthread_mutex_unlock(&p->mutex);
 }
 
-uint64_t ur_pool_wait_for(ur_pool *p, const _Atomic uint64_t *counter, uint64_t target)
+/* Waits until *counter >= target; what those that raised it wrote before is visible after. Returns
+ * the nanoseconds that it took beyond spinning. */
+static uint64_t wait_for(ur_pool *p, const _Atomic uint64_t *counter, uint64_t target)
 {
     for (unsigned rounds = 0; rounds < p->spins; rounds++) {
         if (atomic_load_explicit(counter, memory_order_acquire) >= target)
@@ -41,18 +117,19 @@ uint64_t ur_pool_wait_for(ur_pool *p, const _Atomic uint64_t *counter, uint64_t 
     return now_ns() - began;
 }
 
-/* Wakes those who count themselves in `asleep`; false when there are none. */
+/* Wakes the threads that are counted in `asleep`; false when there are none. */
 static bool wake_all(ur_pool *p, const _Atomic int *asleep, pthread_cond_t *condition)
 {
     if (atomic_load(asleep) == 0)
         return false;
-    pthread_mutex_lock(&p->mutex); /* whoever counted himself in is asleep by now, or saw it */
+    pthread_mutex_lock(&p->mutex); /* those counted are asleep by now, or saw the change */
     pthread_mutex_unlock(&p->mutex);
     pthread_cond_broadcast(condition);
     return true;
 }
 
-void ur_pool_wake_waiters(ur_pool *p)
+/* To be called after raising a counter. */
+static void wake_waiters(ur_pool *p)
 {
     wake_all(p, &p->waiters, &p->reached);
 }
@@ -74,9 +151,9 @@ static void sleep_until_announced(ur_pool *p, uint32_t seen)
     pthread_mutex_unlock(&p->mutex);
 }
 
-/* Waits for an operation after `seen`. One that was too late for `seen` stays awake until it is
- * over, within reason: whoever sleeps through an operation is late for the next one, too. */
-static uint32_t wait_for_operation(ur_pool *p, uint32_t seen, bool late)
+/* Waits for an operation after `seen`. A worker that missed `seen` polls until that is over, for at
+ * most MISSED_NS: if it slept through it, it would miss the next one, too. */
+static uint32_t wait_for_operation(ur_pool *p, uint32_t seen, bool missed)
 {
     uint64_t idle_since = 0;
     for (unsigned rounds = 0;;) {
@@ -86,19 +163,19 @@ static uint32_t wait_for_operation(ur_pool *p, uint32_t seen, bool late)
         wait_a_little(p, &rounds);
         if (rounds % SPINS_BETWEEN_CLOCKS)
             continue;
-        if (late && atomic_load_explicit(&p->finished, memory_order_relaxed) == seen) {
-            late = false;
+        if (missed && atomic_load_explicit(&p->finished, memory_order_relaxed) == seen) {
+            missed = false;
             idle_since = 0;
         }
         uint64_t now = now_ns();
         if (!idle_since)
             idle_since = now;
-        if (now - idle_since > (late ? LATE_NS : IDLE_NS))
+        if (now - idle_since > (missed ? MISSED_NS : IDLE_NS))
             sleep_until_announced(p, seen);
     }
 }
 
-/* Joins an operation: the new state of the gate, or CLOSED when it is too late. */
+/* Joins an operation: the new state of the gate, or CLOSED when joining is over. */
 static uint64_t join(ur_pool *p, uint32_t operation)
 {
     uint64_t gate = atomic_load_explicit(&p->gate, memory_order_relaxed);
@@ -120,30 +197,44 @@ static void take_tasks(ur_pool *p, int index)
     }
 }
 
+/* The part in a team operation of worker `index`; the gate is as it left it by joining. */
+static void take_part(ur_pool *p, uint64_t gate, int index)
+{
+    int all = p->threads - 1, number = joined_in(gate);
+    for (unsigned rounds = 0; joined_in(gate) < all && !(gate & CLOSED);) {
+        wait_a_little(p, &rounds);
+        gate = atomic_load_explicit(&p->gate, memory_order_acquire);
+    }
+    int joined = joined_in(gate);
+    ur_member me = {joined == all ? index : number, joined + 1, &p->team};
+    p->team_work(p->arg, &me);
+}
+
 static void *worker_main(void *argument)
 {
     const worker *me = argument;
     ur_pool *p = me->pool;
     uint32_t seen = 0;
-    bool late = false;
+    bool missed = false;
     ur_fpmode mode = ur_fpmode_enter();
     for (;;) {
-        seen = wait_for_operation(p, seen, late);
+        seen = wait_for_operation(p, seen, missed);
         if (atomic_load_explicit(&p->gate, memory_order_relaxed) & STOP)
             break;
         const int cpu = ur_current_cpu();
         if (cpu >= 0 && cpu == atomic_load_explicit(&p->leader_cpu, memory_order_relaxed))
-            ur_leave_cpu(cpu); /* where the system put me when I woke, and where I am in the way */
+            ur_leave_cpu(
+                cpu); /* where the system may put a thread that wakes: both would share it */
         uint64_t gate = join(p, seen);
-        late = gate == CLOSED;
-        if (late)
+        missed = gate == CLOSED;
+        if (missed)
             continue;
         if (p->for_work)
             take_tasks(p, me->index);
         else
-            ur_team_take_part(p, gate, me->index);
+            take_part(p, gate, me->index);
         atomic_fetch_add(&p->done, 1);
-        ur_pool_wake_waiters(p);
+        wake_waiters(p);
     }
     ur_fpmode_leave(mode);
     return NULL;
@@ -151,7 +242,8 @@ static void *worker_main(void *argument)
 
 /* ---- the owner ---------------------------------------------------------------------------- */
 
-bool ur_pool_announce(ur_pool *p, uint64_t flags)
+/* Opens the gate for the operation described in the pool; says whether a worker had to be woken. */
+static bool announce(ur_pool *p, uint64_t flags)
 {
     atomic_store_explicit(&p->done, 0, memory_order_relaxed);
     atomic_store_explicit(&p->barrier, 0, memory_order_relaxed);
@@ -161,14 +253,16 @@ bool ur_pool_announce(ur_pool *p, uint64_t flags)
     return ur_pool_wake_sleepers(p);
 }
 
-int ur_pool_close_gate(ur_pool *p)
+/* No worker can join any more; returns how many have. */
+static int close_gate(ur_pool *p)
 {
     return joined_in(atomic_fetch_or_explicit(&p->gate, CLOSED, memory_order_acq_rel));
 }
 
-void ur_pool_wait_until_done(ur_pool *p, int joined)
+/* Waits until those that joined are through. */
+static void wait_until_done(ur_pool *p, int joined)
 {
-    p->waited += ur_pool_wait_for(p, &p->done, (uint64_t)joined);
+    p->waited += wait_for(p, &p->done, (uint64_t)joined);
     atomic_store_explicit(&p->finished, p->operation, memory_order_relaxed);
 }
 
@@ -184,9 +278,130 @@ void ur_pool_for(ur_pool *pool, size_t tasks, void (*work)(void *arg, size_t tas
     pool->arg = arg;
     pool->tasks = tasks;
     atomic_store_explicit(&pool->next_task, 0, memory_order_relaxed);
-    ur_pool_announce(pool, 0);
+    announce(pool, 0);
     take_tasks(pool, 0);
-    ur_pool_wait_until_done(pool, ur_pool_close_gate(pool));
+    wait_until_done(pool, close_gate(pool));
+}
+
+/* ---- teams -------------------------------------------------------------------------------- */
+
+/* Waits for all workers, but no longer than `patience`; returns how many joined. */
+static int gather(ur_pool *p, uint64_t patience)
+{
+    int all = p->threads - 1;
+    uint64_t began = 0;
+    for (unsigned rounds = 0;;) {
+        int joined = joined_in(atomic_load_explicit(&p->gate, memory_order_acquire));
+        if (joined == all)
+            return all; /* none is left that could join: the gate need not be closed */
+        if (p->insist)
+            sched_yield();
+        else
+            spin_hint(); /* never yields: the wait is short, and a yield may not be */
+        if (++rounds % SPINS_BETWEEN_CLOCKS || p->insist)
+            continue;
+        uint64_t now = now_ns();
+        if (!began)
+            began = now;
+        if (now - began > patience)
+            return close_gate(p);
+    }
+}
+
+uint64_t ur_team_pause(uint64_t total, uint64_t waited, uint64_t members)
+{
+    if (waited > total || (total - waited) * members >= total)
+        return 0;
+    const uint64_t pause = PAUSE * waited;
+    return pause < LONGEST_PAUSE_NS ? pause : LONGEST_PAUSE_NS;
+}
+
+void ur_team_insist(ur_team *team)
+{
+    team->pool->insist = true;
+}
+
+void ur_team_run(ur_team *team, void (*work)(void *arg, const ur_member *me), void *arg)
+{
+    const uint64_t began = team && team->pool->threads > 1 ? now_ns() : 0;
+    if (!began || began < team->pool->alone_until) {
+        work(arg, &(ur_member){0, 1, NULL});
+        return;
+    }
+    ur_pool *p = team->pool;
+    p->waited = 0;
+    p->for_work = NULL;
+    p->team_work = work;
+    p->arg = arg;
+    bool woke = announce(p, 0);
+
+    /* Waiting for a core to wake pays only where the operation is much longer than that; the last
+     * one that began like this says so. */
+    uint64_t patience = PATIENCE_NS;
+    if (woke) {
+        if (p->last_waking / 16 > patience)
+            patience = p->last_waking / 16;
+        if (patience > WAKING_PATIENCE_NS)
+            patience = WAKING_PATIENCE_NS;
+    }
+    int joined = gather(p, patience);
+    ur_member me = {0, joined + 1, joined ? team : NULL};
+    work(arg, &me);
+    wait_until_done(p, joined);
+    if (!woke && !p->waited)
+        return;
+    const uint64_t now = now_ns();
+    if (woke)
+        p->last_waking = now - began;
+    const uint64_t pause = ur_team_pause(now - began, p->waited, (uint64_t)joined + 1);
+    if (pause && !p->insist)
+        p->alone_until = now + pause;
+}
+
+void ur_barrier(const ur_member *me)
+{
+    if (!me->team)
+        return;
+    ur_pool *p = me->team->pool;
+    /* The upper half counts barriers, the lower one the members that arrived at the present one. The
+     * last to arrive is the only one that writes until it has opened the next. Each operation
+     * begins with 0. */
+    uint64_t before = atomic_fetch_add_explicit(&p->barrier, 1, memory_order_acq_rel);
+    uint32_t number = (uint32_t)(before >> 32);
+    if ((uint32_t)before + 1 == (uint32_t)me->count) {
+        atomic_store(&p->barrier, (uint64_t)(number + 1) << 32);
+        wake_waiters(p);
+        return;
+    }
+    const uint64_t waited = wait_for(p, &p->barrier, (uint64_t)(number + 1) << 32);
+    if (me->index == 0)
+        p->waited += waited;
+}
+
+ur_range ur_my_range(const ur_member *me, size_t n)
+{
+    size_t count = (size_t)me->count, index = (size_t)me->index;
+    size_t part = n / count, longer = n % count; /* the first `longer` parts have one item more */
+    size_t begin = part * index + (index < longer ? index : longer);
+    return (ur_range){begin, begin + part + (index < longer)};
+}
+
+ur_range ur_my_floats(const ur_member *me, size_t n)
+{
+    enum { LINE_FLOATS = 16 };
+    const ur_range lines = ur_my_range(me, (n + LINE_FLOATS - 1) / LINE_FLOATS);
+    const size_t begin = lines.begin * LINE_FLOATS, end = lines.end * LINE_FLOATS;
+    return (ur_range){begin < n ? begin : n, end < n ? end : n};
+}
+
+ur_team *ur_pool_team(ur_pool *pool)
+{
+    return &pool->team;
+}
+
+size_t ur_team_size(const ur_team *team)
+{
+    return team ? (size_t)team->pool->threads : 1;
 }
 
 /* ---- making and releasing ----------------------------------------------------------------- */
@@ -198,7 +413,7 @@ int ur_pool_threads(const ur_pool *pool)
 
 static void stop_workers(ur_pool *p, int made)
 {
-    ur_pool_announce(p, STOP | CLOSED);
+    announce(p, STOP | CLOSED);
     for (int i = 0; i < made; i++)
         pthread_join(p->workers[i].thread, NULL);
 }

@@ -6,6 +6,7 @@
 #ifndef UR_BASE_THREADS_H
 #define UR_BASE_THREADS_H
 
+#include "base/fpmode.h"
 #include "unroll/core.h"
 
 typedef struct ur_pool ur_pool;
@@ -48,14 +49,14 @@ ur_team *ur_pool_team(ur_pool *pool);
 /* The most members an operation of this team can have (1 for NULL). */
 size_t ur_team_size(const ur_team *team);
 
-/* For tests: operations of this team wait for all members, however late, from now on. */
+/* For tests: operations of this team wait for all members, however long, from now on. */
 void ur_team_insist(ur_team *team);
 
 /* Who may call it, and from where: as ur_pool_for.
- * Runs work on the leader and on every member that shows up within a short bounded wait, and
- * returns when all of them are done; a member that is late (its core is busy) is left out of this
- * operation, and after one for which the others were waited for longer than it would have taken
- * alone, some are done without them. A NULL team runs work on the caller alone. */
+ * Runs work on the leader and on every member that joins within a short bounded wait, and returns
+ * when all of them are done; a member that does not (its core is busy) is left out of this
+ * operation, and after one in which the leader waited for longer than it would have needed alone,
+ * the next ones are the leader's alone for a bounded time. A NULL team runs work on the caller alone. */
 void ur_team_run(ur_team *team, void (*work)(void *arg, const ur_member *me), void *arg);
 
 /* Waits for the other members of this operation; what they wrote before is visible after. */
@@ -70,12 +71,5 @@ ur_range ur_my_range(const ur_member *me, size_t n);
 /* My part of a vector of n floats, in whole cache lines. All that walks over the parameters divides them so:
  * what a member reads is what it wrote before. */
 ur_range ur_my_floats(const ur_member *me, size_t n);
-
-/* Round-to-nearest and denormals on, whatever the caller had; leave gives back what enter saw. */
-typedef struct ur_fpmode {
-    uint64_t saved;
-} ur_fpmode;
-ur_fpmode ur_fpmode_enter(void);
-void ur_fpmode_leave(ur_fpmode mode);
 
 #endif

@@ -1,6 +1,6 @@
 /* builtin.c - the built-in generators by name, and the rule that keeps their splits apart. */
 #include "data/builtin.h"
-#include "data/pair_lines.h"
+#include "text/lines.h"
 #include "base/alloc.h"
 #include "base/philox.h"
 #include "base/status.h"

@@ -70,7 +70,7 @@ static ur_status read_line(reader *r)
 
 static ur_status read_text(reader *r, const ur_text_options *o)
 {
-    size_t first = o->tokenizer == UR_CHARACTERS ? r->lines.size : r->lines.size / 8;
+    size_t first = r->lines.size / r->scanner.kind->bytes;
     if (r->lines.size == 0)
         return ur_fail(r->err, UR_BAD_FILE, "%s: an empty file where a text was expected",
                        r->lines.name);

@@ -1,5 +1,5 @@
 /* pair_format.c - from reading order to the order a model reads and writes in, and back. */
-#include "data/pair_lines.h"
+#include "data/pairs.h"
 #include "base/utf8.h"
 #include "base/status.h"
 
@@ -90,6 +90,16 @@ size_t ur_pair_answer(const ur_pair_format *f, int32_t first, const int32_t *wri
 }
 
 /* ---- one question ------------------------------------------------------------------------- */
+
+void ur_strip(const char **bytes, size_t *size)
+{
+    while (*size && (*bytes)[0] == ' ') {
+        ++*bytes;
+        --*size;
+    }
+    while (*size && (*bytes)[*size - 1] == ' ')
+        --*size;
+}
 
 ur_status ur_pair_encode(const ur_pair_format *f, const ur_vocabulary *v, const char *question,
                          size_t bytes, int32_t *ids, size_t *length, ur_err *err)

@@ -22,4 +22,7 @@ ur_status ur_pairs_open_bytes(const ur_allocator *a, const char *name, const cha
                               size_t size, const ur_pair_format *format,
                               const ur_vocabulary *vocabulary, ur_pairs **out, ur_err *err);
 
+/* A text without the spaces around it. */
+void ur_strip(const char **bytes, size_t *size);
+
 #endif

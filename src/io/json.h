@@ -3,7 +3,7 @@
  * Reading: a document is loaded whole; a value is a small struct passed around by value, which knows
  * where it stands, so that each error is a sentence that helps:
  *     config.json: "hidden_size" is "abc", expected a whole number from 1 to 65536
- * Duplicate keys, anything after the end and keys nobody asked for are errors. Writing: values are
+ * Duplicate keys, anything after the end and keys that are not known are errors. Writing: values are
  * put one after the other, in the order of the calls, with a fixed layout. */
 #ifndef UR_IO_JSON_H
 #define UR_IO_JSON_H

@@ -1,22 +1,401 @@
-/* safetensors_read.c - finding tensors in an open safetensors file and converting their elements.
+/* safetensors_read.c - a safetensors file opened, its tensors found and their elements converted.
+ *
+ * Everything that the header says is checked at opening, so that what is read afterwards can rely on
+ * names, shapes and offsets. Order of the checks: the header's length against the file; its JSON;
+ * every tensor by itself (keys, dtype, shape, bytes); all tensors together (data covered once, from
+ * first to last byte).
  *
  * Elements are little-endian in the file whatever the machine is; they are put together byte by
  * byte, which compilers turn into plain loads. Data passes through a small buffer: reading takes no
  * memory. */
-#include "io/safetensors_file.h"
+#include "unroll/io.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <limits.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/types.h>
+#include <unistd.h>
 
+#include "base/alloc.h"
+#include "base/fpmode.h"
 #include "base/status.h"
 #include "base/tiny.h"
 #include "base/utf8.h"
 
-enum {
-    CHUNK = UR_SIZE(8192, 16)
-}; /* bytes converted at a time: a multiple of every element size */
+enum { CHUNK = UR_SIZE(8192, 16) }; /* bytes converted at a time: a multiple of every element size */
+#define HEADER_LIMIT 100000000u /* bytes: the limit of the format's own implementation */
+
+static const struct {
+    const char *name;
+    size_t size;
+} dtypes[UR_ST_DTYPES] = {
+    [UR_ST_F64] = {"F64", 8},  [UR_ST_F32] = {"F32", 4},   [UR_ST_F16] = {"F16", 2},
+    [UR_ST_I64] = {"I64", 8},  [UR_ST_I32] = {"I32", 4},   [UR_ST_I16] = {"I16", 2},
+    [UR_ST_I8] = {"I8", 1},    [UR_ST_U64] = {"U64", 8},   [UR_ST_U32] = {"U32", 4},
+    [UR_ST_U16] = {"U16", 2},  [UR_ST_BF16] = {"BF16", 2}, [UR_ST_U8] = {"U8", 1},
+    [UR_ST_BOOL] = {"BOOL", 1}};
+
+const char *ur_st_dtype_name(ur_st_dtype dtype)
+{
+    return dtypes[dtype].name;
+}
+
+size_t ur_st_dtype_size(ur_st_dtype dtype)
+{
+    return dtypes[dtype].size;
+}
+
+struct ur_st {
+    const ur_allocator *allocator;
+    char *path;                 /* for messages */
+    FILE *file;                 /* where bytes come from: this, */
+    const unsigned char *bytes; /* or the caller's memory */
+    uint64_t size;              /* of the whole file */
+    uint64_t data_start;        /* 8 + the header's length */
+    json_t *header;             /* owns every string below */
+    ur_st_info *tensors;
+    size_t count;
+    ur_st_pair *metadata;
+    size_t metadata_count;
+};
+
+/* `n` bytes from `offset`, both inside the file; a file that fails or has shrunk is UR_IO. */
+static ur_status bytes_at(ur_st *st, uint64_t offset, void *out, size_t n, ur_err *err)
+{
+    if (n == 0)
+        return UR_OK;
+    if (st->bytes != NULL) {
+        memcpy(out, st->bytes + offset, n);
+        return UR_OK;
+    }
+    errno = 0;
+    if (fseeko(st->file, (off_t)offset, SEEK_SET) != 0 || fread(out, 1, n, st->file) != n)
+        return ur_fail(err, UR_IO, "%s: reading %zu bytes at %llu failed: %s", st->path, n,
+                       (unsigned long long)offset,
+                       errno != 0 ? strerror(errno) : "the file ended early");
+    return UR_OK;
+}
+
+/* ---- one tensor --------------------------------------------------------------------------- */
+
+/* What is wrong with tensor `name`: always the same beginning. */
+static ur_status bad_tensor(const ur_st *st, const char *name, const char *what, ur_err *err)
+{
+    char shown[UR_SHOWN];
+    return ur_fail(err, UR_BAD_FILE, "%s: tensor \"%s\": %s", st->path, ur_shown(shown, name),
+                   what);
+}
+
+/* dims and count from "shape"; *bytes is what the tensor takes. */
+static ur_status read_shape(const ur_st *st, const json_t *shape, ur_st_info *info, uint64_t *bytes,
+                            ur_err *err)
+{
+    if (!json_is_array(shape))
+        return bad_tensor(st, info->name, "shape must be a list of whole numbers", err);
+    if (json_array_size(shape) > UR_ST_MAX_DIMS)
+        return bad_tensor(st, info->name, "more than 8 dimensions", err);
+    info->ndim = (int)json_array_size(shape);
+    size_t product = dtypes[info->dtype].size, count = 1;
+    for (int i = 0; i < info->ndim; i++) {
+        const json_t *dim = json_array_get(shape, (size_t)i);
+        json_int_t value = json_integer_value(dim);
+        if (!json_is_integer(dim) || value < 0)
+            return bad_tensor(st, info->name, "a dimension must be a whole number, not negative",
+                              err);
+        /* Zeros are left out of the test: the other dimensions must be sane all the same. */
+        if (value > 0 && (uint64_t)value > SIZE_MAX / product)
+            return bad_tensor(st, info->name, "the shape's size overflows", err);
+        if (value > 0)
+            product *= (size_t)value;
+        count *= (size_t)value;
+        info->dims[i] = (size_t)value;
+    }
+    info->count = count;
+    *bytes = (uint64_t)count * dtypes[info->dtype].size;
+    return UR_OK;
+}
+
+/* offset from "data_offsets", which must hold exactly `bytes`. */
+static ur_status read_offsets(const ur_st *st, const json_t *offsets, ur_st_info *info,
+                              uint64_t bytes, ur_err *err)
+{
+    const json_t *b = json_array_get(offsets, 0), *e = json_array_get(offsets, 1);
+    if (!json_is_array(offsets) || json_array_size(offsets) != 2 || !json_is_integer(b) ||
+        !json_is_integer(e) || json_integer_value(b) < 0 ||
+        json_integer_value(e) < json_integer_value(b))
+        return bad_tensor(st, info->name,
+                          "data_offsets must be two whole numbers, begin not above end", err);
+    uint64_t begin = (uint64_t)json_integer_value(b), end = (uint64_t)json_integer_value(e);
+    char shown[UR_SHOWN];
+    ur_shown(shown, info->name);
+    if (end > st->size - st->data_start)
+        return ur_fail(err, UR_BAD_FILE,
+                       "%s: tensor \"%s\" ends at byte %llu of the data, the file has %llu",
+                       st->path, shown, (unsigned long long)end,
+                       (unsigned long long)(st->size - st->data_start));
+    if (end - begin != bytes)
+        return ur_fail(
+            err, UR_BAD_FILE, "%s: tensor \"%s\" has %llu bytes of data, dtype and shape want %llu",
+            st->path, shown, (unsigned long long)(end - begin), (unsigned long long)bytes);
+    info->offset = st->data_start + begin;
+    return UR_OK;
+}
+
+static ur_status read_tensor(const ur_st *st, const char *name, json_t *value, ur_st_info *info,
+                             ur_err *err)
+{
+    info->name = name;
+    const json_t *dtype = json_object_get(value, "dtype");
+    const json_t *shape = json_object_get(value, "shape");
+    const json_t *offsets = json_object_get(value, "data_offsets");
+    if (!json_is_object(value) || json_object_size(value) != 3 || !dtype || !shape || !offsets)
+        return bad_tensor(st, name, "expected an object of dtype, shape and data_offsets", err);
+    int known = 0;
+    while (known < UR_ST_DTYPES &&
+           (!json_is_string(dtype) || strcmp(dtypes[known].name, json_string_value(dtype)) != 0))
+        known++;
+    if (known == UR_ST_DTYPES)
+        return bad_tensor(
+            st, name, "dtype must be one of F64 F32 F16 BF16 I64 I32 I16 I8 U64 U32 U16 U8 BOOL",
+            err);
+    info->dtype = (ur_st_dtype)known;
+    uint64_t bytes = 0;
+    ur_status status = read_shape(st, shape, info, &bytes, err);
+    return status != UR_OK ? status : read_offsets(st, offsets, info, bytes, err);
+}
+
+/* ---- the whole header --------------------------------------------------------------------- */
+
+static ur_status read_metadata(ur_st *st, json_t *object, ur_err *err)
+{
+    const char *key;
+    json_t *value;
+    if (!json_is_object(object))
+        return ur_fail(err, UR_BAD_FILE, "%s: __metadata__ must be an object of strings", st->path);
+    st->metadata = ur_alloc(st->allocator, json_object_size(object), sizeof *st->metadata);
+    if (st->metadata == NULL)
+        return ur_no_memory(err, json_object_size(object) * sizeof *st->metadata);
+    json_object_foreach(object, key, value)
+    {
+        char shown[UR_SHOWN];
+        if (!json_is_string(value))
+            return ur_fail(err, UR_BAD_FILE, "%s: __metadata__: \"%s\" must be a string", st->path,
+                           ur_shown(shown, key));
+        st->metadata[st->metadata_count++] = (ur_st_pair){key, json_string_value(value)};
+    }
+    return UR_OK;
+}
+
+/* Where a tensor's data lies; empty tensors come before others that begin at the same byte. */
+typedef struct extent {
+    uint64_t begin, end;
+    size_t index;
+} extent;
+
+static int compare_extents(const void *left, const void *right)
+{
+    const extent *l = left, *r = right;
+    if (l->begin != r->begin)
+        return l->begin < r->begin ? -1 : 1;
+    if (l->end != r->end)
+        return l->end < r->end ? -1 : 1;
+    return l->index < r->index ? -1 : 1;
+}
+
+/* Every byte of the data belongs to exactly one tensor. */
+static ur_status check_cover(const ur_st *st, ur_err *err)
+{
+    extent *extents = ur_alloc(st->allocator, st->count, sizeof *extents);
+    if (extents == NULL)
+        return ur_no_memory(err, st->count * sizeof *extents);
+    for (size_t i = 0; i < st->count; i++) {
+        const ur_st_info *t = &st->tensors[i];
+        uint64_t bytes = (uint64_t)t->count * dtypes[t->dtype].size;
+        extents[i] = (extent){t->offset, t->offset + bytes, i};
+    }
+    qsort(extents, st->count, sizeof *extents, compare_extents);
+    uint64_t covered = st->data_start;
+    ur_status status = UR_OK;
+    for (size_t i = 0; i < st->count && status == UR_OK; i++) {
+        const char *name = st->tensors[extents[i].index].name;
+        if (extents[i].begin > covered)
+            status = bad_tensor(st, name, "bytes before its data belong to no tensor", err);
+        else if (extents[i].begin < covered)
+            status = bad_tensor(st, name, "its data overlaps another tensor's", err);
+        covered = extents[i].end;
+    }
+    ur_free(st->allocator, extents);
+    if (status == UR_OK && covered != st->size)
+        status = ur_fail(err, UR_BAD_FILE, "%s: %llu bytes after the last tensor, expected none",
+                         st->path, (unsigned long long)(st->size - covered));
+    return status;
+}
+
+static ur_status read_header(ur_st *st, ur_err *err)
+{
+    size_t entries = json_object_size(st->header);
+    st->tensors = ur_alloc_zero(st->allocator, entries, sizeof *st->tensors);
+    if (st->tensors == NULL)
+        return ur_no_memory(err, entries * sizeof *st->tensors);
+    const char *key;
+    json_t *value;
+    json_object_foreach(st->header, key, value)
+    {
+        ur_status status;
+        if (strcmp(key, "__metadata__") == 0)
+            status = read_metadata(st, value, err);
+        else
+            status = read_tensor(st, key, value, &st->tensors[st->count++], err);
+        if (status != UR_OK)
+            return status;
+    }
+    return check_cover(st, err);
+}
+
+static ur_status parse_header(ur_st *st, const char *text, size_t length, ur_err *err)
+{
+    size_t end = length; /* spaces, and nothing else, may follow the object */
+    while (end > 0 && text[end - 1] == ' ')
+        end--;
+    if (end < 2 || text[0] != '{' || text[end - 1] != '}')
+        return ur_fail(err, UR_BAD_FILE, "%s: the header must be one JSON object, then spaces",
+                       st->path);
+    json_error_t why;
+    st->header = json_loadb(text, end, JSON_REJECT_DUPLICATES, &why);
+    if (st->header == NULL && json_error_code(&why) == json_error_out_of_memory)
+        return ur_no_memory(err, length);
+    char shown[UR_SHOWN];
+    if (st->header == NULL)
+        return ur_fail(err, UR_BAD_FILE, "%s: the header is not valid JSON: %s", st->path,
+                       ur_shown(shown, why.text));
+    return read_header(st, err);
+}
+
+static ur_status open_parts(ur_st *st, ur_err *err)
+{
+    unsigned char size[8];
+    uint64_t length = 0;
+    if (st->size < sizeof size)
+        return ur_fail(err, UR_BAD_FILE, "%s: %llu bytes are too few for a safetensors file",
+                       st->path, (unsigned long long)st->size);
+    ur_status status = bytes_at(st, 0, size, sizeof size, err);
+    if (status != UR_OK)
+        return status;
+    for (int i = 7; i >= 0; i--)
+        length = length << 8 | size[i];
+    if (length > HEADER_LIMIT || length > st->size - sizeof size)
+        return ur_fail(err, UR_BAD_FILE,
+                       "%s: the header's length is given as %llu bytes, expected at most %llu",
+                       st->path, (unsigned long long)length,
+                       (unsigned long long)(st->size - sizeof size < HEADER_LIMIT
+                                                ? st->size - sizeof size
+                                                : HEADER_LIMIT));
+    st->data_start = sizeof size + length;
+    char *text = ur_alloc(st->allocator, (size_t)length, 1);
+    if (text == NULL)
+        return ur_no_memory(err, (size_t)length);
+    status = bytes_at(st, sizeof size, text, (size_t)length, err);
+    if (status == UR_OK)
+        status = parse_header(st, text, (size_t)length, err);
+    ur_free(st->allocator, text);
+    return status;
+}
+
+/* ---- opening and closing ------------------------------------------------------------------ */
+
+static ur_status open_file(ur_st *st, ur_err *err)
+{
+    struct stat about;
+    int fd = open(st->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe shall not make us wait */
+    st->file = fd < 0 ? NULL : fdopen(fd, "rb");
+    if (st->file == NULL) {
+        int code = errno;
+        bool absent = code == ENOENT || code == ENOTDIR || code == ENAMETOOLONG || code == ELOOP;
+        if (fd >= 0)
+            close(fd);
+        return ur_fail(err, absent ? UR_BAD_FILE : UR_IO, "%s: cannot be opened: %s", st->path,
+                       strerror(code));
+    }
+    if (fstat(fileno(st->file), &about) != 0)
+        return ur_fail(err, UR_IO, "%s: cannot be read: %s", st->path, strerror(errno));
+    if (!S_ISREG(about.st_mode))
+        return ur_fail(err, UR_BAD_FILE, "%s: is not a regular file", st->path);
+    st->size = (uint64_t)about.st_size;
+    return UR_OK;
+}
+
+static ur_status new_st(const ur_allocator *a, const char *path, ur_st **out, ur_err *err)
+{
+    ur_st *st = ur_alloc_zero(a, 1, sizeof *st);
+    if (st == NULL)
+        return ur_no_memory(err, sizeof *st);
+    st->allocator = a;
+    st->path = ur_strdup(a, path);
+    if (st->path == NULL) {
+        ur_st_close(st);
+        return ur_no_memory(err, strlen(path) + 1);
+    }
+    *out = st;
+    return UR_OK;
+}
+
+/* Hands the file out, or closes it when opening failed. */
+static ur_status finish(ur_st *st, ur_status status, ur_st **out)
+{
+    if (status != UR_OK) {
+        ur_st_close(st);
+        return status;
+    }
+    *out = st;
+    return UR_OK;
+}
+
+ur_status ur_st_open(const ur_allocator *a, const char *path, ur_st **out, ur_err *err)
+{
+    ur_st *st = NULL;
+    *out = NULL;
+    ur_status status = new_st(a, path, &st, err);
+    if (status == UR_OK)
+        status = open_file(st, err);
+    if (status == UR_OK)
+        status = open_parts(st, err);
+    return finish(st, status, out);
+}
+
+ur_status ur_st_open_bytes(const ur_allocator *a, const char *name, const void *bytes, size_t size,
+                           ur_st **out, ur_err *err)
+{
+    ur_st *st = NULL;
+    *out = NULL;
+    ur_status status = new_st(a, name, &st, err);
+    if (status == UR_OK) {
+        st->bytes = bytes;
+        st->size = size;
+        status = open_parts(st, err);
+    }
+    return finish(st, status, out);
+}
+
+void ur_st_close(ur_st *st)
+{
+    if (st == NULL)
+        return;
+    if (st->file != NULL)
+        fclose(st->file);
+    json_decref(st->header);
+    ur_free(st->allocator, st->tensors);
+    ur_free(st->allocator, st->metadata);
+    ur_free(st->allocator, st->path);
+    ur_free(st->allocator, st);
+}
+
+/* ---- what is in it -------------------------------------------------------------------------- */
 
 size_t ur_st_count(const ur_st *st)
 {
@@ -59,22 +438,6 @@ void ur_st_metadata_at(const ur_st *st, size_t index, const char **key, const ch
 {
     *key = st->metadata[index].key;
     *value = st->metadata[index].value;
-}
-
-ur_status ur_st_bytes_at(ur_st *st, uint64_t offset, void *out, size_t n, ur_err *err)
-{
-    if (n == 0)
-        return UR_OK;
-    if (st->bytes != NULL) {
-        memcpy(out, st->bytes + offset, n);
-        return UR_OK;
-    }
-    errno = 0;
-    if (fseeko(st->file, (off_t)offset, SEEK_SET) != 0 || fread(out, 1, n, st->file) != n)
-        return ur_fail(err, UR_IO, "%s: reading %zu bytes at %llu failed: %s", st->path, n,
-                       (unsigned long long)offset,
-                       errno != 0 ? strerror(errno) : "the file ended early");
-    return UR_OK;
 }
 
 /* ---- elements ----------------------------------------------------------------------------- */
@@ -138,7 +501,7 @@ static ur_status next_chunk(ur_st *st, const ur_st_info *t, size_t begin,
 {
     size_t size = ur_st_dtype_size(t->dtype), left = t->count - begin;
     *n = left < CHUNK / size ? left : CHUNK / size;
-    return ur_st_bytes_at(st, t->offset + (uint64_t)begin * size, chunk, *n * size, err);
+    return bytes_at(st, t->offset + (uint64_t)begin * size, chunk, *n * size, err);
 }
 
 static ur_status wrong_dtype(const ur_st *st, const ur_st_info *t, const char *wanted, ur_err *err)
@@ -150,6 +513,7 @@ static ur_status wrong_dtype(const ur_st *st, const ur_st_info *t, const char *w
 
 ur_status ur_st_read_floats(ur_st *st, size_t index, float *out, ur_err *err)
 {
+    UR_FPMODE_HERE;
     const ur_st_info *t = &st->tensors[index];
     ur_st_dtype dtype = t->dtype;
     if (dtype != UR_ST_F32 && dtype != UR_ST_F16 && dtype != UR_ST_BF16 && dtype != UR_ST_F64)

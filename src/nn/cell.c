@@ -83,6 +83,7 @@ static void init_extra(ur_params *params, int index, const ur_cell_weight *weigh
 
 void ur_cell_init(const ur_cell_layer *layer, ur_params *params, uint64_t seed)
 {
+    UR_FPMODE_HERE;
     const float bound = 1.0f / sqrtf((float)layer->hidden_size);
     const int all[] = {layer->weight_ih, layer->weight_hh, layer->bias_ih, layer->bias_hh,
                        layer->weight_hr};

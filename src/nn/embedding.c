@@ -13,6 +13,7 @@ ur_embedding_layer ur_embedding_add(ur_params *params, const char *prefix, size_
 
 void ur_embedding_init(const ur_embedding_layer *layer, ur_params *params, uint64_t seed)
 {
+    UR_FPMODE_HERE;
     ur_init_normal(params, layer->weight, seed);
 }
 

@@ -38,6 +38,7 @@ ur_linear_layer ur_linear_add_tied(ur_params *params, const char *prefix,
 
 void ur_linear_init(const ur_linear_layer *layer, ur_params *params, uint64_t seed)
 {
+    UR_FPMODE_HERE;
     const float bound = 1.0f / sqrtf((float)layer->in_features);
     ur_init_uniform(params, layer->weight, bound, seed);
     if (layer->bias >= 0)

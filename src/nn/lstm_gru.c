@@ -12,6 +12,7 @@ ur_lstm_layer ur_lstm_add(ur_params *params, const char *prefix, size_t input_si
 
 void ur_lstm_init(const ur_lstm_layer *layer, ur_params *params, uint64_t seed)
 {
+    UR_FPMODE_HERE;
     ur_cell_init(layer, params, seed);
 }
 
@@ -40,6 +41,7 @@ ur_gru_layer ur_gru_add(ur_params *params, const char *prefix, size_t input_size
 
 void ur_gru_init(const ur_gru_layer *layer, ur_params *params, uint64_t seed)
 {
+    UR_FPMODE_HERE;
     ur_cell_init(layer, params, seed);
 }
 

@@ -28,6 +28,7 @@ bool ur_weights_learn(const ur_tape *tape)
 
 void ur_init_uniform(ur_params *params, int index, float bound, uint64_t seed)
 {
+    UR_FPMODE_HERE;
     ur_random random = ur_random_start(seed, (uint64_t)index);
     float *x = ur_param_values(params, index);
     const size_t n = x ? ur_params_entry(params, (size_t)index)->count : 0;
@@ -37,6 +38,7 @@ void ur_init_uniform(ur_params *params, int index, float bound, uint64_t seed)
 
 void ur_init_normal(ur_params *params, int index, uint64_t seed)
 {
+    UR_FPMODE_HERE;
     float *x = ur_param_values(params, index);
     if (x)
         ur_normal_fill(seed, (uint64_t)index, ur_params_entry(params, (size_t)index)->count, x);
@@ -50,6 +52,7 @@ static bool is_bias(const char *name)
 
 void ur_init_lecun(ur_params *params, int index, uint64_t seed)
 {
+    UR_FPMODE_HERE;
     float *x = ur_param_values(params, index);
     if (!x)
         return;

@@ -99,6 +99,7 @@ ur_status ur_rnn_add(ur_params *params, const char *prefix, const ur_rnn_config 
 
 void ur_rnn_init(const ur_rnn_stack *stack, ur_params *params, uint64_t seed)
 {
+    UR_FPMODE_HERE;
     for (size_t i = 0; i < stack->count; i++)
         ur_cell_init(&stack->part[i], params, seed);
 }

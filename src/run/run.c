@@ -153,7 +153,8 @@ static ur_status new_trainer(ur_run *run, ur_err *err)
         return ur_fail(err, UR_INVALID,
                        "early stopping goes by validation data, and there is none");
     if (!run->assets.valid && ur_schedule_needs_validation((size_t)o->schedule))
-        return ur_fail(err, UR_INVALID, "the %s schedule goes by validation data, and there is none",
+        return ur_fail(err, UR_INVALID,
+                       "the %s schedule goes by validation data, and there is none",
                        ur_schedule_name((size_t)o->schedule));
     return ur_trainer_new(run->context, run->assets.model, run->assets.train, o, &run->trainer,
                           err);

@@ -130,7 +130,8 @@ static const ur_field fields[] = {
      .type = UR_FIELD_REAL,
      .offset = TRAIN(weight_decay),
      .most = 1e6,
-     .help = "L2 penalty, added to the gradient; with adamw what weights shrink by, times the rate."},
+     .help =
+         "L2 penalty, added to the gradient; with adamw what weights shrink by, times the rate."},
     {.name = "clip",
      .metavar = "X",
      .group = "training",

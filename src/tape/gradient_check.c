@@ -53,6 +53,7 @@ ur_status ur_gradient_check(ur_tape *tape, ur_params *params,
                             ur_tensor *(*loss)(ur_tape *tape, void *user), void *user,
                             size_t samples, double *worst, ur_err *err)
 {
+    UR_FPMODE_HERE;
     const check c = {tape, params, loss, user, tape->seed, tape->step};
     const ur_allocator *a = ur_context_allocator(tape->context);
     const size_t size = ur_params_size(params);

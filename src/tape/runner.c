@@ -94,12 +94,10 @@ ur_status ur_runner_run(ur_runner *r, const ur_params *params, ur_mode mode, siz
     running me = {r, job, arg};
     if (ur_params_context(params) != r->context)
         return ur_fail(err, UR_INVALID, "the parameters are of another context");
-    const ur_fpmode before = ur_fpmode_enter();
+    UR_FPMODE_HERE;
     const ur_status ready = ur_params_prepare(params, mode, ur_pool_team(r->context->pool), err);
-    if (ready != UR_OK) {
-        ur_fpmode_leave(before);
+    if (ready != UR_OK)
         return ready;
-    }
     r->failed = SIZE_MAX;
     for (int i = 0; i < threads; i++)
         ur_tape_use_team(r->tapes[i], team);
@@ -108,7 +106,6 @@ ur_status ur_runner_run(ur_runner *r, const ur_params *params, ur_mode mode, siz
             run_shard(&me, s, 0);
     else
         ur_pool_for(r->context->pool, shards, run_shard, &me);
-    ur_fpmode_leave(before);
     return r->failed == SIZE_MAX ? UR_OK : ur_fail(err, r->error.status, "%s", r->error.text);
 }
 

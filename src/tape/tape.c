@@ -265,6 +265,7 @@ void ur_tape_replay(ur_tape *tape)
 
 ur_status ur_backward(ur_tape *tape, ur_tensor *scalar)
 {
+    UR_FPMODE_HERE;
     if (ur_tape_ok(tape) && (!scalar || ur_count(scalar) != 1))
         ur_tape_fail(tape, UR_INVALID, "backward: starts from one number, not from %s",
                      scalar ? ur_shape(scalar).text : "nothing");

@@ -1,4 +1,5 @@
-/* tokens.c - the tokenizers. The rules stand at ur_tokenizer in unroll/corpus.h.
+/* tokens.c - the tokenizers and the options of a text. The rules stand at ur_tokenizer and
+ * ur_text_piece in unroll/corpus.h.
  *
  * A character is looked at after normalisation (letters_only makes a space of it, or lower its
  * lower case), so that text that was normalised before is cut in the same places. A word is first
@@ -16,6 +17,7 @@ void ur_scanner_start(ur_scanner *s, const ur_text_options *options,
                       const ur_vocabulary *vocabulary)
 {
     s->options = options;
+    s->kind = ur_tokenizer_of(options->tokenizer);
     s->vocabulary = vocabulary;
     s->line_end = options->line_ends ? ur_vocabulary_find_reserved(vocabulary, "eos") : -1;
     ur_scanner_line(s, NULL, 0, false);
@@ -27,7 +29,7 @@ void ur_scanner_line(ur_scanner *s, const char *bytes, size_t size, bool ended)
     s->at = bytes;
     s->end = bytes ? bytes + size : bytes;
     s->begun = false;
-    s->ended = ended && (o->line_ends || (o->tokenizer == UR_CHARACTERS && !o->letters_only));
+    s->ended = ended && (o->line_ends || (s->kind->line_feeds && !o->letters_only));
 }
 
 static bool is_letter(char c)
@@ -168,7 +170,8 @@ static uint32_t skip_space(ur_scanner *s, size_t *taken)
     return 0;
 }
 
-static ur_scan next_word(ur_scanner *s, ur_token *token)
+/* `punctuation`: each character of it is a token, and <name> may touch other tokens. */
+static ur_scan take_word(ur_scanner *s, bool punctuation, ur_token *token)
 {
     size_t taken = 0;
     const uint32_t c = skip_space(s, &taken);
@@ -181,7 +184,6 @@ static ur_scan next_word(ur_scanner *s, ur_token *token)
     const char *at = s->at;
     int32_t id = -1;
     const char *closed = c == '<' ? reserved_end(s, at, &id) : NULL;
-    bool punctuation = s->options->tokenizer == UR_WORDS_PUNCTUATION;
     s->at = punctuation ? word_end(s, at, c, taken) : space_end(s, at);
     if (closed && (punctuation || closed == s->at)) {
         s->at = closed;
@@ -191,9 +193,19 @@ static ur_scan next_word(ur_scanner *s, ur_token *token)
     return take(s, at, s->at, token);
 }
 
+static ur_scan next_word(ur_scanner *s, ur_token *token)
+{
+    return take_word(s, false, token);
+}
+
+static ur_scan next_word_punctuation(ur_scanner *s, ur_token *token)
+{
+    return take_word(s, true, token);
+}
+
 ur_scan ur_scanner_next(ur_scanner *s, ur_token *token)
 {
-    return s->options->tokenizer == UR_CHARACTERS ? next_character(s, token) : next_word(s, token);
+    return s->kind->next(s, token);
 }
 
 ur_scan ur_scanner_word(ur_scanner *s, const char *bytes, size_t size, ur_token *token)
@@ -228,4 +240,98 @@ ur_status ur_token_too_long(ur_err *err, const char *name, size_t line)
     return ur_fail(err, UR_BAD_FILE,
                    "%s: line %zu: a word of more than %d bytes: is this text in words?", name, line,
                    UR_TOKEN_LONGEST);
+}
+
+/* ---- between printed tokens --------------------------------------------------------------- */
+
+/* That encoding a printed text gives the same ids again rests on this: between words there always
+ * is a space, and no character that is printed without one joins a word between two characters of
+ * it but with a space on its other side. */
+
+/* The character that is all of a token, else 0. Reserved ones have several. */
+static uint32_t only_character(const ur_vocabulary *v, int32_t id)
+{
+    size_t bytes = 0;
+    uint32_t character = 0;
+    const char *token = ur_vocabulary_token(v, id, &bytes);
+    return token && ur_utf8_decode(token, bytes, &character) == bytes ? character : 0;
+}
+
+static bool never_space(const ur_vocabulary *v, int32_t previous, int32_t id)
+{
+    (void)v;
+    (void)previous;
+    (void)id;
+    return false;
+}
+
+static bool always_space(const ur_vocabulary *v, int32_t previous, int32_t id)
+{
+    (void)v;
+    (void)previous;
+    (void)id;
+    return true;
+}
+
+static bool space_but_at_punctuation(const ur_vocabulary *v, int32_t previous, int32_t id)
+{
+    return !ur_character_opens(only_character(v, previous)) &&
+           !ur_character_closes(only_character(v, id));
+}
+
+/* ---- the list ----------------------------------------------------------------------------- */
+
+#define NAMED(it, also) .name = it, .alias = also, .words = it "|" also
+
+static const ur_tokenizer_kind kinds[] = {
+    [UR_CHARACTERS] = {NAMED("char", "characters"), .line_feeds = true, .bytes = 1,
+                       .next = next_character, .space = never_space},
+    [UR_WORDS] = {NAMED("word", "words"), .bytes = 8, .next = next_word, .space = always_space},
+    [UR_WORDS_PUNCTUATION] = {NAMED("word-punct", "words-punctuation"), .bytes = 8,
+                              .next = next_word_punctuation, .space = space_but_at_punctuation},
+};
+#define KINDS (sizeof kinds / sizeof *kinds)
+
+const ur_tokenizer_kind *ur_tokenizer_of(ur_tokenizer tokenizer)
+{
+    return (size_t)tokenizer < KINDS ? &kinds[tokenizer] : NULL;
+}
+
+const char *ur_tokenizer_name(ur_tokenizer tokenizer)
+{
+    const ur_tokenizer_kind *kind = ur_tokenizer_of(tokenizer);
+    return kind ? kind->name : NULL;
+}
+
+bool ur_tokenizer_find(const char *name, ur_tokenizer *tokenizer)
+{
+    for (size_t i = 0; i < KINDS; i++)
+        if (strcmp(name, kinds[i].name) == 0 || strcmp(name, kinds[i].alias) == 0) {
+            *tokenizer = (ur_tokenizer)i;
+            return true;
+        }
+    return false;
+}
+
+/* ---- options ------------------------------------------------------------------------------ */
+
+ur_text_options ur_text_defaults(ur_tokenizer tokenizer, bool letters_only)
+{
+    const ur_tokenizer_kind *kind = ur_tokenizer_of(tokenizer);
+    return (ur_text_options){.tokenizer = tokenizer,
+                             .letters_only = letters_only,
+                             .line_ends = kind && !kind->line_feeds && !letters_only};
+}
+
+ur_status ur_text_check(const ur_text_options *o, const ur_vocabulary *vocabulary, ur_err *err)
+{
+    const ur_tokenizer_kind *kind = ur_tokenizer_of(o->tokenizer);
+    if (!kind)
+        return ur_fail(err, UR_INVALID, "there is no tokenizer number %d", (int)o->tokenizer);
+    if (kind->line_feeds && o->line_ends)
+        return ur_fail(err, UR_INVALID,
+                       "line ends as tokens are for words; as characters, line feeds are tokens");
+    if (vocabulary && o->line_ends && ur_vocabulary_find_reserved(vocabulary, "eos") < 0)
+        return ur_fail(err, UR_INVALID, "lines end with <eos>, which the vocabulary does not have");
+    return UR_OK;
 }

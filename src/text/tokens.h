@@ -1,4 +1,5 @@
-/* tokens.h - cuts a line of text into tokens. */
+/* tokens.h - the tokenizers: how a line of text is cut into tokens, and what stands between tokens
+ * where they are printed. */
 #ifndef UR_TEXT_TOKENS_H
 #define UR_TEXT_TOKENS_H
 
@@ -11,8 +12,11 @@ typedef struct ur_token {
     int32_t reserved;
 } ur_token;
 
+typedef struct ur_tokenizer_kind ur_tokenizer_kind;
+
 typedef struct ur_scanner {
     const ur_text_options *options;
+    const ur_tokenizer_kind *kind;
     const ur_vocabulary *vocabulary; /* whose reserved tokens count */
     int32_t line_end;                /* id of <eos>, or -1 */
     const char *at, *end;            /* what is left of the line */
@@ -22,6 +26,21 @@ typedef struct ur_scanner {
 } ur_scanner;
 
 typedef enum ur_scan { UR_SCAN_TOKEN, UR_SCAN_END, UR_SCAN_TOO_LONG } ur_scan;
+
+/* What a tokenizer is. They stand in one list in tokens.c, in the order of ur_tokenizer; nothing
+ * else knows them by number. */
+struct ur_tokenizer_kind {
+    const char *name, *alias; /* found by either */
+    const char *words;        /* "name|alias", as a table of fields has them */
+    bool line_feeds;          /* line feeds are tokens; else a line may end with <eos> */
+    size_t bytes;             /* that a token and what separates it take, about */
+    ur_scan (*next)(ur_scanner *s, ur_token *token);
+    /* Whether a space stands between two tokens, neither of them a line's end. */
+    bool (*space)(const ur_vocabulary *vocabulary, int32_t previous, int32_t id);
+};
+
+/* NULL: there is no such tokenizer. */
+const ur_tokenizer_kind *ur_tokenizer_of(ur_tokenizer tokenizer);
 
 /* Options that passed ur_text_check with this vocabulary. Neither is copied. */
 void ur_scanner_start(ur_scanner *s, const ur_text_options *options,

@@ -1,10 +1,8 @@
-/* vocabulary.h - what the file of a vocabulary needs of the table itself. */
+/* vocabulary.h - the file of a vocabulary as bytes in memory. */
 #ifndef UR_TEXT_VOCABULARY_H
 #define UR_TEXT_VOCABULARY_H
 
 #include "unroll/text.h"
-
-const ur_allocator *ur_vocabulary_allocator(const ur_vocabulary *vocabulary);
 
 /* The vocabulary that a file's bytes hold; `name` names the file in messages. */
 ur_status ur_vocabulary_parse(const ur_allocator *a, const char *name, const char *bytes,

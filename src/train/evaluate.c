@@ -54,6 +54,7 @@ static void add(void *arg, const void *result)
 ur_status ur_evaluate_with(const ur_model *model, const void *data, ur_measure *out,
                            ur_confusion **confusion, ur_err *err)
 {
+    UR_FPMODE_HERE;
     *out = (ur_measure){0};
     if (confusion)
         *confusion = NULL;

@@ -190,12 +190,11 @@ static void norm_member(void *arg, const ur_member *me)
 
 double ur_optimizer_norm(ur_optimizer *o, const float *gradient)
 {
-    const ur_fpmode mode = ur_fpmode_enter();
+    UR_FPMODE_HERE;
     norm_job job = {o->context->kernels, ur_params_size(o->params), gradient, o->partial};
     ur_team_run(ur_pool_team(o->context->pool), norm_member, &job);
     const size_t blocks = (job.size + UR_SUM_BLOCK - 1) / UR_SUM_BLOCK;
     const double norm = (double)sqrtf(ur_tree_sum(blocks, o->partial));
-    ur_fpmode_leave(mode);
     return norm;
 }
 
@@ -236,9 +235,8 @@ static void step_member(void *arg, const ur_member *me)
 
 void ur_optimizer_step(ur_optimizer *o, const float *gradient, double lr, double scale)
 {
-    const ur_fpmode mode = ur_fpmode_enter();
+    UR_FPMODE_HERE;
     step_job job = {o, gradient, ur_params_values(o->params), lr, (float)scale};
     ur_team_run(ur_pool_team(o->context->pool), step_member, &job);
     o->steps++;
-    ur_fpmode_leave(mode);
 }

@@ -127,7 +127,7 @@ ur_status ur_schedule_check(const ur_train_options *o, ur_err *err)
 double ur_schedule_lr(const ur_train_options *o, const ur_schedule_state *s, uint64_t step,
                       uint64_t epoch, uint64_t batch, size_t batches)
 {
-    const ur_fpmode mode = ur_fpmode_enter();
+    UR_FPMODE_HERE;
     double lr = s->lr;
     if (schedules[o->schedule].lr) {
         const double done = (double)epoch + (double)batch / (double)batches;
@@ -135,24 +135,21 @@ double ur_schedule_lr(const ur_train_options *o, const ur_schedule_state *s, uin
     }
     if (step + 1 < o->warmup_steps)
         lr *= (double)(step + 1) / (double)o->warmup_steps;
-    ur_fpmode_leave(mode);
     return lr;
 }
 
 void ur_schedule_epoch(const ur_train_options *o, ur_schedule_state *s, uint64_t epoch)
 {
-    const ur_fpmode mode = ur_fpmode_enter();
+    UR_FPMODE_HERE;
     if (schedules[o->schedule].epoch)
         schedules[o->schedule].epoch(o, s, epoch);
-    ur_fpmode_leave(mode);
 }
 
 bool ur_schedule_validated(const ur_train_options *o, ur_schedule_state *s, double loss)
 {
-    const ur_fpmode mode = ur_fpmode_enter();
+    UR_FPMODE_HERE;
     if (schedules[o->schedule].validated)
         schedules[o->schedule].validated(o, s, loss);
-    ur_fpmode_leave(mode);
     const bool least = loss < s->least;
     s->unbeaten = least ? 0 : s->unbeaten + 1;
     s->least = least ? loss : s->least;

@@ -230,8 +230,8 @@ static void run_shard(void *arg, ur_tape *tape, size_t s)
     ur_tape_set_gradient(tape);
     const size_t begin = ur_shard_begin(job->count, job->shards, s);
     const size_t end = ur_shard_begin(job->count, job->shards, s + 1);
-    ur_tensor *loss = t->model->kind->loss(tape, t->model, t->data, end - begin,
-                                               t->sorted + begin, job->normaliser);
+    ur_tensor *loss = t->model->kind->loss(tape, t->model, t->data, end - begin, t->sorted + begin,
+                                           job->normaliser);
     if (ur_backward(tape, loss) == UR_OK)
         t->shard_loss[s] = (double)ur_floats(loss)[0];
     ur_fold_give(t->fold, s, gradient);
@@ -345,12 +345,11 @@ ur_status ur_trainer_step(ur_trainer *t, ur_step *report, ur_err *err)
     ur_status status = ur_trainer_prepare(t, err);
     if (status != UR_OK)
         return status;
-    const ur_fpmode mode = ur_fpmode_enter();
+    UR_FPMODE_HERE;
     const batch_job job = next_batch(t);
     status = run_batch(t, job, &report->loss, err);
     if (status == UR_OK)
         status = follow(t, report, err);
-    ur_fpmode_leave(mode);
     if (status == UR_OK)
         advance(t, &job, report);
     return status;

@@ -286,6 +286,7 @@ ur_status ur_weights_check(const ur_params *params, ur_st *st, const char *path,
 ur_status ur_params_load_part(ur_params *params, const char *path, const ur_load_options *options,
                               ur_err *err)
 {
+    UR_FPMODE_HERE;
     complaints c = {.used = 0};
     ur_st *st;
     ur_status status = ur_st_open(&ur_params_context(params)->allocator, path, &st, err);
@@ -305,6 +306,7 @@ ur_status ur_params_load(ur_params *params, const char *path, const char *prefix
 ur_status ur_params_load_memory(ur_params *params, const char *name, const void *bytes, size_t size,
                                 const ur_load_options *options, ur_err *err)
 {
+    UR_FPMODE_HERE;
     complaints c = {.used = 0};
     ur_st *st;
     ur_status status =

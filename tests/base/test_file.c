@@ -168,7 +168,7 @@ static void test_folder_not_made(void **state)
     assert_non_null(strstr(err.text, "folder b: Read-only file system"));
     faulty_set(FAULTY_UNLINK, 1, EIO);
     assert_int_equal(ur_make_folder_through(&faulty_system, NULL, "b", &err), UR_IO);
-    faulty_set(FAULTY_STAT, 1, ENOENT); /* somebody made it after we looked */
+    faulty_set(FAULTY_STAT, 1, ENOENT); /* it was made after we looked */
     assert_int_equal(ur_make_folder_through(&faulty_system, NULL, "b", &err), UR_OK);
 }
 

@@ -193,7 +193,7 @@ static void test_write_in_pieces(void **state)
     check_file("a", "written bit by bit");
 }
 
-/* Whoever goes on after a failed write is refused, and the file is not replaced. */
+/* A caller that goes on after a failed write is refused, and the file is not replaced. */
 static void test_failed_write_is_final(void **state)
 {
     (void)state;

@@ -1,7 +1,7 @@
-/* test_team_waits.c - teams whose members keep each other waiting: for longer than anybody stays awake,
- * left out afterwards for a while, and never left out where the team insists; workers that are woken
- * too late. */
-#include "base/pool_state.h"
+/* test_team_waits.c - teams whose members keep each other waiting: for longer than a thread stays
+ * awake, when the leader goes on without the others, and when it insists on all of them; workers that
+ * are woken after they fell asleep again. */
+#include "base/pool.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -46,30 +46,36 @@ static void count_members(void *arg, const ur_member *me)
         *(int *)arg = me->count;
 }
 
-/* After that the leader does without them for a while, and then has them back. */
-static void test_slow_members_are_left_out(void **state)
+/* A leader that waited for longer than it would have needed alone pauses, in proportion and for at
+ * most a second. */
+static void test_what_waiting_costs(void **state)
 {
     (void)state;
-    if (ur_usable_cpus() < 2)
-        skip();
+    assert_int_equal(ur_team_pause(1000, 0, 2), 0);
+    assert_int_equal(ur_team_pause(1000, 500, 2), 0); /* 500 on its own part: 1000 alone, too */
+    assert_int_equal(ur_team_pause(1000, 501, 2), 8 * 501);
+    assert_int_equal(ur_team_pause(1000, 749, 4), 0);
+    assert_int_equal(ur_team_pause(1000, 751, 4), 8 * 751);
+    assert_int_equal(ur_team_pause(UINT64_C(1) << 40, (UINT64_C(1) << 40) - 1, 2), 1000000000);
+    assert_int_equal(ur_team_pause(1000, 1001, 2), 0); /* clocks of two cores may differ */
+}
+
+/* While it pauses the leader works alone, and then has the others back. */
+static void test_a_pause(void **state)
+{
+    (void)state;
     ur_pool *pool = new_pool(2);
     ur_team *team = ur_pool_team(pool);
-    bool left_out = false, back = false;
-    for (long tries = 0; tries < 1000 && !left_out; tries++) {
+    ur_team_insist(team);
+    for (int round = 0; round < 10; round++) {
         int members = 0;
-        for (long i = 0; i < 1000000 && members < 2; i++)
-            ur_team_run(team, dawdle, &members);
+        pool->alone_until = UINT64_MAX;
+        ur_team_run(team, count_members, &members);
+        assert_int_equal(members, 1);
+        pool->alone_until = 0;
+        ur_team_run(team, count_members, &members);
         assert_int_equal(members, 2);
-        ur_team_run(team, count_members, &members);
-        left_out = members == 1;
     }
-    assert_true(left_out);
-    for (long tries = 0; tries < 100000000 && !back; tries++) {
-        int members = 0;
-        ur_team_run(team, count_members, &members);
-        back = members == 2;
-    }
-    assert_true(back);
     ur_pool_free(pool);
 }
 
@@ -93,8 +99,8 @@ static void test_a_team_that_insists(void **state)
 }
 
 /* The owner lost its core between announcing an operation and waking the sleepers; meanwhile the worker
- * did its part and fell asleep until the next one. It must still be known to be asleep. */
-static void test_a_late_call_to_wake(void **state)
+ * did its part and fell asleep until the next one. It must still be counted as a sleeper. */
+static void test_a_delayed_call_to_wake(void **state)
 {
     (void)state;
     ur_pool *pool = new_pool(2);
@@ -114,9 +120,10 @@ static void test_a_late_call_to_wake(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_slow_members_are_left_out),
+        cmocka_unit_test(test_what_waiting_costs),
+        cmocka_unit_test(test_a_pause),
         cmocka_unit_test(test_a_team_that_insists),
-        cmocka_unit_test(test_a_late_call_to_wake),
+        cmocka_unit_test(test_a_delayed_call_to_wake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
  * published data sets (where these are at hand). */
 #include "unroll/text.h"
 #include "base/alloc.h"
+#include "support/slow.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -208,7 +209,7 @@ static void check_additions(size_t size, ur_split split)
 static void test_additions_are_right(void **state)
 {
     (void)state;
-    check_additions(400000, UR_SPLIT_TRAIN); /* the most there may be */
+    check_additions(slow_tests() ? 400000 : 100000, UR_SPLIT_TRAIN); /* the most there may be */
     check_additions(40000, UR_SPLIT_VALID);
 }
 

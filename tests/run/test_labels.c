@@ -2,19 +2,13 @@
  * memory are learned, the same bytes come out everywhere, interrupted or not, and what is asked of
  * a trained run is answered as documented. */
 #include "run/labelled_runs.h"
+#include "support/slow.h"
 
 #include <math.h>
 
 static const char *const kinds[] = {"tagger", "classifier"};
 
 /* ---- tasks ---------------------------------------------------------------------------------- */
-
-/* Fewer and shorter texts where everything takes ten times as long. */
-static bool hurry(void)
-{
-    const char *slow = getenv("UNROLL_SLOW");
-    return getenv("UNROLL_SANITIZE") != NULL || (slow && strcmp(slow, "0") == 0);
-}
 
 typedef struct scores {
     double accuracy, f1;

@@ -184,9 +184,16 @@ static void test_options(void **state)
     for (int i = 0; i < 3; i++) {
         assert_true(ur_tokenizer_find(ur_tokenizer_name((ur_tokenizer)i), &t));
         assert_int_equal(t, i);
+        assert_true(ur_tokenizer_find(ur_tokenizer_of(t)->alias, &t));
+        assert_int_equal(t, i);
+        char words[40]; /* both names, as a table of fields has them */
+        snprintf(words, sizeof words, "%s|%s", ur_tokenizer_name(t), ur_tokenizer_of(t)->alias);
+        assert_string_equal(words, ur_tokenizer_of(t)->words);
     }
+    assert_true(ur_tokenizer_find("words-punctuation", &t)); /* what version 0.1 wrote */
+    assert_int_equal(t, UR_WORDS_PUNCTUATION);
     assert_null(ur_tokenizer_name((ur_tokenizer)3));
-    assert_false(ur_tokenizer_find("word", &t));
+    assert_false(ur_tokenizer_find("sentence", &t));
     ur_text_options o = {.tokenizer = (ur_tokenizer)7};
     assert_int_equal(ur_text_check(&o, NULL, &err), UR_INVALID);
     o = (ur_text_options){.tokenizer = UR_CHARACTERS, .line_ends = true};

@@ -323,7 +323,7 @@ static void a_steady_state_takes_no_memory(void **state)
                      UR_INVALID);
     assert_non_null(strstr(err.text, "another context"));
     ur_measure m;
-    assert_int_equal(ur_evaluate(context, f->model, &f->data, &m, &err), UR_INVALID);
+    assert_int_equal(ur_evaluate(f->model, &f->data, &m, &err), UR_INVALID);
     assert_non_null(strstr(err.text, "another context"));
     assert_int_equal(ur_trainer_new(context, model, &f->data, &f->options, &t, NULL), UR_OK);
     for (int i = 0; i < 2; i++)

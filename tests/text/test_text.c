@@ -1,5 +1,4 @@
-/* Tests of text/encode and text/piece: prompts as ids, and ids as text that gives the same ids
- * again. */
+/* test_text.c - prompts as ids, and ids as text that gives the same ids again. */
 #include "text/tokens.h"
 
 #include <setjmp.h>

@@ -1,0 +1,236 @@
+/* test_fpmode.c - whatever floating-point mode the caller has set, public functions compute the same
+ * bytes and give the mode back. Each entry computes something into a row of floats, beginning with numbers
+ * that other modes would treat otherwise; it runs under each mode. */
+#include "support/contexts.h"
+#include "train/toy.h"
+#include "unroll/train.h"
+
+#include <fenv.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#if defined(__SSE__)
+#include <xmmintrin.h>
+#endif
+
+enum { MOST = 4096, IN = 12, HIDDEN = 10, OUT = 9 };
+
+typedef struct net {
+    ur_context *context;
+    ur_params *params;
+    ur_linear_layer fc;
+    ur_embedding_layer embed;
+    ur_rnn_stack rnn;
+    ur_tape *tape;
+    float *small,
+        *large; /* (MOST) inputs, made in the usual mode: squares of the small are denormal */
+    float out[MOST];
+    size_t n;
+} net;
+
+static void put(net *f, const float *x, size_t n)
+{
+    assert_true(f->n + n <= MOST);
+    memcpy(f->out + f->n, x, n * sizeof *x);
+    f->n += n;
+}
+
+static void net_open(net *f, ur_context *context)
+{
+    const ur_rnn_config config = {.cell = "gru", .input_size = IN, .hidden_size = HIDDEN};
+    *f = (net){.context = context};
+    assert_int_equal(ur_params_new(context, &f->params, NULL), UR_OK);
+    f->fc = ur_linear_add(f->params, "fc", HIDDEN, OUT, true);
+    f->embed = ur_embedding_add(f->params, "embed", 7, IN);
+    assert_int_equal(ur_rnn_add(f->params, "rnn", &config, &f->rnn, NULL), UR_OK);
+    assert_int_equal(ur_params_seal(f->params, NULL), UR_OK);
+    f->tape = tape_of(context);
+    f->small = made_up_floats(4, MOST, 1e-19f);
+    f->large = made_up_floats(5, MOST, 1.0f);
+}
+
+static void net_close(net *f)
+{
+    ur_tape_free(f->tape);
+    ur_params_free(f->params);
+    free(f->small);
+    free(f->large);
+}
+
+/* ---- what is computed --------------------------------------------------------------------- */
+
+static void initialise(net *f)
+{
+    ur_rnn_init(&f->rnn, f->params, 5);
+    ur_embedding_init(&f->embed, f->params, 5);
+    ur_linear_init(&f->fc, f->params, 5);
+    put(f, ur_params_data(f->params), ur_params_size(f->params));
+    ur_init_lecun(f->params, f->fc.weight, 6);
+    put(f, ur_param_data(f->params, f->fc.weight), HIDDEN * OUT);
+    ur_init_normal(f->params, f->fc.weight, 6);
+    put(f, ur_param_data(f->params, f->fc.weight), HIDDEN * OUT);
+    ur_init_uniform(f->params, f->fc.weight, 0.3f, 6);
+    put(f, ur_param_data(f->params, f->fc.weight), HIDDEN * OUT);
+}
+
+static void optimise(net *f)
+{
+    assert_true(ur_params_size(f->params) <= MOST);
+    for (int kind = 0; ur_optimizer_name((size_t)kind); kind++) {
+        ur_train_options options = ur_train_defaults();
+        ur_optimizer *o;
+        options.optimizer = kind;
+        options.weight_decay = 0.03;
+        options.momentum = 0.9;
+        options.lr = 0.013;
+        assert_int_equal(ur_optimizer_new(f->params, &options, &o, NULL), UR_OK);
+        for (int step = 0; step < 3; step++)
+            ur_optimizer_step(o, f->small, options.lr, 0.7);
+        ur_optimizer_step(o, f->large, options.lr, 0.3);
+        const double norm[2] = {ur_optimizer_norm(o, f->large), ur_optimizer_norm(o, f->small)};
+        float bits[4];
+        memcpy(bits, norm, sizeof bits);
+        put(f, bits, 4);
+        put(f, ur_params_data(f->params), ur_params_size(f->params));
+        ur_optimizer_free(o);
+    }
+}
+
+static void schedule(net *f)
+{
+    ur_train_options o = ur_train_defaults();
+    o.warmup_steps = 7;
+    o.lr_epochs = 1;
+    o.lr_patience = 0;
+    o.lr_factor = 0.3;
+    o.lr = 0.1;
+    for (o.schedule = 0; ur_schedule_name((size_t)o.schedule); o.schedule++) {
+        ur_schedule_state s = ur_schedule_start(&o);
+        for (uint64_t epoch = 0; epoch < 5; epoch++) {
+            const double lr = ur_schedule_lr(&o, &s, epoch, epoch, 1, 3);
+            float parts[2]; /* all its bits */
+            memcpy(parts, &lr, sizeof parts);
+            put(f, parts, 2);
+            ur_schedule_epoch(&o, &s, epoch + 1);
+            ur_schedule_validated(&o, &s, 1.0 + (double)epoch);
+        }
+    }
+}
+
+static void train(net *f)
+{
+    toy_data data = {100, f->small};
+    ur_model *model = toy_new(f->context, 30, 10, UR_TRAINABLE | UR_DECAY);
+    ur_train_options options = ur_train_defaults();
+    ur_trainer *trainer;
+    ur_measure measure;
+    options.batch = 70;
+    options.clip = 1e-21;
+    assert_int_equal(ur_trainer_new(f->context, model, &data, &options, &trainer, NULL), UR_OK);
+    for (int i = 0; i < 4; i++) {
+        ur_step step;
+        assert_int_equal(ur_trainer_step(trainer, &step, NULL), UR_OK);
+        float bits[4];
+        memcpy(bits, (double[]){step.loss, step.gradient_norm}, sizeof bits);
+        put(f, bits, 4);
+    }
+    put(f, ur_params_data(model->params), ur_params_size(model->params));
+    assert_int_equal(ur_evaluate(f->context, model, &data, &measure, NULL), UR_OK);
+    float bits[2];
+    memcpy(bits, &measure.loss, sizeof bits);
+    put(f, bits, 2);
+    ur_trainer_free(trainer);
+    ur_model_free(model);
+}
+
+static void stream(net *f)
+{
+    ur_stream *s;
+    float y[HIDDEN];
+    assert_int_equal(ur_stream_new(f->context, f->params, &f->rnn, 1, &s, NULL), UR_OK);
+    for (size_t t = 0; t < 5; t++) {
+        ur_stream_step(s, (t % 2 ? f->small : f->large) + t * IN, y);
+        put(f, y, HIDDEN);
+    }
+    ur_stream_free(s);
+}
+
+typedef void entry(net *f);
+
+static const struct {
+    const char *name;
+    entry *compute;
+} entries[] = {{"initialise", initialise},
+               {"optimise", optimise},
+               {"schedule", schedule},
+               {"train", train},
+               {"stream", stream}};
+
+/* ---- under which modes --------------------------------------------------------------------- */
+
+static void set_mode(int mode)
+{
+    if (mode == 1)
+        fesetround(FE_UPWARD);
+#if defined(__SSE__)
+    else if (mode == 2)
+        _mm_setcsr(_mm_getcsr() | 0x8040);
+#endif
+}
+
+static bool mode_is(int mode)
+{
+    bool is = fegetround() == (mode == 1 ? FE_UPWARD : FE_TONEAREST);
+#if defined(__SSE__)
+    is = is && (_mm_getcsr() & 0x8040) == (mode == 2 ? 0x8040u : 0u);
+#endif
+    return is;
+}
+
+static void usual_mode(void)
+{
+    fesetround(FE_TONEAREST);
+#if defined(__SSE__)
+    _mm_setcsr(_mm_getcsr() & ~0x8040u);
+#endif
+}
+
+static void modes(void **state)
+{
+    (void)state;
+    for (int threads = 1; threads <= 2; threads++) {
+        ur_context *context = context_of(NULL, threads, NULL);
+        for (size_t e = 0; e < sizeof entries / sizeof *entries; e++) {
+            float want[MOST];
+            for (int mode = 0; mode < 3; mode++) {
+                net f;
+                net_open(&f, context);
+                initialise(&f);
+                f.n = 0;
+                set_mode(mode);
+                entries[e].compute(&f);
+                const bool kept = mode_is(mode);
+                usual_mode();
+                assert_true(kept);
+                assert_true(f.n > 0);
+                if (mode == 0)
+                    memcpy(want, f.out, sizeof want);
+                same_floats(entries[e].name, mode == 1 ? "rounding up" : "flushing to zero", want,
+                            f.out, f.n);
+                net_close(&f);
+            }
+        }
+        ur_context_free(context);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(modes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
