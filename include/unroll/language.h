@@ -69,9 +69,10 @@ void ur_language_model_init(ur_model *model, uint64_t seed);
 const ur_language_model_config *ur_language_model_config_of(const ur_model *model);
 
 /* What a language model learns from or is measured on: a text (a copy) as windows, and the states
- * that batches hand on. batch: streams side by side, which must be the trainer's batch; 0: for
- * ur_evaluate alone. UR_INVALID: a model of another kind, ids that are not in the vocabulary, a
- * text that is too short for a batch (ur_windows_new), or that is the same token throughout. */
+ * that batches hand on. batch: streams side by side, which must be the trainer's batch
+ * where windows are sequential; 0: for ur_evaluate alone. UR_INVALID: a model of another kind, ids
+ * that are not in the vocabulary, a text that is too short for a batch (ur_windows_new), or that is
+ * the same token throughout. */
 typedef struct ur_language_data ur_language_data;
 ur_status ur_language_data_new(ur_context *context, const ur_model *model, ur_ids text,
                                size_t batch, ur_language_data **out, ur_err *err);

@@ -254,10 +254,12 @@ static size_t length(const ur_model *model, const void *data, size_t i)
     return ur_windows_at(((const ur_language_data *)data)->windows, i).length;
 }
 
+/* Random windows depend on nothing, so that any number of them can be a batch. */
 static size_t batch_of(const ur_model *model, const void *data)
 {
+    const ur_language_data *d = data;
     (void)model;
-    return ((const ur_language_data *)data)->batch;
+    return d->carry ? d->batch : 0;
 }
 
 /* Some windows, as one batch. */

@@ -1,5 +1,5 @@
-/* test_config.c - config.json: the configuration of every kind, and the settings of training, there and
- * back by their tables; everything that can be wrong with them; what version 1 wrote. */
+/* test_config.c - config.json: the configuration of every kind, and the settings of training,
+ * there and back by their tables; everything that can be wrong with them; what version 1 wrote. */
 #include "run/run.h"
 
 #include "run/runs.h"
