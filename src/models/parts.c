@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backend/cpu/recurrent.h"
+#include "backend/cell.h"
 #include "base/status.h"
 #include "tape/tape.h"
 
