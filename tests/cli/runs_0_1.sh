@@ -16,6 +16,24 @@ as_then() {
     fi
 }
 
+# measured_as_then FILE: the same of what eval said; of the lines before the first blank one, which it
+# words in another way and has more of now, the names and numbers that 0.1 had.
+figures() {
+    sed -n '/^$/q; s/^\(macro \)\{0,1\}\([A-Za-z0-9-]*\)  *\([0-9.,]*\).*/\2 \3/p' "$1" |
+        sort
+}
+measured_as_then() {
+    cp out said
+    figures said >now
+    figures "expected/$1" >then
+    comm -23 then now >lost
+    [ ! -s lost ] || [ -n "${UNROLL_TINY:-}" ] || fail "$1: is now another: $(cat lost)"
+    [ -s then ] || fail "$1: no figures"
+    sed '1,/^$/d' "expected/$1" >then
+    sed '1,/^$/d' said >out
+    cmp -s then out || [ -n "${UNROLL_TINY:-}" ] || fail "$1: another table: $(diff then out)"
+}
+
 opened=0
 skipped=
 while read -r name kind epochs verb data input; do
@@ -23,7 +41,8 @@ while read -r name kind epochs verb data input; do
     opened=$((opened + 1))
     folder=runs/$name
     run eval "$folder" --data "$data"
-    as_then "$name.eval"
+    [ $code -eq 0 ] || fail "$name.eval: exit code $code: $(head -c 300 err)"
+    measured_as_then "$name.eval"
     if [ "$verb" = predict ]; then
         printf '%s\n' "$input" | tr '|' '\n' >texts
         run predict "$folder" - <texts
