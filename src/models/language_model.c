@@ -11,6 +11,7 @@
 #include "backend/context.h"
 #include "backend/cell.h"
 #include "base/alloc.h"
+#include "base/fpmode.h"
 #include "base/status.h"
 #include "base/tiny.h"
 #include "models/kinds.h"
@@ -363,6 +364,7 @@ static void measure_chunk(ur_tape *t, const ur_language_model *m, ur_carry *carr
 static ur_status evaluate(const ur_model *model, const void *data, ur_measure *out,
                           ur_confusion **confusion, ur_err *err)
 {
+    UR_FPMODE_HERE;
     ur_context *context = model->context;
     const ur_language_model *m = ur_as_language_model(model);
     const ur_ids text = ((const ur_language_data *)data)->text;
@@ -374,14 +376,12 @@ static ur_status evaluate(const ur_model *model, const void *data, ur_measure *o
     ur_status status = ur_tape_new(context, &t, err);
     if (status == UR_OK)
         status = ur_carry_new(context, &m->rnn, 1, &carry, err);
-    const ur_fpmode mode = ur_fpmode_enter();
     for (size_t at = 0; status == UR_OK && at < positions; at += chunk) {
         const size_t left = positions - at;
         measure_chunk(t, m, carry, text.ids + at, left < chunk ? left : chunk, out);
         if (ur_tape_status(t) != UR_OK)
             status = ur_fail(err, ur_tape_status(t), "%s", ur_error(t));
     }
-    ur_fpmode_leave(mode);
     out->examples = out->positions;
     ur_carry_free(carry);
     ur_tape_free(t);

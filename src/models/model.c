@@ -5,6 +5,7 @@
 #include "backend/context.h"
 #include "base/alloc.h"
 #include "base/arena.h"
+#include "base/fpmode.h"
 #include "base/status.h"
 #include "models/kinds.h"
 
@@ -94,8 +95,8 @@ ur_status ur_model_new(ur_context *context, const ur_kind *kind, const void *con
 
 void ur_model_init(ur_model *model, uint64_t seed)
 {
+    UR_FPMODE_HERE;
     model->kind->init(model, seed);
-    ur_params_changed(model->params);
 }
 
 void ur_model_free(ur_model *model)

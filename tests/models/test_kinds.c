@@ -6,6 +6,7 @@
 #include "unroll/seq2seq.h"
 #include "unroll/tagger.h"
 
+#include <fenv.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -414,6 +415,29 @@ static void taken_for_another(void **state)
     ur_context_free(context);
 }
 
+/* Weights start alike whatever way the caller rounds. */
+static void rounding(void **state)
+{
+    (void)state;
+    ur_context *context = context_of("plain", 1, NULL);
+    for (size_t i = 0; i < KINDS; i++) {
+        ur_model *m[2];
+        for (int up = 0; up < 2; up++) {
+            m[up] = small_model(context, ur_kind_at(context, i));
+            if (i == 0) /* which takes a hundredth of its embeddings */
+                ((ur_seq2seq_config *)m[up]->config)->init = UR_INIT_LECUN;
+            fesetround(up ? FE_UPWARD : FE_TONEAREST);
+            ur_model_init(m[up], 7);
+            fesetround(FE_TONEAREST);
+        }
+        same_floats("weights", m[0]->kind->name, ur_params_data(m[0]->params),
+                    ur_params_data(m[1]->params), ur_params_size(m[0]->params));
+        ur_model_free(m[0]);
+        ur_model_free(m[1]);
+    }
+    ur_context_free(context);
+}
+
 /* ---- kinds of a program's own ---------------------------------------------------------------- */
 
 typedef struct own_config {
@@ -538,7 +562,7 @@ int main(void)
         cmocka_unit_test(ends),          cmocka_unit_test(defaults_pass),
         cmocka_unit_test(no_vocabulary), cmocka_unit_test(automatic),
         cmocka_unit_test(added),         cmocka_unit_test(taken_for_another),
-        cmocka_unit_test(incomplete),
+        cmocka_unit_test(incomplete),    cmocka_unit_test(rounding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include "unroll/nn.h"
 #include "support/contexts.h"
 #include "train/toy.h"
+#include "unroll/nn.h"
 #include "unroll/train.h"
 
 #include <fenv.h>
