@@ -53,8 +53,6 @@
                                          "layer and of what the output reads that is dropped.")
 
 /* clang-format off */
-/* clang-format off */
-/* clang-format off */
 static const ur_field tagger_fields[] = {
     MODEL_ROWS,
     UR_TOKEN_ROWS(ur_tagger_config, text, "word", "", ""),
@@ -62,11 +60,7 @@ static const ur_field tagger_fields[] = {
     {.name = NULL},
 };
 /* clang-format on */
-/* clang-format on */
-/* clang-format on */
 
-/* clang-format off */
-/* clang-format off */
 /* clang-format off */
 static const ur_field classifier_fields[] = {
     MODEL_ROWS,
@@ -74,8 +68,6 @@ static const ur_field classifier_fields[] = {
     UR_FREQUENCY_ROWS(ur_tagger_config, min_freq, max_size, "2"),
     {.name = NULL},
 };
-/* clang-format on */
-/* clang-format on */
 /* clang-format on */
 
 ur_tagger_config ur_tagger_defaults(void)
