@@ -215,8 +215,9 @@ static void run_shard(void *arg, ur_tape *tape, size_t s)
     const size_t end = ur_shard_begin(job->count, job->shards, s + 1);
     ur_tensor *loss = t->model->kind->loss(tape, t->model, t->data, end - begin, t->sorted + begin,
                                            job->normaliser);
-    if (ur_backward(tape, loss) == UR_OK)
-        t->shard_loss[s] = (double)ur_floats(loss)[0];
+    const float *value = ur_backward(tape, loss) == UR_OK ? ur_read(tape, loss) : NULL;
+    if (value)
+        t->shard_loss[s] = (double)value[0];
     ur_fold_give(t->fold, s, gradient);
 }
 
