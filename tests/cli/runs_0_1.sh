@@ -25,13 +25,13 @@ figures() {
 measured_as_then() {
     cp out said
     figures said >now
-    figures "expected/$1" >then
-    comm -23 then now >lost
+    figures "expected/$1" >earlier
+    comm -23 earlier now >lost
     [ ! -s lost ] || [ -n "${UNROLL_TINY:-}" ] || fail "$1: is now another: $(cat lost)"
-    [ -s then ] || fail "$1: no figures"
-    sed '1,/^$/d' "expected/$1" >then
+    [ -s earlier ] || fail "$1: no figures"
+    sed '1,/^$/d' "expected/$1" >earlier
     sed '1,/^$/d' said >out
-    cmp -s then out || [ -n "${UNROLL_TINY:-}" ] || fail "$1: another table: $(diff then out)"
+    cmp -s earlier out || [ -n "${UNROLL_TINY:-}" ] || fail "$1: another table: $(diff earlier out)"
 }
 
 opened=0
