@@ -10,6 +10,7 @@
 #include "unroll/core.h"
 #include "unroll/corpus.h"
 #include "unroll/field.h"
+#include "unroll/nn.h"
 #include "unroll/text.h"
 
 #ifdef __cplusplus
@@ -167,6 +168,13 @@ typedef struct ur_shorthand {
     const ur_setting *settings;
 } ur_shorthand;
 
+/* A layer in a kind's own struct. */
+typedef enum ur_layer_type { UR_LAYER_EMBEDDING, UR_LAYER_LINEAR, UR_LAYER_RNN } ur_layer_type;
+typedef struct ur_layer_place {
+    ur_layer_type type;
+    size_t offset;
+} ur_layer_place;
+
 struct ur_kind {
     const char *name; /* "model" in config.json */
 
@@ -199,6 +207,8 @@ struct ur_kind {
 
     /* ---- the model */
     size_t model_size; /* bytes of the kind's own struct, which begins with ur_model; zeroed */
+    const ur_layer_place *layers; /* (n_layers) that ur_model_rnn and the like find; or NULL */
+    size_t n_layers;
     /* Adds the parameters; model->config may be completed. They are sealed afterwards. */
     ur_status (*build)(ur_model *model, ur_err *err);
     void (*init)(ur_model *model, uint64_t seed); /* initial weights */
@@ -278,6 +288,13 @@ ur_status ur_model_new(ur_context *context, const ur_kind *kind, const void *con
                        ur_err *err);
 void ur_model_init(ur_model *model, uint64_t seed);
 void ur_model_free(ur_model *model); /* accepts NULL */
+
+/* A layer of the model by what its parameters' names begin with ("embed", "lstm", "encoder.gru", "fc"), to be
+ * used with the model's parameters: a trained stack can be streamed (ur_stream_new) or its states
+ * carried (ur_carry_new). NULL: there is none of that type and name. */
+const ur_embedding_layer *ur_model_embedding(const ur_model *model, const char *prefix);
+const ur_linear_layer *ur_model_linear(const ur_model *model, const char *prefix);
+const ur_rnn_stack *ur_model_rnn(const ur_model *model, const char *prefix);
 
 /* Whether the model is of that kind: UR_INVALID with both names where it is not. */
 ur_status ur_model_check(const ur_model *model, const ur_kind *kind, ur_err *err);

@@ -630,6 +630,12 @@ static const char *const notes[] = {
     "of validation text is over all its tokens but the first, states carried from start to end.",
     NULL};
 
+static const ur_layer_place layers[] = {
+    {UR_LAYER_EMBEDDING, offsetof(ur_language_model, embed)},
+    {UR_LAYER_RNN, offsetof(ur_language_model, rnn)},
+    {UR_LAYER_LINEAR, offsetof(ur_language_model, fc)},
+};
+
 const ur_kind ur_kind_language_model = {
     .name = "language_model",
     .verb = "lm",
@@ -657,6 +663,8 @@ const ur_kind ur_kind_language_model = {
     .check = check,
     .figures = figures,
     .model_size = sizeof(ur_language_model),
+    .layers = layers,
+    .n_layers = sizeof layers / sizeof *layers,
     .build = build,
     .init = init,
     .loss = loss,

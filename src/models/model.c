@@ -118,6 +118,56 @@ ur_status ur_model_check(const ur_model *model, const ur_kind *kind, ur_err *err
     return ur_fail(err, UR_INVALID, "this model is a %s, not a %s", model->kind->name, kind->name);
 }
 
+/* ---- layers by name ----------------------------------------------------------------------- */
+
+/* A parameter of the layer; -1: the layer is not there. */
+static int parameter_of(ur_layer_type type, const void *layer)
+{
+    const ur_embedding_layer *embedding = layer;
+    const ur_linear_layer *linear = layer;
+    const ur_rnn_stack *rnn = layer;
+    switch (type) {
+    case UR_LAYER_EMBEDDING:
+        return embedding->count ? embedding->weight : -1;
+    case UR_LAYER_LINEAR:
+        /* A tied one's weight has the embedding's name, its bias its own. */
+        return linear->bias >= 0 ? linear->bias : linear->out_features ? linear->weight : -1;
+    case UR_LAYER_RNN:
+        return rnn->count ? rnn->part[0].weight_ih : -1;
+    }
+    return -1;
+}
+
+static const void *find_layer(const ur_model *model, ur_layer_type type, const char *prefix)
+{
+    const size_t length = strlen(prefix);
+    for (size_t i = 0; i < model->kind->n_layers; i++) {
+        const ur_layer_place *place = &model->kind->layers[i];
+        const void *layer = (const char *)model + place->offset;
+        const int index = place->type == type ? parameter_of(type, layer) : -1;
+        const char *name = index < 0 ? "" : ur_params_entry(model->params, (size_t)index)->name;
+        const char *dot = strrchr(name, '.');
+        if (dot && (size_t)(dot - name) == length && strncmp(name, prefix, length) == 0)
+            return layer;
+    }
+    return NULL;
+}
+
+const ur_embedding_layer *ur_model_embedding(const ur_model *model, const char *prefix)
+{
+    return find_layer(model, UR_LAYER_EMBEDDING, prefix);
+}
+
+const ur_linear_layer *ur_model_linear(const ur_model *model, const char *prefix)
+{
+    return find_layer(model, UR_LAYER_LINEAR, prefix);
+}
+
+const ur_rnn_stack *ur_model_rnn(const ur_model *model, const char *prefix)
+{
+    return find_layer(model, UR_LAYER_RNN, prefix);
+}
+
 /* ---- figures and predictions -------------------------------------------------------------- */
 
 static double ratio(double sum, size_t count)

@@ -718,6 +718,14 @@ static const char *const notes[] = {
     "are characters like any other. Of every other file the real lengths count.",
     NULL};
 
+static const ur_layer_place layers[] = {
+    {UR_LAYER_EMBEDDING, offsetof(ur_seq2seq, encoder.embed)},
+    {UR_LAYER_RNN, offsetof(ur_seq2seq, encoder.rnn)},
+    {UR_LAYER_EMBEDDING, offsetof(ur_seq2seq, decoder.embed)},
+    {UR_LAYER_RNN, offsetof(ur_seq2seq, decoder.rnn)},
+    {UR_LAYER_LINEAR, offsetof(ur_seq2seq, decoder.fc)},
+};
+
 const ur_kind ur_kind_seq2seq = {
     .name = "seq2seq",
     .verb = "seq2seq",
@@ -747,6 +755,8 @@ const ur_kind ur_kind_seq2seq = {
     .check = check,
     .figures = figures,
     .model_size = sizeof(ur_seq2seq),
+    .layers = layers,
+    .n_layers = sizeof layers / sizeof *layers,
     .build = build,
     .init = init,
     .loss = loss,

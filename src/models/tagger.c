@@ -361,11 +361,17 @@ static const char *const notes[] = {
 #define LABELLING                                                                                  \
     .notes = notes, .symbols_name = "tokens", .hides = hides,                                      \
     .config_size = sizeof(ur_tagger_config), .defaults = training, .figures = figures,             \
-    .has_labels = true, .model_size = sizeof(ur_tagger), .build = build, .init = init,             \
-    .loss = loss, .evaluate = ur_tagger_measure, .examples = examples, .length = length,           \
-    .positions = positions, .prepare = prepare, .fits = fits, .open = open_source,                 \
-    .free_data = free_data, .fingerprint = fingerprint, .extent = extent,                          \
-    .predict = ur_tagger_predict
+    .has_labels = true, .model_size = sizeof(ur_tagger), .layers = layers,                         \
+    .n_layers = sizeof layers / sizeof *layers, .build = build, .init = init, .loss = loss,        \
+    .evaluate = ur_tagger_measure, .examples = examples, .length = length, .positions = positions, \
+    .prepare = prepare, .fits = fits, .open = open_source, .free_data = free_data,                 \
+    .fingerprint = fingerprint, .extent = extent, .predict = ur_tagger_predict
+
+static const ur_layer_place layers[] = {
+    {UR_LAYER_EMBEDDING, offsetof(ur_tagger, embed)},
+    {UR_LAYER_RNN, offsetof(ur_tagger, rnn)},
+    {UR_LAYER_LINEAR, offsetof(ur_tagger, fc)},
+};
 
 const ur_kind ur_kind_tagger = {
     .name = "tagger",

@@ -255,7 +255,7 @@ static ur_model *small_model(ur_context *context, const ur_kind *kind)
     static const ur_setting sizes[] = {
         {"vocabulary_size", "5"}, {"hidden_size", "4"}, {"embed_size", "3"}, {NULL, NULL}};
     void *config = defaults_of(kind);
-    ur_model *model;
+    ur_model *model = NULL;
     ur_err err;
     ur_status status = ur_fields_apply(kind->fields, config, sizes, &err);
     const ur_field *labels = ur_field_find(kind->fields, "labels");
