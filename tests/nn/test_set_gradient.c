@@ -1,5 +1,5 @@
 /* test_set_gradient.c - a gradient vector that may hold anything beforehand: backward sets all of it, to
- * the bytes that it adds to zeros. */
+ * the bytes that it adds to zeros; and what is frozen gets zeros, and changes no other gradient. */
 #include "support/contexts.h"
 #include "tape/tape.h"
 #include "unroll/nn.h"
@@ -87,25 +87,33 @@ static void backward(ur_tape *t, const net *n, int what, float *gradient, bool s
     tape_fine(t);
 }
 
+static const ur_rnn_config configs[] = {
+    {.cell = "lstm", .proj_size = 4, .bidirectional = true, .num_layers = 2},
+    {.cell = "gru_original", .recurrent_dropout = 0.3f},
+    {.cell = "lstm_layer_norm"},
+    {.cell = "lstm_peephole"},
+    {.cell = "gru", .no_bias = true, .zoneout_h = 0.2f}};
+enum { CONFIGS = sizeof configs / sizeof *configs, LOSSES = 5 };
+
+static net net_of(ur_context *context, size_t i)
+{
+    ur_rnn_config config = configs[i];
+    config.input_size = WIDTH;
+    config.hidden_size = 9;
+    return net_new(context, &config);
+}
+
 static void sets_what_it_adds_to_zeros(void **state)
 {
     (void)state;
-    static const ur_rnn_config configs[] = {
-        {.cell = "lstm", .proj_size = 4, .bidirectional = true, .num_layers = 2},
-        {.cell = "gru_original", .recurrent_dropout = 0.3f},
-        {.cell = "lstm_layer_norm"},
-        {.cell = "gru", .no_bias = true, .zoneout_h = 0.2f}};
     contexts all = contexts_new();
     for (int c = 0; c < all.count; c++)
-        for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
-            ur_rnn_config config = configs[i];
-            config.input_size = WIDTH;
-            config.hidden_size = 9;
-            const net n = net_new(all.at[c], &config);
+        for (size_t i = 0; i < CONFIGS; i++) {
+            const net n = net_of(all.at[c], i);
             ur_tape *t = tape_of(all.at[c]);
             const size_t size = ur_params_size(n.params);
             float *added = calloc(size, sizeof *added), *set = calloc(size, sizeof *set);
-            for (int what = 0; what < 5; what++) {
+            for (int what = 0; what < LOSSES; what++) {
                 backward(t, &n, what, added, false);
                 backward(t, &n, what, set, true);
                 same_floats("gradient", all.name[c], added, set, size);
@@ -118,8 +126,44 @@ static void sets_what_it_adds_to_zeros(void **state)
     contexts_free(&all);
 }
 
+/* One parameter after the other, then all of a stack. */
+static void frozen_parameters(void **state)
+{
+    (void)state;
+    ur_context *context = context_of(NULL, 2, NULL);
+    for (size_t i = 0; i < CONFIGS; i++) {
+        const net n = net_of(context, i);
+        ur_tape *t = tape_of(context);
+        const size_t size = ur_params_size(n.params);
+        float *want = calloc(size, sizeof *want), *got = calloc(size, sizeof *got);
+        for (int what = 0; what < LOSSES; what++)
+            for (size_t p = 0; p <= ur_params_count(n.params); p++) {
+                const bool one = p < ur_params_count(n.params);
+                const char *name = one ? ur_params_entry(n.params, p)->name : "rnn.*";
+                if (one && !(ur_params_entry(n.params, p)->flags & UR_TRAINABLE))
+                    continue;
+                backward(t, &n, what, want, true);
+                assert_true(ur_params_set_flags(n.params, name, UR_TRAINABLE, false) > 0);
+                for (size_t q = 0; q < ur_params_count(n.params); q++) {
+                    const ur_param *e = ur_params_entry(n.params, q);
+                    if (!(e->flags & UR_TRAINABLE))
+                        memset(want + e->offset, 0, e->count * sizeof *want);
+                }
+                backward(t, &n, what, got, true);
+                same_floats("gradient beside", name, want, got, size);
+                ur_params_set_flags(n.params, name, UR_TRAINABLE, true);
+            }
+        free(want);
+        free(got);
+        ur_tape_free(t);
+        ur_params_free(n.params);
+    }
+    ur_context_free(context);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sets_what_it_adds_to_zeros)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sets_what_it_adds_to_zeros),
+                                       cmocka_unit_test(frozen_parameters)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -287,8 +287,7 @@ static void pack_inputs(const back_job *job, const ur_member *me)
         pack_part(job, me, r->rows, plan->hidden, job->saved.m, NULL, job->m_packed);
 }
 
-/* dW_hh += d^T h_prev: rows of the later steps, then those of the first if it had an h0.
- * dW_hr += d_proj^T m. */
+/* dW_hh += d^T h_prev: rows of the later steps, then those of the first if it had an h0. */
 static void recurrent_weights_back(const back_job *job, const ur_member *me)
 {
     const ur_recurrent_plan *plan = job->plan;
@@ -323,29 +322,45 @@ static void recurrent_weights_back(const back_job *job, const ur_member *me)
         outer.blank = job->op->blank.dw_hh;
         ur_outer_part(job->kernels, me, &outer);
     }
-    if (job->op->dw_hr) {
-        const ur_cpu_outer projection = {
-            .rows = r->rows,
-            .n_out = plan->proj,
-            .n_in = plan->hidden,
-            .dy = job->d_proj,
-            .dy_row = plan->proj,
-            .x_packed = job->m_packed,
-            .dw = job->op->dw_hr,
-            .blank = job->op->blank.dw_hr,
-        };
-        ur_outer_part(job->kernels, me, &projection);
-    }
 }
 
-/* db += column sums of d over `rows` rows, this member's columns; the sums stay in `sums`. */
-static void bias_back(const back_job *job, const ur_member *me, size_t rows, const float *d,
-                      float *sums, float *db)
+/* dW_hr += d_proj^T m */
+static void projection_weight_back(const back_job *job, const ur_member *me)
 {
     const ur_recurrent_plan *plan = job->plan;
-    const ur_range mine = ur_my_range(me, plan->cell->gates * plan->hidden);
-    job->kernels->column_sums(rows, d, job->gates_row, sums, mine.begin, mine.end);
-    job->kernels->add(mine.end - mine.begin, sums + mine.begin, db + mine.begin);
+    const ur_cpu_outer outer = {
+        .rows = job->run->rows->rows,
+        .n_out = plan->proj,
+        .n_in = plan->hidden,
+        .dy = job->d_proj,
+        .dy_row = plan->proj,
+        .x_packed = job->m_packed,
+        .dw = job->op->dw_hr,
+        .blank = job->op->blank.dw_hr,
+    };
+    ur_outer_part(job->kernels, me, &outer);
+}
+
+/* db += column sums of d (the gates' gradients of all rows, or their `rows` sums by id), this member's
+ * columns. Either bias may do without a gradient. */
+static void biases_back(const back_job *job, const ur_member *me, size_t rows, const float *d)
+{
+    const ur_recurrent_back *op = job->op;
+    const ur_kernels *k = job->kernels;
+    const size_t n = job->plan->cell->gates * job->plan->hidden;
+    const ur_range mine = ur_my_range(me, n);
+    const size_t count = mine.end - mine.begin;
+    const bool apart = job->cell->split && !job->cell->whole_rows;
+    float *sums_hh = apart ? job->bias + n : job->bias;
+    if (!job->cell->whole_rows) /* which have been summed step by step */
+        k->column_sums(rows, d, job->gates_row, job->bias, mine.begin, mine.end);
+    if (apart)
+        k->column_sums(job->run->rows->rows, job->saved.h_gates, job->gates_row, sums_hh, mine.begin,
+                       mine.end);
+    if (op->db_ih)
+        k->add(count, job->bias + mine.begin, op->db_ih + mine.begin);
+    if (op->db_hh)
+        k->add(count, sums_hh + mine.begin, op->db_hh + mine.begin);
 }
 
 /* dW_ih(j, column[d]) += by_id(d, j) for j in `mine` of the gates' columns. */
@@ -385,18 +400,8 @@ static void input_weights_back(const back_job *job, const ur_member *me)
         };
         ur_outer_part(k, me, &outer);
     }
-    if (op->db_ih && job->cell->whole_rows) { /* summed step by step */
-        const ur_range mine = ur_my_range(me, n);
-        k->add(mine.end - mine.begin, job->bias + mine.begin, op->db_ih + mine.begin);
-        k->add(mine.end - mine.begin, job->bias + mine.begin, op->db_hh + mine.begin);
-    } else if (op->db_ih) {
-        const ur_range mine = ur_my_range(me, n);
-        bias_back(job, me, rows, d, job->bias, op->db_ih);
-        if (job->cell->split)
-            bias_back(job, me, run->rows->rows, job->saved.h_gates, job->bias + n, op->db_hh);
-        else
-            k->add(mine.end - mine.begin, job->bias + mine.begin, op->db_hh + mine.begin);
-    }
+    if (op->db_ih || op->db_hh)
+        biases_back(job, me, rows, d);
     if (op->dx) {
         const ur_product product = {
             .m = rows,
@@ -442,6 +447,8 @@ static void weights_back(const back_job *job, const ur_member *me)
     ur_barrier(me);
     if (job->op->dw_hh)
         recurrent_weights_back(job, me);
+    if (job->op->dw_hr)
+        projection_weight_back(job, me);
     input_weights_back(job, me);
     own_weights_back(job, me);
 }
