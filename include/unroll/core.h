@@ -270,8 +270,25 @@ ur_tensor *ur_mul(ur_tape *tape, ur_tensor *a, ur_tensor *b);
 ur_tensor *ur_scale(ur_tape *tape, ur_tensor *x, float factor);
 ur_tensor *ur_sigmoid(ur_tape *tape, ur_tensor *x);
 ur_tensor *ur_tanh(ur_tape *tape, ur_tensor *x);
-ur_tensor *ur_softmax(ur_tape *tape, ur_tensor *x);                /* over the last dimension */
-ur_tensor *ur_sum(ur_tape *tape, ur_tensor *x);                    /* (1) */
+ur_tensor *ur_div(ur_tape *tape, ur_tensor *a, ur_tensor *b);
+ur_tensor *ur_exp(ur_tape *tape, ur_tensor *x);
+ur_tensor *ur_log(ur_tape *tape, ur_tensor *x); /* natural */
+ur_tensor *ur_relu(ur_tape *tape, ur_tensor *x);
+/* x Phi(x), torch.nn.functional.gelu; and its approximation by tanh, approximate="tanh". (Hendrycks and
+ * Gimpel 2016.) */
+ur_tensor *ur_gelu(ur_tape *tape, ur_tensor *x);
+ur_tensor *ur_gelu_tanh(ur_tape *tape, ur_tensor *x);
+ur_tensor *ur_softmax(ur_tape *tape, ur_tensor *x); /* over the last dimension */
+ur_tensor *ur_sum(ur_tape *tape, ur_tensor *x);     /* (1) */
+ur_tensor *ur_mean(ur_tape *tape, ur_tensor *x);    /* (1) */
+/* Broadcasts: one number (1) to any shape, one row (F) to (rows, F); gradients add up. */
+ur_tensor *ur_expand(ur_tape *tape, ur_tensor *number, int ndim, const size_t *dim);
+ur_tensor *ur_expand_rows(ur_tape *tape, ur_tensor *row, size_t rows);
+ur_tensor *ur_reshape(ur_tape *tape, ur_tensor *x, int ndim, const size_t *dim); /* as many */
+ur_tensor *ur_transpose(ur_tape *tape, ur_tensor *x); /* (N,M) -> (M,N) */
+/* Over the last dimension: (x - mean) / sqrt(variance + eps), times gain and plus bias, (F) each or
+ * NULL. torch.nn.functional.layer_norm (Ba, Kiros and Hinton 2016). */
+ur_tensor *ur_layer_norm(ur_tape *tape, ur_tensor *x, ur_tensor *gain, ur_tensor *bias, float eps);
 ur_tensor *ur_matmul_t(ur_tape *tape, ur_tensor *x, ur_tensor *w); /* (N,K),(M,K) -> (N,M): x w^T */
 ur_tensor *ur_concat(ur_tape *tape, ur_tensor *a, ur_tensor *b);   /* (N,A),(N,B) -> (N,A+B) */
 ur_tensor *ur_slice(ur_tape *tape, ur_tensor *x, size_t begin, size_t end); /* columns */
@@ -283,6 +300,8 @@ ur_seq *ur_repeat(ur_tape *tape, ur_tensor *x, const ur_layout *layout);
 ur_seq *ur_reverse(ur_tape *tape, ur_seq *x);
 /* Each sequence's last step: (batch, features); zeros for an empty sequence. */
 ur_tensor *ur_last_steps(ur_tape *tape, const ur_seq *x);
+/* Step t of each sequence: (batch, features); zeros for one that is not so long. */
+ur_tensor *ur_step_of(ur_tape *tape, const ur_seq *x, size_t t);
 /* n tensors (B, F) -> (n, B, F), and number `index` of them back. */
 ur_tensor *ur_stack(ur_tape *tape, size_t n, ur_tensor *const *x);
 ur_tensor *ur_pick(ur_tape *tape, ur_tensor *x, size_t index);

@@ -114,7 +114,27 @@ typedef struct ur_dropout_pass {
 } ur_dropout_pass;
 
 /* Functions of one number; backward knows y, and x where it needs it. */
-typedef enum ur_map { UR_MAP_SIGMOID, UR_MAP_TANH } ur_map;
+typedef enum ur_map {
+    UR_MAP_SIGMOID,
+    UR_MAP_TANH,
+    UR_MAP_EXP,
+    UR_MAP_LOG,
+    UR_MAP_RELU,
+    UR_MAP_GELU,
+    UR_MAP_GELU_TANH
+} ur_map;
+
+/* y = (x - mean) rstd gain + bias over rows, rstd = 1 / sqrt(variance + eps), and its gradients, which
+ * are added to. */
+typedef struct ur_norm_pass {
+    size_t rows, width;
+    float eps;
+    const float *x, *gain, *bias; /* (rows, width), (width) or NULL, (width) or NULL */
+    float *y;                     /* (rows, width) */
+    float *mean, *rstd;           /* (rows) out, in for backward */
+    const float *dy;              /* backward: (rows, width) */
+    float *dx, *dgain, *dbias;    /* NULL: not wanted */
+} ur_norm_pass;
 
 struct ur_backend {
     const char *name;
@@ -172,11 +192,16 @@ struct ur_backend {
     void (*mul)(const ur_executor *e, size_t n, const float *a, const float *b, float *y);
     void (*mul_add)(const ur_executor *e, size_t n, const float *a, const float *b, float *y);
     void (*scale)(const ur_executor *e, size_t n, float s, const float *x, float *y);
+    void (*div)(const ur_executor *e, size_t n, const float *a, const float *b, float *y);
+    /* y (columns, rows) = x (rows, columns) turned. */
+    void (*transpose)(const ur_executor *e, size_t rows, size_t columns, const float *x, float *y);
     void (*map)(const ur_executor *e, ur_map f, size_t n, const float *x, float *y);
     /* dx += dy f'(x) */
     void (*map_back)(const ur_executor *e, ur_map f, size_t n, const float *x, const float *y,
                      const float *dy, float *dx);
     void (*softmax)(const ur_executor *e, size_t rows, size_t width, const float *x, float *y);
+    void (*norm)(const ur_executor *e, const ur_norm_pass *pass);
+    void (*norm_back)(const ur_executor *e, const ur_norm_pass *pass);
     void (*softmax_back)(const ur_executor *e, size_t rows, size_t width, const float *y,
                          const float *dy, float *dx);
 

@@ -2,7 +2,9 @@
  *
  *   add sub mul:  element by element           scale: x * factor
  *   sigmoid tanh: f(x),  dx += dy f'(x)
- *   softmax:  over the last dimension          sum: of all elements */
+ *   div: da += dy / b, db -= dy y / b          exp log relu gelu gelu_tanh: f(x)
+ *   softmax, layer_norm: over the last dimension          sum mean: of all elements
+ *   expand expand_rows reshape transpose: the same numbers in another shape */
 #include "tape/tape.h"
 
 #include <string.h>
@@ -92,6 +94,36 @@ ur_tensor *ur_mul(ur_tape *tape, ur_tensor *a, ur_tensor *b)
     return y;
 }
 
+/* da += dy / b,  db -= dy y / b */
+static void div_back(ur_tape *tape, ur_node *n)
+{
+    const ur_tensor *b = n->in[1], *y = n->out[0];
+    const ur_backend *on = tape->backend;
+    const size_t count = ur_count(y);
+    float *da = ur_grad(tape, n->in[0]), *db = ur_grad(tape, n->in[1]);
+    float *d = ur_take_floats(tape, count);
+    if (!d)
+        return;
+    on->div(&tape->on, count, y->grad, b->data, d);
+    if (da)
+        on->add(&tape->on, count, d, da);
+    if (!db)
+        return;
+    on->scale(&tape->on, count, -1.0f, d, d);
+    on->mul_add(&tape->on, count, d, y->data, db);
+}
+
+ur_tensor *ur_div(ur_tape *tape, ur_tensor *a, ur_tensor *b)
+{
+    static const ur_op op = {"div", div_back, false};
+    ur_tensor *y = result_of_two(tape, &op, a, b);
+    if (y) {
+        tape->backend->div(&tape->on, ur_count(y), a->data, b->data, y->data);
+        ur_record(tape, &op, sizeof(ur_node), y, a, b);
+    }
+    return y;
+}
+
 /* ---- one tensor --------------------------------------------------------------------------- */
 
 static ur_tensor *result_of_one(ur_tape *tape, const ur_op *op, ur_tensor *x)
@@ -153,6 +185,36 @@ ur_tensor *ur_tanh(ur_tape *tape, ur_tensor *x)
     return mapped(tape, &op, UR_MAP_TANH, x);
 }
 
+ur_tensor *ur_exp(ur_tape *tape, ur_tensor *x)
+{
+    static const ur_op op = {"exp", map_back, false};
+    return mapped(tape, &op, UR_MAP_EXP, x);
+}
+
+ur_tensor *ur_log(ur_tape *tape, ur_tensor *x)
+{
+    static const ur_op op = {"log", map_back, false};
+    return mapped(tape, &op, UR_MAP_LOG, x);
+}
+
+ur_tensor *ur_relu(ur_tape *tape, ur_tensor *x)
+{
+    static const ur_op op = {"relu", map_back, false};
+    return mapped(tape, &op, UR_MAP_RELU, x);
+}
+
+ur_tensor *ur_gelu(ur_tape *tape, ur_tensor *x)
+{
+    static const ur_op op = {"gelu", map_back, false};
+    return mapped(tape, &op, UR_MAP_GELU, x);
+}
+
+ur_tensor *ur_gelu_tanh(ur_tape *tape, ur_tensor *x)
+{
+    static const ur_op op = {"gelu_tanh", map_back, false};
+    return mapped(tape, &op, UR_MAP_GELU_TANH, x);
+}
+
 static size_t last_dim(const ur_tensor *x)
 {
     return x->dim[x->ndim - 1];
@@ -199,5 +261,147 @@ ur_tensor *ur_sum(ur_tape *tape, ur_tensor *x)
         tape->backend->sum(&tape->on, ur_count(x), x->data, y->data);
         ur_record(tape, &op, sizeof(ur_node), y, x, NULL);
     }
+    return y;
+}
+
+ur_tensor *ur_mean(ur_tape *tape, ur_tensor *x)
+{
+    const size_t count = x ? ur_count(x) : 0;
+    return ur_scale(tape, ur_sum(tape, x), 1.0f / (float)(count ? count : 1));
+}
+
+/* ---- shapes ------------------------------------------------------------------------------- */
+
+static void expand_back(ur_tape *tape, ur_node *n)
+{
+    float *dx = ur_grad(tape, n->in[0]), *sum = dx ? ur_take_floats(tape, 1) : NULL;
+    if (!sum)
+        return;
+    tape->backend->sum(&tape->on, ur_count(n->out[0]), n->out[0]->grad, sum);
+    tape->backend->add(&tape->on, 1, sum, dx);
+}
+
+ur_tensor *ur_expand(ur_tape *tape, ur_tensor *number, int ndim, const size_t *dim)
+{
+    static const ur_op op = {"expand", expand_back, false};
+    if (!ur_operand(tape, &op, number, UR_F32, 0))
+        return NULL;
+    if (ur_count(number) != 1)
+        return ur_tape_fail(tape, UR_INVALID, "expand: one number expected, not %s",
+                            ur_shape(number).text);
+    ur_tensor *y = ur_tensor_new(tape, UR_F32, ndim, dim);
+    if (y) {
+        tape->backend->fill(&tape->on, ur_count(y), 0.0f, y->data);
+        tape->backend->spread(&tape->on, ur_count(y), number->data, y->data);
+        ur_record(tape, &op, sizeof(ur_node), y, number, NULL);
+    }
+    return y;
+}
+
+ur_tensor *ur_expand_rows(ur_tape *tape, ur_tensor *row, size_t rows)
+{
+    static const ur_op op = {"expand_rows", ur_move_rows_back, false};
+    if (!ur_operand(tape, &op, row, UR_F32, 1))
+        return NULL;
+    size_t *from = ur_take(tape, rows, sizeof *from); /* the only row there is */
+    ur_tensor *y = from ? ur_rows_new(tape, rows, row->dim[0]) : NULL;
+    if (!y)
+        return NULL;
+    memset(from, 0, rows * sizeof *from);
+    return ur_move_rows(tape, &op, row, y, rows, row->dim[0], from, NULL);
+}
+
+ur_tensor *ur_reshape(ur_tape *tape, ur_tensor *x, int ndim, const size_t *dim)
+{
+    static const ur_op op = {"reshape", ur_move_rows_back, false};
+    ur_tensor *y =
+        ur_operand(tape, &op, x, UR_F32, 0) ? ur_tensor_new(tape, UR_F32, ndim, dim) : NULL;
+    if (y && ur_count(y) != ur_count(x))
+        return ur_tape_fail(tape, UR_INVALID, "reshape: %s has not as many elements as %s",
+                            ur_shape(x).text, ur_shape(y).text);
+    return y ? ur_move_rows(tape, &op, x, y, 1, ur_count(x), NULL, NULL) : NULL;
+}
+
+static void transpose_back(ur_tape *tape, ur_node *n)
+{
+    const ur_tensor *y = n->out[0];
+    float *dx = ur_grad(tape, n->in[0]), *turned = dx ? ur_take_floats(tape, ur_count(y)) : NULL;
+    if (!turned)
+        return;
+    tape->backend->transpose(&tape->on, y->dim[0], y->dim[1], y->grad, turned);
+    tape->backend->add(&tape->on, ur_count(y), turned, dx);
+}
+
+ur_tensor *ur_transpose(ur_tape *tape, ur_tensor *x)
+{
+    static const ur_op op = {"transpose", transpose_back, false};
+    ur_tensor *y =
+        ur_operand(tape, &op, x, UR_F32, 2) ? ur_rows_new(tape, x->dim[1], x->dim[0]) : NULL;
+    if (y) {
+        tape->backend->transpose(&tape->on, x->dim[0], x->dim[1], x->data, y->data);
+        ur_record(tape, &op, sizeof(ur_node), y, x, NULL);
+    }
+    return y;
+}
+
+/* ---- layer normalisation ------------------------------------------------------------------ */
+
+typedef struct norm_node {
+    ur_node node; /* in: x, gain, bias */
+    ur_norm_pass pass;
+} norm_node;
+
+static void norm_back(ur_tape *tape, ur_node *node)
+{
+    ur_norm_pass pass = ((norm_node *)node)->pass;
+    pass.dy = node->out[0]->grad;
+    pass.dx = ur_grad(tape, node->in[0]);
+    pass.dgain = node->in[1] ? ur_grad(tape, node->in[1]) : NULL;
+    pass.dbias = node->in[2] ? ur_grad(tape, node->in[2]) : NULL;
+    if (ur_tape_ok(tape))
+        tape->backend->norm_back(&tape->on, &pass);
+}
+
+static bool fits_rows(ur_tape *tape, const ur_op *op, const ur_tensor *vector, const ur_tensor *x)
+{
+    if (!vector)
+        return true;
+    if (!ur_operand(tape, op, vector, UR_F32, 1))
+        return false;
+    if (vector->dim[0] == last_dim(x))
+        return true;
+    ur_tape_fail(tape, UR_INVALID, "%s: %s for rows of %zu", op->name, ur_shape(vector).text,
+                 last_dim(x));
+    return false;
+}
+
+ur_tensor *ur_layer_norm(ur_tape *tape, ur_tensor *x, ur_tensor *gain, ur_tensor *bias, float eps)
+{
+    static const ur_op op = {"layer_norm", norm_back, false};
+    if (!ur_operand(tape, &op, x, UR_F32, 0) || !fits_rows(tape, &op, gain, x) ||
+        !fits_rows(tape, &op, bias, x))
+        return NULL;
+    if (!(eps >= 0.0f))
+        return ur_tape_fail(tape, UR_INVALID, "layer_norm: eps %g, it must not be negative",
+                            (double)eps);
+    ur_tensor *y = ur_tensor_new(tape, UR_F32, x->ndim, x->dim);
+    const size_t rows = rows_of(x);
+    float *kept = ur_take_floats(tape, 2 * rows);
+    if (!y || !kept)
+        return NULL;
+    const ur_norm_pass pass = {.rows = rows,
+                               .width = last_dim(x),
+                               .eps = eps,
+                               .x = x->data,
+                               .gain = gain ? gain->data : NULL,
+                               .bias = bias ? bias->data : NULL,
+                               .y = y->data,
+                               .mean = kept,
+                               .rstd = kept + rows};
+    tape->backend->norm(&tape->on, &pass);
+    norm_node *n = ur_record_all(tape, &op, sizeof *n, 1, (ur_tensor *[]){y}, 3,
+                                 (ur_tensor *[]){x, gain, bias});
+    if (n)
+        n->pass = pass;
     return y;
 }

@@ -139,6 +139,27 @@ ur_tensor *ur_last_steps(ur_tape *tape, const ur_seq *x)
     return ur_move_rows(tape, &op, x->values, y, count, width, from, to);
 }
 
+ur_tensor *ur_step_of(ur_tape *tape, const ur_seq *x, size_t t)
+{
+    static const ur_op op = {"step_of", ur_move_rows_back, false};
+    if (!ur_operand_seq(tape, &op, x, UR_F32, 2))
+        return NULL;
+    const ur_layout *l = x->layout;
+    const size_t width = x->values->dim[1];
+    size_t *from = ur_take(tape, l->batch, sizeof *from), *to = ur_take(tape, l->batch, sizeof *to);
+    ur_tensor *y = ur_rows_new(tape, l->batch, width);
+    if (!from || !to || !y)
+        return NULL;
+    size_t count = 0;
+    for (size_t b = 0; b < l->batch; b++)
+        if (t < l->length[b]) {
+            from[count] = ur_row(l, b, t);
+            to[count++] = b;
+        }
+    tape->backend->fill(&tape->on, ur_count(y), 0.0f, y->data);
+    return ur_move_rows(tape, &op, x->values, y, count, width, from, to);
+}
+
 static const size_t *one_index(ur_tape *tape, size_t index)
 {
     size_t *at = ur_take(tape, 1, sizeof *at);

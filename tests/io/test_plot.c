@@ -143,7 +143,7 @@ static void any_magnitude(void **state)
         const double size = pow(10, exponent);
         const double rising[] = {size, 1.3 * size, 1.7 * size}, signs[] = {-size, 0, size, NAN};
         const double close[] = {size, nextafter(size, INFINITY), size}, zero[] = {0, size};
-        char *text = draw_values(rising, 3, 0, 0), label[16];
+        char *text = draw_values(rising, 3, 0, 0), label[32];
         snprintf(label, sizeof label, "e%d</text>", exponent);
         if (exponent >= -290 && exponent < 300 && (exponent < -5 || exponent > 5))
             assert_non_null(strstr(text, label));

@@ -274,6 +274,36 @@ static void map_back(const ur_executor *e, ur_map f, size_t n, const float *x, c
     cpu->map_back(e, f, n, at(x), at(y), at(dy), at(dx));
 }
 
+static void divide(const ur_executor *e, size_t n, const float *a, const float *b, float *y)
+{
+    cpu->div(e, n, at(a), at(b), at(y));
+}
+
+static void transpose(const ur_executor *e, size_t rows, size_t columns, const float *x, float *y)
+{
+    cpu->transpose(e, rows, columns, at(x), at(y));
+}
+
+static ur_norm_pass norm_of(ur_norm_pass p)
+{
+    p.x = at(p.x), p.gain = at(p.gain), p.bias = at(p.bias), p.y = at(p.y), p.mean = at(p.mean);
+    p.rstd = at(p.rstd), p.dy = at(p.dy), p.dx = at(p.dx), p.dgain = at(p.dgain);
+    p.dbias = at(p.dbias);
+    return p;
+}
+
+static void norm(const ur_executor *e, const ur_norm_pass *p)
+{
+    const ur_norm_pass pass = norm_of(*p);
+    cpu->norm(e, &pass);
+}
+
+static void norm_back(const ur_executor *e, const ur_norm_pass *p)
+{
+    const ur_norm_pass pass = norm_of(*p);
+    cpu->norm_back(e, &pass);
+}
+
 static void softmax(const ur_executor *e, size_t rows, size_t width, const float *x, float *y)
 {
     cpu->softmax(e, rows, width, at(x), at(y));
@@ -377,6 +407,10 @@ const ur_backend shifted_backend = {
     .mul = mul,
     .mul_add = mul_add,
     .scale = scale,
+    .div = divide,
+    .transpose = transpose,
+    .norm = norm,
+    .norm_back = norm_back,
     .map = map,
     .map_back = map_back,
     .softmax = softmax,

@@ -202,26 +202,19 @@ static void scale(const ur_executor *e, size_t n, float s, const float *x, float
     e->kernels->scale(n, s, x, y);
 }
 
-static void map(const ur_executor *e, ur_map f, size_t n, const float *x, float *y)
+static void divide(const ur_executor *e, size_t n, const float *a, const float *b, float *y)
 {
-    switch (f) {
-    case UR_MAP_SIGMOID:
-        e->kernels->sigmoid(n, x, y);
-        break;
-    case UR_MAP_TANH:
-        e->kernels->tanh(n, x, y);
-        break;
-    }
+    (void)e;
+    for (size_t i = 0; i < n; i++)
+        y[i] = a[i] / b[i];
 }
 
-static void map_back(const ur_executor *e, ur_map f, size_t n, const float *x, const float *y,
-                     const float *dy, float *dx)
+static void transpose(const ur_executor *e, size_t rows, size_t columns, const float *x, float *y)
 {
-    (void)e, (void)x;
-    for (size_t i = 0; i < n && f == UR_MAP_SIGMOID; i++)
-        dx[i] += dy[i] * (y[i] * (1.0f - y[i]));
-    for (size_t i = 0; i < n && f == UR_MAP_TANH; i++)
-        dx[i] += dy[i] * (1.0f - y[i] * y[i]);
+    (void)e;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < columns; c++)
+            y[c * rows + r] = x[r * columns + c];
 }
 
 static void softmax(const ur_executor *e, size_t rows, size_t width, const float *x, float *y)
@@ -318,8 +311,12 @@ const ur_backend ur_backend_cpu = {
     .mul = mul,
     .mul_add = mul_add,
     .scale = scale,
-    .map = map,
-    .map_back = map_back,
+    .div = divide,
+    .transpose = transpose,
+    .map = ur_cpu_map,
+    .map_back = ur_cpu_map_back,
+    .norm = ur_cpu_norm,
+    .norm_back = ur_cpu_norm_back,
     .softmax = softmax,
     .softmax_back = softmax_back,
     .sum = sum,

@@ -50,6 +50,11 @@ bool ur_cpu_attention(const ur_executor *e, const ur_attention_pass *pass);
 bool ur_cpu_attention_back(const ur_executor *e, const ur_attention_back *back);
 void ur_cpu_cross_entropy(const ur_executor *e, const ur_cross_entropy_pass *pass);
 void ur_cpu_cross_entropy_back(const ur_executor *e, const ur_cross_entropy_pass *pass);
+void ur_cpu_map(const ur_executor *e, ur_map f, size_t n, const float *x, float *y);
+void ur_cpu_map_back(const ur_executor *e, ur_map f, size_t n, const float *x, const float *y,
+                     const float *dy, float *dx);
+void ur_cpu_norm(const ur_executor *e, const ur_norm_pass *pass);
+void ur_cpu_norm_back(const ur_executor *e, const ur_norm_pass *pass);
 void ur_cpu_dropout(const ur_executor *e, const ur_dropout_pass *pass);
 bool ur_cpu_dropout_back(const ur_executor *e, const ur_dropout_pass *pass);
 bool ur_cpu_dropout_mask(const ur_executor *e, const ur_dropout_pass *pass);

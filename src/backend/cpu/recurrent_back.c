@@ -355,8 +355,8 @@ static void biases_back(const back_job *job, const ur_member *me, size_t rows, c
     if (!job->cell->whole_rows) /* which have been summed step by step */
         k->column_sums(rows, d, job->gates_row, job->bias, mine.begin, mine.end);
     if (apart)
-        k->column_sums(job->run->rows->rows, job->saved.h_gates, job->gates_row, sums_hh, mine.begin,
-                       mine.end);
+        k->column_sums(job->run->rows->rows, job->saved.h_gates, job->gates_row, sums_hh,
+                       mine.begin, mine.end);
     if (op->db_ih)
         k->add(count, job->bias + mine.begin, op->db_ih + mine.begin);
     if (op->db_hh)

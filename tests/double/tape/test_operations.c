@@ -1,6 +1,13 @@
 /* test_operations.c - every elementary operation's gradient against differences. */
 #include "double/check.h"
 
+/* Row r of x, as a vector. */
+static ur_tensor *row_of(ur_tape *t, ur_tensor *x, size_t r)
+{
+    ur_tensor *row = ur_transpose(t, ur_slice(t, ur_transpose(t, x), r, r + 1));
+    return row ? ur_reshape(t, row, 1, row->dim + 1) : NULL;
+}
+
 static ur_tensor *elementary(ur_tape *t, void *user)
 {
     const checked *c = user;
@@ -58,6 +65,42 @@ static ur_tensor *elementary(ur_tape *t, void *user)
         y = ur_slice(t, a, 4, 4); /* nothing */
         y = ur_concat(t, a, y);
         break;
+    case 17:
+        y = ur_div(t, a,
+                   ur_add(t, ur_mul(t, b, b),
+                          ur_expand(t, ur_mean(t, ur_mul(t, a, a)), 2, (size_t[]){7, 19})));
+        break;
+    case 18:
+        y = ur_div(t, a, ur_exp(t, a));
+        break;
+    case 19:
+        y = ur_log(t, ur_add(t, ur_mul(t, a, a), ur_exp(t, b)));
+        break;
+    case 20:
+        y = ur_relu(t, ur_mul(t, a, b));
+        break;
+    case 21:
+        y = ur_gelu(t, ur_scale(t, a, 3.0f));
+        break;
+    case 22:
+        y = ur_gelu_tanh(t, ur_scale(t, a, 3.0f));
+        break;
+    case 23:
+        y = ur_reshape(t, ur_transpose(t, a), 2, (size_t[]){7, 19});
+        y = ur_mul(t, y, b);
+        break;
+    case 24:
+        y = ur_mul(
+            t, a,
+            ur_expand_rows(
+                t, ur_reshape(t, ur_slice(t, ur_transpose(t, b), 2, 3), 1, (size_t[]){19}), 7));
+        break;
+    case 25:
+        y = ur_layer_norm(t, ur_mul(t, a, b), NULL, NULL, 1e-5f);
+        break;
+    case 26:
+        y = ur_layer_norm(t, a, row_of(t, b, 1), row_of(t, b, 4), 0.25f);
+        break;
     default:
         fail();
     }
@@ -67,7 +110,7 @@ static ur_tensor *elementary(ur_tape *t, void *user)
 static void elementary_operations(void **state)
 {
     (void)state;
-    for (int variant = 0; variant <= 16; variant++) {
+    for (int variant = 0; variant <= 26; variant++) {
         char name[32];
         checked c = checked_new(1 + variant % 2);
         c.variant = variant;
@@ -113,6 +156,7 @@ static ur_tensor *ragged(ur_tape *t, void *user)
     if (!loss || !back)
         return NULL;
     loss = ur_add(t, loss, ur_add(t, weigh(t, pad, 6), weigh(t, back->values, 7)));
+    loss = ur_add(t, loss, weigh(t, ur_step_of(t, x, 2), 8));
     return ur_add(t, loss, weigh(t, both->values, 5));
 }
 
