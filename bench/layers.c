@@ -131,8 +131,7 @@ static bool build(layer_work *w, const ur_rnn_config *config, size_t batch, size
             return false;
         ur_tape_use_team(w->tapes[i], w->count == 1);
     }
-    return w->count == 1 || ur_fold_new(ur_context_allocator(w->context), w->context->kernels, size,
-                                        w->count, &w->fold, err) == UR_OK;
+    return w->count == 1 || ur_fold_new(w->context, size, w->count, &w->fold, err) == UR_OK;
 }
 
 static int falling(const void *a, const void *b)

@@ -10,7 +10,7 @@
 
 typedef struct product_work {
     ur_context *context;
-    ur_cpu cpu;
+    ur_executor on;
     ur_product product;
     float *a, *packed, *c;
 } product_work;
@@ -18,7 +18,7 @@ typedef struct product_work {
 static double run(void *arg)
 {
     product_work *w = arg;
-    ur_cpu_product(&w->cpu, &w->product);
+    ur_cpu_product(&w->on, &w->product);
     return -1.0;
 }
 
@@ -54,7 +54,8 @@ static void *make(const char *line, int threads, char why[BENCH_LINE])
     bench_fill(w->a, m * k, 1.0f, 1);
     kernels->pack_rows(columns, k, b, k, w->packed, 0, n);
     free(b);
-    w->cpu = (ur_cpu){kernels, threads > 1 ? ur_pool_team(w->context->pool) : NULL, NULL};
+    w->on = (ur_executor){w->context->backend, kernels,
+                          threads > 1 ? ur_pool_team(w->context->pool) : NULL, NULL};
     w->product = (ur_product){.m = m,
                               .k = k,
                               .a = w->a,

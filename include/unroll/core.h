@@ -71,8 +71,12 @@ typedef struct ur_context ur_context;
 typedef struct ur_options {
     const ur_allocator *allocator; /* NULL: malloc and free */
     int threads;                   /* 0: as many as the process may run on; results do not depend */
-    const char *isa;               /* plain, avx2, avx512, neon; NULL: $UNROLL_ISA, else the best */
+    const char *isa;               /* see ur_isa_name; NULL: $UNROLL_ISA, else the best */
 } ur_options;
+
+/* The instruction sets that this machine and build have (plain, avx2, avx512, neon): number i, plain
+ * first and the best last; NULL behind it. */
+const char *ur_isa_name(size_t i);
 
 /* options may be NULL. UR_UNSUPPORTED when this machine lacks the instruction set asked for. */
 ur_status ur_context_new(const ur_options *options, ur_context **out, ur_err *err);
@@ -98,6 +102,7 @@ typedef struct ur_tensor {
     void *data;
     float *grad;
     bool needs_grad;
+    const struct ur_tape *tape; /* that it lives on; NULL: the caller's own */
 } ur_tensor;
 
 size_t ur_count(const ur_tensor *x);  /* product of the dimensions */
@@ -219,8 +224,8 @@ ur_mode ur_tape_mode(const ur_tape *tape);
 
 /* A place on an inference tape, and back to it: forgets what was made since. */
 typedef struct ur_place {
-    void *chunk;
-    size_t used;
+    void *chunk, *device_chunk;
+    size_t used, device_used;
 } ur_place;
 ur_place ur_tape_place(const ur_tape *tape);
 void ur_tape_rewind(ur_tape *tape, ur_place place);

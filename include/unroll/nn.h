@@ -133,6 +133,9 @@ ur_state ur_gru_step(ur_tape *tape, const ur_gru_layer *layer, ur_tensor *x, ur_
 ur_state ur_cell_single_step(ur_tape *tape, const ur_cell_layer *layer, ur_tensor *x,
                              ur_state state);
 
+/* The names of the cells: number i of them, NULL behind the last. */
+const char *ur_cell_name(size_t i);
+
 /* A stack of layers, in one direction or both: torch.nn.RNN, nn.LSTM, nn.GRU with the same options
  * and parameter names. What is left out of a configuration is as in PyTorch:
  *     nn.GRU(16, 128)                 {.cell = "gru", .input_size = 16, .hidden_size = 128}
@@ -258,7 +261,7 @@ float *ur_carry_values(ur_carry *carry);
  * p + offset[b]. For looking at; no gradient flows into them. */
 typedef struct ur_weights {
     const ur_layout *queries, *keys;
-    float *p;
+    const float *p;
     const size_t *offset; /* (B) */
 } ur_weights;
 

@@ -39,14 +39,16 @@
 
 typedef struct chunk {
     struct chunk *previous, *next;
-    char *start; /* aligned */
+    char *start;  /* aligned */
+    void *memory; /* where it lies apart from this: of a device */
     size_t capacity, used;
     size_t before; /* bytes used in the chunks before this one */
 } chunk;
 
 struct ur_arena {
     const ur_allocator *allocator;
-    chunk *first, *current; /* current is NULL before the first take */
+    const ur_allocator *device; /* where pieces come from; NULL: from the allocator */
+    chunk *first, *current;     /* current is NULL before the first take */
     size_t held;
     size_t peak;   /* largest number of bytes in use since the last reset */
     size_t wanted; /* size of the next chunk, set by a reset that gave several back */
@@ -54,21 +56,48 @@ struct ur_arena {
 
 ur_status ur_arena_new(const ur_allocator *a, ur_arena **out, ur_err *err)
 {
+    return ur_arena_new_on(a, NULL, out, err);
+}
+
+ur_status ur_arena_new_on(const ur_allocator *a, const ur_allocator *device, ur_arena **out,
+                          ur_err *err)
+{
     *out = NULL;
     ur_arena *arena = ur_alloc_zero(a, 1, sizeof *arena);
     if (!arena)
         return ur_no_memory(err, sizeof *arena);
     arena->allocator = a;
+    arena->device = device;
     *out = arena;
     return UR_OK;
+}
+
+/* Memory of a device is nothing that the sanitizer knows. */
+static void poison(const ur_arena *arena, const char *start, size_t bytes)
+{
+    if (!arena->device)
+        POISON(start, bytes);
+}
+
+static void unpoison(const ur_arena *arena, const char *start, size_t bytes)
+{
+    if (!arena->device)
+        UNPOISON(start, bytes);
+}
+
+static void free_chunk(ur_arena *arena, chunk *c)
+{
+    unpoison(arena, c->start, c->capacity);
+    if (c->memory)
+        arena->device->release(arena->device->user, c->memory);
+    ur_free(arena->allocator, c);
 }
 
 static void free_chunks(ur_arena *arena)
 {
     for (chunk *c = arena->first, *next; c; c = next) {
         next = c->next;
-        UNPOISON(c->start, c->capacity);
-        ur_free(arena->allocator, c);
+        free_chunk(arena, c);
     }
     arena->first = arena->current = NULL;
     arena->held = 0;
@@ -119,14 +148,23 @@ static chunk *new_chunk(ur_arena *arena, size_t capacity)
     size_t overhead = sizeof(chunk) + ALIGNMENT;
     if (capacity > SIZE_MAX / 2 - overhead)
         return NULL;
-    chunk *c = ur_alloc(arena->allocator, overhead + capacity, 1);
-    if (!c)
+    const ur_allocator *device = arena->device;
+    void *memory = device ? device->allocate(device->user, overhead + capacity) : NULL;
+    chunk *c = !device || memory
+                   ? ur_alloc(arena->allocator, sizeof *c + (device ? 0 : overhead + capacity), 1)
+                   : NULL;
+    if (!c) {
+        if (memory)
+            device->release(device->user, memory);
         return NULL;
-    char *after = (char *)(c + 1);
+    }
+    char *after = memory ? memory : (void *)(c + 1);
     size_t misaligned = (size_t)((uintptr_t)after % ALIGNMENT);
-    *c = (chunk){.start = after + (misaligned ? ALIGNMENT - misaligned : 0), .capacity = capacity};
+    *c = (chunk){.start = after + (misaligned ? ALIGNMENT - misaligned : 0),
+                 .memory = memory,
+                 .capacity = capacity};
     arena->held += overhead + capacity;
-    POISON(c->start, capacity);
+    poison(arena, c->start, capacity);
     return c;
 }
 
@@ -171,7 +209,7 @@ void *ur_arena_take(ur_arena *arena, size_t count, size_t size)
     c->used += rounded;
     if (c->before + c->used > arena->peak)
         arena->peak = c->before + c->used;
-    UNPOISON(piece, bytes);
+    unpoison(arena, piece, bytes);
     return piece;
 }
 
@@ -192,12 +230,12 @@ ur_mark ur_arena_mark(const ur_arena *arena)
 void ur_arena_rewind(ur_arena *arena, ur_mark mark)
 {
     while (arena->current && arena->current != mark.chunk) {
-        POISON(arena->current->start, arena->current->used);
+        poison(arena, arena->current->start, arena->current->used);
         arena->current->used = 0;
         arena->current = arena->current->previous;
     }
     if (arena->current) {
-        POISON(arena->current->start + mark.used, arena->current->used - mark.used);
+        poison(arena, arena->current->start + mark.used, arena->current->used - mark.used);
         arena->current->used = mark.used;
     }
 }

@@ -18,6 +18,9 @@ typedef struct ur_mark {
 } ur_mark;
 
 ur_status ur_arena_new(const ur_allocator *a, ur_arena **out, ur_err *err);
+/* One whose pieces are memory of a device, which the host cannot look at (nor take_zero clear). */
+ur_status ur_arena_new_on(const ur_allocator *a, const ur_allocator *device, ur_arena **out,
+                          ur_err *err);
 void ur_arena_free(ur_arena *arena);
 
 /* `count` elements of `size` bytes, 64-byte aligned, uninitialised; NULL when memory ran out or

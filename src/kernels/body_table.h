@@ -3,6 +3,7 @@
 const ur_kernels UR_TABLE = {
     .name = UR_TABLE_NAME,
     .lanes = VW,
+    .tile_rows = {ROWS_1, ROWS_2, ROWS_3, ROWS_4},
     .panels = panels,
     .panel_begin = panel_begin,
     .pack_rows = pack_rows,

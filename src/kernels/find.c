@@ -21,18 +21,38 @@ static bool has_avx512(void)
 
 #endif
 
+static bool has_plain(void)
+{
+    return true;
+}
+
+/* The list: one line for each set that this build may have, better ones further down. */
+static const struct {
+    const ur_kernels *kernels;
+    bool (*here)(void);
+} sets[] = {
+    {&ur_kernels_plain, has_plain},
+#if defined(__x86_64__) && !defined(UR_REAL_IS_DOUBLE)
+    {&ur_kernels_avx2, has_avx2},
+    {&ur_kernels_avx512, has_avx512},
+#elif defined(__aarch64__) && !defined(UR_REAL_IS_DOUBLE)
+    {&ur_kernels_neon, has_plain}, /* part of every 64-bit ARM processor */
+#endif
+};
+
+const ur_kernels *ur_kernels_at(size_t i)
+{
+    for (size_t j = 0; j < sizeof sets / sizeof *sets; j++)
+        if (sets[j].here() && i-- == 0)
+            return sets[j].kernels;
+    return NULL;
+}
+
 const ur_kernels *ur_kernels_find(const char *name)
 {
-#if defined(__x86_64__) && !defined(UR_REAL_IS_DOUBLE)
-    if ((!name || strcmp(name, "avx512") == 0) && has_avx512())
-        return &ur_kernels_avx512;
-    if ((!name || strcmp(name, "avx2") == 0) && has_avx2())
-        return &ur_kernels_avx2;
-#elif defined(__aarch64__) && !defined(UR_REAL_IS_DOUBLE)
-    if (!name || strcmp(name, "neon") == 0)
-        return &ur_kernels_neon; /* part of every 64-bit ARM processor */
-#endif
-    if (!name || strcmp(name, "plain") == 0)
-        return &ur_kernels_plain;
-    return NULL;
+    const ur_kernels *found = NULL, *k;
+    for (size_t i = 0; (k = ur_kernels_at(i)); i++)
+        if (!name || strcmp(k->name, name) == 0)
+            found = k;
+    return found;
 }

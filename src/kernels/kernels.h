@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/optim.h"
+
 #include "base/tiny.h"
 
 #define UR_CHAIN UR_SIZE(512, 12)      /* k's per chain of a product */
@@ -186,31 +188,12 @@ typedef struct ur_norm_cell {
     float *dg_x, *dg_h, *dg_c, *db_c, *d_bias; /* added to; d_bias (4 hidden) of either bias */
 } ur_norm_cell;
 
-/* ---- optimisers (body_optim.h) ------------------------------------------------------------ */
-
-/* Adam (Kingma and Ba 2015, PyTorch's form): g = grad*grad_scale + weight_decay*w
- *   m = m + (1-beta1)(g - m);  v = beta2 v + (1-beta2) g g
- *   w = (1 - decoupled_decay)*w - step_size * m / (sqrt(v)*inv_sqrt_bias2 + eps)
- * with step_size = lr/(1-beta1^t) and inv_sqrt_bias2 = 1/sqrt(1-beta2^t) given by the caller.
- * Moments below 2^-100 in magnitude become zero. */
-typedef struct ur_adam {
-    float beta1, beta2, eps, weight_decay, step_size, inv_sqrt_bias2, grad_scale;
-    float decoupled_decay;
-} ur_adam;
-
-/* SGD with momentum, PyTorch's form: g = grad*grad_scale + weight_decay*w; v = momentum*v + g
- * (v = g at the first step: `first`); w -= lr * (nesterov ? g + momentum*v : v). velocity may be
- * NULL when momentum is 0. */
-typedef struct ur_sgd {
-    float lr, momentum, weight_decay, grad_scale;
-    bool nesterov, first;
-} ur_sgd;
-
 /* ---- the table ---------------------------------------------------------------------------- */
 
 typedef struct ur_kernels {
-    const char *name; /* plain, avx2, avx512, neon */
-    size_t lanes;     /* columns in a vector of a panel */
+    const char *name;
+    /* Its block sizes: columns in a vector of a panel, and rows of a tile of 1, 2 ... vectors. */
+    size_t lanes, tile_rows[UR_PANEL_VECTORS];
 
     /* How many panels hold these columns. */
     size_t (*panels)(ur_columns columns);
@@ -298,8 +281,9 @@ extern const ur_kernels ur_kernels_avx2, ur_kernels_avx512;
 extern const ur_kernels ur_kernels_neon;
 #endif
 
-/* The table of this name (plain, avx2, avx512, neon), or the best one for this CPU when name is
- * NULL; NULL when the CPU or the build lacks it, or nobody knows the name. */
+/* The instruction sets that this CPU and build have: number i, plain first and the best last, NULL
+ * behind it; and the one of this name, or the best when name is NULL; NULL when it is not there. */
+const ur_kernels *ur_kernels_at(size_t i);
 const ur_kernels *ur_kernels_find(const char *name);
 
 /* Floats that the packed panels of a product with k rows of B take. */
@@ -314,12 +298,5 @@ static inline size_t ur_packed_floats(const ur_kernels *kernels, ur_columns colu
 float ur_sum_long(const ur_kernels *k, size_t n, const float *x);
 float ur_sum_squares_long(const ur_kernels *k, size_t n, const float *x);
 float ur_tree_sum(size_t n, float *partial); /* overwrites partial */
-
-/* The index of the largest of n numbers, the first of equals; NaN is never the largest. 0 where
- * there is none. */
-size_t ur_argmax(const float *x, size_t n);
-
-/* Normal deviates N(0,1) by the polar method from Philox words, with our own log: fills x[0..n). */
-void ur_normal_fill(uint64_t seed, uint64_t stream, size_t n, float *x);
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef UR_KERNELS_MATH_H
 #define UR_KERNELS_MATH_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* At most 2 units in the last place off (body_math.h). */
@@ -17,5 +18,15 @@ double ur_power(double x, uint64_t n);
 
 /* cos(pi x), to about 1e-15: cosine schedules. */
 double ur_cos_pi(double x);
+
+/* The index of the largest of n numbers, the first of equals; NaN is never the largest. 0 where
+ * there is none. */
+size_t ur_argmax(const float *x, size_t n);
+
+/* How many partial sums a sum over n floats has (kernels.h). */
+size_t ur_sum_blocks(size_t n);
+
+/* Normal deviates N(0,1) by the polar method from Philox words, with our own log: fills x[0..n). */
+void ur_normal_fill(uint64_t seed, uint64_t stream, size_t n, float *x);
 
 #endif

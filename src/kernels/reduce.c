@@ -4,6 +4,13 @@
  * The tree joins neighbours, level by level; a last one without a neighbour moves up as it is. */
 #include "kernels/kernels.h"
 
+#include "kernels/math.h"
+
+size_t ur_sum_blocks(size_t n)
+{
+    return (n + UR_SUM_BLOCK - 1) / UR_SUM_BLOCK;
+}
+
 float ur_tree_sum(size_t n, float *partial)
 {
     if (n == 0)

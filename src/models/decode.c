@@ -262,7 +262,7 @@ static bool find_best(search *s, size_t b, size_t begin, size_t step, float *log
                                 bad);
         const bool summed = s->probabilities || s->o.beam > 1;
         const ur_costs costs =
-            summed ? ur_costs_of(s->tape->cpu.kernels, vocabulary, x) : (ur_costs){0};
+            summed ? ur_costs_of(s->tape->context, vocabulary, x) : (ur_costs){0};
         ur_rule_out(&s->o, x);
         if (s->end >= 0 && step < s->o.least)
             x[s->end] = -INFINITY;
@@ -367,12 +367,13 @@ static void take_step(search *s, size_t step)
                      ur_shape(logits).text, s->rows, vocabulary);
         return;
     }
+    float *read = ur_read(t, logits);
     size_t begin = 0, rows = 0;
-    for (size_t b = 0; b < s->sources->count; b++) {
+    for (size_t b = 0; read && b < s->sources->count; b++) {
         const size_t old = s->open[b];
         if (old == 0)
             continue;
-        if (!find_best(s, b, begin, step, ur_floats(logits)))
+        if (!find_best(s, b, begin, step, read))
             return;
         s->open[b] = advance(s, b, step, rows);
         if (!ur_tape_ok(t))

@@ -15,11 +15,11 @@ ur_written *ur_search_with(ur_tape *tape, const ur_decoder *decoder, const ur_so
 
 /* ---- one symbol from its logits (decode_choice.c) ------------------------------------------ */
 
-/* -log softmax(x)[i] = log_total - (x[i] - most), the bits of ur_kernels.cross_entropy. */
+/* -log softmax(x)[i] = log_total - (x[i] - most), the bits of cross-entropy. */
 typedef struct ur_costs {
     float most, log_total;
 } ur_costs;
-ur_costs ur_costs_of(const ur_kernels *kernels, size_t n, const float *x);
+ur_costs ur_costs_of(const ur_context *context, size_t n, const float *x);
 
 static inline float ur_cost(ur_costs costs, float x)
 {
@@ -56,7 +56,7 @@ size_t ur_choose(const ur_chooser *chooser, const ur_search_options *options, ur
 ur_state ur_states_new(ur_tape *tape, const ur_rnn_stack *stack, size_t rows, size_t most);
 
 /* Row i becomes row parent[i] of `from`; parent NULL: row i. Where `from` has no c, c becomes zero. */
-void ur_states_take(ur_state *to, ur_state from, size_t rows, const size_t *parent);
+void ur_states_take(ur_tape *tape, ur_state *to, ur_state from, size_t rows, const size_t *parent);
 
 /* One step of each row. */
 const ur_seq *ur_one_step_ids(ur_tape *tape, size_t rows, const int32_t *ids);

@@ -129,10 +129,10 @@ ur_status ur_search_check(const ur_search_options *o, ur_err *err)
 
 /* ---- rows of logits ----------------------------------------------------------------------- */
 
-ur_costs ur_costs_of(const ur_kernels *kernels, size_t n, const float *x)
+ur_costs ur_costs_of(const ur_context *context, size_t n, const float *x)
 {
     const size_t best = ur_argmax(x, n); /* x[best] - most is 0 */
-    return (ur_costs){x[best], kernels->cross_entropy(n, x, (int32_t)best, NULL)};
+    return (ur_costs){x[best], ur_host_cross_entropy(context, n, x, (int32_t)best, NULL)};
 }
 
 size_t ur_not_finite(size_t n, const float *x)

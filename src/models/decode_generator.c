@@ -129,7 +129,9 @@ static void feed(ur_generator *g, int32_t symbol)
                      ur_shape(logits).text, g->decoder.vocabulary);
         return;
     }
-    memcpy(g->logits, logits->data, g->decoder.vocabulary * sizeof *g->logits);
+    const float *read = ur_read(t, logits);
+    if (read)
+        memcpy(g->logits, read, g->decoder.vocabulary * sizeof *g->logits);
     g->decoder.reorder(t, g->state, 1, &(size_t){0});
     ur_tape_rewind(t, g->place);
 }
@@ -208,7 +210,7 @@ ur_status ur_generator_write(ur_generator *g, int32_t *id, double *log_probabili
     const ur_fpmode mode = ur_fpmode_enter();
     const size_t chosen = choose(g);
     if (log_probability) {
-        const ur_costs costs = ur_costs_of(g->tape->cpu.kernels, vocabulary, g->logits);
+        const ur_costs costs = ur_costs_of(g->tape->context, vocabulary, g->logits);
         *log_probability = -(double)ur_cost(costs, g->logits[chosen]);
     }
     ur_fpmode_leave(mode);

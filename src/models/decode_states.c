@@ -1,8 +1,6 @@
 /* decode_states.c - the recurrent states of hypotheses: which of them live on, and their next step. */
 #include "models/decode.h"
 
-#include <string.h>
-
 #include "nn/nn.h"
 
 static ur_tensor *new_rows(ur_tape *t, size_t count, size_t rows, size_t most, size_t width)
@@ -11,7 +9,7 @@ static ur_tensor *new_rows(ur_tape *t, size_t count, size_t rows, size_t most, s
     if (!x)
         return NULL;
     x->dim[1] = rows;
-    memset(x->data, 0, ur_count(x) * sizeof(float));
+    t->backend->fill(&t->on, ur_count(x), 0.0f, x->data);
     return x;
 }
 
@@ -24,34 +22,30 @@ ur_state ur_states_new(ur_tape *t, const ur_rnn_stack *stack, size_t rows, size_
     return s;
 }
 
-static void take(ur_tensor *to, const ur_tensor *from, size_t rows, const size_t *parent)
+static void take(ur_tape *t, ur_tensor *to, const ur_tensor *from, size_t rows,
+                 const size_t *parent)
 {
     const size_t width = to->dim[2], old = from ? from->dim[1] : 0;
     to->dim[1] = rows;
     if (!from) {
-        memset(to->data, 0, ur_count(to) * sizeof(float));
+        t->backend->fill(&t->on, ur_count(to), 0.0f, to->data);
         return;
     }
     for (size_t n = 0; n < to->dim[0]; n++)
-        for (size_t i = 0; i < rows; i++)
-            memcpy(ur_floats(to) + (n * rows + i) * width,
-                   ur_floats(from) + (n * old + (parent ? parent[i] : i)) * width,
-                   width * sizeof(float));
+        t->backend->copy_rows(&t->on, rows, width, parent, (float *)from->data + n * old * width,
+                              NULL, (float *)to->data + n * rows * width);
 }
 
-void ur_states_take(ur_state *to, ur_state from, size_t rows, const size_t *parent)
+void ur_states_take(ur_tape *t, ur_state *to, ur_state from, size_t rows, const size_t *parent)
 {
-    take(to->h, from.h, rows, parent);
+    take(t, to->h, from.h, rows, parent);
     if (to->c)
-        take(to->c, from.c, rows, parent);
+        take(t, to->c, from.c, rows, parent);
 }
 
 const ur_seq *ur_one_step_ids(ur_tape *t, size_t rows, const int32_t *ids)
 {
-    size_t *one = ur_take(t, rows, sizeof *one);
-    for (size_t i = 0; one && i < rows; i++)
-        one[i] = 1;
-    return one ? ur_seq_ints(t, ur_new_layout(t, UR_STEP_MAJOR, rows, one, NULL), ids) : NULL;
+    return ur_seq_ints(t, ur_one_step_layout(t, rows), ids);
 }
 
 ur_seq *ur_seq_as(ur_tape *t, const ur_seq *x, const ur_layout *layout)

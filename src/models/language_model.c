@@ -9,8 +9,7 @@
 #include <string.h>
 
 #include "backend/context.h"
-#include "backend/cpu/loss.h"
-#include "backend/cpu/recurrent.h"
+#include "backend/cell.h"
 #include "base/alloc.h"
 #include "base/fpmode.h"
 #include "base/status.h"
@@ -344,18 +343,19 @@ static void measure_chunk(ur_tape *t, const ur_language_model *m, ur_carry *carr
     const ur_state state = ur_carry_state(t, carry, 1, NULL);
     const ur_language_logits f = ur_language_model_forward(t, &m->base, ids, state);
     ur_carry_take(t, carry, 1, NULL, f.out);
-    float *row_loss = ur_take(t, steps, sizeof *row_loss);
+    ur_tensor *losses = ur_tensor_new(t, UR_F32, 1, &steps);
     if (!ur_tape_ok(t))
         return;
-    const ur_cpu_cross_entropy op = {.rows = steps,
-                                     .classes = m->config->vocabulary,
-                                     .x = ur_floats(f.logits->values),
-                                     .target = at + 1,
-                                     .ignore = UR_IGNORE,
-                                     .scale = 1.0f,
-                                     .row_loss = row_loss};
-    ur_cpu_cross_entropy_forward(&t->cpu, &op);
-    for (size_t i = 0; i < steps; i++)
+    const ur_cross_entropy_pass pass = {.rows = steps,
+                                        .classes = m->config->vocabulary,
+                                        .x = f.logits->values->data,
+                                        .target = at + 1,
+                                        .ignore = UR_IGNORE,
+                                        .scale = 1.0f,
+                                        .row_loss = losses->data};
+    t->backend->cross_entropy(&t->on, &pass);
+    const float *row_loss = ur_read(t, losses);
+    for (size_t i = 0; row_loss && i < steps; i++)
         sum->loss += (double)row_loss[i];
     sum->positions += steps;
 }

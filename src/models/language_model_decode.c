@@ -43,7 +43,7 @@ static void read_chunk(ur_tape *t, writing *w, const ur_ids *texts, const size_t
     const ur_layout *layout = ur_new_layout(t, UR_STEP_MAJOR, count, part, NULL);
     const ur_rnn_out out = ur_language_layers(t, w->m, ur_seq_ints(t, layout, ids), w->now);
     if (ur_tape_ok(t))
-        ur_states_take(&w->now, (ur_state){out.h_n, out.c_n}, count, NULL);
+        ur_states_take(t, &w->now, (ur_state){out.h_n, out.c_n}, count, NULL);
 }
 
 static void read_texts(ur_tape *t, writing *w, const ur_ids *texts, const size_t *length)
@@ -118,8 +118,7 @@ static ur_tensor *step(ur_tape *t, void *state, const int32_t *symbols)
 static void reorder(ur_tape *t, void *state, size_t rows, const size_t *parent)
 {
     writing *w = state;
-    (void)t;
-    ur_states_take(&w->now, (ur_state){w->last.h_n, w->last.c_n}, rows, parent);
+    ur_states_take(t, &w->now, (ur_state){w->last.h_n, w->last.c_n}, rows, parent);
     w->rows = rows;
 }
 

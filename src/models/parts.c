@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backend/cpu/recurrent.h"
+#include "backend/cell.h"
 #include "base/status.h"
 #include "tape/tape.h"
 
@@ -14,13 +14,6 @@ const char *const ur_cell_synonyms[] = {"rnn", "rnn_tanh", NULL};
 const char *const ur_direction_words[] = {"no|one", "concat", "average", NULL};
 const char *const ur_tokenizer_words[] = {"char|characters", "word|words",
                                           "word-punct|words-punctuation", NULL};
-
-const char *ur_cell_word(size_t i)
-{
-    static const char *const names[] = {
-        "lstm", "gru", "rnn_tanh", "rnn_relu", "gru_original", "lstm_peephole", "lstm_layer_norm"};
-    return i < sizeof names / sizeof *names ? names[i] : NULL;
-}
 
 const ur_cell *ur_configured_cell(const char *name)
 {

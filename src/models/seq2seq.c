@@ -15,9 +15,10 @@
 
 #include <string.h>
 
-#include "backend/cpu/recurrent.h"
+#include "backend/cell.h"
 #include "base/alloc.h"
 #include "base/status.h"
+#include "kernels/math.h"
 #include "models/kinds.h"
 #include "models/parts.h"
 #include "models/predict.h"
@@ -272,7 +273,7 @@ static ur_status check(const void *config, ur_err *err)
         return ur_fail(err, UR_INVALID,
                        "seq2seq: a projection to %zu features must be below hidden size %zu",
                        c->proj_size, c->hidden_size);
-    if (c->proj_size && cell != &ur_cell_lstm)
+    if (c->proj_size && !cell->projects)
         return ur_fail(err, UR_INVALID, "seq2seq: only an lstm has a projection, not %s",
                        cell->name);
     if (c->peeky && c->attention != UR_ATTENTION_NONE)
@@ -562,13 +563,13 @@ static void measure_forced(ur_tape *t, const ur_seq *logits, const ur_seq *targe
 {
     const size_t classes = logits->values->dim[1];
     const ur_layout *l = targets->layout;
-    const float *x = ur_floats(logits->values);
+    const float *x = ur_read(t, logits->values);
     const int32_t *target = ur_ints(targets->values);
-    for (size_t b = 0; b < l->batch; b++) {
+    for (size_t b = 0; x && b < l->batch; b++) {
         for (size_t s = 0; s < l->length[b]; s++) {
             const size_t r = ur_row(l, b, s);
             const float *row = x + r * classes;
-            sum->loss += (double)t->cpu.kernels->cross_entropy(classes, row, target[r], NULL);
+            sum->loss += (double)ur_host_cross_entropy(t->context, classes, row, target[r], NULL);
             sum->sum[FORCED_ACCURACY] += ur_argmax(row, classes) == (size_t)target[r];
         }
         sum->positions += l->length[b];

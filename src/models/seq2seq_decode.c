@@ -51,7 +51,7 @@ static void *start_from(ur_tape *t, const ur_seq2seq *m, const ur_encoded *encod
                    .count = counts,
                    .now = now,
                    .attention = task->attention};
-    ur_states_take(&w->now, first, count, NULL);
+    ur_states_take(t, &w->now, first, count, NULL);
     for (size_t b = 0; b < count; b++) {
         source[b] = b;
         counts[b] = 1;
@@ -91,8 +91,7 @@ static ur_tensor *step(ur_tape *t, void *state, const int32_t *symbols)
 static void reorder(ur_tape *t, void *state, size_t rows, const size_t *parent)
 {
     writing *w = state;
-    (void)t;
-    ur_states_take(&w->now, w->last.state, rows, parent);
+    ur_states_take(t, &w->now, w->last.state, rows, parent);
     memset(w->count, 0, w->encoded.y->layout->batch * sizeof *w->count);
     for (size_t i = 0; i < rows; i++)
         w->count[w->source[parent[i]]]++;

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "backend/cpu/recurrent.h"
+#include "backend/cell.h"
 #include "base/status.h"
 #include "models/parts.h"
 

@@ -11,6 +11,7 @@
 #include "backend/context.h"
 #include "base/alloc.h"
 #include "base/status.h"
+#include "kernels/math.h"
 #include "models/confusion.h"
 #include "models/parts.h"
 #include "models/predict.h"
@@ -57,16 +58,16 @@ static ur_seq *load(ur_tape *t, const tagging *job, size_t count, const size_t *
 }
 
 /* Answer `at` from its logits. */
-static void keep(const ur_kernels *kernels, const tagging *job, size_t labels, const float *row,
+static void keep(const ur_context *context, const tagging *job, size_t labels, const float *row,
                  size_t at)
 {
     float *p = job->probability ? job->probability + at * labels : NULL;
     if (job->label)
         job->label[at] = (int32_t)ur_argmax(row, labels);
     if (job->target)
-        job->loss[at] = kernels->cross_entropy(labels, row, job->target[at], p);
+        job->loss[at] = ur_host_cross_entropy(context, labels, row, job->target[at], p);
     else if (p)
-        kernels->softmax(labels, row, p);
+        ur_host_softmax(context, labels, row, p);
 }
 
 static size_t length_of(const void *arg, size_t text)
@@ -82,10 +83,10 @@ static void run_shard(void *arg, ur_tape *t, size_t count, const size_t *which, 
     if (!logits)
         return;
     const size_t labels = logits->values->dim[1];
-    const float *x = ur_floats(logits->values);
-    for (size_t i = 0; i < count; i++)
+    const float *x = ur_read(t, logits->values);
+    for (size_t i = 0; x && i < count; i++)
         for (size_t step = 0; step < logits->layout->length[i]; step++)
-            keep(t->cpu.kernels, r->job, labels, x + ur_row(logits->layout, i, step) * labels,
+            keep(t->context, r->job, labels, x + ur_row(logits->layout, i, step) * labels,
                  r->at[which[i]] + step);
 }
 
@@ -316,12 +317,13 @@ static bool fill(ur_tape *t, const ur_assets *assets, const ur_seq *logits, size
     float *all = ur_prediction_take(out, n * labels, sizeof *all);
     float *probability = ur_prediction_take(out, n, sizeof *probability);
     int32_t *label = ur_prediction_take(out, n, sizeof *label);
-    if (!all || !probability || !label)
+    const float *read = ur_read(t, logits->values);
+    if (!all || !probability || !label || !read)
         return false;
     for (size_t i = 0; i < n; i++) {
-        const float *row = ur_floats(logits->values) + ur_row(logits->layout, b, i) * labels;
+        const float *row = read + ur_row(logits->layout, b, i) * labels;
         label[i] = (int32_t)ur_argmax(row, labels);
-        t->cpu.kernels->softmax(labels, row, all + i * labels);
+        ur_host_softmax(t->context, labels, row, all + i * labels);
         probability[i] = all[i * labels + (size_t)label[i]];
     }
     out->count = n;

@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backend/cpu/recurrent.h"
+#include "backend/cell.h"
 #include "base/alloc.h"
 #include "base/status.h"
 #include "kernels/math.h"
@@ -351,14 +351,15 @@ static void measure(ur_tape *t, const ur_model *model, const void *data, size_t 
     if (!check_data(t, m, data) || !load(t, data, count, which, &e))
         return;
     const ur_tensor *logits = ur_text_lstm_logits(t, model, count, e.words);
-    for (size_t i = 0; logits && i < count; i++) {
-        const float *row = ur_floats(logits) + i * classes;
+    const float *read = ur_read(t, logits);
+    for (size_t i = 0; read && i < count; i++) {
+        const float *row = read + i * classes;
         if (e.next[i] < 0 || (size_t)e.next[i] >= classes) {
             ur_tape_fail(t, UR_INVALID, "text_lstm: id %d is not in [0, %zu)", (int)e.next[i],
                          classes);
             return;
         }
-        sum->loss += (double)t->cpu.kernels->cross_entropy(classes, row, e.next[i], NULL);
+        sum->loss += (double)ur_host_cross_entropy(t->context, classes, row, e.next[i], NULL);
         sum->sum[ACCURACY] += ur_argmax(row, classes) == (size_t)e.next[i];
     }
     if (!logits)
@@ -640,9 +641,10 @@ static bool predict_some(ur_tape *t, const ur_assets *assets, const ur_search_op
     for (size_t i = 0; before && i < count; i++)
         memcpy(before + i * c->context, ids[which[i]].ids, c->context * sizeof *before);
     ur_tensor *logits = before ? ur_text_lstm_logits(t, assets->model, count, before) : NULL;
-    for (size_t i = 0; logits && i < count; i++) {
-        float *row = ur_floats(logits) + i * words;
-        t->cpu.kernels->softmax(words, row, row);
+    float *read = ur_read(t, logits);
+    for (size_t i = 0; read && i < count; i++) {
+        float *row = read + i * words;
+        ur_host_softmax(t->context, words, row, row);
         if (!pick(assets, most, row, &out[which[i]]))
             return false;
     }

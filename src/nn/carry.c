@@ -31,7 +31,7 @@ ur_status ur_carry_new(ur_context *context, const ur_rnn_stack *stack, size_t se
     if (sequences < 1)
         return ur_fail(err, UR_INVALID, "carry: the number of sequences must be at least 1");
     if (sequences > SIZE_MAX / 16 / stack->count / (h_width + c_width))
-        return ur_fail(err, UR_NO_MEMORY, "carry: %zu sequences are more than memory can hold",
+        return ur_fail(err, UR_INVALID, "carry: %zu sequences are more than memory can hold",
                        sequences);
     ur_carry *carry = ur_alloc_zero(&context->allocator, 1, sizeof *carry);
     if (!carry)
@@ -73,16 +73,22 @@ static bool check_batch(ur_tape *tape, const ur_carry *carry, size_t batch, cons
     return false;
 }
 
-/* Rows of the batch's tensor (N, batch, width), out of the carry's (N, B, width) or into it. */
-static void copy_rows(const ur_carry *carry, size_t width, size_t batch, const size_t *sequence,
-                      float *carried, float *tensor, bool out)
+/* Where the state of the batch's sequence b in layer n stands among the carry's rows. */
+static size_t row_of(const ur_carry *carry, const size_t *sequence, size_t n, size_t b)
 {
-    for (size_t n = 0; n < carry->count; n++)
-        for (size_t b = 0; b < batch; b++) {
-            float *mine = carried + (n * carry->sequences + (sequence ? sequence[b] : b)) * width;
-            float *its = tensor + (n * batch + b) * width;
-            memcpy(out ? its : mine, out ? mine : its, width * sizeof(float));
-        }
+    return n * carry->sequences + (sequence ? sequence[b] : b);
+}
+
+static ur_tensor *state_of(ur_tape *tape, const ur_carry *carry, size_t width, size_t batch,
+                           const size_t *sequence, const float *carried)
+{
+    ur_tensor *x = ur_tensor_new(tape, UR_F32, 3, (size_t[]){carry->count, batch, width});
+    float *values = ur_write_begin(tape, x);
+    for (size_t i = 0; values && i < carry->count * batch; i++)
+        memcpy(values + i * width, carried + row_of(carry, sequence, i / batch, i % batch) * width,
+               width * sizeof *values);
+    ur_write_end(tape, x, values);
+    return x;
 }
 
 ur_state ur_carry_state(ur_tape *tape, const ur_carry *carry, size_t batch, const size_t *sequence)
@@ -90,16 +96,11 @@ ur_state ur_carry_state(ur_tape *tape, const ur_carry *carry, size_t batch, cons
     const ur_state none = {NULL, NULL};
     if (!ur_tape_ok(tape) || !check_batch(tape, carry, batch, sequence))
         return none;
-    ur_state s = {
-        .h = ur_tensor_new(tape, UR_F32, 3, (size_t[]){carry->count, batch, carry->h_width})};
-    if (carry->c_width)
-        s.c = ur_tensor_new(tape, UR_F32, 3, (size_t[]){carry->count, batch, carry->c_width});
-    if (!ur_tape_ok(tape))
-        return none;
-    copy_rows(carry, carry->h_width, batch, sequence, carry->state, ur_floats(s.h), true);
-    if (s.c)
-        copy_rows(carry, carry->c_width, batch, sequence, c_of(carry), ur_floats(s.c), true);
-    return s;
+    const ur_state s = {state_of(tape, carry, carry->h_width, batch, sequence, carry->state),
+                        carry->c_width
+                            ? state_of(tape, carry, carry->c_width, batch, sequence, c_of(carry))
+                            : NULL};
+    return ur_tape_ok(tape) ? s : none;
 }
 
 static bool check_state(ur_tape *tape, const ur_carry *carry, const ur_tensor *x, size_t batch,
@@ -112,6 +113,15 @@ static bool check_state(ur_tape *tape, const ur_carry *carry, const ur_tensor *x
     return false;
 }
 
+static void keep(ur_tape *tape, const ur_carry *carry, size_t width, size_t batch,
+                 const size_t *sequence, float *carried, const ur_tensor *x)
+{
+    const float *values = ur_read(tape, x);
+    for (size_t i = 0; values && i < carry->count * batch; i++)
+        memcpy(carried + row_of(carry, sequence, i / batch, i % batch) * width, values + i * width,
+               width * sizeof *values);
+}
+
 void ur_carry_take(ur_tape *tape, ur_carry *carry, size_t batch, const size_t *sequence,
                    ur_rnn_out out)
 {
@@ -119,9 +129,9 @@ void ur_carry_take(ur_tape *tape, ur_carry *carry, size_t batch, const size_t *s
         !check_state(tape, carry, out.h_n, batch, carry->h_width, "h_n") ||
         (carry->c_width && !check_state(tape, carry, out.c_n, batch, carry->c_width, "c_n")))
         return;
-    copy_rows(carry, carry->h_width, batch, sequence, carry->state, ur_floats(out.h_n), false);
+    keep(tape, carry, carry->h_width, batch, sequence, carry->state, out.h_n);
     if (carry->c_width)
-        copy_rows(carry, carry->c_width, batch, sequence, c_of(carry), ur_floats(out.c_n), false);
+        keep(tape, carry, carry->c_width, batch, sequence, c_of(carry), out.c_n);
 }
 
 void ur_carry_reset(ur_carry *carry)

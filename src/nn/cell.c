@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backend/cpu/recurrent.h"
-
 ur_cell_layer ur_cell_add(ur_params *params, const char *prefix, const char *suffix,
                           const struct ur_cell *cell, size_t input_size, size_t hidden_size,
                           size_t proj_size, bool bias)
@@ -102,87 +100,89 @@ static size_t width_of(const ur_cell_layer *l)
 
 _Static_assert((int)UR_CELL_EXTRA == (int)UR_CELL_OWN, "as many in a layer as in a cell");
 
+/* Inputs x h0 c0; outputs y h_n c_n, and where they were asked for every step's c and last gate. */
 typedef struct cell_node {
     ur_node node;
-    const ur_cell_layer *layer;
-    ur_tensor *x, *y, *h_n, *c_n, *h0, *c0;
-    ur_tensor *c;    /* of every step, where asked for */
-    ur_tensor *gate; /* the last gate of every step where it was asked for, else NULL */
-    ur_cpu_recurrent op;
+    ur_cell_layer layer;
+    ur_recurrent_pass pass;
 } cell_node;
+
+enum { X, H0, C0, INS, Y = 0, H_N, C_N, C, GATE, OUTS };
 
 static const float *packed_of(const ur_params *params, int pack)
 {
     return pack < 0 ? NULL : ur_params_packed(params, pack);
 }
 
-ur_cpu_recurrent ur_cell_operation(const ur_params *params, const ur_cell_layer *l)
+ur_recurrent_plan ur_cell_plan(const ur_params *params, const ur_cell_layer *l)
 {
-    ur_cpu_recurrent op = {
+    ur_recurrent_plan plan = {
         .cell = l->cell,
         .input = l->input_size,
         .hidden = l->hidden_size,
         .proj = l->proj_size,
-        .gates_row = ur_recurrent_gates_row(l->cell, l->hidden_size),
         .w_ih = packed_of(params, l->pack_ih),
         .w_hh = packed_of(params, l->pack_hh),
         .w_late = packed_of(params, l->pack_late),
         .w_hr = packed_of(params, l->pack_hr),
-        .b_ih = ur_param_data(params, l->bias_ih),
-        .b_hh = ur_param_data(params, l->bias_hh),
+        .w_ih_rows = ur_param_on_device(params, l->weight_ih),
+        .b_ih = ur_param_on_device(params, l->bias_ih),
+        .b_hh = ur_param_on_device(params, l->bias_hh),
         .zoneout_h = l->zoneout_h,
         .zoneout_c = l->zoneout_c,
     };
     for (size_t i = 0; i < UR_CELL_EXTRA; i++)
-        op.own[i] = ur_param_data(params, l->extra[i]);
-    return op;
+        plan.own[i] = ur_param_on_device(params, l->extra[i]);
+    return plan;
 }
 
 /* What backward computes as products: set by them rather than added to zeros, where it can be. */
-static void gradients_of_products(ur_tape *tape, const cell_node *n, ur_cpu_recurrent_back *back)
+static void gradients_of_products(ur_tape *tape, const cell_node *n, ur_recurrent_back *back)
 {
-    const ur_cell_layer *l = n->layer;
-    if (n->op.rows->steps == 0) {
-        back->dx = ur_grad(tape, n->x);
+    const ur_cell_layer *l = &n->layer;
+    if (n->pass.run.rows->steps == 0) {
+        back->dx = ur_grad(tape, n->node.in[X]);
         return;
     }
-    back->dx = ur_grad_to_set(tape, n->x, &back->blank.dx);
-    back->dw_ih = n->op.column ? ur_weight_grad(tape, l->weight_ih)
-                               : ur_weight_grad_to_set(tape, l->weight_ih, &back->blank.dw_ih);
+    back->dx = ur_grad_to_set(tape, n->node.in[X], &back->blank.dx);
+    back->dw_ih = n->pass.run.column
+                      ? ur_weight_grad(tape, l->weight_ih)
+                      : ur_weight_grad_to_set(tape, l->weight_ih, &back->blank.dw_ih);
     back->dw_hh = ur_weight_grad_to_set(tape, l->weight_hh, &back->blank.dw_hh);
     back->dw_hr = ur_weight_grad_to_set(tape, l->weight_hr, &back->blank.dw_hr);
 }
 
+static const float *grad_of(const ur_tensor *x)
+{
+    return x ? x->grad : NULL;
+}
+
 static void cell_back(ur_tape *tape, ur_node *node)
 {
-    cell_node *n = (cell_node *)node;
-    const float *dc_n = n->c_n ? n->c_n->grad : NULL, *dc = n->c ? n->c->grad : NULL;
-    const float *d_o = n->gate ? n->gate->grad : NULL;
-    if (!n->y->grad && !n->h_n->grad && !dc_n && !dc && !d_o)
-        return;
-    const ur_cell_layer *l = n->layer;
-    ur_cpu_recurrent_back back = {
-        .forward = &n->op,
+    const cell_node *n = (cell_node *)node;
+    const ur_cell_layer *l = &n->layer;
+    ur_recurrent_back back = {
+        .forward = &n->pass,
         .w_ih = packed_of(tape->params, l->pack_ih_back),
         .w_hh = packed_of(tape->params, l->pack_hh_back),
         .w_hr = packed_of(tape->params, l->pack_hr_back),
-        .dy = n->y->grad,
-        .d_o = d_o,
-        .dh_n = n->h_n->grad,
-        .dc_n = dc_n,
-        .dc = dc,
-        .dh0 = ur_grad(tape, n->h0),
-        .dc0 = ur_grad(tape, n->c0),
+        .w_late = packed_of(tape->params, l->pack_late_back),
+        .dy = grad_of(node->out[Y]),
+        .d_gate = grad_of(node->out[GATE]),
+        .dh_n = grad_of(node->out[H_N]),
+        .dc_n = grad_of(node->out[C_N]),
+        .dc = grad_of(node->out[C]),
+        .dh0 = ur_grad(tape, node->in[H0]),
+        .dc0 = ur_grad(tape, node->in[C0]),
         .db_ih = ur_weight_grad(tape, l->bias_ih),
         .db_hh = ur_weight_grad(tape, l->bias_hh),
-        .w_late = packed_of(tape->params, l->pack_late_back),
     };
     for (size_t i = 0; i < UR_CELL_EXTRA; i++)
         back.d_own[i] = ur_weight_grad(tape, l->extra[i]);
     gradients_of_products(tape, n, &back);
-    if (ur_tape_ok(tape) && !ur_cpu_recurrent_backward(&tape->cpu, &back))
+    if (ur_tape_ok(tape) && !tape->backend->recurrent_back(&tape->on, &back))
         ur_tape_fail(tape, UR_NO_MEMORY, "out of memory: %s backward over %zu rows", l->cell->name,
-                     n->op.rows->rows);
+                     n->pass.run.rows->rows);
 }
 
 /* Whether the input, or the initial state, fits the layer; fails the tape when it does not. */
@@ -217,59 +217,9 @@ static bool check_state(ur_tape *tape, const ur_cell_layer *l, size_t batch, ur_
     return true;
 }
 
-static void record(ur_tape *tape, const ur_cell_layer *l, ur_cell_input in, ur_rnn_out out,
-                   ur_tensor *c, ur_state initial, const ur_cpu_recurrent *op)
+static float *data_in(const ur_tensor *x)
 {
-    cell_node *n = ur_record(tape, sizeof *n, cell_back);
-    if (!n)
-        return;
-    n->layer = l;
-    n->x = in.x;
-    n->gate = in.gate;
-    n->y = out.y->values;
-    n->h_n = out.h_n;
-    n->c_n = out.c_n;
-    n->c = c;
-    n->h0 = initial.h;
-    n->c0 = initial.c;
-    n->op = *op;
-    n->y->needs_grad = n->h_n->needs_grad = true;
-    if (n->c_n)
-        n->c_n->needs_grad = true;
-    if (n->c)
-        n->c->needs_grad = true;
-    if (n->gate)
-        n->gate->needs_grad = true;
-}
-
-/* Memory for what backward needs. */
-static void keep_for_backward(ur_tape *tape, const ur_cell_layer *l, ur_cpu_recurrent *op)
-{
-    const size_t rows = op->rows->rows;
-    op->gates = ur_take(tape, rows * op->gates_row, sizeof(float));
-    if (l->cell->split)
-        op->h_gates = ur_take(tape, rows * op->gates_row, sizeof(float));
-    if (l->cell->has_c && !op->c)
-        op->c = ur_take(tape, rows * l->hidden_size, sizeof(float));
-    if (l->cell->late)
-        op->late = ur_take(tape, rows * l->hidden_size, sizeof(float));
-    if (l->cell->whole_rows)
-        op->x_norm = ur_take(tape, rows * op->gates_row, sizeof(float));
-    if (op->mask)
-        op->h_in = ur_take(tape, rows * width_of(l), sizeof(float));
-    if (l->zoneout_c > 0.0f)
-        op->c_new = ur_take(tape, rows * l->hidden_size, sizeof(float));
-    if (ur_recurrent_has_m(op))
-        op->m = ur_take(tape, rows * l->hidden_size, sizeof(float));
-}
-
-/* The last gate's columns of the gates that were kept. */
-static void copy_last_gate(const ur_cpu_recurrent *op, float *gate)
-{
-    const size_t before = (op->cell->gates - 1) * op->hidden;
-    for (size_t r = 0; r < op->rows->rows; r++)
-        memcpy(gate + r * op->hidden, op->gates + r * op->gates_row + before,
-               op->hidden * sizeof *gate);
+    return x ? x->data : NULL;
 }
 
 /* Whether the layer is one of the tape's parameters; fails the tape when not. */
@@ -292,100 +242,109 @@ static bool check_weights(ur_tape *tape, const ur_cell_layer *l)
 ur_rnn_out ur_cell_run(ur_tape *tape, const ur_cell_layer *l, ur_cell_input in,
                        const ur_layout *rows, ur_state initial, ur_seq **c)
 {
+    static const ur_op op = {"recurrent", cell_back, true};
     const ur_rnn_out nothing = {0};
+    const size_t width = width_of(l), hidden = l->hidden_size;
+    const bool has_c = l->cell->has_c;
     if (!check_state(tape, l, rows->batch, initial) || !check_weights(tape, l))
         return nothing;
-    ur_cpu_recurrent op = ur_cell_operation(tape->params, l);
-    op.rows = rows;
-    op.x = in.x ? ur_floats(in.x) : NULL;
-    op.ids = in.ids;
-    op.table_rows = in.table_rows;
-    op.column = in.column;
-    op.w_ih_rows = ur_param_data(tape->params, l->weight_ih);
-    op.h0 = initial.h ? ur_floats(initial.h) : NULL;
-    op.c0 = initial.c ? ur_floats(initial.c) : NULL;
-    const ur_rnn_out out = {
-        .y = ur_seq_new(tape, ur_rows_new(tape, rows->rows, width_of(l)), rows),
-        .h_n = ur_rows_new(tape, rows->batch, width_of(l)),
-        .c_n = l->cell->has_c ? ur_rows_new(tape, rows->batch, l->hidden_size) : NULL,
+    ur_tensor *const ins[INS] = {in.x, initial.h, initial.c};
+    ur_tensor *const outs[OUTS] = {
+        ur_rows_new(tape, rows->rows, width), ur_rows_new(tape, rows->batch, width),
+        has_c ? ur_rows_new(tape, rows->batch, hidden) : NULL,
+        has_c && c ? ur_rows_new(tape, rows->rows, hidden) : NULL, in.gate};
+    ur_recurrent_pass pass = {
+        .plan = ur_cell_plan(tape->params, l),
+        .run = {.rows = rows,
+                .x = data_in(in.x),
+                .ids = in.ids,
+                .table_rows = in.table_rows,
+                .column = in.column,
+                .h0 = data_in(initial.h),
+                .c0 = data_in(initial.c),
+                .y = data_in(outs[Y]),
+                .c = data_in(outs[C]),
+                .gate = data_in(in.gate),
+                .h_n = data_in(outs[H_N]),
+                .c_n = data_in(outs[C_N])},
     };
     const bool learn = ur_weights_learn(tape) || ur_wants_grad(tape, in.x) ||
                        ur_wants_grad(tape, initial.h) || ur_wants_grad(tape, initial.c);
-    ur_tensor *steps = c && l->cell->has_c ? ur_rows_new(tape, rows->rows, l->hidden_size) : NULL;
-    op.c = steps ? ur_floats(steps) : NULL;
-    ur_cell_noise(tape, l, &op);
+    ur_cell_noise(tape, l, &pass.run);
     if (learn)
-        keep_for_backward(tape, l, &op);
-    else if (in.gate)
-        op.gates = ur_take(tape, rows->rows * op.gates_row, sizeof(float));
+        pass.saved = ur_take_floats(tape, tape->backend->recurrent_saved(&pass));
     if (!ur_tape_ok(tape))
         return nothing;
-    op.y = ur_floats(out.y->values);
-    op.h_n = ur_floats(out.h_n);
-    op.c_n = out.c_n ? ur_floats(out.c_n) : NULL;
-    if (!ur_cpu_recurrent_forward(&tape->cpu, &op)) {
+    if (!tape->backend->recurrent(&tape->on, &pass)) {
         ur_tape_fail(tape, UR_NO_MEMORY, "out of memory: %s over %zu rows", l->cell->name,
                      rows->rows);
         return nothing;
     }
-    if (in.gate)
-        copy_last_gate(&op, ur_floats(in.gate));
-    if (learn)
-        record(tape, l, in, out, steps, initial, &op);
-    if (steps)
-        *c = ur_seq_new(tape, steps, rows);
+    outs[Y]->needs_grad = learn;
+    cell_node *n = ur_record_all(tape, &op, sizeof *n, OUTS, outs, INS, ins);
+    if (n) {
+        n->layer = *l;
+        n->pass = pass;
+    }
+    if (c)
+        *c = outs[C] ? ur_seq_new(tape, outs[C], rows) : NULL;
+    const ur_rnn_out out = {ur_seq_new(tape, outs[Y], rows), outs[H_N], outs[C_N]};
     return ur_tape_ok(tape) ? out : nothing;
 }
 
-ur_rnn_out ur_cell_over(ur_tape *tape, const ur_cell_layer *l, const ur_embedding_layer *embedding,
-                        ur_seq *x, ur_state initial, ur_seq **c)
+ur_rnn_out ur_cell_over(ur_tape *tape, const ur_op *op, const ur_cell_layer *l,
+                        const ur_embedding_layer *embedding, ur_seq *x, ur_state initial,
+                        ur_seq **c)
 {
-    if (!x || !ur_tape_ok(tape))
-        return (ur_rnn_out){0};
+    const ur_rnn_out nothing = {0};
+    if (!ur_tape_ok(tape) || !(embedding ? ur_ids_in_range(tape, op, embedding->count, x)
+                                         : ur_operand_seq(tape, op, x, UR_F32, 2) &&
+                                               ur_cell_check_input(tape, l, x->values)))
+        return nothing;
     if (embedding && x->layout->rows < embedding->count) { /* by shapes alone: so do the bits */
         x = ur_embedding(tape, embedding, x);
         embedding = NULL;
     }
-    const ur_seq *steps = ur_reorder(tape, x, UR_STEP_MAJOR);
-    ur_tensor *values = embedding ? ur_parameter(tape, embedding->weight) : x ? x->values : NULL;
-    if (!steps || !values || (embedding && !ur_ids_in_range(tape, embedding, steps)) ||
-        !ur_cell_check_input(tape, l, values))
-        return (ur_rnn_out){0};
-    const ur_cell_input in = embedding ? (ur_cell_input){.x = values,
-                                                         .ids = ur_ints(steps->values),
-                                                         .table_rows = values->dim[0]}
-                                       : (ur_cell_input){.x = steps->values};
+    const ur_order order = x ? x->layout->order : UR_STEP_MAJOR;
+    const ur_seq *steps = x ? ur_reorder(tape, x, UR_STEP_MAJOR) : NULL;
+    ur_tensor *values = embedding ? ur_parameter(tape, embedding->weight)
+                        : steps   ? steps->values
+                                  : NULL;
+    if (!steps || !values || !ur_cell_check_input(tape, l, values))
+        return nothing;
+    ur_cell_input in = {.x = values};
+    if (embedding) {
+        in.ids = ur_ints(steps->values);
+        in.table_rows = values->dim[0];
+    }
     ur_seq *c_steps = NULL;
     ur_rnn_out out = ur_cell_run(tape, l, in, steps->layout, initial, c ? &c_steps : NULL);
-    out.y = ur_reorder(tape, out.y, x->layout->order);
+    out.y = out.y ? ur_reorder(tape, out.y, order) : NULL;
     if (c)
-        *c = ur_reorder(tape, c_steps, x->layout->order);
-    return ur_tape_ok(tape) ? out : (ur_rnn_out){0};
+        *c = c_steps ? ur_reorder(tape, c_steps, order) : NULL;
+    return ur_tape_ok(tape) ? out : nothing;
 }
 
 ur_rnn_out ur_cell_forward(ur_tape *tape, const ur_cell_layer *l, ur_seq *x, ur_state initial)
 {
-    return ur_cell_over(tape, l, NULL, x, initial, NULL);
+    static const ur_op op = {.name = "cell_forward"};
+    return ur_cell_over(tape, &op, l, NULL, x, initial, NULL);
 }
 
 ur_rnn_out ur_cell_embedded(ur_tape *tape, const ur_cell_layer *l,
                             const ur_embedding_layer *embedding, const ur_seq *ids,
                             ur_state initial)
 {
+    static const ur_op op = {.name = "cell_embedded"};
     ur_seq *x = ids ? ur_seq_new(tape, ids->values, ids->layout) : NULL;
-    return ur_cell_over(tape, l, embedding, x, initial, NULL);
+    return ur_cell_over(tape, &op, l, embedding, x, initial, NULL);
 }
 
 ur_state ur_cell_single_step(ur_tape *tape, const ur_cell_layer *l, ur_tensor *x, ur_state state)
 {
     if (!x || !ur_tape_ok(tape))
         return (ur_state){0};
-    const size_t batch = x->dim[0];
-    size_t *length = ur_take(tape, batch, sizeof *length);
-    for (size_t b = 0; length && b < batch; b++)
-        length[b] = 1;
-    const ur_layout *layout =
-        length ? ur_new_layout(tape, UR_STEP_MAJOR, batch, length, NULL) : NULL;
+    const ur_layout *layout = ur_one_step_layout(tape, x->dim[0]);
     const ur_rnn_out out = ur_cell_forward(tape, l, ur_seq_new(tape, x, layout), state);
     return (ur_state){out.h_n, out.c_n};
 }

@@ -8,76 +8,37 @@
  * of the sequence, and the unit: neither batch nor order of rows changes a mask. */
 #include "nn/nn.h"
 
-#include "backend/cpu/recurrent.h"
 #include "base/philox.h"
 
-enum { UNIT_BITS = 24 }; /* of the counter's low word; the step of the sequence stands above */
-
-static uint64_t next_key(ur_tape *tape)
+uint64_t ur_next_dropout_key(ur_tape *tape)
 {
     const ur_philox_block block = ur_philox(tape->seed, tape->step, tape->drop_outs++);
     return (uint64_t)block.word[0] << 32 | block.word[1];
 }
 
-static float *ones(ur_tape *tape, size_t n)
-{
-    float *x = ur_take(tape, n, sizeof *x);
-    for (size_t i = 0; x && i < n; i++)
-        x[i] = 1.0f;
-    return x;
-}
-
-typedef struct job {
-    const ur_kernels *kernels;
-    const ur_layout *layout; /* step-major */
-    uint64_t key;
-    float p;
-    size_t width;
-    const float *ones; /* (width) */
-    float *out;
-} job;
-
-static void masks(void *arg, size_t begin, size_t end)
-{
-    const job *j = arg;
-    for (size_t place = begin; place < end; place++)
-        j->kernels->dropout(j->width, j->p, j->key, 0, j->layout->id[j->layout->sequence[place]],
-                            j->ones, j->out + place * j->width);
-}
-
-/* The same random numbers as drop-out's, with 1 for what is not dropped. */
-static void fresh(void *arg, size_t begin, size_t end)
-{
-    const job *j = arg;
-    for (size_t b = begin; b < end; b++)
-        for (size_t t = 0; t < j->layout->length[b]; t++) {
-            float *w = j->out + ur_row(j->layout, b, t) * j->width;
-            j->kernels->dropout(j->width, j->p, j->key, (uint64_t)t << UNIT_BITS, j->layout->id[b],
-                                j->ones, w);
-            for (size_t u = 0; u < j->width; u++)
-                w[u] = w[u] > 0.0f ? 1.0f : 0.0f;
-        }
-}
-
 /* A mask of `rows` rows; NULL where p is 0 or memory ran out. */
 static const float *make(ur_tape *tape, const ur_layout *layout, float p, size_t rows, size_t width,
-                         void (*work)(void *arg, size_t begin, size_t end))
+                         bool (*draw)(const ur_executor *e, const ur_dropout_pass *pass))
 {
+    static const ur_op op = {.name = "the masks of a recurrent layer"};
     if (!(p > 0.0f))
         return NULL;
-    job j = {tape->cpu.kernels, layout, next_key(tape), p, width, ones(tape, width), NULL};
-    j.out = ur_take(tape, rows * width, sizeof *j.out);
-    if (j.ones && j.out)
-        ur_cpu_for(&tape->cpu, layout->batch, work, &j);
-    return j.out;
+    const ur_dropout_pass pass = {.layout = layout,
+                                  .width = width,
+                                  .p = p,
+                                  .key = ur_next_dropout_key(tape),
+                                  .y = ur_take_floats(tape, rows * width)};
+    return pass.y && ur_had_memory(tape, &op, draw(&tape->on, &pass)) ? pass.y : NULL;
 }
 
-void ur_cell_noise(ur_tape *tape, const ur_cell_layer *l, ur_cpu_recurrent *op)
+void ur_cell_noise(ur_tape *tape, const ur_cell_layer *l, ur_recurrent_run *run)
 {
-    const ur_layout *rows = op->rows;
+    const ur_layout *rows = run->rows;
+    const ur_backend *on = tape->backend;
+    const size_t hidden = l->hidden_size, width = l->proj_size ? l->proj_size : hidden;
     if (tape->mode != UR_TRAIN)
         return;
-    op->mask = make(tape, rows, l->recurrent_dropout, rows->batch, ur_recurrent_width(op), masks);
-    op->fresh_h = make(tape, rows, l->zoneout_h, rows->rows, l->hidden_size, fresh);
-    op->fresh_c = make(tape, rows, l->zoneout_c, rows->rows, l->hidden_size, fresh);
+    run->mask = make(tape, rows, l->recurrent_dropout, rows->batch, width, on->dropout_mask);
+    run->fresh_h = make(tape, rows, l->zoneout_h, rows->rows, hidden, on->zoneout_mask);
+    run->fresh_c = make(tape, rows, l->zoneout_c, rows->rows, hidden, on->zoneout_mask);
 }

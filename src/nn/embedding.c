@@ -19,38 +19,28 @@ void ur_embedding_init(const ur_embedding_layer *layer, ur_params *params, uint6
 
 typedef struct embedding_node {
     ur_node node;
-    const ur_kernels *kernels;
-    const ur_embedding_layer *layer;
+    ur_embedding_layer layer;
     const int32_t *ids;
-    ur_tensor *y;
-    float *dw;
 } embedding_node;
-
-static void scatter_columns(void *arg, size_t begin, size_t end)
-{
-    const embedding_node *n = arg;
-    n->kernels->scatter_add(n->y->dim[0], n->ids, n->y->grad, n->y->dim[1], n->dw, begin, end);
-}
 
 static void embedding_back(ur_tape *tape, ur_node *node)
 {
-    embedding_node *n = (embedding_node *)node;
-    n->dw = n->y->grad ? ur_weight_grad(tape, n->layer->weight) : NULL;
-    if (n->dw)
-        ur_cpu_for(&tape->cpu, n->y->dim[1], scatter_columns, n);
+    const embedding_node *n = (embedding_node *)node;
+    float *dw = ur_weight_grad(tape, n->layer.weight);
+    if (dw)
+        tape->backend->scatter_add(&tape->on, node->out[0]->dim[0], n->layer.size, n->ids,
+                                   node->out[0]->grad, dw);
 }
 
-bool ur_ids_in_range(ur_tape *tape, const ur_embedding_layer *layer, const ur_seq *ids)
+bool ur_ids_in_range(ur_tape *tape, const ur_op *op, size_t count, const ur_seq *ids)
 {
-    if (ids->values->dtype != UR_I32) {
-        ur_tape_fail(tape, UR_INVALID, "embedding: ids must be integers");
+    if (!ur_operand_seq(tape, op, ids, UR_I32, 1))
         return false;
-    }
     const int32_t *id = ur_ints(ids->values);
     for (size_t r = 0; r < ids->layout->rows; r++)
-        if (id[r] < 0 || (size_t)id[r] >= layer->count) {
-            ur_tape_fail(tape, UR_INVALID, "embedding: id %d is not in [0, %zu)", (int)id[r],
-                         layer->count);
+        if (id[r] < 0 || (size_t)id[r] >= count) {
+            ur_tape_fail(tape, UR_INVALID, "%s: id %d is not in [0, %zu) [ids %s]", op->name,
+                         (int)id[r], count, ur_shape(ids->values).text);
             return false;
         }
     return true;
@@ -58,24 +48,24 @@ bool ur_ids_in_range(ur_tape *tape, const ur_embedding_layer *layer, const ur_se
 
 ur_seq *ur_embedding(ur_tape *tape, const ur_embedding_layer *layer, const ur_seq *ids)
 {
-    if (!ids || !ur_tape_ok(tape))
+    static const ur_op op = {"embedding", embedding_back, false};
+    if (!ur_tape_ok(tape) || !ur_ids_in_range(tape, &op, layer->count, ids))
         return NULL;
     const size_t rows = ids->layout->rows;
     const int32_t *id = ur_ints(ids->values);
     const ur_weight_shape weight = {layer->weight, -1, layer->count, layer->size};
-    if (!ur_ids_in_range(tape, layer, ids) || !ur_has_weights(tape, "embedding", 1, &weight))
+    if (!ur_has_weights(tape, op.name, 1, &weight))
         return NULL;
     ur_tensor *y = ur_rows_new(tape, rows, layer->size);
     if (!y)
         return NULL;
-    tape->cpu.kernels->gather(id, ur_weight(tape, layer->weight), layer->size, y->data, 0, rows);
+    tape->backend->gather(&tape->on, rows, layer->size, id, ur_weight(tape, layer->weight),
+                          y->data);
     y->needs_grad = ur_weights_learn(tape);
-    embedding_node *n = y->needs_grad ? ur_record(tape, sizeof *n, embedding_back) : NULL;
+    embedding_node *n = ur_record(tape, &op, sizeof *n, y, NULL, NULL);
     if (n) {
-        n->kernels = tape->cpu.kernels;
-        n->layer = layer;
+        n->layer = *layer;
         n->ids = id;
-        n->y = y;
     }
     return ur_seq_new(tape, y, ids->layout);
 }

@@ -14,8 +14,9 @@ ur_gate_out ur_cell_with_gate(ur_tape *tape, const ur_cell_layer *l, const ur_se
                      l->cell->gives_o ? "for step-major sequences only" : "by an LSTM only");
         return nothing;
     }
+    static const ur_op op = {.name = "one_hot"};
     ur_cell_input in = {.x = x->values};
-    if (!(x->values->dtype == UR_I32 ? ur_one_hot_input(tape, l, x, &in)
+    if (!(x->values->dtype == UR_I32 ? ur_one_hot_input(tape, &op, l, x, &in)
                                      : ur_cell_check_input(tape, l, x->values)))
         return nothing;
     in.gate = ur_rows_new(tape, x->layout->rows, l->hidden_size);

@@ -2,8 +2,6 @@
  * num_layers = 1). cell.c does the work, rnn.c makes stacks of such layers. */
 #include "nn/nn.h"
 
-#include "backend/cpu/recurrent.h"
-
 ur_lstm_layer ur_lstm_add(ur_params *params, const char *prefix, size_t input_size,
                           size_t hidden_size)
 {

@@ -2,7 +2,6 @@
 #ifndef UR_NN_NN_H
 #define UR_NN_NN_H
 
-#include "backend/cpu/recurrent.h"
 #include "tape/tape.h"
 #include "unroll/nn.h"
 
@@ -18,15 +17,16 @@ ur_cell_layer ur_cell_add(ur_params *params, const char *prefix, const char *suf
                           const struct ur_cell *cell, size_t input_size, size_t hidden_size,
                           size_t proj_size, bool bias);
 
-/* ur_cell_forward, or with an embedding ur_cell_embedded. c, unless NULL, receives the cell states of
+/* ur_cell_forward, or with an embedding ur_cell_embedded, as part of `op`. c, unless NULL, receives the cell states of
  * every step, (rows, hidden) in x's layout, for a cell that has them. */
-ur_rnn_out ur_cell_over(ur_tape *tape, const ur_cell_layer *layer,
+ur_rnn_out ur_cell_over(ur_tape *tape, const ur_op *op, const ur_cell_layer *layer,
                         const ur_embedding_layer *embedding, ur_seq *x, ur_state initial,
                         ur_seq **c);
+ur_rnn_out ur_cell_over_one_hot(ur_tape *tape, const ur_op *op, const ur_cell_layer *layer,
+                                const ur_seq *ids, ur_state initial);
 
-/* A forward pass with what it takes from the layer and its parameters; rows, inputs, states and
- * outputs are still to be filled in. */
-ur_cpu_recurrent ur_cell_operation(const ur_params *params, const ur_cell_layer *layer);
+/* What a pass takes from the layer and its parameters. */
+ur_recurrent_plan ur_cell_plan(const ur_params *params, const ur_cell_layer *layer);
 
 /* What a layer reads, step-major: rows (rows, I); or, where ids is not NULL, rows of a table, which
  * is x, or where column is not NULL that many one-hot rows. gate: where the cell's last gate of every
@@ -43,9 +43,9 @@ typedef struct ur_cell_input {
 ur_rnn_out ur_cell_run(ur_tape *tape, const ur_cell_layer *layer, ur_cell_input input,
                        const ur_layout *rows, ur_state initial, ur_seq **c);
 
-/* The input of one-hot rows with these ids; false when the tape failed. */
-bool ur_one_hot_input(ur_tape *tape, const ur_cell_layer *layer, const ur_seq *steps,
-                      ur_cell_input *in);
+/* The input of one-hot rows with these ids, an operand of `op`; false when the tape failed. */
+bool ur_one_hot_input(ur_tape *tape, const ur_op *op, const ur_cell_layer *layer,
+                      const ur_seq *steps, ur_cell_input *in);
 
 /* A layer that also gives its last gate at every step, (rows, H): of an LSTM, which alone does so,
  * the output gate o. x: rows of features, or ids of one-hot rows. Everything is step-major. */
@@ -60,10 +60,13 @@ ur_gate_out ur_cell_with_gate(ur_tape *tape, const ur_cell_layer *layer, const u
 bool ur_cell_check_input(ur_tape *tape, const ur_cell_layer *layer, const ur_tensor *x);
 
 /* In training, makes the masks of its drop-out and zoneout; rows are to be filled in before. */
-void ur_cell_noise(ur_tape *tape, const ur_cell_layer *layer, ur_cpu_recurrent *op);
+void ur_cell_noise(ur_tape *tape, const ur_cell_layer *layer, ur_recurrent_run *run);
 
-/* Whether all ids are rows of the table; fails the tape when not. */
-bool ur_ids_in_range(ur_tape *tape, const ur_embedding_layer *layer, const ur_seq *ids);
+/* The key of the forward's next drop-out. */
+uint64_t ur_next_dropout_key(ur_tape *tape);
+
+/* Whether all ids are in [0, count), for an operation of this name; fails the tape when not. */
+bool ur_ids_in_range(ur_tape *tape, const ur_op *op, size_t count, const ur_seq *ids);
 
 /* Whether this tape has parameters and records gradients for them. */
 bool ur_weights_learn(const ur_tape *tape);

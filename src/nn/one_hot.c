@@ -37,10 +37,10 @@ static void some_columns(ur_tape *tape, ur_cell_input *in, size_t rows, const in
     in->column = column;
 }
 
-bool ur_one_hot_input(ur_tape *tape, const ur_cell_layer *l, const ur_seq *steps, ur_cell_input *in)
+bool ur_one_hot_input(ur_tape *tape, const ur_op *op, const ur_cell_layer *l, const ur_seq *steps,
+                      ur_cell_input *in)
 {
-    const ur_embedding_layer range = {.count = l->input_size};
-    if (!ur_ids_in_range(tape, &range, steps))
+    if (!ur_ids_in_range(tape, op, l->input_size, steps))
         return false;
     const size_t rows = steps->layout->rows;
     const int32_t *id = ur_ints(steps->values);
@@ -55,17 +55,24 @@ bool ur_one_hot_input(ur_tape *tape, const ur_cell_layer *l, const ur_seq *steps
     return ur_tape_ok(tape);
 }
 
-ur_rnn_out ur_cell_one_hot(ur_tape *tape, const ur_cell_layer *l, const ur_seq *ids,
-                           ur_state initial)
+ur_rnn_out ur_cell_over_one_hot(ur_tape *tape, const ur_op *op, const ur_cell_layer *l,
+                                const ur_seq *ids, ur_state initial)
 {
     const ur_rnn_out nothing = {0};
     if (!ids || !ur_tape_ok(tape))
         return nothing;
     const ur_seq *steps = ur_reorder(tape, ids, UR_STEP_MAJOR);
     ur_cell_input in;
-    if (!steps || !ur_one_hot_input(tape, l, steps, &in))
+    if (!steps || !ur_one_hot_input(tape, op, l, steps, &in))
         return nothing;
     ur_rnn_out out = ur_cell_run(tape, l, in, steps->layout, initial, NULL);
     out.y = ur_reorder(tape, out.y, ids->layout->order);
     return ur_tape_ok(tape) ? out : nothing;
+}
+
+ur_rnn_out ur_cell_one_hot(ur_tape *tape, const ur_cell_layer *l, const ur_seq *ids,
+                           ur_state initial)
+{
+    static const ur_op op = {.name = "cell_one_hot"};
+    return ur_cell_over_one_hot(tape, &op, l, ids, initial);
 }

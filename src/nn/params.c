@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/philox.h"
+#include "kernels/math.h"
 
 int ur_layer_param(ur_params *params, const char *prefix, const char *name, size_t rows,
                    size_t columns)
@@ -18,7 +19,7 @@ int ur_layer_param(ur_params *params, const char *prefix, const char *name, size
 
 const float *ur_weight(const ur_tape *tape, int index)
 {
-    return index < 0 ? NULL : ur_param_data(tape->params, index);
+    return index < 0 ? NULL : ur_param_on_device(tape->params, index);
 }
 
 bool ur_weights_learn(const ur_tape *tape)

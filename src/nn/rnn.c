@@ -7,23 +7,35 @@
 
 #include <stdio.h>
 
-#include "backend/cpu/recurrent.h"
 #include "base/status.h"
+
+const char *ur_cell_name(size_t i)
+{
+    const ur_cell *cell = ur_cell_at(i);
+    return cell ? cell->name : NULL;
+}
+
+static ur_status no_such_cell(const char *name, ur_err *err)
+{
+    char names[256] = "";
+    size_t at = 0;
+    for (size_t i = 0; ur_cell_name(i) && at < sizeof names; i++)
+        at +=
+            (size_t)snprintf(names + at, sizeof names - at, "%s%s", i ? ", " : "", ur_cell_name(i));
+    return ur_fail(err, UR_INVALID, "rnn: there is no cell \"%s\" (%s)", name ? name : "", names);
+}
 
 static ur_status check_sizes(const ur_rnn_config *c, const ur_cell *cell, ur_err *err)
 {
     if (!cell)
-        return ur_fail(err, UR_INVALID,
-                       "rnn: there is no cell \"%s\" (lstm, gru, rnn_tanh, rnn_relu, gru_original, "
-                       "lstm_peephole, lstm_layer_norm)",
-                       c->cell ? c->cell : "");
+        return no_such_cell(c->cell, err);
     if (c->input_size < 1 || c->hidden_size < 1)
         return ur_fail(err, UR_INVALID, "%s: input size %zu and hidden size %zu must be at least 1",
                        cell->name, c->input_size, c->hidden_size);
     if (c->num_layers > UR_MOST_LAYERS)
         return ur_fail(err, UR_INVALID, "%s: %zu layers, 1 to %d expected", cell->name,
                        c->num_layers, UR_MOST_LAYERS);
-    if (c->proj_size && cell != &ur_cell_lstm)
+    if (c->proj_size && !cell->projects)
         return ur_fail(err, UR_INVALID, "%s: only an lstm has a projection", cell->name);
     if (c->proj_size && c->proj_size >= c->hidden_size)
         return ur_fail(err, UR_INVALID, "lstm: projection size %zu must be below hidden size %zu",
@@ -76,6 +88,10 @@ ur_status ur_rnn_add(ur_params *params, const char *prefix, const ur_rnn_config 
     if (status != UR_OK)
         return status;
     const ur_cell *cell = ur_cell_find(config->cell);
+    const ur_backend *backend = ur_params_context(params)->backend;
+    if (!backend->has_cell(cell))
+        return ur_fail(err, UR_UNSUPPORTED, "rnn: the %s backend has no cell \"%s\"", backend->name,
+                       cell->name);
     *out = (ur_rnn_stack){.config = *config};
     out->config.cell = cell->name;
     out->config.num_layers = config->num_layers ? config->num_layers : 1;
@@ -118,17 +134,21 @@ typedef struct input {
     ur_seq *x;                           /* rows of features, or ids: */
     const ur_embedding_layer *embedding; /* of this, unless NULL, */
     bool one_hot;                        /* or for one-hot rows */
+    const ur_op *op;                     /* what was called */
 } input;
+
+static const ur_op rnn_op = {.name = "rnn"}, embedded_op = {.name = "rnn_embedded"},
+                   one_hot_op = {.name = "rnn_one_hot"};
 
 static ur_rnn_out run_part(ur_tape *tape, const ur_cell_layer *part, input in, bool backward,
                            ur_state initial, ur_seq **c)
 {
     ur_seq *x = backward ? ur_reverse(tape, in.x) : in.x;
-    ur_rnn_out out = in.one_hot ? ur_cell_one_hot(tape, part, x, initial)
-                                : ur_cell_over(tape, part, in.embedding, x, initial, c);
-    if (backward)
+    ur_rnn_out out = in.one_hot ? ur_cell_over_one_hot(tape, in.op, part, x, initial)
+                                : ur_cell_over(tape, in.op, part, in.embedding, x, initial, c);
+    if (backward && out.y)
         out.y = ur_reverse(tape, out.y);
-    if (backward && c)
+    if (backward && c && *c)
         *c = ur_reverse(tape, *c);
     return out;
 }
@@ -151,16 +171,29 @@ static ur_seq *join(ur_tape *tape, const ur_rnn_config *c, bool top, ur_seq *for
     return ur_seq_new(tape, ur_scale(tape, sum, 0.5f), forward->layout);
 }
 
-static bool check_state(ur_tape *tape, const ur_rnn_stack *stack, ur_state initial)
+static bool check_state(ur_tape *tape, const ur_op *op, const ur_rnn_stack *stack, size_t batch,
+                        ur_state initial)
 {
+    const ur_rnn_config *c = &stack->config;
     const ur_tensor *states[] = {initial.h, initial.c};
-    for (int i = 0; i < 2; i++)
-        if (states[i] && (states[i]->ndim != 3 || states[i]->dim[0] != stack->count)) {
-            ur_tape_fail(tape, UR_INVALID,
-                         "%s: initial %s is %s, (%zu,B,features) expected: layers times directions",
-                         stack->config.cell, i ? "c" : "h", ur_shape(states[i]).text, stack->count);
-            return false;
-        }
+    const size_t widths[] = {c->proj_size ? c->proj_size : c->hidden_size, c->hidden_size};
+    if (initial.c && !stack->part[0].cell->has_c) {
+        ur_tape_fail(tape, UR_INVALID, "%s (%s): this cell has no c, but was given one", op->name,
+                     c->cell);
+        return false;
+    }
+    for (int i = 0; i < 2; i++) {
+        const ur_tensor *s = states[i];
+        if (!s || (s->ndim == 3 && s->dim[0] == stack->count && s->dim[1] == batch &&
+                   s->dim[2] == widths[i]))
+            continue;
+        ur_tape_fail(tape, UR_INVALID,
+                     "%s (%s): initial %s is %s, (%zu,%zu,%zu) expected: layers times directions, "
+                     "sequences, features",
+                     op->name, c->cell, i ? "c" : "h", ur_shape(s).text, stack->count, batch,
+                     widths[i]);
+        return false;
+    }
     return true;
 }
 
@@ -171,7 +204,9 @@ static ur_rnn_out run_stack(ur_tape *tape, const ur_rnn_stack *stack, input in, 
     const ur_rnn_out nothing = {0};
     const ur_rnn_config *c = &stack->config;
     ur_tensor *h_n[2 * UR_MOST_LAYERS], *c_n[2 * UR_MOST_LAYERS] = {NULL};
-    if (!in.x || !ur_tape_ok(tape) || !check_state(tape, stack, initial))
+    const bool ids = in.embedding || in.one_hot;
+    if (!ur_operand_seq(tape, in.op, in.x, ids ? UR_I32 : UR_F32, ids ? 1 : 2) ||
+        !check_state(tape, in.op, stack, in.x->layout->batch, initial))
         return nothing;
     const ur_order order = in.x->layout->order;
     in.x = ur_reorder(tape, in.x, UR_STEP_MAJOR); /* once, so that all sums run the same way */
@@ -180,14 +215,14 @@ static ur_rnn_out run_stack(ur_tape *tape, const ur_rnn_stack *stack, input in, 
         for (size_t d = 0; d < directions(c); d++, i++) {
             const ur_rnn_out out = run_part(tape, &stack->part[i], in, d == 1,
                                             pick_state(tape, initial, i), cells ? &cells[i] : NULL);
-            if (cells)
+            if (cells && cells[i])
                 cells[i] = ur_reorder(tape, cells[i], order);
             y[d] = out.y;
             h_n[i] = out.h_n;
             c_n[i] = out.c_n;
         }
         const bool top = layer + 1 == c->num_layers;
-        in = (input){c->bidirectional ? join(tape, c, top, y[0], y[1]) : y[0], NULL, false};
+        in = (input){c->bidirectional ? join(tape, c, top, y[0], y[1]) : y[0], NULL, false, in.op};
         if (!top)
             in.x = ur_dropout(tape, in.x, c->dropout);
     }
@@ -200,7 +235,7 @@ static ur_rnn_out run_stack(ur_tape *tape, const ur_rnn_stack *stack, input in, 
 
 ur_rnn_out ur_rnn(ur_tape *tape, const ur_rnn_stack *stack, ur_seq *x, ur_state initial)
 {
-    return run_stack(tape, stack, (input){x, NULL, false}, initial, NULL);
+    return run_stack(tape, stack, (input){x, NULL, false, &rnn_op}, initial, NULL);
 }
 
 ur_rnn_out ur_rnn_with_cells(ur_tape *tape, const ur_rnn_stack *stack, ur_seq *x, ur_state initial,
@@ -211,7 +246,7 @@ ur_rnn_out ur_rnn_with_cells(ur_tape *tape, const ur_rnn_stack *stack, ur_seq *x
     if (ur_tape_ok(tape) && !stack->part[0].cell->has_c)
         ur_tape_fail(tape, UR_INVALID, "%s: the cell states of every step, but this cell has none",
                      stack->config.cell);
-    const ur_rnn_out out = run_stack(tape, stack, (input){x, NULL, false}, initial, cells);
+    const ur_rnn_out out = run_stack(tape, stack, (input){x, NULL, false, &rnn_op}, initial, cells);
     for (size_t i = 0; !ur_tape_ok(tape) && i < stack->count; i++)
         cells[i] = NULL;
     return out;
@@ -221,12 +256,12 @@ ur_rnn_out ur_rnn_embedded(ur_tape *tape, const ur_rnn_stack *stack,
                            const ur_embedding_layer *embedding, const ur_seq *ids, ur_state initial)
 {
     ur_seq *x = ids ? ur_seq_new(tape, ids->values, ids->layout) : NULL;
-    return run_stack(tape, stack, (input){x, embedding, false}, initial, NULL);
+    return run_stack(tape, stack, (input){x, embedding, false, &embedded_op}, initial, NULL);
 }
 
 ur_rnn_out ur_rnn_one_hot(ur_tape *tape, const ur_rnn_stack *stack, const ur_seq *ids,
                           ur_state initial)
 {
     ur_seq *x = ids ? ur_seq_new(tape, ids->values, ids->layout) : NULL;
-    return run_stack(tape, stack, (input){x, NULL, true}, initial, NULL);
+    return run_stack(tape, stack, (input){x, NULL, true, &one_hot_op}, initial, NULL);
 }

@@ -1,8 +1,7 @@
 /* elementary.c - operations on tensors of one shape, forward and backward.
  *
  *   add sub mul:  element by element           scale: x * factor
- *   sigmoid:  y = 1/(1+exp(-x)),  dx = dy y (1 - y)
- *   tanh:     dx = dy (1 - y^2)
+ *   sigmoid tanh: f(x),  dx += dy f'(x)
  *   softmax:  over the last dimension          sum: of all elements */
 #include "tape/tape.h"
 
@@ -10,185 +9,195 @@
 
 typedef struct element_node {
     ur_node node;
-    ur_tensor *a, *b, *y;
     float factor;
+    ur_map map;
 } element_node;
+
+/* ---- two tensors -------------------------------------------------------------------------- */
 
 static bool same_shape(const ur_tensor *a, const ur_tensor *b)
 {
     return a->ndim == b->ndim && memcmp(a->dim, b->dim, (size_t)a->ndim * sizeof *a->dim) == 0;
 }
 
-/* The output of an operation on one tensor, or on two of equal shape, recorded. */
-static ur_tensor *result(ur_tape *tape, const char *name, ur_tensor *a, ur_tensor *b, bool two,
-                         float factor, void (*backward)(ur_tape *, ur_node *))
+static ur_tensor *result_of_two(ur_tape *tape, const ur_op *op, ur_tensor *a, ur_tensor *b)
 {
-    if (!ur_tape_ok(tape))
+    if (!ur_operand(tape, op, a, UR_F32, 0) || !ur_operand(tape, op, b, UR_F32, 0))
         return NULL;
-    if (!a || (two && (!b || !same_shape(a, b))))
-        return ur_tape_fail(tape, UR_INVALID, "%s: shapes %s and %s must be equal", name,
+    if (!same_shape(a, b))
+        return ur_tape_fail(tape, UR_INVALID, "%s: shapes %s and %s must be equal", op->name,
                             ur_shape(a).text, ur_shape(b).text);
-    ur_tensor *y = ur_tensor_new(tape, UR_F32, a->ndim, a->dim);
-    if (!y)
-        return NULL;
-    y->needs_grad = a->needs_grad || (two && b->needs_grad);
-    element_node *n = y->needs_grad ? ur_record(tape, sizeof *n, backward) : NULL;
-    if (n) {
-        n->a = a;
-        n->b = b;
-        n->y = y;
-        n->factor = factor;
-    }
-    return y;
+    return ur_tensor_new(tape, UR_F32, a->ndim, a->dim);
 }
 
-static void add_back(ur_tape *tape, ur_node *node)
+static void add_back(ur_tape *tape, ur_node *n)
 {
-    element_node *n = (element_node *)node;
-    if (!n->y->grad)
-        return;
-    const size_t count = ur_count(n->y);
-    float *da = ur_grad(tape, n->a), *db = ur_grad(tape, n->b);
+    const ur_tensor *y = n->out[0];
+    float *da = ur_grad(tape, n->in[0]), *db = ur_grad(tape, n->in[1]);
     if (da)
-        tape->cpu.kernels->add(count, n->y->grad, da);
+        tape->backend->add(&tape->on, ur_count(y), y->grad, da);
     if (db)
-        tape->cpu.kernels->axpy(count, n->factor, n->y->grad, db);
+        tape->backend->axpy(&tape->on, ur_count(y), ((element_node *)n)->factor, y->grad, db);
+}
+
+static const ur_op add_op = {"add", add_back, false}, sub_op = {"sub", add_back, false};
+
+/* a + factor b */
+static ur_tensor *add_scaled(ur_tape *tape, const ur_op *op, ur_tensor *a, ur_tensor *b,
+                             float factor)
+{
+    ur_tensor *y = result_of_two(tape, op, a, b);
+    if (!y)
+        return NULL;
+    const ur_backend *on = tape->backend;
+    on->copy_rows(&tape->on, 1, ur_count(y), NULL, a->data, NULL, y->data);
+    if (op == &add_op)
+        on->add(&tape->on, ur_count(y), b->data, y->data);
+    else
+        on->axpy(&tape->on, ur_count(y), factor, b->data, y->data);
+    element_node *n = ur_record(tape, op, sizeof *n, y, a, b);
+    if (n)
+        n->factor = factor;
+    return y;
 }
 
 ur_tensor *ur_add(ur_tape *tape, ur_tensor *a, ur_tensor *b)
 {
-    ur_tensor *y = result(tape, "add", a, b, true, 1.0f, add_back);
-    if (y) {
-        const size_t count = ur_count(y);
-        memcpy(y->data, a->data, count * sizeof(float));
-        tape->cpu.kernels->add(count, b->data, y->data);
-    }
-    return y;
+    return add_scaled(tape, &add_op, a, b, 1.0f);
 }
 
 ur_tensor *ur_sub(ur_tape *tape, ur_tensor *a, ur_tensor *b)
 {
-    ur_tensor *y = result(tape, "sub", a, b, true, -1.0f, add_back);
-    if (y) {
-        const size_t count = ur_count(y);
-        memcpy(y->data, a->data, count * sizeof(float));
-        tape->cpu.kernels->axpy(count, -1.0f, b->data, y->data);
-    }
-    return y;
+    return add_scaled(tape, &sub_op, a, b, -1.0f);
 }
 
-static void mul_back(ur_tape *tape, ur_node *node)
+static void mul_back(ur_tape *tape, ur_node *n)
 {
-    element_node *n = (element_node *)node;
-    if (!n->y->grad)
-        return;
-    const size_t count = ur_count(n->y);
-    float *da = ur_grad(tape, n->a), *db = ur_grad(tape, n->b);
+    const ur_tensor *a = n->in[0], *b = n->in[1], *y = n->out[0];
+    float *da = ur_grad(tape, n->in[0]), *db = ur_grad(tape, n->in[1]);
     if (da)
-        tape->cpu.kernels->mul_add(count, n->y->grad, n->b->data, da);
+        tape->backend->mul_add(&tape->on, ur_count(y), y->grad, b->data, da);
     if (db)
-        tape->cpu.kernels->mul_add(count, n->y->grad, n->a->data, db);
+        tape->backend->mul_add(&tape->on, ur_count(y), y->grad, a->data, db);
 }
 
 ur_tensor *ur_mul(ur_tape *tape, ur_tensor *a, ur_tensor *b)
 {
-    ur_tensor *y = result(tape, "mul", a, b, true, 1.0f, mul_back);
-    if (y)
-        tape->cpu.kernels->mul(ur_count(y), a->data, b->data, y->data);
+    static const ur_op op = {"mul", mul_back, false};
+    ur_tensor *y = result_of_two(tape, &op, a, b);
+    if (y) {
+        tape->backend->mul(&tape->on, ur_count(y), a->data, b->data, y->data);
+        ur_record(tape, &op, sizeof(ur_node), y, a, b);
+    }
     return y;
 }
 
-static void scale_back(ur_tape *tape, ur_node *node)
+/* ---- one tensor --------------------------------------------------------------------------- */
+
+static ur_tensor *result_of_one(ur_tape *tape, const ur_op *op, ur_tensor *x)
 {
-    element_node *n = (element_node *)node;
-    float *dx = n->y->grad ? ur_grad(tape, n->a) : NULL;
+    return ur_operand(tape, op, x, UR_F32, 0) ? ur_tensor_new(tape, UR_F32, x->ndim, x->dim) : NULL;
+}
+
+static void scale_back(ur_tape *tape, ur_node *n)
+{
+    const ur_tensor *y = n->out[0];
+    float *dx = ur_grad(tape, n->in[0]);
     if (dx)
-        tape->cpu.kernels->axpy(ur_count(n->y), n->factor, n->y->grad, dx);
+        tape->backend->axpy(&tape->on, ur_count(y), ((element_node *)n)->factor, y->grad, dx);
 }
 
 ur_tensor *ur_scale(ur_tape *tape, ur_tensor *x, float factor)
 {
-    ur_tensor *y = result(tape, "scale", x, NULL, false, factor, scale_back);
-    if (y)
-        tape->cpu.kernels->scale(ur_count(y), factor, x->data, y->data);
+    static const ur_op op = {"scale", scale_back, false};
+    ur_tensor *y = result_of_one(tape, &op, x);
+    if (!y)
+        return NULL;
+    tape->backend->scale(&tape->on, ur_count(y), factor, x->data, y->data);
+    element_node *n = ur_record(tape, &op, sizeof *n, y, x, NULL);
+    if (n)
+        n->factor = factor;
     return y;
 }
 
-static void sigmoid_back(ur_tape *tape, ur_node *node)
+static void map_back(ur_tape *tape, ur_node *n)
 {
-    element_node *n = (element_node *)node;
-    float *dx = n->y->grad ? ur_grad(tape, n->a) : NULL;
-    const float *y = n->y->data;
-    for (size_t i = 0; dx && i < ur_count(n->y); i++)
-        dx[i] += n->y->grad[i] * (y[i] * (1.0f - y[i]));
+    const ur_tensor *x = n->in[0], *y = n->out[0];
+    float *dx = ur_grad(tape, n->in[0]);
+    if (dx)
+        tape->backend->map_back(&tape->on, ((element_node *)n)->map, ur_count(y), x->data, y->data,
+                                y->grad, dx);
+}
+
+static ur_tensor *mapped(ur_tape *tape, const ur_op *op, ur_map map, ur_tensor *x)
+{
+    ur_tensor *y = result_of_one(tape, op, x);
+    if (!y)
+        return NULL;
+    tape->backend->map(&tape->on, map, ur_count(y), x->data, y->data);
+    element_node *n = ur_record(tape, op, sizeof *n, y, x, NULL);
+    if (n)
+        n->map = map;
+    return y;
 }
 
 ur_tensor *ur_sigmoid(ur_tape *tape, ur_tensor *x)
 {
-    ur_tensor *y = result(tape, "sigmoid", x, NULL, false, 1.0f, sigmoid_back);
-    if (y)
-        tape->cpu.kernels->sigmoid(ur_count(y), x->data, y->data);
-    return y;
-}
-
-static void tanh_back(ur_tape *tape, ur_node *node)
-{
-    element_node *n = (element_node *)node;
-    float *dx = n->y->grad ? ur_grad(tape, n->a) : NULL;
-    const float *y = n->y->data;
-    for (size_t i = 0; dx && i < ur_count(n->y); i++)
-        dx[i] += n->y->grad[i] * (1.0f - y[i] * y[i]);
+    static const ur_op op = {"sigmoid", map_back, false};
+    return mapped(tape, &op, UR_MAP_SIGMOID, x);
 }
 
 ur_tensor *ur_tanh(ur_tape *tape, ur_tensor *x)
 {
-    ur_tensor *y = result(tape, "tanh", x, NULL, false, 1.0f, tanh_back);
-    if (y)
-        tape->cpu.kernels->tanh(ur_count(y), x->data, y->data);
-    return y;
+    static const ur_op op = {"tanh", map_back, false};
+    return mapped(tape, &op, UR_MAP_TANH, x);
 }
 
-static void softmax_back(ur_tape *tape, ur_node *node)
+static size_t last_dim(const ur_tensor *x)
 {
-    element_node *n = (element_node *)node;
-    float *dx = n->y->grad ? ur_grad(tape, n->a) : NULL;
-    const size_t width = n->y->dim[n->y->ndim - 1], count = ur_count(n->y);
-    for (size_t at = 0; dx && at < count; at += width)
-        tape->cpu.kernels->softmax_back(width, ur_floats(n->y) + at, n->y->grad + at, dx + at);
+    return x->dim[x->ndim - 1];
+}
+
+/* Everything but the last dimension. */
+static size_t rows_of(const ur_tensor *x)
+{
+    return last_dim(x) ? ur_count(x) / last_dim(x) : 0;
+}
+
+static void softmax_back(ur_tape *tape, ur_node *n)
+{
+    const ur_tensor *y = n->out[0];
+    float *dx = ur_grad(tape, n->in[0]);
+    if (dx)
+        tape->backend->softmax_back(&tape->on, rows_of(y), last_dim(y), y->data, y->grad, dx);
 }
 
 ur_tensor *ur_softmax(ur_tape *tape, ur_tensor *x)
 {
-    ur_tensor *y = result(tape, "softmax", x, NULL, false, 1.0f, softmax_back);
-    if (!y)
-        return NULL;
-    const size_t width = x->dim[x->ndim - 1], count = ur_count(x);
-    for (size_t at = 0; at < count; at += width)
-        tape->cpu.kernels->softmax(width, ur_floats(x) + at, ur_floats(y) + at);
+    static const ur_op op = {"softmax", softmax_back, false};
+    ur_tensor *y = result_of_one(tape, &op, x);
+    if (y) {
+        tape->backend->softmax(&tape->on, rows_of(x), last_dim(x), x->data, y->data);
+        ur_record(tape, &op, sizeof(ur_node), y, x, NULL);
+    }
     return y;
 }
 
-static void sum_back(ur_tape *tape, ur_node *node)
+static void sum_back(ur_tape *tape, ur_node *n)
 {
-    element_node *n = (element_node *)node;
-    float *dx = n->y->grad ? ur_grad(tape, n->a) : NULL;
-    for (size_t i = 0; dx && i < ur_count(n->a); i++)
-        dx[i] += n->y->grad[0];
+    float *dx = ur_grad(tape, n->in[0]);
+    if (dx)
+        tape->backend->spread(&tape->on, ur_count(n->in[0]), n->out[0]->grad, dx);
 }
 
 ur_tensor *ur_sum(ur_tape *tape, ur_tensor *x)
 {
-    if (!x || !ur_tape_ok(tape))
-        return NULL;
-    ur_tensor *y = ur_tensor_new(tape, UR_F32, 1, (size_t[]){1});
-    if (!y)
-        return NULL;
-    ur_floats(y)[0] = ur_sum_long(tape->cpu.kernels, ur_count(x), x->data);
-    y->needs_grad = x->needs_grad;
-    element_node *n = y->needs_grad ? ur_record(tape, sizeof *n, sum_back) : NULL;
-    if (n) {
-        n->a = x;
-        n->y = y;
+    static const ur_op op = {"sum", sum_back, false};
+    ur_tensor *y =
+        ur_operand(tape, &op, x, UR_F32, 0) ? ur_tensor_new(tape, UR_F32, 1, (size_t[]){1}) : NULL;
+    if (y) {
+        tape->backend->sum(&tape->on, ur_count(x), x->data, y->data);
+        ur_record(tape, &op, sizeof(ur_node), y, x, NULL);
     }
     return y;
 }

@@ -23,7 +23,7 @@ static ur_status loss_value(const check *c, float *gradient, double *value)
     if (ur_tape_status(c->tape) == UR_OK && gradient)
         ur_backward(c->tape, y);
     if (ur_tape_status(c->tape) == UR_OK)
-        *value = (double)ur_floats(y)[0];
+        *value = (double)ur_read(c->tape, y)[0];
     return ur_tape_status(c->tape);
 }
 

@@ -4,8 +4,6 @@
  * choice on the way out; gradients pass between the steps that exist. */
 #include "tape/tape.h"
 
-#include <string.h>
-
 /* Where step t of sequence b stands in the padded array, counted in steps. */
 typedef struct grid {
     size_t batch, steps;
@@ -17,72 +15,47 @@ static size_t place(const grid *g, size_t b, size_t t)
     return g->batch_first ? b * g->steps + t : t * g->batch + b;
 }
 
-typedef struct padding_node {
-    ur_node node;
-    ur_tensor *x, *y;
-    const ur_layout *layout;
-    grid grid;
-    bool out; /* y is the padded one */
-} padding_node;
-
-static void padding_back(ur_tape *tape, ur_node *node)
-{
-    padding_node *n = (padding_node *)node;
-    float *dx = n->y->grad ? ur_grad(tape, n->x) : NULL;
-    const size_t width = n->out ? n->x->dim[1] : n->y->dim[1];
-    for (size_t b = 0; dx && b < n->layout->batch; b++)
-        for (size_t t = 0; t < n->layout->length[b]; t++) {
-            const size_t row = ur_row(n->layout, b, t), at = place(&n->grid, b, t);
-            tape->cpu.kernels->add(width, n->y->grad + (n->out ? at : row) * width,
-                                   dx + (n->out ? row : at) * width);
-        }
-}
-
-static void record(ur_tape *tape, ur_tensor *x, ur_tensor *y, const ur_layout *layout, grid g,
-                   bool out)
-{
-    y->needs_grad = x->needs_grad;
-    padding_node *n = y->needs_grad ? ur_record(tape, sizeof *n, padding_back) : NULL;
-    if (!n)
-        return;
-    n->x = x;
-    n->y = y;
-    n->layout = layout;
-    n->grid = g;
-    n->out = out;
-}
-
-static size_t row_bytes(const ur_tensor *x, size_t width)
-{
-    return width * (x->dtype == UR_F32 ? sizeof(float) : sizeof(int32_t));
-}
-
 /* Floats have a dimension of features, ids have none. */
-static int padded_dims(const ur_tensor *x)
+static int padded_dims(ur_dtype dtype)
 {
-    return x->dtype == UR_F32 ? 3 : 2;
+    return dtype == UR_F32 ? 3 : 2;
+}
+
+/* The rows of all steps in the layout and in the grid. */
+typedef struct places {
+    size_t *row, *at;
+} places;
+
+static places places_of(ur_tape *tape, const ur_layout *layout, grid g)
+{
+    const places p = {ur_take(tape, layout->rows, sizeof(size_t)),
+                      ur_take(tape, layout->rows, sizeof(size_t))};
+    for (size_t b = 0, i = 0; ur_tape_ok(tape) && b < layout->batch; b++)
+        for (size_t t = 0; t < layout->length[b]; t++, i++) {
+            p.row[i] = ur_row(layout, b, t);
+            p.at[i] = place(&g, b, t);
+        }
+    return p;
 }
 
 ur_seq *ur_from_padded(ur_tape *tape, const ur_layout *layout, ur_tensor *x, bool batch_first)
 {
-    if (!x || !layout || !ur_tape_ok(tape))
+    static const ur_op op = {"from_padded", ur_move_rows_back, false};
+    const bool ids = x && x->dtype == UR_I32;
+    if (!ur_operand(tape, &op, x, ids ? UR_I32 : UR_F32, ids ? 2 : 3))
         return NULL;
+    if (!layout)
+        return ur_tape_fail(tape, UR_INVALID, "from_padded: the layout is missing (NULL)");
     const grid g = {layout->batch, x->dim[batch_first ? 1 : 0], batch_first};
-    if (x->ndim != padded_dims(x) || x->dim[batch_first ? 0 : 1] != g.batch ||
-        g.steps < layout->steps)
+    if (x->dim[batch_first ? 0 : 1] != g.batch || g.steps < layout->steps)
         return ur_tape_fail(tape, UR_INVALID,
                             "from_padded: %s does not hold %zu sequences of up to %zu steps, %s",
                             ur_shape(x).text, layout->batch, layout->steps,
                             batch_first ? "batch first" : "steps first");
-    const size_t width = x->ndim == 3 ? x->dim[2] : 1, bytes = row_bytes(x, width);
+    const size_t width = x->ndim == 3 ? x->dim[2] : 1;
     ur_tensor *y = ur_tensor_new(tape, x->dtype, x->ndim - 1, (size_t[]){layout->rows, width});
-    if (!y)
-        return NULL;
-    for (size_t b = 0; b < layout->batch; b++)
-        for (size_t t = 0; t < layout->length[b]; t++)
-            memcpy((char *)y->data + ur_row(layout, b, t) * bytes,
-                   (const char *)x->data + place(&g, b, t) * bytes, bytes);
-    record(tape, x, y, layout, g, false);
+    const places p = places_of(tape, layout, g);
+    y = ur_move_rows(tape, &op, x, y, layout->rows, width, p.at, p.row);
     return ur_seq_new(tape, y, layout);
 }
 
@@ -92,10 +65,10 @@ static bool whole_number(double value)
     return value >= INT32_MIN && value <= INT32_MAX && value == (double)(int32_t)value;
 }
 
-static void fill(ur_tensor *y, double value)
+static void fill(ur_tape *tape, ur_tensor *y, double value)
 {
-    for (size_t i = 0; y->dtype == UR_F32 && i < ur_count(y); i++)
-        ur_floats(y)[i] = (float)value;
+    if (y->dtype == UR_F32)
+        tape->backend->fill(&tape->on, ur_count(y), (float)value, y->data);
     for (size_t i = 0; y->dtype == UR_I32 && i < ur_count(y); i++)
         ur_ints(y)[i] = (int32_t)value;
 }
@@ -103,7 +76,9 @@ static void fill(ur_tensor *y, double value)
 ur_tensor *ur_to_padded(ur_tape *tape, const ur_seq *x, size_t steps, double value,
                         bool batch_first)
 {
-    if (!x || !ur_tape_ok(tape))
+    static const ur_op op = {"to_padded", ur_move_rows_back, false};
+    const bool ids = x && x->values && x->values->dtype == UR_I32;
+    if (!ur_operand_seq(tape, &op, x, ids ? UR_I32 : UR_F32, ids ? 1 : 2))
         return NULL;
     const ur_layout *layout = x->layout;
     const grid g = {layout->batch, steps ? steps : layout->steps, batch_first};
@@ -112,18 +87,13 @@ ur_tensor *ur_to_padded(ur_tape *tape, const ur_seq *x, size_t steps, double val
         return ur_tape_fail(tape, UR_INVALID,
                             "to_padded: %zu steps, but the longest sequence has %zu", steps,
                             layout->steps);
-    if (in->dtype == UR_I32 && !whole_number(value))
+    if (ids && !whole_number(value))
         return ur_tape_fail(tape, UR_INVALID, "to_padded: ids cannot be padded with %g", value);
-    const size_t width = in->ndim > 1 ? in->dim[1] : 1, bytes = row_bytes(in, width);
+    const size_t width = ids ? 1 : in->dim[1];
     const size_t dim[] = {batch_first ? g.batch : g.steps, batch_first ? g.steps : g.batch, width};
-    ur_tensor *y = ur_tensor_new(tape, in->dtype, padded_dims(in), dim);
-    if (!y)
-        return NULL;
-    fill(y, value);
-    for (size_t b = 0; b < layout->batch; b++)
-        for (size_t t = 0; t < layout->length[b]; t++)
-            memcpy((char *)y->data + place(&g, b, t) * bytes,
-                   (const char *)in->data + ur_row(layout, b, t) * bytes, bytes);
-    record(tape, in, y, layout, g, true);
-    return y;
+    ur_tensor *y = ur_tensor_new(tape, in->dtype, padded_dims(in->dtype), dim);
+    const places p = places_of(tape, layout, g);
+    if (y)
+        fill(tape, y, value);
+    return ur_move_rows(tape, &op, in, y, layout->rows, width, p.row, p.at);
 }

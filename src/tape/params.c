@@ -46,6 +46,8 @@ struct ur_params {
     size_t size;   /* floats */
     float *values; /* aligned, inside memory */
     void *memory;  /* NULL: not sealed yet */
+    float *device; /* the values on the device: themselves where that has the host's memory */
+    void *device_memory;
     ur_err failure;
 };
 
@@ -68,6 +70,14 @@ ur_status ur_params_new(ur_context *context, ur_params **out, ur_err *err)
     return UR_OK;
 }
 
+static void release_device(const ur_params *p, void *memory)
+{
+    if (p->context->backend->host_memory)
+        ur_free(&p->context->allocator, memory);
+    else if (memory)
+        p->context->device.release(p->context->device.user, memory);
+}
+
 void ur_params_free(ur_params *p)
 {
     if (!p)
@@ -79,7 +89,8 @@ void ur_params_free(ur_params *p)
         ur_free(a, name);
     }
     for (size_t g = 0; g < UR_PACK_GROUPS; g++)
-        ur_free(a, p->packs->group[g].memory);
+        release_device(p, p->packs->group[g].memory);
+    release_device(p, p->device_memory);
     pthread_mutex_destroy(&p->packs->lock);
     ur_free(a, p->packs->at);
     ur_free(a, p->packs);
@@ -215,25 +226,17 @@ int ur_params_set_flags(ur_params *p, const char *pattern, unsigned flags, bool 
     return changed;
 }
 
-/* Columns and depth of the product that a pack serves. */
-static ur_columns pack_columns(const ur_params *p, const pack *q, size_t *k)
+static ur_pack description(const ur_params *p, const pack *q)
 {
     const ur_param *w = &p->entries[q->index];
-    const size_t rows = q->rows, width = w->ndim > 1 ? w->dim[1] : 1;
-    *k = q->kind == UR_PACK_ROWS ? width : rows;
-    return q->kind == UR_PACK_ROWS ? (ur_columns){q->gates, rows / q->gates}
-                                   : (ur_columns){1, width};
+    return (ur_pack){q->kind, q->gates, q->rows, w->ndim > 1 ? w->dim[1] : 1};
 }
 
 /* Floats of a packed copy, a multiple of ALIGN_FLOATS; 0 when their number overflows. */
 static size_t pack_floats(const ur_params *p, const pack *q)
 {
-    const ur_kernels *kernels = p->context->kernels;
-    size_t k;
-    const ur_columns columns = pack_columns(p, q, &k);
-    if (ur_packed_floats(kernels, columns, 1) > SIZE_MAX / 64 / k)
-        return 0;
-    const size_t floats = ur_packed_floats(kernels, columns, k);
+    const ur_pack of = description(p, q);
+    const size_t floats = p->context->backend->packed_floats(p->context, &of);
     return (floats + ALIGN_FLOATS - 1) / ALIGN_FLOATS * ALIGN_FLOATS;
 }
 
@@ -254,6 +257,17 @@ static float *aligned_floats(const ur_allocator *a, size_t floats, void **memory
                  : NULL;
 }
 
+/* The same on the device. */
+static float *device_floats(const ur_params *p, size_t floats, void **memory)
+{
+    const ur_allocator *device = &p->context->device;
+    if (p->context->backend->host_memory)
+        return aligned_floats(&p->context->allocator, floats, memory);
+    *memory =
+        floats > SIZE_MAX / 64 ? NULL : device->allocate(device->user, floats * sizeof(float));
+    return *memory;
+}
+
 ur_status ur_params_seal(ur_params *p, ur_err *err)
 {
     if (p->failure.status != UR_OK)
@@ -269,7 +283,10 @@ ur_status ur_params_seal(ur_params *p, ur_err *err)
         total += floats;
     }
     p->values = aligned_floats(&p->context->allocator, p->size, &p->memory);
-    if (!p->values)
+    p->device = p->values;
+    if (p->values && !p->context->backend->host_memory)
+        p->device = device_floats(p, p->size, &p->device_memory);
+    if (!p->device)
         return ur_no_memory(err, p->size * sizeof(float));
     memset(p->values, 0, p->size * sizeof(float));
     return UR_OK;
@@ -295,23 +312,16 @@ static void pack_member(void *arg, const ur_member *me)
 {
     const packing *job = arg;
     const ur_params *p = job->params;
-    const ur_kernels *kernels = p->context->kernels;
     const ur_range within = ur_my_floats(me, p->size);
     for (size_t i = 0; i < p->packs->count; i++) {
         const pack *q = &p->packs->at[i];
         if (!job->wanted[group_of(q)])
             continue;
-        const ur_param *w = &p->entries[q->index];
-        const size_t width = w->ndim > 1 ? w->dim[1] : 1, offset = w->offset + q->begin * width;
-        const float *values = p->values + offset;
-        const ur_range mine = rows_within(within, offset, width, q->rows);
-        size_t k;
-        const ur_columns columns = pack_columns(p, q, &k);
-        if (q->kind == UR_PACK_ROWS)
-            kernels->pack_rows(columns, k, values, k, q->data, mine.begin, mine.end);
-        else
-            kernels->pack_cols(columns, k, values, columns.units, NULL, q->data, mine.begin,
-                               mine.end);
+        const ur_pack of = description(p, q);
+        const size_t offset = p->entries[q->index].offset + q->begin * of.columns;
+        const ur_range mine = rows_within(within, offset, of.columns, q->rows);
+        p->context->backend->pack(p->context, &of, p->device + offset, q->data, mine.begin,
+                                  mine.end);
     }
 }
 
@@ -323,7 +333,7 @@ static ur_status take_group(const ur_params *p, ur_pack_group group, ur_err *err
     for (size_t i = 0; i < all->count; i++)
         if (group_of(&all->at[i]) == group)
             total += pack_floats(p, &all->at[i]);
-    float *next = aligned_floats(&p->context->allocator, total, &all->group[group].memory);
+    float *next = device_floats(p, total, &all->group[group].memory);
     if (!next)
         return ur_no_memory(err, total * sizeof *next);
     for (size_t i = 0; i < all->count; i++)
@@ -347,6 +357,10 @@ static ur_status pack_groups(const ur_params *p, size_t groups, ur_team *team, u
             if (status != UR_OK)
                 return status;
         }
+    }
+    if (p->device != p->values) {
+        const ur_executor on = {p->context->backend, p->context->kernels, NULL, NULL};
+        on.backend->copy_in(&on, p->device, p->values, p->size * sizeof *p->values);
     }
     ur_team_run(team, pack_member, &job);
     for (size_t g = 0; g < groups; g++)
@@ -412,6 +426,12 @@ const float *ur_param_data(const ur_params *p, int index)
 {
     const bool there = p->values && index >= 0 && (size_t)index < p->count;
     return there ? p->values + p->entries[index].offset : NULL;
+}
+
+const float *ur_param_on_device(const ur_params *p, int index)
+{
+    const bool there = p->device && index >= 0 && (size_t)index < p->count;
+    return there ? p->device + p->entries[index].offset : NULL;
 }
 
 ur_context *ur_params_context(const ur_params *p)

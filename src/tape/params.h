@@ -5,12 +5,6 @@
 #include "backend/context.h"
 #include "unroll/core.h"
 
-/* How a weight W (rows, columns) is packed. */
-typedef enum ur_pack_kind {
-    UR_PACK_ROWS, /* for x W^T: forward */
-    UR_PACK_COLS  /* for x W: backward */
-} ur_pack_kind;
-
 /* Copies that are made together: what every tape needs, then what those for training need too. */
 typedef enum ur_pack_group { UR_PACK_FORWARD, UR_PACK_BACKWARD, UR_PACK_GROUPS } ur_pack_group;
 
@@ -32,6 +26,10 @@ uint64_t ur_params_version(const ur_params *params);
 
 /* After ur_params_prepare for a mode that needs it. */
 const float *ur_params_packed(const ur_params *params, int pack);
+
+/* The values of one parameter where operations read them: on the device, up to date after
+ * ur_params_prepare; NULL for -1. */
+const float *ur_param_on_device(const ur_params *params, int index);
 
 /* Whether that is a packed copy of this parameter (or of one that shares its weights). */
 bool ur_params_packs(const ur_params *params, int pack, int index);

@@ -11,7 +11,6 @@
 
 #include "base/alloc.h"
 #include "base/status.h"
-#include "base/tiny.h"
 
 ur_status ur_tape_new(ur_context *context, ur_tape **out, ur_err *err)
 {
@@ -19,13 +18,18 @@ ur_status ur_tape_new(ur_context *context, ur_tape **out, ur_err *err)
     ur_tape *tape = ur_alloc_zero(&context->allocator, 1, sizeof *tape);
     if (!tape)
         return ur_no_memory(err, sizeof *tape);
-    const ur_status status = ur_arena_new(&context->allocator, &tape->arena, err);
+    tape->context = context;
+    tape->backend = context->backend;
+    tape->on = (ur_executor){context->backend, context->kernels, ur_pool_team(context->pool), NULL};
+    ur_status status = ur_arena_new(&context->allocator, &tape->arena, err);
+    if (status == UR_OK && !context->backend->host_memory)
+        status = ur_device_arena(context, &tape->on.memory, err);
+    else
+        tape->on.memory = tape->arena;
     if (status != UR_OK) {
-        ur_free(&context->allocator, tape);
+        ur_tape_free(tape);
         return status;
     }
-    tape->context = context;
-    tape->cpu = (ur_cpu){context->kernels, ur_pool_team(context->pool), tape->arena};
     ur_tape_fail(tape, UR_INVALID, "this tape was not started yet (ur_tape_start)");
     *out = tape;
     return UR_OK;
@@ -35,6 +39,8 @@ void ur_tape_free(ur_tape *tape)
 {
     if (!tape)
         return;
+    if (tape->on.memory != tape->arena)
+        ur_arena_free(tape->on.memory);
     ur_arena_free(tape->arena);
     ur_free(&tape->context->allocator, tape);
 }
@@ -43,6 +49,8 @@ void ur_tape_start(ur_tape *tape, ur_mode mode, const ur_params *params, float *
                    uint64_t seed, uint64_t step)
 {
     ur_arena_reset(tape->arena);
+    if (tape->on.memory != tape->arena)
+        ur_arena_reset(tape->on.memory);
     tape->mode = mode;
     tape->params = params;
     tape->gradient = mode == UR_TRAIN ? gradient : NULL;
@@ -51,6 +59,7 @@ void ur_tape_start(ur_tape *tape, ur_mode mode, const ur_params *params, float *
     tape->step = step;
     tape->drop_outs = 0;
     tape->last = NULL;
+    tape->walked = false;
     tape->error.status = UR_OK;
     tape->error.text[0] = '\0';
     if (!params)
@@ -58,13 +67,13 @@ void ur_tape_start(ur_tape *tape, ur_mode mode, const ur_params *params, float *
     if (ur_params_context(params) != tape->context)
         ur_tape_fail(tape, UR_INVALID, "tape: the parameters are of another context");
     else
-        ur_params_prepare(params, mode, tape->cpu.team, &tape->error);
+        ur_params_prepare(params, mode, tape->on.team, &tape->error);
     tape->version = ur_params_version(params);
 }
 
 void ur_tape_use_team(ur_tape *tape, bool use)
 {
-    tape->cpu.team = use ? ur_pool_team(tape->context->pool) : NULL;
+    tape->on.team = use ? ur_pool_team(tape->context->pool) : NULL;
 }
 
 bool ur_tape_ok(const ur_tape *tape)
@@ -110,12 +119,31 @@ void *ur_take(ur_tape *tape, size_t count, size_t size)
     return memory;
 }
 
+float *ur_take_floats(ur_tape *tape, size_t count)
+{
+    if (!ur_tape_ok(tape))
+        return NULL;
+    float *memory = ur_arena_take(tape->on.memory, count, sizeof *memory);
+    if (!memory)
+        ur_tape_fail(tape, UR_NO_MEMORY, "out of memory: the tape wanted %zu floats", count);
+    return memory;
+}
+
+bool ur_had_memory(ur_tape *tape, const ur_op *op, bool had)
+{
+    if (!had)
+        ur_tape_fail(tape, UR_NO_MEMORY, "out of memory: %s", op->name);
+    return had;
+}
+
+/* ---- tensors ------------------------------------------------------------------------------ */
+
 static ur_tensor *tensor_of(ur_tape *tape, ur_dtype dtype, int ndim, const size_t *dim)
 {
     ur_tensor *x = ur_take(tape, 1, sizeof *x);
     if (!x)
         return NULL;
-    *x = (ur_tensor){.dtype = dtype, .device = UR_CPU, .ndim = ndim};
+    *x = (ur_tensor){.dtype = dtype, .device = UR_CPU, .ndim = ndim, .tape = tape};
     memcpy(x->dim, dim, (size_t)ndim * sizeof *dim);
     return x;
 }
@@ -134,7 +162,8 @@ ur_tensor *ur_tensor_new(ur_tape *tape, ur_dtype dtype, int ndim, const size_t *
     ur_tensor *x = tensor_of(tape, dtype, ndim, dim);
     if (!x)
         return NULL;
-    x->data = ur_take(tape, count, dtype == UR_F32 ? sizeof(float) : sizeof(int32_t));
+    x->data = dtype == UR_F32 ? (void *)ur_take_floats(tape, count)
+                              : ur_take(tape, count, sizeof(int32_t));
     return x->data ? x : NULL;
 }
 
@@ -151,18 +180,111 @@ ur_seq *ur_seq_new(ur_tape *tape, ur_tensor *values, const ur_layout *layout)
     return s;
 }
 
-void *ur_record(ur_tape *tape, size_t size, void (*backward)(ur_tape *, ur_node *))
+static const char *type_name(ur_dtype dtype)
 {
-    if (tape->mode != UR_TRAIN)
+    return dtype == UR_F32 ? "floats" : "int32 ids";
+}
+
+bool ur_operand(ur_tape *tape, const ur_op *op, const ur_tensor *x, ur_dtype dtype, int ndim)
+{
+    if (!ur_tape_ok(tape))
+        return false;
+    if (x && x->dtype == dtype && (!ndim || x->ndim == ndim) && (!x->tape || x->tape == tape))
+        return true;
+    if (!x)
+        ur_tape_fail(tape, UR_INVALID, "%s: an operand is missing (NULL)", op->name);
+    else if (x->tape && x->tape != tape)
+        ur_tape_fail(tape, UR_INVALID, "%s: operand %s is of another tape", op->name,
+                     ur_shape(x).text);
+    else if (!ndim)
+        ur_tape_fail(tape, UR_INVALID, "%s: operand %s is of %s, %s expected", op->name,
+                     ur_shape(x).text, type_name(x->dtype), type_name(dtype));
+    else
+        ur_tape_fail(tape, UR_INVALID, "%s: operand %s is of %s, %s of %d dimension%s expected",
+                     op->name, ur_shape(x).text, type_name(x->dtype), type_name(dtype), ndim,
+                     ndim > 1 ? "s" : "");
+    return false;
+}
+
+bool ur_operand_seq(ur_tape *tape, const ur_op *op, const ur_seq *x, ur_dtype dtype, int ndim)
+{
+    if (!ur_operand(tape, op, x ? x->values : NULL, dtype, ndim))
+        return false;
+    if (x->layout && x->values->dim[0] == x->layout->rows)
+        return true;
+    ur_tape_fail(tape, UR_INVALID, "%s: values %s, but the layout has %zu rows", op->name,
+                 ur_shape(x->values).text, x->layout ? x->layout->rows : 0);
+    return false;
+}
+
+/* ---- the host's numbers ------------------------------------------------------------------- */
+
+static size_t bytes_of(const ur_tensor *x)
+{
+    return ur_count(x) * (x->dtype == UR_F32 ? sizeof(float) : sizeof(int32_t));
+}
+
+static bool on_host(const ur_tape *tape, const ur_tensor *x)
+{
+    return tape->backend->host_memory || x->dtype != UR_F32;
+}
+
+void *ur_write_begin(ur_tape *tape, ur_tensor *x)
+{
+    return !x ? NULL : on_host(tape, x) ? x->data : ur_take(tape, bytes_of(x), 1);
+}
+
+void ur_write_end(ur_tape *tape, ur_tensor *x, const void *values)
+{
+    if (x && values && values != x->data)
+        tape->backend->copy_in(&tape->on, x->data, values, bytes_of(x));
+}
+
+float *ur_read(ur_tape *tape, const ur_tensor *x)
+{
+    if (!x || on_host(tape, x))
+        return x ? x->data : NULL;
+    float *values = ur_take(tape, bytes_of(x), 1);
+    if (values)
+        tape->backend->copy_out(&tape->on, values, x->data, bytes_of(x));
+    return values;
+}
+
+/* ---- recording ---------------------------------------------------------------------------- */
+
+static bool any_needs_grad(size_t n, ur_tensor *const *x)
+{
+    for (size_t i = 0; i < n; i++)
+        if (x[i] && x[i]->needs_grad)
+            return true;
+    return false;
+}
+
+void *ur_record_all(ur_tape *tape, const ur_op *op, size_t size, size_t outs, ur_tensor *const *out,
+                    size_t ins, ur_tensor *const *in)
+{
+    if (!ur_tape_ok(tape) || tape->mode != UR_TRAIN ||
+        !(any_needs_grad(outs, out) || any_needs_grad(ins, in)))
         return NULL;
     ur_node *node = ur_take(tape, 1, size);
-    if (!node)
+    ur_tensor **all = ur_take(tape, outs + ins, sizeof(ur_tensor *));
+    if (!node || !all)
         return NULL;
     memset(node, 0, size);
-    node->previous = tape->last;
-    node->backward = backward;
+    memcpy(all, out, outs * sizeof *out);
+    memcpy(all + outs, in, ins * sizeof *in);
+    *node = (ur_node){tape->last, op, ins, outs, all + outs, all, false};
+    for (size_t i = 0; i < outs; i++)
+        if (out[i])
+            out[i]->needs_grad = true;
     tape->last = node;
     return node;
+}
+
+void *ur_record(ur_tape *tape, const ur_op *op, size_t size, ur_tensor *y, ur_tensor *a,
+                ur_tensor *b)
+{
+    return y ? ur_record_all(tape, op, size, 1, &y, 2, (ur_tensor *[]){a, b}) : NULL;
 }
 
 bool ur_wants_grad(const ur_tape *tape, const ur_tensor *x)
@@ -178,25 +300,15 @@ float *ur_grad_to_set(ur_tape *tape, ur_tensor *x, bool *blank)
     if (!ur_wants_grad(tape, x))
         return NULL;
     if (!x->grad) {
-        x->grad = ur_take(tape, ur_count(x), sizeof *x->grad);
+        x->grad = ur_take_floats(tape, ur_count(x));
         *blank = x->grad != NULL;
     }
     return x->grad;
 }
 
-static void zero_range(void *x, size_t begin, size_t end)
-{
-    memset((float *)x + begin, 0, (end - begin) * sizeof(float));
-}
-
-/* Large vectors by the whole team; small ones are not worth its meeting. */
 static void set_zeros(ur_tape *tape, float *x, size_t n)
 {
-    enum { FEW = UR_SIZE(64 * 1024, 8) };
-    if (n > FEW)
-        ur_cpu_for(&tape->cpu, n, zero_range, x);
-    else
-        zero_range(x, 0, n);
+    tape->backend->fill(&tape->on, n, 0.0f, x);
 }
 
 float *ur_grad(ur_tape *tape, ur_tensor *x)
@@ -255,25 +367,64 @@ static void complete_gradient(ur_tape *tape)
     }
 }
 
+static bool reached(const ur_node *n)
+{
+    for (size_t i = 0; i < n->outs; i++)
+        if (n->out[i] && n->out[i]->grad)
+            return true;
+    return false;
+}
+
+static void walk_back(ur_tape *tape, ur_node *n)
+{
+    if (n->used && n->op->once) {
+        ur_tape_fail(tape, UR_INVALID,
+                     "backward: %s was gone through already and keeps nothing for a second time; "
+                     "add the losses and go back once",
+                     n->op->name);
+        return;
+    }
+    n->used = true;
+    n->op->backward(tape, n);
+}
+
 void ur_tape_replay(ur_tape *tape)
 {
     for (ur_node *n = tape->last; n && ur_tape_ok(tape); n = n->previous)
-        n->backward(tape, n);
+        if (reached(n))
+            walk_back(tape, n);
     if (tape->blank && ur_tape_ok(tape))
         complete_gradient(tape);
 }
 
+/* A second walk starts from its own scalar alone; gradients of inputs and weights go on adding up. */
+static void forget_gradients_between(ur_tape *tape)
+{
+    for (ur_node *n = tape->last; n; n = n->previous)
+        for (size_t i = 0; i < n->outs; i++)
+            if (n->out[i])
+                n->out[i]->grad = NULL;
+}
+
 ur_status ur_backward(ur_tape *tape, ur_tensor *scalar)
 {
+    static const ur_op op = {.name = "backward"};
     UR_FPMODE_HERE;
     if (ur_tape_ok(tape) && (!scalar || ur_count(scalar) != 1))
         ur_tape_fail(tape, UR_INVALID, "backward: starts from one number, not from %s",
                      scalar ? ur_shape(scalar).text : "nothing");
     if (ur_tape_ok(tape) && tape->mode != UR_TRAIN)
         ur_tape_fail(tape, UR_INVALID, "backward: the tape was started for inference");
-    float *seed = ur_tape_ok(tape) ? ur_grad(tape, scalar) : NULL;
-    if (seed)
-        seed[0] = 1.0f;
+    if (!ur_operand(tape, &op, scalar, UR_F32, 0))
+        return tape->error.status;
+    if (tape->walked)
+        forget_gradients_between(tape);
+    tape->walked = true;
+    float *one = ur_take_floats(tape, 1), *seed = ur_grad(tape, scalar);
+    if (one && seed) {
+        tape->backend->fill(&tape->on, 1, 1.0f, one);
+        tape->backend->add(&tape->on, 1, one, seed);
+    }
     ur_tape_replay(tape);
     return tape->error.status;
 }
@@ -305,16 +456,18 @@ bool ur_has_weights(ur_tape *tape, const char *operation, size_t n, const ur_wei
 
 ur_place ur_tape_place(const ur_tape *tape)
 {
-    const ur_mark mark = ur_arena_mark(tape->arena);
-    return (ur_place){mark.chunk, mark.used};
+    const ur_mark host = ur_arena_mark(tape->arena), device = ur_arena_mark(tape->on.memory);
+    return (ur_place){host.chunk, device.chunk, host.used, device.used};
 }
 
 void ur_tape_rewind(ur_tape *tape, ur_place place)
 {
-    if (tape->mode == UR_TRAIN)
+    if (tape->mode == UR_TRAIN) {
         ur_tape_fail(tape, UR_INVALID, "rewind: only a tape for inference can be rewound");
-    else
-        ur_arena_rewind(tape->arena, (ur_mark){place.chunk, place.used});
+        return;
+    }
+    ur_arena_rewind(tape->on.memory, (ur_mark){place.device_chunk, place.device_used});
+    ur_arena_rewind(tape->arena, (ur_mark){place.chunk, place.used});
 }
 
 ur_shape_text ur_shape(const ur_tensor *x)
@@ -341,7 +494,7 @@ ur_tensor *ur_parameter(ur_tape *tape, int index)
     ur_tensor *x = tensor_of(tape, UR_F32, p->ndim, p->dim);
     if (!x)
         return NULL;
-    const float *values = ur_param_data(tape->params, index);
+    const float *values = ur_param_on_device(tape->params, index);
     memcpy(&x->data, &values, sizeof values); /* operations only read it */
     x->grad = ur_weight_grad(tape, index);
     x->needs_grad = x->grad != NULL;

@@ -77,6 +77,14 @@ const ur_layout *ur_layout_build(ur_arena *arena, ur_order order, size_t batch,
     return l;
 }
 
+const ur_layout *ur_layout_of_one_step(ur_arena *arena, size_t batch)
+{
+    size_t *length = ur_arena_take(arena, batch, sizeof *length);
+    for (size_t b = 0; length && b < batch; b++)
+        length[b] = 1;
+    return length ? ur_layout_build(arena, UR_STEP_MAJOR, batch, length, NULL) : NULL;
+}
+
 const ur_layout *ur_layout_reorder(ur_arena *arena, const ur_layout *layout, ur_order order)
 {
     return layout->order == order

@@ -10,6 +10,9 @@
 const ur_layout *ur_layout_build(ur_arena *arena, ur_order order, size_t batch,
                                  const size_t *length, const uint64_t *id);
 
+/* `batch` sequences of one step each: row b is sequence b. NULL when memory ran out. */
+const ur_layout *ur_layout_of_one_step(ur_arena *arena, size_t batch);
+
 /* The same sequences in the other order (or the same). */
 const ur_layout *ur_layout_reorder(ur_arena *arena, const ur_layout *layout, ur_order order);
 

@@ -26,7 +26,7 @@ struct ur_optimizer {
 
 /* One step of n weights. */
 typedef struct update {
-    const ur_kernels *kernels;
+    const ur_context *context;
     const ur_train_options *options;
     uint64_t step; /* counted from 1 */
     double lr;
@@ -54,7 +54,7 @@ static void adam(const update *u)
 {
     ur_adam a = adam_of(u);
     a.weight_decay = (float)u->decay;
-    u->kernels->adam(&a, u->n, u->gradient, u->moment[0], u->moment[1], u->w);
+    u->context->backend->adam(u->context, &a, u->n, u->gradient, u->moment[0], u->moment[1], u->w);
 }
 
 /* The decay acts on the weights, not through the gradient (Loshchilov and Hutter 2019). */
@@ -62,7 +62,7 @@ static void adamw(const update *u)
 {
     ur_adam a = adam_of(u);
     a.decoupled_decay = (float)(u->lr * u->decay);
-    u->kernels->adam(&a, u->n, u->gradient, u->moment[0], u->moment[1], u->w);
+    u->context->backend->adam(u->context, &a, u->n, u->gradient, u->moment[0], u->moment[1], u->w);
 }
 
 static void sgd(const update *u)
@@ -74,7 +74,7 @@ static void sgd(const update *u)
                       .grad_scale = u->scale,
                       .nesterov = o->nesterov,
                       .first = u->step == 1};
-    u->kernels->sgd(&s, u->n, u->gradient, u->moment[0], u->w);
+    u->context->backend->sgd(u->context, &s, u->n, u->gradient, u->moment[0], u->w);
 }
 
 static size_t two_moments(const ur_train_options *o)
@@ -132,7 +132,7 @@ ur_status ur_optimizer_new(ur_params *params, const ur_train_options *options, u
     o->context = ur_params_context(params);
     o->params = params;
     o->options = *options;
-    o->partial = ur_alloc(a, (size + UR_SUM_BLOCK - 1) / UR_SUM_BLOCK, sizeof *o->partial);
+    o->partial = ur_alloc(a, ur_sum_blocks(size), sizeof *o->partial);
     bool ok = o->partial != NULL;
     for (size_t i = 0; ok && i < rules[options->optimizer].moments(options); i++)
         ok = (o->moment[i] = ur_alloc_zero(a, size, sizeof(float))) != NULL;
@@ -170,31 +170,14 @@ void ur_optimizer_set_steps(ur_optimizer *o, uint64_t steps)
     o->steps = steps;
 }
 
-typedef struct norm_job {
-    const ur_kernels *kernels;
-    size_t size;
-    const float *x;
-    float *partial;
-} norm_job;
-
-static void norm_member(void *arg, const ur_member *me)
-{
-    const norm_job *job = arg;
-    const ur_range mine = ur_my_range(me, (job->size + UR_SUM_BLOCK - 1) / UR_SUM_BLOCK);
-    for (size_t i = mine.begin; i < mine.end; i++) {
-        const size_t begin = i * UR_SUM_BLOCK, left = job->size - begin;
-        const size_t n = left < UR_SUM_BLOCK ? left : UR_SUM_BLOCK;
-        job->partial[i] = job->kernels->dot(n, job->x + begin, job->x + begin);
-    }
-}
-
 double ur_optimizer_norm(ur_optimizer *o, const float *gradient)
 {
     UR_FPMODE_HERE;
-    norm_job job = {o->context->kernels, ur_params_size(o->params), gradient, o->partial};
-    ur_team_run(ur_pool_team(o->context->pool), norm_member, &job);
-    const size_t blocks = (job.size + UR_SUM_BLOCK - 1) / UR_SUM_BLOCK;
-    const double norm = (double)sqrtf(ur_tree_sum(blocks, o->partial));
+    const ur_context *c = o->context;
+    const ur_executor on = {c->backend, c->kernels, ur_pool_team(c->pool), NULL};
+    const float squares =
+        c->backend->sum_squares(&on, ur_params_size(o->params), gradient, o->partial);
+    const double norm = (double)sqrtf(squares);
     return norm;
 }
 
@@ -218,7 +201,7 @@ static void step_member(void *arg, const ur_member *me)
         const size_t end = p->offset + p->count < mine.end ? p->offset + p->count : mine.end;
         if (begin >= end || p->alias_of >= 0 || !(p->flags & UR_TRAINABLE))
             continue;
-        update u = {.kernels = o->context->kernels,
+        update u = {.context = o->context,
                     .options = &o->options,
                     .step = o->steps + 1,
                     .lr = job->lr,

@@ -54,8 +54,7 @@ void ur_shard_deal(size_t batch, size_t shards, size_t *items, size_t *spare)
 }
 
 struct ur_fold {
-    ur_allocator allocator;
-    const ur_kernels *kernels;
+    ur_context *context;
     size_t size;
     pthread_mutex_t lock;
     size_t most, shards;
@@ -64,15 +63,14 @@ struct ur_fold {
     size_t spares;
 };
 
-ur_status ur_fold_new(const ur_allocator *a, const ur_kernels *kernels, size_t size, size_t most,
-                      ur_fold **out, ur_err *err)
+ur_status ur_fold_new(ur_context *context, size_t size, size_t most, ur_fold **out, ur_err *err)
 {
+    const ur_allocator *a = &context->allocator;
     *out = NULL;
     ur_fold *f = ur_alloc_zero(a, 1, sizeof *f);
     if (!f)
         return ur_no_memory(err, sizeof *f);
-    f->allocator = *a;
-    f->kernels = kernels;
+    f->context = context;
     f->size = size;
     f->most = most;
     f->waiting = ur_alloc_zero(a, 2 * most, sizeof *f->waiting);
@@ -91,14 +89,14 @@ void ur_fold_free(ur_fold *f)
 {
     if (!f)
         return;
-    const ur_allocator a = f->allocator;
+    const ur_allocator *a = &f->context->allocator;
     ur_fold_start(f, 1);
     for (size_t i = 0; i < f->spares; i++)
-        ur_free(&a, f->spare[i]);
+        ur_free(a, f->spare[i]);
     pthread_mutex_destroy(&f->lock);
-    ur_free(&a, f->waiting);
-    ur_free(&a, f->spare);
-    ur_free(&a, f);
+    ur_free(a, f->waiting);
+    ur_free(a, f->spare);
+    ur_free(a, f);
 }
 
 void ur_fold_start(ur_fold *f, size_t shards)
@@ -111,10 +109,18 @@ void ur_fold_start(ur_fold *f, size_t shards)
     f->shards = shards;
 }
 
+/* left += right, by the team (NULL: the caller alone). */
+static void add(const ur_fold *f, ur_team *team, const float *right, float *left)
+{
+    const ur_context *c = f->context;
+    c->backend->add(&(ur_executor){c->backend, c->kernels, team, NULL}, f->size, right, left);
+}
+
 float *ur_fold_take(ur_fold *f)
 {
     pthread_mutex_lock(&f->lock);
-    float *x = f->spares ? f->spare[--f->spares] : ur_alloc(&f->allocator, f->size, sizeof *x);
+    float *x =
+        f->spares ? f->spare[--f->spares] : ur_alloc(&f->context->allocator, f->size, sizeof *x);
     pthread_mutex_unlock(&f->lock);
     return x;
 }
@@ -128,7 +134,7 @@ void ur_fold_give(ur_fold *f, size_t s, float *x)
         f->waiting[node ^ 1] = NULL;
         pthread_mutex_unlock(&f->lock);
         float *left = node & 1 ? other : x, *right = node & 1 ? x : other;
-        f->kernels->add(f->size, right, left);
+        add(f, NULL, right, left);
         pthread_mutex_lock(&f->lock);
         f->spare[f->spares++] = right;
         x = left;
@@ -138,26 +144,11 @@ void ur_fold_give(ur_fold *f, size_t s, float *x)
     pthread_mutex_unlock(&f->lock);
 }
 
-typedef struct halves {
-    const ur_kernels *kernels;
-    size_t size;
-    float *left;
-    const float *right;
-} halves;
-
-static void add_member(void *arg, const ur_member *me)
-{
-    const halves *h = arg;
-    const ur_range mine = ur_my_floats(me, h->size);
-    h->kernels->add(mine.end - mine.begin, h->right + mine.begin, h->left + mine.begin);
-}
-
 float *ur_fold_sum(ur_fold *f, ur_team *team)
 {
     float **node = f->waiting;
     if (f->shards > 1 && !node[1] && node[2] && node[3]) {
-        halves h = {f->kernels, f->size, node[2], node[3]};
-        ur_team_run(team, add_member, &h);
+        add(f, team, node[3], node[2]);
         f->spare[f->spares++] = node[3];
         node[1] = node[2];
         node[2] = node[3] = NULL;

@@ -4,7 +4,6 @@
 
 #include "base/threads.h"
 #include "base/tiny.h"
-#include "kernels/kernels.h"
 #include "tape/runner.h"
 #include "unroll/core.h"
 
@@ -36,8 +35,7 @@ void ur_shard_deal(size_t batch, size_t shards, size_t *items, size_t *spare);
 typedef struct ur_fold ur_fold;
 
 /* For vectors of `size` floats and at most `most` shards, a power of two. */
-ur_status ur_fold_new(const ur_allocator *a, const ur_kernels *kernels, size_t size, size_t most,
-                      ur_fold **out, ur_err *err);
+ur_status ur_fold_new(ur_context *context, size_t size, size_t most, ur_fold **out, ur_err *err);
 void ur_fold_free(ur_fold *fold);
 void ur_fold_start(ur_fold *fold, size_t shards);
 

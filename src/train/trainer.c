@@ -87,7 +87,7 @@ static bool take_memory(ur_trainer *t)
     ok = ok && (t->sorted = ur_alloc(a, 2 * t->options.batch, sizeof *t->sorted));
     ok = ok && (t->shard_loss = ur_alloc(a, shards, sizeof *t->shard_loss));
     ok = ok && ur_runner_new(t->context, &t->runner, NULL) == UR_OK;
-    return ok && ur_fold_new(a, t->context->kernels, size, shards, &t->fold, NULL) == UR_OK;
+    return ok && ur_fold_new(t->context, size, shards, &t->fold, NULL) == UR_OK;
 }
 
 ur_status ur_trainer_new(ur_context *context, ur_model *model, void *data,

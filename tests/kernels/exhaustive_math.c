@@ -31,7 +31,6 @@ static uint64_t count_different(const float *a, const float *b)
 static void *run(void *arg)
 {
     part *p = arg;
-    static const char *const others[] = {"avx2", "avx512", "neon"};
     const ur_kernels *plain = ur_kernels_find("plain");
     float x[BLOCK], want[BLOCK], got[BLOCK];
     for (uint32_t block = (uint32_t)p->index; block < BLOCKS; block += (uint32_t)p->count) {
@@ -40,10 +39,8 @@ static void *run(void *arg)
             memcpy(x + i, &bits, sizeof bits);
         }
         elementary_kernel(plain, p->function)(BLOCK, x, want);
-        for (int k = 0; k < 3; k++) {
-            const ur_kernels *other = ur_kernels_find(others[k]);
-            if (!other)
-                continue;
+        const ur_kernels *other;
+        for (size_t k = 1; (other = ur_kernels_at(k)); k++) {
             elementary_kernel(other, p->function)(BLOCK, x, got);
             if (memcmp(want, got, sizeof want) != 0)
                 p->different += count_different(want, got);

@@ -254,7 +254,7 @@ static void masks_are_of_the_sequence(void **state)
     for (size_t b = 0; b < 400; b++)
         length[b] = 2;
     ur_tape_start(m.tape, UR_TRAIN, m.params, m.gradient, 1, 2);
-    ur_cpu_recurrent op = ur_cell_operation(m.params, &m.stack.part[0]);
+    ur_recurrent_run op = {0};
     op.rows = ur_new_layout(m.tape, UR_STEP_MAJOR, 400, length, NULL);
     ur_cell_noise(m.tape, &m.stack.part[0], &op);
     tape_fine(m.tape);

@@ -171,7 +171,7 @@ static void check_composed(ur_context *context, const ur_rnn_config *options, ur
     const ur_state first = s;
     const uint64_t id[] = {70, 71};
     const ur_layout *l = ur_new_layout(t, UR_STEP_MAJOR, SEQUENCES, length, id);
-    ur_cpu_recurrent noise = ur_cell_operation(m.params, &m.stack.part[0]);
+    ur_recurrent_run noise = {0};
     noise.rows = l;
     ur_cell_noise(t, &m.stack.part[0], &noise);
     ur_tensor *mask =

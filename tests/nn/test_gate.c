@@ -115,7 +115,7 @@ static void refused(void **state)
     ur_tape_start(m.tape, UR_INFER, m.params, NULL, 0, 0);
     const ur_layout *l = ur_new_layout(m.tape, UR_STEP_MAJOR, BATCH, ragged, NULL);
     assert_null(ur_last_steps(m.tape, ur_seq_ints(m.tape, l, (const int32_t[ROWS]){0})));
-    tape_failed(m.tape, UR_INVALID, "rows of features");
+    tape_failed(m.tape, UR_INVALID, "last_steps: operand (27) is of int32 ids");
     model_free(&m);
     ur_context_free(context);
 }

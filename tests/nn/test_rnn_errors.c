@@ -195,42 +195,42 @@ static void refused_inputs(void **state)
             break;
         case 1:
             s.h = zeros(t, 2, BATCH, HIDDEN);
-            says = "gru: initial h is (2,3,5), (4,B,features) expected: layers times directions";
+            says = "rnn (gru): initial h is (2,3,5), (4,3,5) expected: layers times directions";
             break;
         case 2:
             s.h = zeros(t, 0, BATCH, HIDDEN);
-            says = "gru: initial h is (3,5), (4,B,features) expected";
+            says = "rnn (gru): initial h is (3,5), (4,3,5) expected";
             break;
         case 3:
             s.h = zeros(t, 4, BATCH + 1, HIDDEN);
-            says = "gru_forward: initial h is (4,5), (3,5) expected";
+            says = "rnn (gru): initial h is (4,4,5), (4,3,5) expected";
             break;
         case 4:
             s.h = zeros(t, 4, BATCH, HIDDEN + 1);
-            says = "gru_forward: initial h is (3,6), (3,5) expected";
+            says = "rnn (gru): initial h is (4,3,6), (4,3,5) expected";
             break;
         case 5:
             s.c = zeros(t, 4, BATCH, HIDDEN);
-            says = "gru_forward: this cell has no c, but was given one";
+            says = "rnn (gru): this cell has no c, but was given one";
             break;
         case 6:
             stack = &f->lstm;
             s.h = zeros(t, 4, BATCH, HIDDEN);
-            says = "lstm_forward: initial h is (3,5), (3,2) expected";
+            says = "rnn (lstm): initial h is (4,3,5), (4,3,2) expected";
             break;
         case 7:
             stack = &f->lstm;
             s.c = zeros(t, 4, BATCH, 2);
-            says = "lstm_forward: initial c is (3,2), (3,5) expected";
+            says = "rnn (lstm): initial c is (4,3,2), (4,3,5) expected";
             break;
         case 8:
             stack = &f->lstm;
             s.c = zeros(t, 3, BATCH, HIDDEN);
-            says = "lstm: initial c is (3,3,5), (4,B,features) expected";
+            says = "rnn (lstm): initial c is (3,3,5), (4,3,5) expected";
             break;
         case 9:
             embedded = true;
-            says = "embedding: id 6 is not in [0, 6)";
+            says = "rnn_embedded: id 6 is not in [0, 6)";
             break;
         case 10:
             step = true;
@@ -274,7 +274,7 @@ static void refused_states(void **state)
     tape_failed(t, UR_INVALID, "pick: number 2 of (2,3,4)");
     ur_tape_start(t, UR_INFER, f->params, NULL, 0, 0);
     assert_null(ur_pick(t, zeros(t, 0, 3, 4), 0));
-    tape_failed(t, UR_INVALID, "pick: number 0 of (3,4)");
+    tape_failed(t, UR_INVALID, "pick: operand (3,4) is of floats, floats of 3 dimensions");
     ur_tape_start(t, UR_INFER, f->params, NULL, 0, 0);
     ur_tensor *const two[] = {zeros(t, 0, 3, 4), zeros(t, 0, 3, 5)};
     assert_null(ur_stack(t, 2, two));

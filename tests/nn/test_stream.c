@@ -238,7 +238,7 @@ static void what_cannot_stream_is_refused(void **state)
 {
     fixture *f = *state;
     refused(f->context, &f->n, 0, UR_INVALID, "at least 1");
-    refused(f->context, &f->n, SIZE_MAX / 1000, UR_NO_MEMORY, "sequences");
+    refused(f->context, &f->n, SIZE_MAX / 1000, UR_INVALID, "sequences");
     const net both =
         net_of(f->context, &(ur_rnn_config){.cell = "gru", .num_layers = 1, .bidirectional = true});
     refused(f->context, &both, 1, UR_UNSUPPORTED, "this gru is bidirectional");

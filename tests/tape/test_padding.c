@@ -142,8 +142,8 @@ static void refused(void **state)
         "from_padded: (6,4,3) does not hold 4 sequences of up to 5 steps, batch first",
         "from_padded: (4,6,3) does not hold 4 sequences of up to 5 steps, steps first",
         "from_padded: (4,4,3) does not hold",
-        "from_padded: (4,6) does not hold",
-        "from_padded: (4,6,1) does not hold",
+        "from_padded: operand (4,6) is of floats, floats of 3 dimensions expected",
+        "from_padded: operand (4,6,1) is of int32 ids, int32 ids of 2 dimensions",
         "to_padded: 4 steps, but the longest sequence has 5",
         "to_padded: ids cannot be padded with 0.5",
         "to_padded: ids cannot be padded with 2.14748e+09"};
@@ -168,8 +168,10 @@ static void refused(void **state)
     }
     ur_tape_start(t, UR_INFER, NULL, NULL, 0, 0);
     assert_null(ur_from_padded(t, NULL, NULL, true));
+    tape_failed(t, UR_INVALID, "from_padded: an operand is missing");
+    ur_tape_start(t, UR_INFER, NULL, NULL, 0, 0);
     assert_null(ur_to_padded(t, NULL, 0, 0.0, true));
-    tape_fine(t);
+    tape_failed(t, UR_INVALID, "to_padded: an operand is missing");
     ur_tape_free(t);
 }
 

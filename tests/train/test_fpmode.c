@@ -1,6 +1,7 @@
 /* test_fpmode.c - whatever floating-point mode the caller has set, public functions compute the same
  * bytes and give the mode back. Each entry computes something into a row of floats, beginning with numbers
  * that other modes would treat otherwise; it runs under each mode. */
+#include "unroll/nn.h"
 #include "support/contexts.h"
 #include "train/toy.h"
 #include "unroll/nn.h"

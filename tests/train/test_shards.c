@@ -1,6 +1,7 @@
 /* test_shards.c - the cut of a batch and the tree that adds gradients up. */
 #include "support/contexts.h"
 #include "support/failing_alloc.h"
+#include "backend/context.h"
 #include "train/shards.h"
 
 #include <setjmp.h>
@@ -144,13 +145,11 @@ static void give(void *arg, size_t task, int worker)
 static void sums_do_not_depend_on_the_order(void **state)
 {
     (void)state;
-    ur_pool *pool;
-    assert_int_equal(ur_pool_new(ur_default_allocator(), 3, &pool, NULL), UR_OK);
+    ur_context *context = context_of(NULL, 3, NULL);
+    ur_pool *pool = context->pool;
     float *leaves = made_up_floats(1, MOST * SIZE, 1.0f), want[SIZE];
     job j = {.leaves = leaves};
-    assert_int_equal(
-        ur_fold_new(ur_default_allocator(), ur_kernels_find(NULL), SIZE, MOST, &j.fold, NULL),
-        UR_OK);
+    assert_int_equal(ur_fold_new(context, SIZE, MOST, &j.fold, NULL), UR_OK);
     for (size_t shards = 1; shards <= MOST; shards *= 2) {
         tree(shards, leaves, want);
         for (uint64_t round = 0; round < 40; round++) {
@@ -176,7 +175,7 @@ static void sums_do_not_depend_on_the_order(void **state)
     give(&j, 0, 0);
     ur_fold_free(j.fold);
     ur_fold_free(NULL);
-    ur_pool_free(pool);
+    ur_context_free(context);
     free(leaves);
 }
 
@@ -188,8 +187,8 @@ static void few_vectors_are_alive(void **state)
     failing_alloc_init(&f, 0, false);
     float *leaves = made_up_floats(1, MOST * SIZE, 1.0f);
     job j = {.leaves = leaves};
-    assert_int_equal(ur_fold_new(&f.hooks, ur_kernels_find(NULL), SIZE, MOST, &j.fold, NULL),
-                     UR_OK);
+    ur_context *context = context_of(NULL, 1, &f.hooks);
+    assert_int_equal(ur_fold_new(context, SIZE, MOST, &j.fold, NULL), UR_OK);
     const size_t before = f.outstanding;
     ur_fold_start(j.fold, MOST);
     for (size_t i = 0; i < MOST; i++) {
@@ -203,15 +202,21 @@ static void few_vectors_are_alive(void **state)
     ur_fold_start(j.fold, 1);
     ur_fold_give(j.fold, 0, spare);
     ur_fold_free(j.fold);
+    ur_context_free(context);
     free(leaves);
 }
 
 static ur_status make(const ur_allocator *a, ur_err *err, void *arg)
 {
     (void)arg;
+    ur_context *context;
     ur_fold *fold;
-    const ur_status status = ur_fold_new(a, ur_kernels_find(NULL), SIZE, 8, &fold, err);
+    ur_status status = ur_context_new(&(ur_options){.allocator = a, .threads = 1}, &context, err);
+    if (status != UR_OK)
+        return status;
+    status = ur_fold_new(context, SIZE, 8, &fold, err);
     ur_fold_free(fold);
+    ur_context_free(context);
     return status;
 }
 

@@ -3,7 +3,7 @@
  * Scores and contexts are matrix products (chains over the features, then over the keys). Each
  * sequence is a little problem of its own, (Tq, D) against (Tk, D), and stays in one core's cache:
  * members take sequences. Backward recomputes the weights. */
-#include "backend/cpu/attention.h"
+#include "backend/cpu/cpu.h"
 
 #include <string.h>
 
@@ -16,29 +16,29 @@ typedef struct workspace {
 } workspace;
 
 typedef struct job {
-    const ur_cpu *cpu;
-    const ur_cpu_attention *op;
-    const ur_cpu_attention_back *back;
+    const ur_executor *e;
+    const ur_attention_pass *op;
+    const ur_attention_back *back;
     workspace *of; /* (members) */
 } job;
 
 static void gather(const ur_layout *layout, size_t b, size_t width, const float *x, float *out)
 {
     for (size_t t = 0; t < layout->length[b]; t++)
-        memcpy(out + t * width, x + ur_cpu_row(layout, b, t) * width, width * sizeof *out);
+        memcpy(out + t * width, x + ur_row(layout, b, t) * width, width * sizeof *out);
 }
 
 static void add_rows(const job *j, const ur_layout *layout, size_t b, size_t width, const float *x,
                      float *out)
 {
     for (size_t t = 0; t < layout->length[b]; t++)
-        j->cpu->kernels->add(width, x + t * width, out + ur_cpu_row(layout, b, t) * width);
+        j->e->kernels->add(width, x + t * width, out + ur_row(layout, b, t) * width);
 }
 
 /* Packs w (n, k) for a w^T. */
 static void pack_rows(const job *j, workspace *s, size_t k, size_t n, const float *w)
 {
-    const ur_kernels *kernels = j->cpu->kernels;
+    const ur_kernels *kernels = j->e->kernels;
     const ur_columns columns = {1, n};
     kernels->pack_rows(columns, k, w, k, s->rows_packed, 0, n);
 }
@@ -47,7 +47,7 @@ static void pack_rows(const job *j, workspace *s, size_t k, size_t n, const floa
 static void times_rows(const job *j, workspace *s, size_t m, size_t k, size_t n, const float *a,
                        float *c)
 {
-    const ur_kernels *kernels = j->cpu->kernels;
+    const ur_kernels *kernels = j->e->kernels;
     const ur_columns columns = {1, n};
     const ur_product product = {.m = m,
                                 .k = k,
@@ -66,7 +66,7 @@ static void times_rows(const job *j, workspace *s, size_t m, size_t k, size_t n,
 static void times_cols(const job *j, workspace *s, size_t m, size_t k, size_t n, const float *a,
                        bool transposed, const float *b, float *c)
 {
-    const ur_kernels *kernels = j->cpu->kernels;
+    const ur_kernels *kernels = j->e->kernels;
     const ur_columns columns = {1, n};
     const size_t panels = kernels->panels(columns);
     kernels->pack_cols(columns, k, b, n, NULL, s->packed, 0, k);
@@ -87,8 +87,8 @@ static void times_cols(const job *j, workspace *s, size_t m, size_t k, size_t n,
  * packed by rows. */
 static void compute_weights(const job *j, workspace *s, size_t b, float *p)
 {
-    const ur_cpu_attention *op = j->op;
-    const ur_kernels *kernels = j->cpu->kernels;
+    const ur_attention_pass *op = j->op;
+    const ur_kernels *kernels = j->e->kernels;
     const size_t queries = op->q_rows->length[b], keys = op->k_rows->length[b];
     gather(op->q_rows, b, op->width, op->q, s->q);
     gather(op->k_rows, b, op->width, op->k, s->k);
@@ -104,7 +104,7 @@ static void compute_weights(const job *j, workspace *s, size_t b, float *p)
 /* Values of sequence b, gathered: the keys where they are the same. */
 static const float *values(const job *j, workspace *s, size_t b)
 {
-    const ur_cpu_attention *op = j->op;
+    const ur_attention_pass *op = j->op;
     if (op->v == op->k)
         return s->k;
     gather(op->k_rows, b, op->value_width, op->v, s->v);
@@ -114,7 +114,7 @@ static const float *values(const job *j, workspace *s, size_t b)
 static void forward_member(void *arg, const ur_member *me)
 {
     const job *j = arg;
-    const ur_cpu_attention *op = j->op;
+    const ur_attention_pass *op = j->op;
     workspace *s = &j->of[me->index];
     const ur_range mine = ur_my_range(me, op->q_rows->batch);
     for (size_t b = mine.begin; b < mine.end; b++) {
@@ -128,7 +128,7 @@ static void forward_member(void *arg, const ur_member *me)
             continue;
         times_cols(j, s, queries, keys, op->value_width, p, false, values(j, s, b), s->out);
         for (size_t t = 0; t < queries; t++)
-            memcpy(op->context + ur_cpu_row(op->q_rows, b, t) * op->value_width,
+            memcpy(op->context + ur_row(op->q_rows, b, t) * op->value_width,
                    s->out + t * op->value_width, op->value_width * sizeof *s->out);
     }
 }
@@ -136,8 +136,8 @@ static void forward_member(void *arg, const ur_member *me)
 /* dP of sequence b in s->ds, from the gradients of the context and of the weights. Adds dV. */
 static void weights_back(const job *j, workspace *s, size_t b, const float *p)
 {
-    const ur_cpu_attention *op = j->op;
-    const ur_cpu_attention_back *back = j->back;
+    const ur_attention_pass *op = j->op;
+    const ur_attention_back *back = j->back;
     const size_t queries = op->q_rows->length[b], keys = op->k_rows->length[b];
     const size_t width = op->value_width;
     float *dp = s->ds;
@@ -154,29 +154,29 @@ static void weights_back(const job *j, workspace *s, size_t b, const float *p)
         memset(dp, 0, queries * keys * sizeof *dp);
     }
     if (back->dp_in)
-        j->cpu->kernels->add(queries * keys, back->dp_in + op->p_offset[b], dp);
+        j->e->kernels->add(queries * keys, back->dp_in + op->p_offset[b], dp);
     if (back->dp)
-        j->cpu->kernels->add(queries * keys, dp, back->dp + op->p_offset[b]);
+        j->e->kernels->add(queries * keys, dp, back->dp + op->p_offset[b]);
 }
 
 /* dS in s->ds, from dP there. */
 static void softmax_back(const job *j, workspace *s, size_t b, const float *p)
 {
-    const ur_cpu_attention *op = j->op;
+    const ur_attention_pass *op = j->op;
     const size_t queries = op->q_rows->length[b], keys = op->k_rows->length[b];
     for (size_t t = 0; t < queries; t++) {
         float *row = s->ds + t * keys, *out = s->out;
         memset(out, 0, keys * sizeof *out);
-        j->cpu->kernels->softmax_back(keys, p + t * keys, row, out);
-        j->cpu->kernels->scale(keys, op->scale, out, row);
+        j->e->kernels->softmax_back(keys, p + t * keys, row, out);
+        j->e->kernels->scale(keys, op->scale, out, row);
     }
 }
 
 static void back_member(void *arg, const ur_member *me)
 {
     const job *j = arg;
-    const ur_cpu_attention *op = j->op;
-    const ur_cpu_attention_back *back = j->back;
+    const ur_attention_pass *op = j->op;
+    const ur_attention_back *back = j->back;
     workspace *s = &j->of[me->index];
     const ur_range mine = ur_my_range(me, op->q_rows->batch);
     for (size_t b = mine.begin; b < mine.end; b++) {
@@ -206,50 +206,50 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-static float *take(const ur_cpu *cpu, size_t rows, size_t width, bool *ok)
+static float *take(const ur_executor *e, size_t rows, size_t width, bool *ok)
 {
-    float *x = *ok ? ur_arena_take(cpu->scratch, rows * width, sizeof *x) : NULL;
+    float *x = *ok ? ur_arena_take(e->memory, rows * width, sizeof *x) : NULL;
     *ok = x != NULL;
     return x;
 }
 
 /* Workspaces for as many members as there can be, then the operation. */
-static bool run(const ur_cpu *cpu, job *j, void (*work)(void *arg, const ur_member *me))
+static bool run(const ur_executor *e, job *j, void (*work)(void *arg, const ur_member *me))
 {
-    const ur_cpu_attention *op = j->op;
-    const size_t members = ur_team_size(cpu->team);
+    const ur_attention_pass *op = j->op;
+    const size_t members = ur_team_size(e->team);
     const size_t queries = op->q_rows->steps, keys = op->k_rows->steps;
     const size_t width = op->width, value_width = op->value_width;
     const size_t longest = larger(queries, keys), widest = larger(width, value_width);
     const size_t n = larger(longest, widest);
-    const ur_mark mark = ur_arena_mark(cpu->scratch);
-    bool ok = (j->of = ur_arena_take(cpu->scratch, members, sizeof *j->of)) != NULL;
+    const ur_mark mark = ur_arena_mark(e->memory);
+    bool ok = (j->of = ur_arena_take(e->memory, members, sizeof *j->of)) != NULL;
     for (size_t i = 0; ok && i < members; i++) {
         workspace *s = &j->of[i];
-        s->q = take(cpu, queries, width, &ok);
-        s->k = take(cpu, keys, width, &ok);
-        s->v = take(cpu, keys, value_width, &ok);
-        s->dc = take(cpu, queries, value_width, &ok);
-        s->p = take(cpu, queries, keys, &ok);
-        s->ds = take(cpu, queries, keys, &ok);
-        s->out = take(cpu, longest, n, &ok);
-        s->packed = take(cpu, ur_packed_floats(cpu->kernels, (ur_columns){1, n}, 1), n, &ok);
-        s->rows_packed = take(cpu, ur_packed_floats(cpu->kernels, (ur_columns){1, n}, 1), n, &ok);
+        s->q = take(e, queries, width, &ok);
+        s->k = take(e, keys, width, &ok);
+        s->v = take(e, keys, value_width, &ok);
+        s->dc = take(e, queries, value_width, &ok);
+        s->p = take(e, queries, keys, &ok);
+        s->ds = take(e, queries, keys, &ok);
+        s->out = take(e, longest, n, &ok);
+        s->packed = take(e, ur_packed_floats(e->kernels, (ur_columns){1, n}, 1), n, &ok);
+        s->rows_packed = take(e, ur_packed_floats(e->kernels, (ur_columns){1, n}, 1), n, &ok);
     }
     if (ok)
-        ur_team_run(cpu->team, work, j);
-    ur_arena_rewind(cpu->scratch, mark);
+        ur_team_run(e->team, work, j);
+    ur_arena_rewind(e->memory, mark);
     return ok;
 }
 
-bool ur_cpu_attention_forward(const ur_cpu *cpu, const ur_cpu_attention *op)
+bool ur_cpu_attention(const ur_executor *e, const ur_attention_pass *op)
 {
-    job j = {.cpu = cpu, .op = op};
-    return run(cpu, &j, forward_member);
+    job j = {.e = e, .op = op};
+    return run(e, &j, forward_member);
 }
 
-bool ur_cpu_attention_backward(const ur_cpu *cpu, const ur_cpu_attention_back *op)
+bool ur_cpu_attention_back(const ur_executor *e, const ur_attention_back *op)
 {
-    job j = {.cpu = cpu, .op = op->forward, .back = op};
-    return run(cpu, &j, back_member);
+    job j = {.e = e, .op = op->forward, .back = op};
+    return run(e, &j, back_member);
 }

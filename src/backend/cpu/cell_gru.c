@@ -31,9 +31,5 @@ static void backward(const ur_kernels *k, const ur_cell_step *s, size_t begin, s
     k->gru_cell_back(&cell, begin, end);
 }
 
-const ur_cell ur_cell_gru = {.name = "gru",
-                             .gates = 3,
-                             .split = true,
-                             .direct = true,
-                             .forward = forward,
-                             .backward = backward};
+const ur_cpu_cell ur_cpu_gru = {
+    .cell = &ur_cell_gru, .forward = forward, .backward = backward, .split = true, .direct = true};

@@ -46,11 +46,9 @@ static void between_back(const ur_kernels *k, const ur_cell_step *s, size_t begi
     k->gru_reset_back(&cell, begin, end);
 }
 
-const ur_cell ur_cell_gru_original = {.name = "gru_original",
-                                      .gates = 3,
-                                      .direct = true,
-                                      .forward = forward,
-                                      .backward = backward,
-                                      .late = 1,
-                                      .between = between,
-                                      .between_back = between_back};
+const ur_cpu_cell ur_cpu_gru_original = {.cell = &ur_cell_gru_original,
+                                         .forward = forward,
+                                         .backward = backward,
+                                         .direct = true,
+                                         .between = between,
+                                         .between_back = between_back};

@@ -31,9 +31,4 @@ static void backward(const ur_kernels *k, const ur_cell_step *s, size_t begin, s
     k->lstm_cell_back(&cell, begin, end);
 }
 
-const ur_cell ur_cell_lstm = {.name = "lstm",
-                              .gates = 4,
-                              .has_c = true,
-                              .gives_o = true,
-                              .forward = forward,
-                              .backward = backward};
+const ur_cpu_cell ur_cpu_lstm = {.cell = &ur_cell_lstm, .forward = forward, .backward = backward};

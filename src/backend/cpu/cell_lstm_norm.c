@@ -70,16 +70,10 @@ static void products_back(const ur_kernels *k, const ur_cell_step *s, size_t beg
     k->norm_products_back(&cell, begin, end);
 }
 
-const ur_cell ur_cell_lstm_norm = {.name = "lstm_layer_norm",
-                                   .gates = 4,
-                                   .has_c = true,
-                                   .split = true,
-                                   .whole_rows = true,
-                                   .forward = forward,
-                                   .backward = backward,
-                                   .sums_back = sums_back,
-                                   .products_back = products_back,
-                                   .own = {{"weight_ln_ih", 4, true, 1.0f},
-                                           {"weight_ln_hh", 4, true, 1.0f},
-                                           {"weight_ln_c", 1, true, 1.0f},
-                                           {"bias_ln_c", 1, true, 0.0f}}};
+const ur_cpu_cell ur_cpu_lstm_norm = {.cell = &ur_cell_lstm_norm,
+                                      .forward = forward,
+                                      .backward = backward,
+                                      .split = true,
+                                      .whole_rows = true,
+                                      .sums_back = sums_back,
+                                      .products_back = products_back};

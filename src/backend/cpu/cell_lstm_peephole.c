@@ -42,11 +42,5 @@ static void backward(const ur_kernels *k, const ur_cell_step *s, size_t begin, s
     k->peephole_cell_back(&cell, begin, end);
 }
 
-const ur_cell ur_cell_lstm_peephole = {.name = "lstm_peephole",
-                                       .gates = 4,
-                                       .has_c = true,
-                                       .forward = forward,
-                                       .backward = backward,
-                                       .own = {{.name = "weight_ci", .size = 1},
-                                               {.name = "weight_cf", .size = 1},
-                                               {.name = "weight_co", .size = 1}}};
+const ur_cpu_cell ur_cpu_lstm_peephole = {
+    .cell = &ur_cell_lstm_peephole, .forward = forward, .backward = backward};

@@ -40,7 +40,7 @@ static void relu_backward(const ur_kernels *k, const ur_cell_step *s, size_t beg
     k->rnn_cell_back(&cell, begin, end);
 }
 
-const ur_cell ur_cell_rnn_tanh = {
-    .name = "rnn_tanh", .gates = 1, .forward = tanh_forward, .backward = tanh_backward};
-const ur_cell ur_cell_rnn_relu = {
-    .name = "rnn_relu", .gates = 1, .forward = relu_forward, .backward = relu_backward};
+const ur_cpu_cell ur_cpu_rnn_tanh = {
+    .cell = &ur_cell_rnn_tanh, .forward = tanh_forward, .backward = tanh_backward};
+const ur_cpu_cell ur_cpu_rnn_relu = {
+    .cell = &ur_cell_rnn_relu, .forward = relu_forward, .backward = relu_backward};

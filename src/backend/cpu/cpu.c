@@ -31,10 +31,10 @@ static void product_member(void *arg, const ur_member *me)
     ur_product_part(job->kernels, me, job->product);
 }
 
-void ur_cpu_product(const ur_cpu *cpu, const ur_product *product)
+void ur_cpu_product(const ur_executor *e, const ur_product *product)
 {
-    product_job job = {cpu->kernels, product};
-    ur_team_run(cpu->team, product_member, &job);
+    product_job job = {e->kernels, product};
+    ur_team_run(e->team, product_member, &job);
 }
 
 typedef struct for_job {
@@ -51,11 +51,11 @@ static void for_member(void *arg, const ur_member *me)
         job->work(job->arg, mine.begin, mine.end);
 }
 
-void ur_cpu_for(const ur_cpu *cpu, size_t n, void (*work)(void *arg, size_t begin, size_t end),
+void ur_cpu_for(const ur_executor *e, size_t n, void (*work)(void *arg, size_t begin, size_t end),
                 void *arg)
 {
     for_job job = {n, work, arg};
-    ur_team_run(cpu->team, for_member, &job);
+    ur_team_run(e->team, for_member, &job);
 }
 
 void ur_outer_part(const ur_kernels *kernels, const ur_member *me, const ur_cpu_outer *outer)

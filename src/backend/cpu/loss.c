@@ -1,19 +1,18 @@
 /* loss.c - softmax and cross-entropy over rows of logits. */
-#include "backend/cpu/loss.h"
+#include "backend/cpu/cpu.h"
 
 #include <string.h>
 
 typedef struct job {
     const ur_kernels *kernels;
-    const ur_cpu_cross_entropy *op;
+    const ur_cross_entropy_pass *op;
     float factor;
-    float *dx;
 } job;
 
 static void forward_rows(void *arg, size_t begin, size_t end)
 {
     const job *j = arg;
-    const ur_cpu_cross_entropy *op = j->op;
+    const ur_cross_entropy_pass *op = j->op;
     for (size_t r = begin; r < end; r++) {
         float *p = op->p ? op->p + r * op->classes : NULL;
         op->row_loss[r] =
@@ -26,9 +25,9 @@ static void forward_rows(void *arg, size_t begin, size_t end)
 static void backward_rows(void *arg, size_t begin, size_t end)
 {
     const job *j = arg;
-    const ur_cpu_cross_entropy *op = j->op;
+    const ur_cross_entropy_pass *op = j->op;
     for (size_t r = begin; r < end; r++) {
-        float *p = op->p + r * op->classes, *dx = j->dx + r * op->classes;
+        float *p = op->p + r * op->classes, *dx = op->dx + r * op->classes;
         if (op->target[r] == op->ignore) {
             if (dx == p)
                 memset(dx, 0, op->classes * sizeof *dx);
@@ -42,19 +41,19 @@ static void backward_rows(void *arg, size_t begin, size_t end)
     }
 }
 
-float ur_cpu_cross_entropy_forward(const ur_cpu *cpu, const ur_cpu_cross_entropy *op)
+void ur_cpu_cross_entropy(const ur_executor *e, const ur_cross_entropy_pass *op)
 {
-    job j = {.kernels = cpu->kernels, .op = op};
-    ur_cpu_for(cpu, op->rows, forward_rows, &j);
+    job j = {.kernels = e->kernels, .op = op};
+    ur_cpu_for(e, op->rows, forward_rows, &j);
     double sum = 0.0;
-    for (size_t r = 0; r < op->rows; r++)
+    for (size_t r = 0; op->loss && r < op->rows; r++)
         sum += (double)op->row_loss[r];
-    return (float)(sum * (double)op->scale);
+    if (op->loss)
+        *op->loss = (float)(sum * (double)op->scale);
 }
 
-void ur_cpu_cross_entropy_backward(const ur_cpu *cpu, const ur_cpu_cross_entropy *op, float dloss,
-                                   float *dx)
+void ur_cpu_cross_entropy_back(const ur_executor *e, const ur_cross_entropy_pass *op)
 {
-    job j = {.kernels = cpu->kernels, .op = op, .factor = dloss * op->scale, .dx = dx};
-    ur_cpu_for(cpu, op->rows, backward_rows, &j);
+    job j = {.kernels = e->kernels, .op = op, .factor = *op->dloss * op->scale};
+    ur_cpu_for(e, op->rows, backward_rows, &j);
 }

@@ -13,15 +13,50 @@
 
 #include <string.h>
 
-#include "backend/cpu/recurrent_one_hot.h"
 #include "base/tiny.h"
 
 /* Input products run in chunks of steps, so that scratch does not grow with the length. */
 enum { CHUNK_FLOATS = UR_SIZE(64 * 1024, 64) };
 
-size_t ur_recurrent_gates_row(const ur_cell *cell, size_t hidden)
+size_t ur_recurrent_gates_row(const ur_recurrent_plan *plan)
 {
-    return cell->gates * hidden + 16;
+    return plan->cell->gates * plan->hidden + 16;
+}
+
+/* The next `count` floats of the block at *at, which is only measured where base is NULL. */
+static float *next_piece(float *base, size_t *at, size_t count, bool wanted)
+{
+    float *piece = wanted && base ? base + *at : NULL;
+    *at += wanted ? (count + 15) / 16 * 16 : 0;
+    return piece;
+}
+
+size_t ur_recurrent_lay_out(const ur_recurrent_pass *pass, ur_recurrent_saved *saved)
+{
+    const ur_recurrent_plan *p = &pass->plan;
+    const ur_cpu_cell *cell = ur_cpu_cell_of(p->cell);
+    const size_t rows = pass->run.rows->rows, gates = rows * ur_recurrent_gates_row(p);
+    const size_t hidden = rows * p->hidden;
+    float *base = pass->saved;
+    size_t at = 0;
+    *saved = (ur_recurrent_saved){0};
+    saved->gates = next_piece(base, &at, gates, true);
+    saved->h_gates = next_piece(base, &at, gates, cell->split);
+    saved->c = next_piece(base, &at, hidden, p->cell->has_c && !pass->run.c);
+    saved->late = next_piece(base, &at, hidden, p->cell->late > 0);
+    saved->x_norm = next_piece(base, &at, gates, cell->whole_rows);
+    saved->h_in = next_piece(base, &at, rows * ur_recurrent_width(p), pass->run.mask != NULL);
+    saved->c_new = next_piece(base, &at, hidden, p->zoneout_c > 0.0f);
+    saved->m = next_piece(base, &at, hidden, ur_recurrent_has_m(p));
+    if (pass->run.c)
+        saved->c = pass->run.c;
+    return at;
+}
+
+size_t ur_cpu_recurrent_saved(const ur_recurrent_pass *pass)
+{
+    ur_recurrent_saved saved;
+    return ur_recurrent_lay_out(pass, &saved);
 }
 
 bool ur_recurrent_expected(ur_arena *arena, size_t hidden, float zoneout, float **out)
@@ -49,7 +84,11 @@ static void states_in(const ur_layout *r, size_t width, const float *by_index, f
 
 typedef struct forward_job {
     const ur_kernels *kernels;
-    const ur_cpu_recurrent *op;
+    const ur_cpu_cell *cell;
+    const ur_recurrent_plan *plan;
+    const ur_recurrent_run *run;
+    ur_recurrent_saved saved;
+    size_t gates_row;
     float *bias;    /* (GH) where the input's chain starts */
     float *h0;      /* (B, R) by place */
     float *c_state; /* (B, H) by place: c0, and where c is not saved the running c */
@@ -63,15 +102,15 @@ typedef struct forward_job {
     float *table; /* (table_rows, gates_row) bias + W_ih x of every row of the table */
 } forward_job;
 
-static ur_columns gate_columns(const ur_cpu_recurrent *op)
+static ur_columns gate_columns(const ur_recurrent_plan *plan)
 {
-    return (ur_columns){op->cell->gates, op->hidden};
+    return (ur_columns){plan->cell->gates, plan->hidden};
 }
 
-static size_t chunk_end(const ur_cpu_recurrent *op, size_t begin)
+static size_t chunk_end(const forward_job *job, size_t begin)
 {
-    const ur_layout *r = op->rows;
-    const size_t limit = CHUNK_FLOATS / op->gates_row;
+    const ur_layout *r = job->run->rows;
+    const size_t limit = CHUNK_FLOATS / job->gates_row;
     size_t end = begin + 1;
     while (end < r->steps && r->offset[end + 1] - r->offset[begin] <= limit)
         end++;
@@ -82,17 +121,17 @@ static size_t chunk_end(const ur_cpu_recurrent *op, size_t begin)
 static void input_product(const forward_job *job, ur_range mine, size_t rows, const float *x,
                           float *out)
 {
-    const ur_cpu_recurrent *op = job->op;
+    const ur_recurrent_plan *plan = job->plan;
     const ur_product product = {
         .m = rows,
-        .k = op->input,
+        .k = plan->input,
         .a = x,
-        .a_row = op->input,
+        .a_row = plan->input,
         .a_k = 1,
-        .b = op->w_ih,
-        .columns = gate_columns(op),
+        .b = plan->w_ih,
+        .columns = gate_columns(plan),
         .c = out,
-        .c_row = op->gates_row,
+        .c_row = job->gates_row,
         .start = UR_START_BIAS,
         .bias = job->bias,
     };
@@ -102,47 +141,50 @@ static void input_product(const forward_job *job, ur_range mine, size_t rows, co
 /* What the cell works on in step t. */
 static ur_cell_step step_of(const forward_job *job, size_t t, float *gates)
 {
-    const ur_cpu_recurrent *op = job->op;
-    const ur_layout *r = op->rows;
-    const size_t row = r->offset[t], hidden = op->hidden, width = ur_recurrent_width(op);
-    float *h = op->y + row * width;
-    const float *h_prev = t ? op->y + r->offset[t - 1] * width : job->h0;
+    const ur_recurrent_plan *plan = job->plan;
+    const ur_recurrent_run *run = job->run;
+    const ur_layout *r = run->rows;
+    const size_t row = r->offset[t], hidden = plan->hidden, width = ur_recurrent_width(plan);
+    float *h = run->y + row * width;
+    const float *h_prev = t ? run->y + r->offset[t - 1] * width : job->h0;
     return (ur_cell_step){
-        .rows = ur_cpu_alive(r, t),
+        .rows = ur_alive(r, t),
         .hidden = hidden,
         .batch = r->batch,
-        .own = op->own,
-        .x_norm = op->x_norm ? op->x_norm + row * op->gates_row : NULL,
-        .b_ih = op->b_ih,
-        .b_hh = op->b_hh,
+        .own = plan->own,
+        .x_norm = job->saved.x_norm ? job->saved.x_norm + row * job->gates_row : NULL,
+        .b_ih = plan->b_ih,
+        .b_hh = plan->b_hh,
         .gates = gates,
-        .gates_row = op->gates_row,
-        .h_gates = op->h_gates ? op->h_gates + row * op->gates_row : job->h_gates,
+        .gates_row = job->gates_row,
+        .h_gates = job->saved.h_gates ? job->saved.h_gates + row * job->gates_row : job->h_gates,
         .h_prev = h_prev,
-        .h_in = !op->mask  ? h_prev
-                : op->h_in ? op->h_in + row * width
-                           : job->h_in,
-        .late = op->late ? op->late + row * hidden : job->late,
-        .c_prev = op->c && t ? op->c + r->offset[t - 1] * hidden : job->c_state,
-        .c = op->zoneout_c > 0.0f ? (op->c_new ? op->c_new + row * hidden : job->c_new)
-             : op->c              ? op->c + row * hidden
-                                  : job->c_state,
-        .h = !ur_recurrent_has_m(op) ? h
-             : op->m                 ? op->m + row * hidden
-                                     : job->m,
+        .h_in = !run->mask        ? h_prev
+                : job->saved.h_in ? job->saved.h_in + row * width
+                                  : job->h_in,
+        .late = job->saved.late ? job->saved.late + row * hidden : job->late,
+        .c_prev = job->saved.c && t ? job->saved.c + r->offset[t - 1] * hidden : job->c_state,
+        .c = plan->zoneout_c > 0.0f
+                 ? (job->saved.c_new ? job->saved.c_new + row * hidden : job->c_new)
+             : job->saved.c ? job->saved.c + row * hidden
+                            : job->c_state,
+        .h = !ur_recurrent_has_m(plan) ? h
+             : job->saved.m            ? job->saved.m + row * hidden
+                                       : job->m,
     };
 }
 
 /* h_in = mask h_prev. */
 static void mask_step(const forward_job *job, const ur_member *me, size_t t)
 {
-    const ur_cpu_recurrent *op = job->op;
-    const ur_layout *r = op->rows;
-    const size_t width = ur_recurrent_width(op);
-    const ur_range mine = ur_my_range(me, ur_cpu_alive(r, t) * width);
-    const float *h_prev = t ? op->y + r->offset[t - 1] * width : job->h0;
-    float *h_in = op->h_in ? op->h_in + r->offset[t] * width : job->h_in;
-    job->kernels->mul(mine.end - mine.begin, h_prev + mine.begin, op->mask + mine.begin,
+    const ur_recurrent_plan *plan = job->plan;
+    const ur_recurrent_run *run = job->run;
+    const ur_layout *r = run->rows;
+    const size_t width = ur_recurrent_width(plan);
+    const ur_range mine = ur_my_range(me, ur_alive(r, t) * width);
+    const float *h_prev = t ? run->y + r->offset[t - 1] * width : job->h0;
+    float *h_in = job->saved.h_in ? job->saved.h_in + r->offset[t] * width : job->h_in;
+    job->kernels->mul(mine.end - mine.begin, h_prev + mine.begin, run->mask + mine.begin,
                       h_in + mine.begin);
     ur_barrier(me);
 }
@@ -151,18 +193,19 @@ static void mask_step(const forward_job *job, const ur_member *me, size_t t)
 static void zone(const forward_job *job, size_t t, const ur_cell_step *s, ur_range rows,
                  size_t begin, size_t end)
 {
-    const ur_cpu_recurrent *op = job->op;
+    const ur_recurrent_plan *plan = job->plan;
+    const ur_recurrent_run *run = job->run;
     const ur_kernels *k = job->kernels;
-    const size_t hidden = op->hidden, row = op->rows->offset[t], count = end - begin;
-    for (size_t r = rows.begin; op->zoneout_h > 0.0f && r < rows.end; r++) {
+    const size_t hidden = plan->hidden, row = run->rows->offset[t], count = end - begin;
+    for (size_t r = rows.begin; plan->zoneout_h > 0.0f && r < rows.end; r++) {
         const size_t at = r * hidden + begin;
-        const float *w = ur_recurrent_fresh(op->fresh_h, job->expected_h, row + r, hidden);
-        k->blend(count, w + begin, s->h + at, s->h_prev + at, op->y + row * hidden + at);
+        const float *w = ur_recurrent_fresh(run->fresh_h, job->expected_h, row + r, hidden);
+        k->blend(count, w + begin, s->h + at, s->h_prev + at, run->y + row * hidden + at);
     }
-    for (size_t r = rows.begin; op->zoneout_c > 0.0f && r < rows.end; r++) {
+    for (size_t r = rows.begin; plan->zoneout_c > 0.0f && r < rows.end; r++) {
         const size_t at = r * hidden + begin;
-        const float *w = ur_recurrent_fresh(op->fresh_c, job->expected_c, row + r, hidden);
-        float *c = op->c ? op->c + row * hidden : job->c_state;
+        const float *w = ur_recurrent_fresh(run->fresh_c, job->expected_c, row + r, hidden);
+        float *c = job->saved.c ? job->saved.c + row * hidden : job->c_state;
         k->blend(count, w + begin, s->c + at, s->c_prev + at, c + at);
     }
 }
@@ -171,8 +214,14 @@ static void zone(const forward_job *job, size_t t, const ur_cell_step *s, ur_ran
 static void finish_units(const forward_job *job, size_t t, const ur_cell_step *s, size_t begin,
                          size_t end)
 {
-    job->op->cell->forward(job->kernels, s, begin, end);
+    const ur_recurrent_plan *plan = job->plan;
+    const ur_recurrent_run *run = job->run;
+    job->cell->forward(job->kernels, s, begin, end);
     zone(job, t, s, (ur_range){0, s->rows}, begin, end);
+    for (size_t r = 0; run->gate && r < s->rows; r++)
+        memcpy(run->gate + (run->rows->offset[t] + r) * plan->hidden + begin,
+               s->gates + r * job->gates_row + (plan->cell->gates - 1) * plan->hidden + begin,
+               (end - begin) * sizeof(float));
 }
 
 /* This member's rows of a cell of whole rows. */
@@ -181,46 +230,47 @@ static void finish_rows(const forward_job *job, const ur_member *me, size_t t,
 {
     const ur_range rows = ur_my_range(me, s->rows);
     ur_barrier(me);
-    job->op->cell->forward(job->kernels, s, rows.begin, rows.end);
+    job->cell->forward(job->kernels, s, rows.begin, rows.end);
     zone(job, t, s, rows, 0, s->hidden);
 }
 
 /* One step of this member's panels, whose gates then stay in L1 for the cell. */
 static void step(const forward_job *job, ur_range mine, size_t t, const ur_cell_step *s)
 {
-    const ur_cpu_recurrent *op = job->op;
+    const ur_recurrent_plan *plan = job->plan;
+    const ur_recurrent_run *run = job->run;
     const ur_kernels *k = job->kernels;
-    const size_t hidden = op->hidden, width = ur_recurrent_width(op);
-    const ur_columns columns = {op->cell->gates - op->cell->late, hidden};
+    const size_t hidden = plan->hidden, width = ur_recurrent_width(plan);
+    const ur_columns columns = {plan->cell->gates - plan->cell->late, hidden};
     ur_product recurrent = {
         .m = s->rows,
-        .k = t || op->h0 ? width : 0, /* nothing is to be added for an h of zeros */
+        .k = t || run->h0 ? width : 0, /* nothing is to be added for an h of zeros */
         .a = s->h_in,
         .a_row = width,
         .a_k = 1,
-        .b = op->w_hh,
+        .b = plan->w_hh,
         .columns = columns,
         .c = s->gates,
-        .c_row = op->gates_row,
+        .c_row = job->gates_row,
         .start = UR_START_C,
     };
-    if (op->ids) {
+    if (run->ids) {
         recurrent.start = UR_START_ROWS;
         recurrent.table = job->table;
-        recurrent.table_row = op->gates_row;
-        recurrent.index = op->ids + op->rows->offset[t];
+        recurrent.table_row = job->gates_row;
+        recurrent.index = run->ids + run->rows->offset[t];
     }
-    if (op->cell->split) {
+    if (job->cell->split) {
         recurrent.start = UR_START_BIAS;
-        recurrent.bias = op->cell->whole_rows ? NULL : op->b_hh;
+        recurrent.bias = job->cell->whole_rows ? NULL : plan->b_hh;
         recurrent.c = s->h_gates;
     }
     for (size_t p = mine.begin; p < mine.end; p++) {
         const size_t u = k->panel_begin(columns, p), end = k->panel_begin(columns, p + 1);
         k->product(&recurrent, p, p + 1);
-        if (op->cell->late)
-            op->cell->between(k, s, u, end);
-        else if (!op->cell->whole_rows)
+        if (plan->cell->late)
+            job->cell->between(k, s, u, end);
+        else if (!job->cell->whole_rows)
             finish_units(job, t, s, u, end);
     }
 }
@@ -228,27 +278,28 @@ static void step(const forward_job *job, ur_range mine, size_t t, const ur_cell_
 /* The second product of a step, of what the first one's gates made. */
 static void late_step(const forward_job *job, const ur_member *me, size_t t, const ur_cell_step *s)
 {
-    const ur_cpu_recurrent *op = job->op;
+    const ur_recurrent_plan *plan = job->plan;
+    const ur_recurrent_run *run = job->run;
     const ur_kernels *k = job->kernels;
-    const size_t hidden = op->hidden, before = (op->cell->gates - op->cell->late) * hidden;
-    const ur_columns columns = {op->cell->late, hidden};
+    const size_t hidden = plan->hidden, before = (plan->cell->gates - plan->cell->late) * hidden;
+    const ur_columns columns = {plan->cell->late, hidden};
     ur_product product = {
         .m = s->rows,
         .k = hidden,
         .a = s->late,
         .a_row = hidden,
         .a_k = 1,
-        .b = op->w_late,
+        .b = plan->w_late,
         .columns = columns,
         .c = s->gates + before,
-        .c_row = op->gates_row,
+        .c_row = job->gates_row,
         .start = UR_START_C,
     };
-    if (op->ids) {
+    if (run->ids) {
         product.start = UR_START_ROWS;
         product.table = job->table + before;
-        product.table_row = op->gates_row;
-        product.index = op->ids + op->rows->offset[t];
+        product.table_row = job->gates_row;
+        product.index = run->ids + run->rows->offset[t];
     }
     ur_barrier(me);
     const ur_range mine = ur_my_range(me, k->panels(columns));
@@ -261,125 +312,158 @@ static void late_step(const forward_job *job, const ur_member *me, size_t t, con
 /* h = m W_hr^T, shared by columns. */
 static void project(const forward_job *job, const ur_member *me, size_t t, const ur_cell_step *s)
 {
-    const ur_cpu_recurrent *op = job->op;
+    const ur_recurrent_plan *plan = job->plan;
+    const ur_recurrent_run *run = job->run;
     const ur_product product = {
         .m = s->rows,
-        .k = op->hidden,
+        .k = plan->hidden,
         .a = s->h,
-        .a_row = op->hidden,
+        .a_row = plan->hidden,
         .a_k = 1,
-        .b = op->w_hr,
-        .columns = {1, op->proj},
-        .c = op->y + op->rows->offset[t] * op->proj,
-        .c_row = op->proj,
+        .b = plan->w_hr,
+        .columns = {1, plan->proj},
+        .c = run->y + run->rows->offset[t] * plan->proj,
+        .c_row = plan->proj,
         .start = UR_START_BIAS,
     };
     ur_barrier(me);
     ur_product_part(job->kernels, me, &product);
 }
 
+/* One-hot inputs: W_ih onehot(v) = column v of W_ih. The columns that occur become the rows of a table,
+ *   table(d, j) = bias[j] + W_ih(j, column[d]),
+ * which is then looked up as that of embedded symbols is. A product with the one-hot rows would give
+ * the same bits: its chain adds zeros and one weight to the bias. */
+static void one_hot_table(const forward_job *job, ur_range panels)
+{
+    const ur_recurrent_plan *plan = job->plan;
+    const ur_recurrent_run *run = job->run;
+    const size_t hidden = plan->hidden;
+    const ur_columns columns = gate_columns(plan);
+    const size_t begin = job->kernels->panel_begin(columns, panels.begin);
+    const size_t end = job->kernels->panel_begin(columns, panels.end);
+    for (size_t g = 0; g < plan->cell->gates; g++)
+        for (size_t j = g * hidden + begin; j < g * hidden + end; j++) {
+            const float *w = plan->w_ih_rows + j * plan->input;
+            for (size_t d = 0; d < run->table_rows; d++)
+                job->table[d * job->gates_row + j] = job->bias[j] + w[run->column[d]];
+        }
+}
+
 static void forward_member(void *arg, const ur_member *me)
 {
     const forward_job *job = arg;
-    const ur_cpu_recurrent *op = job->op;
-    const ur_layout *r = op->rows;
-    const ur_range mine = ur_my_range(me, job->kernels->panels(gate_columns(op)));
-    const bool looked_up = op->ids && !op->cell->split;
+    const ur_recurrent_plan *plan = job->plan;
+    const ur_recurrent_run *run = job->run;
+    const ur_layout *r = run->rows;
+    const ur_range mine = ur_my_range(me, job->kernels->panels(gate_columns(plan)));
+    const bool looked_up = run->ids && !job->cell->split;
 
-    if (op->column)
-        ur_one_hot_table(job->kernels, mine, op, job->bias, job->table);
-    else if (op->ids)
-        input_product(job, mine, op->table_rows, op->x, job->table);
+    if (run->column)
+        one_hot_table(job, mine);
+    else if (run->ids)
+        input_product(job, mine, run->table_rows, run->x, job->table);
     for (size_t t0 = 0, t1; t0 < r->steps; t0 = t1) {
-        t1 = chunk_end(op, t0);
+        t1 = chunk_end(job, t0);
         const size_t first = r->offset[t0], rows = r->offset[t1] - first;
-        float *chunk = op->gates ? op->gates + first * op->gates_row : job->gates;
-        if (!op->ids)
-            input_product(job, mine, rows, op->x + first * op->input, chunk);
+        float *chunk = job->saved.gates ? job->saved.gates + first * job->gates_row : job->gates;
+        if (!run->ids)
+            input_product(job, mine, rows, run->x + first * plan->input, chunk);
         else if (!looked_up)
-            ur_gather_panels(job->kernels, gate_columns(op), mine, rows, op->ids + first,
-                             job->table, chunk, op->gates_row);
+            ur_gather_panels(job->kernels, gate_columns(plan), mine, rows, run->ids + first,
+                             job->table, chunk, job->gates_row);
         for (size_t t = t0; t < t1; t++) {
-            const ur_cell_step s = step_of(job, t, chunk + (r->offset[t] - first) * op->gates_row);
-            if (op->mask)
+            const ur_cell_step s = step_of(job, t, chunk + (r->offset[t] - first) * job->gates_row);
+            if (run->mask)
                 mask_step(job, me, t);
             step(job, mine, t, &s);
-            if (op->cell->late)
+            if (plan->cell->late)
                 late_step(job, me, t, &s);
-            if (op->cell->whole_rows)
+            if (job->cell->whole_rows)
                 finish_rows(job, me, t, &s);
-            if (op->proj)
+            if (plan->proj)
                 project(job, me, t, &s);
             ur_barrier(me);
         }
     }
 }
 
-static void last_states(const ur_cpu_recurrent *op, const forward_job *job)
+static void last_states(const forward_job *job)
 {
-    const ur_layout *r = op->rows;
-    const size_t hidden = op->hidden, width = ur_recurrent_width(op);
+    const ur_recurrent_plan *plan = job->plan;
+    const ur_recurrent_run *run = job->run;
+    const ur_layout *r = run->rows;
+    const size_t hidden = plan->hidden, width = ur_recurrent_width(plan);
     for (size_t place = 0; place < r->batch; place++) {
         const size_t b = r->sequence[place], length = r->length[b];
         const size_t row = length ? r->offset[length - 1] + place : 0;
-        memcpy(op->h_n + b * width, length ? op->y + row * width : job->h0 + place * width,
+        memcpy(run->h_n + b * width, length ? run->y + row * width : job->h0 + place * width,
                width * sizeof(float));
-        if (op->c_n)
-            memcpy(op->c_n + b * hidden,
-                   length && op->c ? op->c + row * hidden : job->c_state + place * hidden,
+        if (run->c_n)
+            memcpy(run->c_n + b * hidden,
+                   length && job->saved.c ? job->saved.c + row * hidden
+                                          : job->c_state + place * hidden,
                    hidden * sizeof(float));
     }
 }
 
-static bool take_scratch(const ur_cpu *cpu, forward_job *job)
+static bool take_scratch(const ur_executor *e, forward_job *job)
 {
-    const ur_cpu_recurrent *op = job->op;
-    const ur_layout *r = op->rows;
-    const size_t first = r->steps ? ur_cpu_alive(r, 0) : 0;
-    ur_arena *s = cpu->scratch;
-    bool ok = (job->bias = ur_arena_take_zero(s, op->cell->gates * op->hidden, sizeof(float)));
-    ok = ok && (job->h0 = ur_arena_take(s, r->batch * ur_recurrent_width(op), sizeof(float)));
-    if (op->cell->has_c)
-        ok = ok && (job->c_state = ur_arena_take(s, r->batch * op->hidden, sizeof(float)));
-    if (!op->gates) {
-        const size_t limit = CHUNK_FLOATS / op->gates_row;
-        ok = ok && (job->gates = ur_arena_take(s, (first > limit ? first : limit) * op->gates_row,
-                                               sizeof(float)));
+    const ur_recurrent_plan *plan = job->plan;
+    const ur_recurrent_run *run = job->run;
+    const ur_layout *r = run->rows;
+    const size_t first = r->steps ? ur_alive(r, 0) : 0;
+    ur_arena *s = e->memory;
+    bool ok = (job->bias = ur_arena_take_zero(s, plan->cell->gates * plan->hidden, sizeof(float)));
+    ok = ok && (job->h0 = ur_arena_take(s, r->batch * ur_recurrent_width(plan), sizeof(float)));
+    if (plan->cell->has_c)
+        ok = ok && (job->c_state = ur_arena_take(s, r->batch * plan->hidden, sizeof(float)));
+    if (!job->saved.gates) {
+        const size_t limit = CHUNK_FLOATS / job->gates_row;
+        const size_t chunk = r->rows < limit ? r->rows : first > limit ? first : limit;
+        ok = ok && (job->gates = ur_arena_take(s, chunk * job->gates_row, sizeof(float)));
     }
-    if (op->cell->split && !op->h_gates)
-        ok = ok && (job->h_gates = ur_arena_take(s, first * op->gates_row, sizeof(float)));
-    if (op->cell->late && !op->late)
-        ok = ok && (job->late = ur_arena_take(s, first * op->hidden, sizeof(float)));
-    if (op->mask && !op->h_in)
-        ok = ok && (job->h_in = ur_arena_take(s, first * ur_recurrent_width(op), sizeof(float)));
-    if (op->zoneout_c > 0.0f && !op->c_new)
-        ok = ok && (job->c_new = ur_arena_take(s, first * op->hidden, sizeof(float)));
-    ok = ok && ur_recurrent_expected(s, op->hidden, op->zoneout_h, &job->expected_h);
-    ok = ok && ur_recurrent_expected(s, op->hidden, op->zoneout_c, &job->expected_c);
-    if (ur_recurrent_has_m(op) && !op->m)
-        ok = ok && (job->m = ur_arena_take(s, first * op->hidden, sizeof(float)));
-    if (op->ids)
-        ok = ok && (job->table = ur_arena_take(s, op->table_rows * op->gates_row, sizeof(float)));
+    if (job->cell->split && !job->saved.h_gates)
+        ok = ok && (job->h_gates = ur_arena_take(s, first * job->gates_row, sizeof(float)));
+    if (plan->cell->late && !job->saved.late)
+        ok = ok && (job->late = ur_arena_take(s, first * plan->hidden, sizeof(float)));
+    if (run->mask && !job->saved.h_in)
+        ok = ok && (job->h_in = ur_arena_take(s, first * ur_recurrent_width(plan), sizeof(float)));
+    if (plan->zoneout_c > 0.0f && !job->saved.c_new)
+        ok = ok && (job->c_new = ur_arena_take(s, first * plan->hidden, sizeof(float)));
+    ok = ok && ur_recurrent_expected(s, plan->hidden, plan->zoneout_h, &job->expected_h);
+    ok = ok && ur_recurrent_expected(s, plan->hidden, plan->zoneout_c, &job->expected_c);
+    if (ur_recurrent_has_m(plan) && !job->saved.m)
+        ok = ok && (job->m = ur_arena_take(s, first * plan->hidden, sizeof(float)));
+    if (run->ids)
+        ok = ok && (job->table = ur_arena_take(s, run->table_rows * job->gates_row, sizeof(float)));
     return ok;
 }
 
-bool ur_cpu_recurrent_forward(const ur_cpu *cpu, const ur_cpu_recurrent *op)
+bool ur_cpu_recurrent(const ur_executor *e, const ur_recurrent_pass *pass)
 {
-    const ur_mark mark = ur_arena_mark(cpu->scratch);
-    forward_job job = {.kernels = cpu->kernels, .op = op};
-    const bool ok = take_scratch(cpu, &job);
+    const ur_recurrent_plan *plan = &pass->plan;
+    const ur_recurrent_run *run = &pass->run;
+    const ur_mark mark = ur_arena_mark(e->memory);
+    forward_job job = {.kernels = e->kernels,
+                       .cell = ur_cpu_cell_of(plan->cell),
+                       .plan = plan,
+                       .run = run,
+                       .gates_row = ur_recurrent_gates_row(plan)};
+    ur_recurrent_lay_out(pass, &job.saved);
+    const bool ok = take_scratch(e, &job);
     if (ok) {
-        const size_t gates = op->cell->gates * op->hidden;
-        if (op->b_ih && !op->cell->whole_rows)
-            cpu->kernels->add(gates, op->b_ih, job.bias);
-        if (op->b_hh && !op->cell->split)
-            cpu->kernels->add(gates, op->b_hh, job.bias);
-        states_in(op->rows, ur_recurrent_width(op), op->h0, job.h0);
-        if (op->cell->has_c)
-            states_in(op->rows, op->hidden, op->c0, job.c_state);
-        ur_team_run(cpu->team, forward_member, &job);
-        last_states(op, &job);
+        const size_t gates = plan->cell->gates * plan->hidden;
+        if (plan->b_ih && !job.cell->whole_rows)
+            e->kernels->add(gates, plan->b_ih, job.bias);
+        if (plan->b_hh && !job.cell->split)
+            e->kernels->add(gates, plan->b_hh, job.bias);
+        states_in(run->rows, ur_recurrent_width(plan), run->h0, job.h0);
+        if (plan->cell->has_c)
+            states_in(run->rows, plan->hidden, run->c0, job.c_state);
+        ur_team_run(e->team, forward_member, &job);
+        last_states(&job);
     }
-    ur_arena_rewind(cpu->scratch, mark);
+    ur_arena_rewind(e->memory, mark);
     return ok;
 }

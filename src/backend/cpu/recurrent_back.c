@@ -1,20 +1,60 @@
 /* recurrent_back.c - gradients of one recurrent layer over a ragged batch (recurrent.c has the
- * equations).
+ * equations): the steps in reverse, then the weights.
  *
  * The steps are walked in reverse with the gradients of h and c carried in (B, R) and (B, H)
  * buffers; the cell leaves the gradients of the pre-activations in the gates. The weights'
  * gradients and dx are then one product each over all rows. */
-#include "backend/cpu/recurrent_back.h"
+#include "backend/cpu/recurrent.h"
 
 #include <string.h>
 
-/* dh of the step goes through the projection: d_proj = dh + dy, dm = d_proj W_hr. */
-static void project_back(const ur_recurrent_back_job *job, const ur_member *me, size_t t)
+typedef struct back_job {
+    const ur_kernels *kernels;
+    const ur_cpu_cell *cell;
+    const ur_recurrent_plan *plan;
+    const ur_recurrent_run *run;
+    ur_recurrent_saved saved;
+    size_t gates_row;
+    const ur_recurrent_back *op;
+    float *c0;                      /* (B, H) by place */
+    float *h0;                      /* (B, R) by place; zeros where h started from nothing */
+    float *dh, *dc;                 /* (B, R), (B, H) by place: carried from step to step */
+    float *d_late;                  /* (B, H) of one step: gradient of what the late product took */
+    float *row_scratch;             /* for a cell of whole rows, see ur_cell_step */
+    float *d_in;                    /* (B, R) of one step: gradient of the masked h_prev */
+    float *zone_h, *zone_c;         /* (B, H) of one step: what passes by the cell */
+    float *expected_h, *expected_c; /* (H) 1 - zoneout */
+    float *dm;                      /* (B, H) of one step: gradient of h before projection */
+    float *d_proj;                  /* (rows, P) whole gradient of h after projection */
+    float *bias;                    /* (2, GH) sums over the rows */
+    float *x_packed, *h_packed, *h0_packed, *m_packed, *late_packed;
+    float *d_own[UR_CELL_OWN]; /* of the cell's own weights, summed over the steps */
+    float *by_id;              /* (table_rows, gates_row) sums of the gates' gradients by id */
+    size_t *previous;          /* (rows of steps >= 1): the row one step earlier */
+} back_job;
+
+/* What W_hh h + b_hh was added to: the gates, or a split cell's own copy. */
+static const float *h_product(const back_job *job)
 {
-    const ur_cpu_recurrent_back *op = job->op;
-    const ur_cpu_recurrent *f = op->forward;
-    const ur_layout *r = f->rows;
-    const size_t row = r->offset[t], alive = ur_cpu_alive(r, t), width = f->proj;
+    return job->cell->split ? job->saved.h_gates : job->saved.gates;
+}
+
+/* Rows of x: of the table where there is one. */
+static size_t input_rows(const back_job *job)
+{
+    return job->run->ids ? job->run->table_rows : job->run->rows->rows;
+}
+
+/* ---- the steps in reverse ----------------------------------------------------------------- */
+
+/* dh of the step goes through the projection: d_proj = dh + dy, dm = d_proj W_hr. */
+static void project_back(const back_job *job, const ur_member *me, size_t t)
+{
+    const ur_recurrent_back *op = job->op;
+    const ur_recurrent_plan *plan = job->plan;
+    const ur_recurrent_run *run = job->run;
+    const ur_layout *r = run->rows;
+    const size_t row = r->offset[t], alive = ur_alive(r, t), width = plan->proj;
     float *d = job->d_proj + row * width;
     const ur_range mine = ur_my_range(me, alive * width);
     const size_t count = mine.end - mine.begin;
@@ -29,9 +69,9 @@ static void project_back(const ur_recurrent_back_job *job, const ur_member *me, 
         .a_row = width,
         .a_k = 1,
         .b = op->w_hr,
-        .columns = {1, f->hidden},
+        .columns = {1, plan->hidden},
         .c = job->dm,
-        .c_row = f->hidden,
+        .c_row = plan->hidden,
         .start = UR_START_BIAS,
     };
     ur_product_part(job->kernels, me, &product);
@@ -39,61 +79,61 @@ static void project_back(const ur_recurrent_back_job *job, const ur_member *me, 
 }
 
 /* Zoneout, before the cell: dh (with dy) and dc divided between the cell's and the previous state. */
-static void zone_before(const ur_recurrent_back_job *job, ur_range rows, ur_range units, size_t t,
+static void zone_before(const back_job *job, ur_range rows, ur_range units, size_t t,
                         const ur_cell_step *s)
 {
-    const ur_cpu_recurrent_back *op = job->op;
-    const ur_cpu_recurrent *f = op->forward;
-    const size_t hidden = f->hidden, row = f->rows->offset[t], count = units.end - units.begin;
-    for (size_t r = rows.begin; f->zoneout_h > 0.0f && r < rows.end; r++) {
+    const ur_recurrent_back *op = job->op;
+    const ur_recurrent_plan *plan = job->plan;
+    const ur_recurrent_run *run = job->run;
+    const size_t hidden = plan->hidden, row = run->rows->offset[t], count = units.end - units.begin;
+    for (size_t r = rows.begin; plan->zoneout_h > 0.0f && r < rows.end; r++) {
         const size_t at = r * hidden + units.begin;
-        const float *w = ur_recurrent_fresh(f->fresh_h, job->expected_h, row + r, hidden);
+        const float *w = ur_recurrent_fresh(run->fresh_h, job->expected_h, row + r, hidden);
         if (op->dy)
             job->kernels->add(count, op->dy + row * hidden + at, s->dh + at);
         job->kernels->blend_back(count, w + units.begin, s->dh + at, s->dh + at, job->zone_h + at);
     }
-    for (size_t r = rows.begin; f->zoneout_c > 0.0f && r < rows.end; r++) {
+    for (size_t r = rows.begin; plan->zoneout_c > 0.0f && r < rows.end; r++) {
         const size_t at = r * hidden + units.begin;
-        const float *w = ur_recurrent_fresh(f->fresh_c, job->expected_c, row + r, hidden);
+        const float *w = ur_recurrent_fresh(run->fresh_c, job->expected_c, row + r, hidden);
         job->kernels->blend_back(count, w + units.begin, s->dc + at, s->dc + at, job->zone_c + at);
     }
 }
 
 /* After it: what passed by the cell joins what the cell gave. */
-static void zone_after(const ur_recurrent_back_job *job, ur_range rows, ur_range units,
-                       const ur_cell_step *s)
+static void zone_after(const back_job *job, ur_range rows, ur_range units, const ur_cell_step *s)
 {
-    const ur_cpu_recurrent *f = job->op->forward;
+    const ur_recurrent_plan *plan = job->plan;
     const size_t count = units.end - units.begin;
     for (size_t r = rows.begin; r < rows.end; r++) {
-        const size_t at = r * f->hidden + units.begin;
-        if (f->zoneout_h > 0.0f && f->cell->direct)
+        const size_t at = r * plan->hidden + units.begin;
+        if (plan->zoneout_h > 0.0f && job->cell->direct)
             job->kernels->add(count, job->zone_h + at, s->dh + at);
-        else if (f->zoneout_h > 0.0f)
+        else if (plan->zoneout_h > 0.0f)
             memcpy(s->dh + at, job->zone_h + at, count * sizeof *s->dh);
-        if (f->zoneout_c > 0.0f)
+        if (plan->zoneout_c > 0.0f)
             job->kernels->add(count, job->zone_c + at, s->dc + at);
     }
 }
 
 /* The cell of step t: this member's units, or rows of a cell that needs them whole. */
-static void cell_back(const ur_recurrent_back_job *job, const ur_member *me, size_t t,
-                      const ur_cell_step *s)
+static void cell_back(const back_job *job, const ur_member *me, size_t t, const ur_cell_step *s)
 {
-    const ur_cpu_recurrent *f = job->op->forward;
-    const ur_cell *cell = f->cell;
-    const bool zones = f->zoneout_h > 0.0f || f->zoneout_c > 0.0f;
-    const ur_range mine = ur_my_range(me, f->hidden), my_rows = ur_my_range(me, s->rows);
+    const ur_recurrent_plan *plan = job->plan;
+    const ur_recurrent_run *run = job->run;
+    const ur_cpu_cell *cell = job->cell;
+    const bool zones = plan->zoneout_h > 0.0f || plan->zoneout_c > 0.0f;
+    const ur_range mine = ur_my_range(me, plan->hidden), my_rows = ur_my_range(me, s->rows);
     const ur_range rows = cell->whole_rows ? my_rows : (ur_range){0, s->rows};
-    const ur_range units = cell->whole_rows ? (ur_range){0, f->hidden} : mine;
-    const float *dc = job->op->dc ? job->op->dc + f->rows->offset[t] * f->hidden : NULL;
+    const ur_range units = cell->whole_rows ? (ur_range){0, plan->hidden} : mine;
+    const float *dc = job->op->dc ? job->op->dc + run->rows->offset[t] * plan->hidden : NULL;
     for (size_t r = rows.begin; dc && r < rows.end; r++)
-        job->kernels->add(units.end - units.begin, dc + r * f->hidden + units.begin,
-                          s->dc + r * f->hidden + units.begin);
+        job->kernels->add(units.end - units.begin, dc + r * plan->hidden + units.begin,
+                          s->dc + r * plan->hidden + units.begin);
     if (zones)
         zone_before(job, rows, units, t, s);
-    for (size_t r = 0; f->mask && cell->late && r < s->rows; r++)
-        memset(job->d_in + r * f->hidden + units.begin, 0,
+    for (size_t r = 0; run->mask && plan->cell->late && r < s->rows; r++)
+        memset(job->d_in + r * plan->hidden + units.begin, 0,
                (units.end - units.begin) * sizeof(float));
     if (cell->whole_rows)
         cell->backward(job->kernels, s, rows.begin, rows.end);
@@ -110,30 +150,32 @@ static void cell_back(const ur_recurrent_back_job *job, const ur_member *me, siz
 }
 
 /* dh = direct + mask d_in, where d_in has come through the masked products. */
-static void mask_back(const ur_recurrent_back_job *job, const ur_member *me, size_t rows,
-                      bool direct)
+static void mask_back(const back_job *job, const ur_member *me, size_t rows, bool direct)
 {
-    const ur_cpu_recurrent *f = job->op->forward;
-    const ur_range mine = ur_my_range(me, rows * ur_recurrent_width(f));
-    (direct ? job->kernels->mul_add : job->kernels->mul)(
-        mine.end - mine.begin, f->mask + mine.begin, job->d_in + mine.begin, job->dh + mine.begin);
+    const ur_recurrent_plan *plan = job->plan;
+    const ur_recurrent_run *run = job->run;
+    const ur_range mine = ur_my_range(me, rows * ur_recurrent_width(plan));
+    (direct ? job->kernels->mul_add
+            : job->kernels->mul)(mine.end - mine.begin, run->mask + mine.begin,
+                                 job->d_in + mine.begin, job->dh + mine.begin);
     ur_barrier(me);
 }
 
 /* dh = direct + d W_hh: what reaches h_prev from all gates but the late ones, before which these
  * give d_late = d W_late and through it the others' gradients. */
-static void gates_back(const ur_recurrent_back_job *job, const ur_member *me, size_t t,
-                       const ur_cell_step *s)
+static void gates_back(const back_job *job, const ur_member *me, size_t t, const ur_cell_step *s)
 {
-    const ur_cpu_recurrent_back *op = job->op;
-    const ur_cpu_recurrent *f = op->forward;
-    const size_t row = f->rows->offset[t], hidden = f->hidden, width = ur_recurrent_width(f);
-    const size_t before = (f->cell->gates - f->cell->late) * hidden;
+    const ur_recurrent_back *op = job->op;
+    const ur_recurrent_plan *plan = job->plan;
+    const ur_recurrent_run *run = job->run;
+    const size_t row = run->rows->offset[t], hidden = plan->hidden,
+                 width = ur_recurrent_width(plan);
+    const size_t before = (plan->cell->gates - plan->cell->late) * hidden;
     ur_product product = {
         .m = s->rows,
-        .k = f->cell->late * hidden,
-        .a = f->gates + row * f->gates_row + before,
-        .a_row = f->gates_row,
+        .k = plan->cell->late * hidden,
+        .a = job->saved.gates + row * job->gates_row + before,
+        .a_row = job->gates_row,
         .a_k = 1,
         .b = op->w_late,
         .columns = {1, hidden},
@@ -141,65 +183,66 @@ static void gates_back(const ur_recurrent_back_job *job, const ur_member *me, si
         .c_row = hidden,
         .start = UR_START_BIAS,
     };
-    if (f->cell->late) {
+    if (plan->cell->late) {
         const ur_range units = ur_my_range(me, hidden);
         ur_product_part(job->kernels, me, &product);
         ur_barrier(me);
-        f->cell->between_back(job->kernels, s, units.begin, units.end);
+        job->cell->between_back(job->kernels, s, units.begin, units.end);
         ur_barrier(me);
     }
     if (t == 0 && !op->dh0)
         return;
     product.k = before;
-    product.a = ur_recurrent_gates(f) + row * f->gates_row;
+    product.a = h_product(job) + row * job->gates_row;
     product.b = op->w_hh;
     product.columns.units = product.c_row = width;
-    const bool direct = f->cell->direct || f->zoneout_h > 0.0f;
-    product.c = f->mask ? job->d_in : job->dh;
-    product.start = (f->mask ? f->cell->late > 0 : direct) ? UR_START_C : UR_START_BIAS;
+    const bool direct = job->cell->direct || plan->zoneout_h > 0.0f;
+    product.c = run->mask ? job->d_in : job->dh;
+    product.start = (run->mask ? plan->cell->late > 0 : direct) ? UR_START_C : UR_START_BIAS;
     ur_product_part(job->kernels, me, &product);
     ur_barrier(me);
-    if (f->mask)
+    if (run->mask)
         mask_back(job, me, s->rows, direct);
 }
 
 /* The steps in reverse: gradients of all gates, dh and dc of the initial state. */
-static void steps_back(const ur_recurrent_back_job *job, const ur_member *me)
+static void steps_back(const back_job *job, const ur_member *me)
 {
-    const ur_cpu_recurrent_back *op = job->op;
-    const ur_cpu_recurrent *f = op->forward;
-    const ur_layout *r = f->rows;
-    const size_t hidden = f->hidden, width = ur_recurrent_width(f);
+    const ur_recurrent_back *op = job->op;
+    const ur_recurrent_plan *plan = job->plan;
+    const ur_recurrent_run *run = job->run;
+    const ur_layout *r = run->rows;
+    const size_t hidden = plan->hidden, width = ur_recurrent_width(plan);
 
     for (size_t t = r->steps; t-- > 0;) {
-        const size_t row = r->offset[t], alive = ur_cpu_alive(r, t);
-        if (f->proj)
+        const size_t row = r->offset[t], alive = ur_alive(r, t);
+        if (plan->proj)
             project_back(job, me, t);
-        const float *h_prev = t ? f->y + r->offset[t - 1] * width : job->h0;
+        const float *h_prev = t ? run->y + r->offset[t - 1] * width : job->h0;
         const ur_cell_step s = {
             .rows = alive,
             .hidden = hidden,
             .batch = r->batch,
-            .own = f->own,
-            .x_norm = f->x_norm ? f->x_norm + row * f->gates_row : NULL,
-            .gates = f->gates + row * f->gates_row,
-            .gates_row = f->gates_row,
-            .h_gates = f->h_gates ? f->h_gates + row * f->gates_row : NULL,
+            .own = plan->own,
+            .x_norm = job->saved.x_norm ? job->saved.x_norm + row * job->gates_row : NULL,
+            .gates = job->saved.gates + row * job->gates_row,
+            .gates_row = job->gates_row,
+            .h_gates = job->saved.h_gates ? job->saved.h_gates + row * job->gates_row : NULL,
             .h_prev = h_prev,
-            .h_in = f->mask ? f->h_in + row * width : h_prev,
-            .h = ur_recurrent_has_m(f) ? f->m + row * hidden : f->y + row * hidden,
-            .c_prev = !f->c ? NULL
-                      : t   ? f->c + r->offset[t - 1] * hidden
-                            : job->c0,
-            .c = !f->c      ? NULL
-                 : f->c_new ? f->c_new + row * hidden
-                            : f->c + row * hidden,
-            .dy = op->dy && !ur_recurrent_has_m(f) ? op->dy + row * hidden : NULL,
-            .d_o = op->d_o ? op->d_o + row * hidden : NULL,
-            .dh = f->proj ? job->dm : job->dh,
+            .h_in = run->mask ? job->saved.h_in + row * width : h_prev,
+            .h = ur_recurrent_has_m(plan) ? job->saved.m + row * hidden : run->y + row * hidden,
+            .c_prev = !job->saved.c ? NULL
+                      : t           ? job->saved.c + r->offset[t - 1] * hidden
+                                    : job->c0,
+            .c = !job->saved.c      ? NULL
+                 : job->saved.c_new ? job->saved.c_new + row * hidden
+                                    : job->saved.c + row * hidden,
+            .dy = op->dy && !ur_recurrent_has_m(plan) ? op->dy + row * hidden : NULL,
+            .d_o = op->d_gate ? op->d_gate + row * hidden : NULL,
+            .dh = plan->proj ? job->dm : job->dh,
             .dc = job->dc,
             .d_late = job->d_late,
-            .d_in = f->mask ? job->d_in : job->dh,
+            .d_in = run->mask ? job->d_in : job->dh,
             .d_bias = job->bias,
             .row_scratch = job->row_scratch,
             .d_own = job->d_own,
@@ -210,11 +253,204 @@ static void steps_back(const ur_recurrent_back_job *job, const ur_member *me)
     }
 }
 
+/* ---- the weights --------------------------------------------------------------------------- */
+
+/* Packs `rows` rows of a (.., width) matrix for ur_outer_part, this member's rows. */
+static void pack_part(const back_job *job, const ur_member *me, size_t rows, size_t width,
+                      const float *x, const size_t *index, float *packed)
+{
+    const ur_columns columns = {1, width};
+    const ur_range mine = ur_my_range(me, rows);
+    job->kernels->pack_cols(columns, rows, x, width, index, packed, mine.begin, mine.end);
+}
+
+static void pack_inputs(const back_job *job, const ur_member *me)
+{
+    const ur_recurrent_back *op = job->op;
+    const ur_recurrent_plan *plan = job->plan;
+    const ur_recurrent_run *run = job->run;
+    const ur_layout *r = run->rows;
+    const size_t width = ur_recurrent_width(plan), first = ur_alive(r, 0);
+    if (op->dw_ih && !run->column)
+        pack_part(job, me, input_rows(job), plan->input, run->x, NULL, job->x_packed);
+    if (op->dw_hh) {
+        if (run->mask)
+            pack_part(job, me, r->rows, width, job->saved.h_in, NULL, job->h_packed);
+        else
+            pack_part(job, me, r->rows - first, width, run->y, job->previous, job->h_packed);
+        if (run->h0 && !run->mask)
+            pack_part(job, me, first, width, job->h0, NULL, job->h0_packed);
+    }
+    if (op->dw_hh && plan->cell->late)
+        pack_part(job, me, r->rows, plan->hidden, job->saved.late, NULL, job->late_packed);
+    if (op->dw_hr)
+        pack_part(job, me, r->rows, plan->hidden, job->saved.m, NULL, job->m_packed);
+}
+
+/* dW_hh += d^T h_prev: rows of the later steps, then those of the first if it had an h0.
+ * dW_hr += d_proj^T m. */
+static void recurrent_weights_back(const back_job *job, const ur_member *me)
+{
+    const ur_recurrent_plan *plan = job->plan;
+    const ur_recurrent_run *run = job->run;
+    const ur_layout *r = run->rows;
+    const size_t first = run->mask ? 0 : ur_alive(r, 0);
+    ur_cpu_outer outer = {
+        .rows = r->rows - first,
+        .n_out = (plan->cell->gates - plan->cell->late) * plan->hidden,
+        .n_in = ur_recurrent_width(plan),
+        .dy = h_product(job) + first * job->gates_row,
+        .dy_row = job->gates_row,
+        .x_packed = job->h_packed,
+        .dw = job->op->dw_hh,
+        .blank = job->op->blank.dw_hh,
+    };
+    ur_outer_part(job->kernels, me, &outer);
+    if (run->h0 && !run->mask) {
+        outer.rows = first;
+        outer.dy = h_product(job);
+        outer.x_packed = job->h0_packed;
+        outer.blank = false;
+        ur_outer_part(job->kernels, me, &outer);
+    }
+    if (plan->cell->late) {
+        const size_t before = outer.n_out;
+        outer.rows = r->rows;
+        outer.n_out = plan->cell->late * plan->hidden;
+        outer.dy = job->saved.gates + before;
+        outer.x_packed = job->late_packed;
+        outer.dw = job->op->dw_hh + before * plan->hidden;
+        outer.blank = job->op->blank.dw_hh;
+        ur_outer_part(job->kernels, me, &outer);
+    }
+    if (job->op->dw_hr) {
+        const ur_cpu_outer projection = {
+            .rows = r->rows,
+            .n_out = plan->proj,
+            .n_in = plan->hidden,
+            .dy = job->d_proj,
+            .dy_row = plan->proj,
+            .x_packed = job->m_packed,
+            .dw = job->op->dw_hr,
+            .blank = job->op->blank.dw_hr,
+        };
+        ur_outer_part(job->kernels, me, &projection);
+    }
+}
+
+/* db += column sums of d over `rows` rows, this member's columns; the sums stay in `sums`. */
+static void bias_back(const back_job *job, const ur_member *me, size_t rows, const float *d,
+                      float *sums, float *db)
+{
+    const ur_recurrent_plan *plan = job->plan;
+    const ur_range mine = ur_my_range(me, plan->cell->gates * plan->hidden);
+    job->kernels->column_sums(rows, d, job->gates_row, sums, mine.begin, mine.end);
+    job->kernels->add(mine.end - mine.begin, sums + mine.begin, db + mine.begin);
+}
+
+/* dW_ih(j, column[d]) += by_id(d, j) for j in `mine` of the gates' columns. */
+static void one_hot_back(const back_job *job, ur_range mine, const float *by_id)
+{
+    const ur_recurrent_run *run = job->run;
+    for (size_t j = mine.begin; j < mine.end; j++) {
+        float *dw = job->op->dw_ih + j * job->plan->input;
+        for (size_t d = 0; d < run->table_rows; d++)
+            dw[run->column[d]] += by_id[d * job->gates_row + j];
+    }
+}
+
+/* dW_ih += d^T x, db += column sums of d, dx += d W_ih: d are the gates' gradients of all rows, or
+ * their sums by id, with the table as x. */
+static void input_weights_back(const back_job *job, const ur_member *me)
+{
+    const ur_recurrent_back *op = job->op;
+    const ur_recurrent_plan *plan = job->plan;
+    const ur_recurrent_run *run = job->run;
+    const ur_kernels *k = job->kernels;
+    const size_t n = plan->cell->gates * plan->hidden, rows = input_rows(job);
+    const float *d = run->ids ? job->by_id : job->saved.gates;
+
+    if (op->dw_ih && run->column) {
+        one_hot_back(job, ur_my_range(me, n), d);
+    } else if (op->dw_ih) {
+        const ur_cpu_outer outer = {
+            .rows = rows,
+            .n_out = n,
+            .n_in = plan->input,
+            .dy = d,
+            .dy_row = job->gates_row,
+            .x_packed = job->x_packed,
+            .dw = op->dw_ih,
+            .blank = op->blank.dw_ih,
+        };
+        ur_outer_part(k, me, &outer);
+    }
+    if (op->db_ih && job->cell->whole_rows) { /* summed step by step */
+        const ur_range mine = ur_my_range(me, n);
+        k->add(mine.end - mine.begin, job->bias + mine.begin, op->db_ih + mine.begin);
+        k->add(mine.end - mine.begin, job->bias + mine.begin, op->db_hh + mine.begin);
+    } else if (op->db_ih) {
+        const ur_range mine = ur_my_range(me, n);
+        bias_back(job, me, rows, d, job->bias, op->db_ih);
+        if (job->cell->split)
+            bias_back(job, me, run->rows->rows, job->saved.h_gates, job->bias + n, op->db_hh);
+        else
+            k->add(mine.end - mine.begin, job->bias + mine.begin, op->db_hh + mine.begin);
+    }
+    if (op->dx) {
+        const ur_product product = {
+            .m = rows,
+            .k = n,
+            .a = d,
+            .a_row = job->gates_row,
+            .a_k = 1,
+            .b = op->w_ih,
+            .columns = {1, plan->input},
+            .c = op->dx,
+            .c_row = plan->input,
+            .start = ur_add_or_set(op->blank.dx),
+        };
+        ur_product_part(k, me, &product);
+    }
+}
+
+static void own_weights_back(const back_job *job, const ur_member *me)
+{
+    const ur_recurrent_plan *plan = job->plan;
+    for (size_t i = 0; i < UR_CELL_OWN && plan->cell->own[i].name; i++) {
+        const ur_range mine = ur_my_range(me, plan->cell->own[i].size * plan->hidden);
+        if (job->op->d_own[i])
+            job->kernels->add(mine.end - mine.begin, job->d_own[i] + mine.begin,
+                              job->op->d_own[i] + mine.begin);
+    }
+}
+
+static void sum_by_id(const back_job *job, const ur_member *me)
+{
+    const ur_recurrent_plan *plan = job->plan;
+    const ur_recurrent_run *run = job->run;
+    const ur_range mine = ur_my_range(me, plan->cell->gates * plan->hidden);
+    job->kernels->scatter_add(run->rows->rows, run->ids, job->saved.gates, job->gates_row,
+                              job->by_id, mine.begin, mine.end);
+}
+
+static void weights_back(const back_job *job, const ur_member *me)
+{
+    pack_inputs(job, me);
+    if (job->by_id)
+        sum_by_id(job, me);
+    ur_barrier(me);
+    if (job->op->dw_hh)
+        recurrent_weights_back(job, me);
+    input_weights_back(job, me);
+    own_weights_back(job, me);
+}
+
 static void back_member(void *arg, const ur_member *me)
 {
-    const ur_recurrent_back_job *job = arg;
+    const back_job *job = arg;
     steps_back(job, me);
-    ur_recurrent_weights_back(job, me);
+    weights_back(job, me);
 }
 
 /* ---- scratch and states ------------------------------------------------------------------- */
@@ -225,86 +461,87 @@ static void by_place(const ur_layout *r, size_t width, const float *by_index, fl
         memcpy(out + place * width, by_index + r->sequence[place] * width, width * sizeof *out);
 }
 
-static void add_by_index(const ur_cpu *cpu, const ur_layout *r, size_t width, const float *x,
+static void add_by_index(const ur_executor *e, const ur_layout *r, size_t width, const float *x,
                          float *by_index)
 {
     for (size_t place = 0; by_index && place < r->batch; place++)
-        cpu->kernels->add(width, x + place * width, by_index + r->sequence[place] * width);
+        e->kernels->add(width, x + place * width, by_index + r->sequence[place] * width);
 }
 
-static float *take(const ur_cpu *cpu, size_t count, bool *ok)
+static float *take(const ur_executor *e, size_t count, bool *ok)
 {
-    float *x = *ok ? ur_arena_take(cpu->scratch, count, sizeof *x) : NULL;
+    float *x = *ok ? ur_arena_take(e->memory, count, sizeof *x) : NULL;
     *ok = x != NULL;
     return x;
 }
 
-static float *take_zero(const ur_cpu *cpu, size_t count, bool *ok)
+static float *take_zero(const ur_executor *e, size_t count, bool *ok)
 {
-    float *x = take(cpu, count, ok);
+    float *x = take(e, count, ok);
     if (x)
         memset(x, 0, count * sizeof *x);
     return x;
 }
 
-static float *take_packed(const ur_cpu *cpu, size_t width, size_t rows, bool *ok)
+static float *take_packed(const ur_executor *e, size_t width, size_t rows, bool *ok)
 {
-    return take(cpu, ur_packed_floats(cpu->kernels, (ur_columns){1, width}, rows), ok);
+    return take(e, ur_packed_floats(e->kernels, (ur_columns){1, width}, rows), ok);
 }
 
 /* For the product with h_prev: the row one step earlier of every row of a later step. */
 static void previous_rows(const ur_layout *r, size_t *previous)
 {
     for (size_t t = 1; t < r->steps; t++)
-        for (size_t b = 0; b < ur_cpu_alive(r, t); b++)
+        for (size_t b = 0; b < ur_alive(r, t); b++)
             *previous++ = r->offset[t - 1] + b;
 }
 
-static bool take_scratch(const ur_cpu *cpu, ur_recurrent_back_job *job)
+static bool take_scratch(const ur_executor *e, back_job *job)
 {
-    const ur_cpu_recurrent_back *op = job->op;
-    const ur_cpu_recurrent *f = op->forward;
-    const ur_layout *r = f->rows;
-    const size_t width = ur_recurrent_width(f), first = ur_cpu_alive(r, 0);
+    const ur_recurrent_back *op = job->op;
+    const ur_recurrent_plan *plan = job->plan;
+    const ur_recurrent_run *run = job->run;
+    const ur_layout *r = run->rows;
+    const size_t width = ur_recurrent_width(plan), first = ur_alive(r, 0);
     bool ok = true;
-    job->h0 = take_zero(cpu, r->batch * width, &ok);
-    job->dh = take_zero(cpu, r->batch * width, &ok);
-    if (f->cell->has_c) {
-        job->c0 = take_zero(cpu, r->batch * f->hidden, &ok);
-        job->dc = take_zero(cpu, r->batch * f->hidden, &ok);
+    job->h0 = take_zero(e, r->batch * width, &ok);
+    job->dh = take_zero(e, r->batch * width, &ok);
+    if (plan->cell->has_c) {
+        job->c0 = take_zero(e, r->batch * plan->hidden, &ok);
+        job->dc = take_zero(e, r->batch * plan->hidden, &ok);
     }
-    if (f->cell->late)
-        job->d_late = take(cpu, r->batch * f->hidden, &ok);
-    if (f->cell->whole_rows)
-        job->row_scratch = take(cpu, r->batch * (f->gates_row + 3 * f->hidden), &ok);
-    if (f->mask)
-        job->d_in = take(cpu, r->batch * width, &ok);
-    if (f->zoneout_h > 0.0f)
-        job->zone_h = take(cpu, r->batch * f->hidden, &ok);
-    if (f->zoneout_c > 0.0f)
-        job->zone_c = take(cpu, r->batch * f->hidden, &ok);
-    ok = ok && ur_recurrent_expected(cpu->scratch, f->hidden, f->zoneout_h, &job->expected_h);
-    ok = ok && ur_recurrent_expected(cpu->scratch, f->hidden, f->zoneout_c, &job->expected_c);
-    for (size_t i = 0; i < UR_CELL_OWN && f->cell->own[i].name; i++)
-        job->d_own[i] = take_zero(cpu, f->cell->own[i].size * f->hidden, &ok);
-    if (f->proj) {
-        job->dm = take(cpu, r->batch * f->hidden, &ok);
-        job->d_proj = take(cpu, r->rows * f->proj, &ok);
+    if (plan->cell->late)
+        job->d_late = take(e, r->batch * plan->hidden, &ok);
+    if (job->cell->whole_rows)
+        job->row_scratch = take(e, r->batch * (job->gates_row + 3 * plan->hidden), &ok);
+    if (run->mask)
+        job->d_in = take(e, r->batch * width, &ok);
+    if (plan->zoneout_h > 0.0f)
+        job->zone_h = take(e, r->batch * plan->hidden, &ok);
+    if (plan->zoneout_c > 0.0f)
+        job->zone_c = take(e, r->batch * plan->hidden, &ok);
+    ok = ok && ur_recurrent_expected(e->memory, plan->hidden, plan->zoneout_h, &job->expected_h);
+    ok = ok && ur_recurrent_expected(e->memory, plan->hidden, plan->zoneout_c, &job->expected_c);
+    for (size_t i = 0; i < UR_CELL_OWN && plan->cell->own[i].name; i++)
+        job->d_own[i] = take_zero(e, plan->cell->own[i].size * plan->hidden, &ok);
+    if (plan->proj) {
+        job->dm = take(e, r->batch * plan->hidden, &ok);
+        job->d_proj = take(e, r->rows * plan->proj, &ok);
     }
-    job->bias = take_zero(cpu, 2 * f->cell->gates * f->hidden, &ok);
-    if (op->dw_ih && !f->column)
-        job->x_packed = take_packed(cpu, f->input, ur_recurrent_input_rows(f), &ok);
-    if (f->ids)
-        job->by_id = take_zero(cpu, f->table_rows * f->gates_row, &ok);
+    job->bias = take_zero(e, 2 * plan->cell->gates * plan->hidden, &ok);
+    if (op->dw_ih && !run->column)
+        job->x_packed = take_packed(e, plan->input, input_rows(job), &ok);
+    if (run->ids)
+        job->by_id = take_zero(e, run->table_rows * job->gates_row, &ok);
     if (op->dw_hr)
-        job->m_packed = take_packed(cpu, f->hidden, r->rows, &ok);
-    if (op->dw_hh && f->cell->late)
-        job->late_packed = take_packed(cpu, f->hidden, r->rows, &ok);
+        job->m_packed = take_packed(e, plan->hidden, r->rows, &ok);
+    if (op->dw_hh && plan->cell->late)
+        job->late_packed = take_packed(e, plan->hidden, r->rows, &ok);
     if (op->dw_hh) {
-        job->h_packed = take_packed(cpu, width, f->mask ? r->rows : r->rows - first, &ok);
-        if (f->h0 && !f->mask)
-            job->h0_packed = take_packed(cpu, width, first, &ok);
-        job->previous = ok ? ur_arena_take(cpu->scratch, r->rows - first, sizeof(size_t)) : NULL;
+        job->h_packed = take_packed(e, width, run->mask ? r->rows : r->rows - first, &ok);
+        if (run->h0 && !run->mask)
+            job->h0_packed = take_packed(e, width, first, &ok);
+        job->previous = ok ? ur_arena_take(e->memory, r->rows - first, sizeof(size_t)) : NULL;
         ok = job->previous != NULL;
         if (ok)
             previous_rows(r, job->previous);
@@ -313,37 +550,44 @@ static bool take_scratch(const ur_cpu *cpu, ur_recurrent_back_job *job)
 }
 
 /* Nothing but zero lengths: the states' gradients pass through. */
-static void pass_through(const ur_cpu *cpu, const ur_cpu_recurrent_back *op)
+static void pass_through(const ur_executor *e, const ur_recurrent_back *op)
 {
-    const ur_cpu_recurrent *f = op->forward;
-    const size_t batch = f->rows->batch;
+    const ur_recurrent_plan *plan = &op->forward->plan;
+    const size_t batch = op->forward->run.rows->batch;
     if (op->dh0 && op->dh_n)
-        cpu->kernels->add(batch * ur_recurrent_width(f), op->dh_n, op->dh0);
+        e->kernels->add(batch * ur_recurrent_width(plan), op->dh_n, op->dh0);
     if (op->dc0 && op->dc_n)
-        cpu->kernels->add(batch * f->hidden, op->dc_n, op->dc0);
+        e->kernels->add(batch * plan->hidden, op->dc_n, op->dc0);
 }
 
-bool ur_cpu_recurrent_backward(const ur_cpu *cpu, const ur_cpu_recurrent_back *op)
+bool ur_cpu_recurrent_back(const ur_executor *e, const ur_recurrent_back *op)
 {
-    const ur_cpu_recurrent *f = op->forward;
-    const ur_layout *r = f->rows;
+    const ur_recurrent_plan *plan = &op->forward->plan;
+    const ur_recurrent_run *run = &op->forward->run;
+    const ur_layout *r = run->rows;
     if (r->steps == 0) {
-        pass_through(cpu, op);
+        pass_through(e, op);
         return true;
     }
-    const size_t width = ur_recurrent_width(f);
-    const ur_mark mark = ur_arena_mark(cpu->scratch);
-    ur_recurrent_back_job job = {.kernels = cpu->kernels, .op = op};
-    const bool ok = take_scratch(cpu, &job);
+    const size_t width = ur_recurrent_width(plan);
+    const ur_mark mark = ur_arena_mark(e->memory);
+    back_job job = {.kernels = e->kernels,
+                    .cell = ur_cpu_cell_of(plan->cell),
+                    .plan = plan,
+                    .run = run,
+                    .gates_row = ur_recurrent_gates_row(plan),
+                    .op = op};
+    ur_recurrent_lay_out(op->forward, &job.saved);
+    const bool ok = take_scratch(e, &job);
     if (ok) {
-        by_place(r, width, f->h0, job.h0);
+        by_place(r, width, run->h0, job.h0);
         by_place(r, width, op->dh_n, job.dh);
-        by_place(r, f->hidden, f->c0, job.c0);
-        by_place(r, f->hidden, op->dc_n, job.dc);
-        ur_team_run(cpu->team, back_member, &job);
-        add_by_index(cpu, r, width, job.dh, op->dh0);
-        add_by_index(cpu, r, f->hidden, job.dc, op->dc0);
+        by_place(r, plan->hidden, run->c0, job.c0);
+        by_place(r, plan->hidden, op->dc_n, job.dc);
+        ur_team_run(e->team, back_member, &job);
+        add_by_index(e, r, width, job.dh, op->dh0);
+        add_by_index(e, r, plan->hidden, job.dc, op->dc0);
     }
-    ur_arena_rewind(cpu->scratch, mark);
+    ur_arena_rewind(e->memory, mark);
     return ok;
 }
