@@ -139,6 +139,9 @@ typedef struct ur_seq {
     const ur_layout *layout;
 } ur_seq;
 
+/* Its values, or NULL for NULL: what a tape that failed gives needs no look in between. */
+ur_tensor *ur_values(const ur_seq *x);
+
 /* ---- parameters --------------------------------------------------------------------------- */
 
 /* All weights of a model: one float vector and a table of names, shapes and offsets. A gradient is
@@ -217,6 +220,10 @@ void ur_tape_start(ur_tape *tape, ur_mode mode, const ur_params *params, float *
 
 /* Gradients of everything that `scalar` (one element) depends on. */
 ur_status ur_backward(ur_tape *tape, ur_tensor *scalar);
+
+/* Where the gradient of parameter `index` stands in the vector that the tape was started with; NULL
+ * where there is none. */
+const float *ur_param_gradient(const ur_tape *tape, int index);
 
 ur_status ur_tape_status(const ur_tape *tape);
 const char *ur_error(const ur_tape *tape); /* "" while all is well */

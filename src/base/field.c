@@ -448,11 +448,11 @@ static int print_size(const ur_field *f, size_t value, char *text, size_t capaci
     return snprintf(text, capacity, "%zu", value);
 }
 
-static int print_word(const ur_field *f, const char *word, int number, char *text, size_t capacity)
+static int print_word(const char *word, int number, char *text, size_t capacity)
 {
     if (!word)
         return snprintf(text, capacity, "%d", number);
-    return snprintf(text, capacity, "%.*s", f->words ? (int)word_length(word) : INT_MAX, word);
+    return snprintf(text, capacity, "%.*s", (int)word_length(word), word);
 }
 
 size_t ur_field_print(const ur_field *f, const void *config, char *text, size_t capacity)
@@ -492,12 +492,12 @@ size_t ur_field_print(const ur_field *f, const void *config, char *text, size_t 
         break;
     case UR_FIELD_ENUM:
         GET(f, config, number);
-        n = print_word(f, number < 0 ? NULL : word_at(f, (size_t)number), number, text, capacity);
+        n = print_word(number < 0 ? NULL : word_at(f, (size_t)number), number, text, capacity);
         break;
     case UR_FIELD_NAME:
     case UR_FIELD_TEXT:
         GET(f, config, word);
-        n = f->type == UR_FIELD_NAME && word ? print_word(f, word, 0, text, capacity)
+        n = f->type == UR_FIELD_NAME && word ? print_word(word, 0, text, capacity)
                                              : snprintf(text, capacity, "%s", word ? word : "");
         break;
     }

@@ -10,30 +10,19 @@ typedef struct eval_options {
     uint64_t seed;
 } eval_options;
 
+/* clang-format off */
 static const ur_field fields[] = {
-    {.name = "data",
-     .metavar = "FILE",
-     .type = UR_FIELD_TEXT,
-     .offset = offsetof(eval_options, data),
-     .least = 1,
-     .help = "A file as for training; of kinds with built-in data also builtin:NAME (examples that "
-             "no training with built-in data sees)."},
-    {.name = "size",
-     .metavar = "N",
-     .type = UR_FIELD_SIZE,
-     .offset = offsetof(eval_options, size),
-     .least = 1,
-     .most = 1e8,
-     .shown = "5000",
-     .help = "How many built-in examples."},
-    {.name = "seed",
-     .metavar = "N",
-     .type = UR_FIELD_SEED,
-     .offset = offsetof(eval_options, seed),
-     .initial = "42",
-     .shown = "that of the training",
-     .help = "Of built-in examples."},
-    {.name = NULL}};
+    {.name = "data", .metavar = "FILE", .type = UR_FIELD_TEXT,
+     .offset = offsetof(eval_options, data), .least = 1,
+     .help = "A file as for training; of kinds with built-in data also builtin:NAME (examples "
+             "that no training with built-in data sees)."},
+    {.name = "size", .metavar = "N", .type = UR_FIELD_SIZE, .offset = offsetof(eval_options, size),
+     .least = 1, .most = 1e8, .shown = "5000", .help = "How many built-in examples."},
+    {.name = "seed", .metavar = "N", .type = UR_FIELD_SEED, .offset = offsetof(eval_options, seed),
+     .initial = "42", .shown = "that of the training", .help = "Of built-in examples."},
+    {.name = NULL},
+};
+/* clang-format on */
 
 /* ---- what was measured --------------------------------------------------------------------- */
 

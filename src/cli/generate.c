@@ -5,16 +5,15 @@ typedef struct generate_options {
     const char *prompt;
 } generate_options;
 
+/* clang-format off */
 static const ur_field fields[] = {
-    {.name = "prompt",
-     .metavar = "TEXT",
-     .group = "data",
-     .type = UR_FIELD_TEXT,
-     .offset = offsetof(generate_options, prompt),
-     .shown = "empty",
-     .help = "What the model reads first. An empty one stands for the end of a line or, where the "
-             "model knows none, for its most frequent token."},
-    {.name = NULL}};
+    {.name = "prompt", .metavar = "TEXT", .group = "data", .type = UR_FIELD_TEXT,
+     .offset = offsetof(generate_options, prompt), .shown = "empty",
+     .help = "What the model reads first. An empty one stands for the end of a line or, where "
+             "the model knows none, for its most frequent token."},
+    {.name = NULL},
+};
+/* clang-format on */
 
 static int print_token(const ur_token_written *t, bool json)
 {

@@ -8,26 +8,15 @@
 
 enum { OF_THREADS, OF_QUIET, OF_JSON, OF_HELP };
 
+/* clang-format off */
 static const ur_field common_fields[] = {
-    [OF_THREADS] = {.name = "threads",
-                    .metavar = "N",
-                    .type = UR_FIELD_SIZE,
-                    .offset = offsetof(common_options, threads),
-                    .least = 1,
-                    .most = 1024,
-                    .shown = "all there are",
-                    .help =
-                        "Threads to compute with. Results do not depend on it, to the last bit."},
-    [OF_QUIET] = {.name = "quiet",
-                  .type = UR_FIELD_BOOL,
-                  .offset = offsetof(common_options, quiet),
-                  .help = "Say nothing but errors."},
+    [OF_THREADS] = {.name = "threads", .metavar = "N", .type = UR_FIELD_SIZE, .offset = offsetof(common_options, threads), .least = 1, .most = 1024, .shown = "all there are", .help = "Threads to compute with. Results do not depend on it, to the last bit."},
+    [OF_QUIET] = {.name = "quiet", .type = UR_FIELD_BOOL, .offset = offsetof(common_options, quiet), .help = "Say nothing but errors."},
     [OF_JSON] = {.name = "json", .type = UR_FIELD_BOOL, .offset = offsetof(common_options, json)},
-    [OF_HELP] = {.name = "help",
-                 .type = UR_FIELD_BOOL,
-                 .offset = offsetof(common_options, help),
-                 .help = "Print this text."},
-    {.name = NULL}};
+    [OF_HELP] = {.name = "help", .type = UR_FIELD_BOOL, .offset = offsetof(common_options, help), .help = "Print this text."},
+    {.name = NULL},
+};
+/* clang-format on */
 
 static bool add_option(command *c, option o)
 {

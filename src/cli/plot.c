@@ -12,32 +12,21 @@ typedef struct plot_options {
     bool confusion;
 } plot_options;
 
+/* clang-format off */
 static const ur_field fields[] = {
-    {.name = "attention",
-     .metavar = "TEXT",
-     .type = UR_FIELD_TEXT,
+    {.name = "attention", .metavar = "TEXT", .type = UR_FIELD_TEXT,
      .offset = offsetof(plot_options, question),
      .help = "Draw where the model looks while it answers TEXT, in place of curves."},
-    {.name = "confusion",
-     .type = UR_FIELD_BOOL,
-     .offset = offsetof(plot_options, confusion),
+    {.name = "confusion", .type = UR_FIELD_BOOL, .offset = offsetof(plot_options, confusion),
      .help = "Draw how often a tagger or classifier takes each label of --data for each."},
-    {.name = "data",
-     .metavar = "FILE",
-     .type = UR_FIELD_TEXT,
-     .offset = offsetof(plot_options, data),
-     .least = 1,
-     .shown = "the run's validation data",
-     .belongs = "confusion=true",
-     .help = "What --confusion counts: a file as for training."},
-    {.name = "out",
-     .metavar = "FILE",
-     .type = UR_FIELD_TEXT,
-     .offset = offsetof(plot_options, out),
-     .least = 1,
-     .shown = "in RUN/plots",
-     .help = "The picture, an SVG file."},
-    {.name = NULL}};
+    {.name = "data", .metavar = "FILE", .type = UR_FIELD_TEXT,
+     .offset = offsetof(plot_options, data), .least = 1, .shown = "the run's validation data",
+     .belongs = "confusion=true", .help = "What --confusion counts: a file as for training."},
+    {.name = "out", .metavar = "FILE", .type = UR_FIELD_TEXT, .offset = offsetof(plot_options, out),
+     .least = 1, .shown = "in RUN/plots", .help = "The picture, an SVG file."},
+    {.name = NULL},
+};
+/* clang-format on */
 
 static bool is_folder(const char *path)
 {

@@ -10,33 +10,15 @@ typedef struct train_options {
 
 enum { OF_OUT, OF_PRESET, OF_RESUME, OF_PROMPT };
 
+/* clang-format off */
 static const ur_field fields[] = {
-    [OF_OUT] = {.name = "out",
-                .metavar = "FOLDER",
-                .group = "data",
-                .type = UR_FIELD_TEXT,
-                .offset = offsetof(train_options, out),
-                .least = 1,
-                .help = "The run's folder, which is made."},
-    [OF_PRESET] = {.name = "preset",
-                   .metavar = "NAME",
-                   .group = "model",
-                   .type = UR_FIELD_TEXT,
-                   .offset = offsetof(train_options, preset),
-                   .least = 1,
-                   .help = "Values for several options at once; those that are given stay."},
-    [OF_RESUME] = {.name = "resume",
-                   .type = UR_FIELD_BOOL,
-                   .offset = offsetof(train_options, resume),
-                   .help = "Go on with the run in --out. Beside it only --epochs, --max-steps, "
-                           "--threads, --quiet and --json can be given."},
-    [OF_PROMPT] = {.name = "sample_prompt",
-                   .metavar = "TEXT",
-                   .type = UR_FIELD_TEXT,
-                   .offset = offsetof(train_options, prompt),
-                   .shown = "the text's beginning",
-                   .help = "What the trained model goes on from, to show what it writes."},
-    {.name = NULL}};
+    [OF_OUT] = {.name = "out", .metavar = "FOLDER", .group = "data", .type = UR_FIELD_TEXT, .offset = offsetof(train_options, out), .least = 1, .help = "The run's folder, which is made."},
+    [OF_PRESET] = {.name = "preset", .metavar = "NAME", .group = "model", .type = UR_FIELD_TEXT, .offset = offsetof(train_options, preset), .least = 1, .help = "Values for several options at once; those that are given stay."},
+    [OF_RESUME] = {.name = "resume", .type = UR_FIELD_BOOL, .offset = offsetof(train_options, resume), .help = "Go on with the run in --out. Beside it only --epochs, --max-steps, " "--threads, --quiet and --json can be given."},
+    [OF_PROMPT] = {.name = "sample_prompt", .metavar = "TEXT", .type = UR_FIELD_TEXT, .offset = offsetof(train_options, prompt), .shown = "the text's beginning", .help = "What the trained model goes on from, to show what it writes."},
+    {.name = NULL},
+};
+/* clang-format on */
 
 static bool has(const command *c, const ur_field *field)
 {

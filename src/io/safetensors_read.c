@@ -28,7 +28,8 @@
 #include "base/tiny.h"
 #include "base/utf8.h"
 
-enum { CHUNK = UR_SIZE(8192, 16) }; /* bytes converted at a time: a multiple of every element size */
+/* Bytes converted at a time: a multiple of every element size. */
+enum { CHUNK = UR_SIZE(8192, 16) };
 #define HEADER_LIMIT 100000000u /* bytes: the limit of the format's own implementation */
 
 static const struct {

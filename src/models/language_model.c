@@ -26,66 +26,35 @@ static const char *const sampling_words[] = {"sequential", "random", NULL};
 
 #define AT(member) .offset = offsetof(ur_language_model_config, member)
 
+/* clang-format off */
 static const ur_field fields[] = {
     UR_VOCABULARY_ROW(ur_language_model_config),
     UR_CELL_ROW(ur_language_model_config, "What the layers are made of.", NULL),
-    {.name = "embed_size",
-     .flag = "embed",
-     .metavar = "N",
-     .group = "model",
-     .type = UR_FIELD_SIZE,
-     AT(embed_size),
-     .most = UR_MOST_UNITS,
-     .words = embed_words,
-     .initial = "auto",
-     .shown = "",
-     .help =
-         "Numbers that stand for a token. Without it characters are one-hot rows, and words get "
-         "as many numbers as there are units."},
+    {.name = "embed_size", .flag = "embed", .metavar = "N", .group = "model", .type = UR_FIELD_SIZE,
+     AT(embed_size), .most = UR_MOST_UNITS, .words = embed_words, .initial = "auto", .shown = "",
+     .help = "Numbers that stand for a token. Without it characters are one-hot rows, and words "
+             "get as many numbers as there are units."},
     UR_HIDDEN_ROW(ur_language_model_config, "256", "Units of each layer."),
     UR_LAYERS_ROW(ur_language_model_config, "Layers.", NULL),
-    {.name = "bidirectional",
-     .group = "model",
-     .type = UR_FIELD_BOOL,
-     AT(bidirectional),
+    {.name = "bidirectional", .group = "model", .type = UR_FIELD_BOOL, AT(bidirectional),
      .shown = "",
      .help = "Read from both ends: a comparison, for such a model sees what it is to predict and "
              "cannot generate."},
-    {.name = "tied",
-     .group = "model",
-     .type = UR_FIELD_BOOL,
-     AT(tied),
-     .shown = "",
+    {.name = "tied", .group = "model", .type = UR_FIELD_BOOL, AT(tied), .shown = "",
      .help = "The output layer's weights are the embedding's."},
-    UR_DROPOUT_ROW(ur_language_model_config,
-                   "Part of the embeddings, of what goes from layer to layer and of the last "
-                   "layer's output that is dropped."),
-    {.name = "bptt",
-     .metavar = "N",
-     .group = "model",
-     .type = UR_FIELD_SIZE,
-     AT(bptt),
-     .least = 1,
-     .most = 1 << 20,
-     .initial = "35",
-     .help = "Steps of a window, through which gradients flow."},
-    {.name = "sampling",
-     .metavar = "sequential|random",
-     .group = "model",
-     .type = UR_FIELD_ENUM,
-     AT(sampling),
-     .words = sampling_words,
-     .initial = "sequential",
-     .help = "sequential: --batch streams are read side by side, their states carried from window "
-             "to window. random: windows in any order, states beginning anew."},
-    {.name = "keep_tail",
-     .group = "model",
-     .type = UR_FIELD_BOOL,
-     AT(keep_tail),
-     .shown = "",
+    UR_DROPOUT_ROW(ur_language_model_config, "Part of the embeddings, of what goes from layer to layer and of the last " "layer's output that is dropped."),
+    {.name = "bptt", .metavar = "N", .group = "model", .type = UR_FIELD_SIZE, AT(bptt), .least = 1,
+     .most = 1 << 20, .initial = "35", .help = "Steps of a window, through which gradients flow."},
+    {.name = "sampling", .metavar = "sequential|random", .group = "model", .type = UR_FIELD_ENUM,
+     AT(sampling), .words = sampling_words, .initial = "sequential",
+     .help = "sequential: --batch streams are read side by side, their states carried from "
+             "window to window. random: windows in any order, states beginning anew."},
+    {.name = "keep_tail", .group = "model", .type = UR_FIELD_BOOL, AT(keep_tail), .shown = "",
      .help = "Also learn the last batch of an epoch, which is shorter or smaller."},
     UR_TEXT_SOURCE_ROWS(ur_language_model_config, text, "char"),
-    {.name = NULL}};
+    {.name = NULL},
+};
+/* clang-format on */
 
 static const ur_setting one_hot[] = {{"embed_size", "0"}, {NULL, NULL}};
 static const ur_shorthand shorthands[] = {

@@ -12,8 +12,6 @@
 
 const char *const ur_cell_synonyms[] = {"rnn", "rnn_tanh", NULL};
 const char *const ur_direction_words[] = {"no|one", "concat", "average", NULL};
-const char *const ur_tokenizer_words[] = {"char|characters", "word|words",
-                                          "word-punct|words-punctuation", NULL};
 
 const ur_cell *ur_configured_cell(const char *name)
 {

@@ -7,6 +7,7 @@
 
 #include "unroll/model.h"
 #include "unroll/nn.h"
+#include "text/tokens.h"
 
 /* ---- recurrent stacks ---------------------------------------------------------------------- */
 
@@ -49,7 +50,6 @@ static inline uint64_t ur_fingerprint_add(uint64_t hash, uint64_t x)
 
 extern const char *const ur_cell_synonyms[];
 extern const char *const ur_direction_words[]; /* of ur_directions */
-extern const char *const ur_tokenizer_words[]; /* of ur_tokenizer */
 
 #define UR_DROPOUT_MOST 0.999999 /* the largest float below 1 that six digits can say */
 
@@ -90,11 +90,10 @@ extern const char *const ur_tokenizer_words[]; /* of ur_tokenizer */
 #define UR_TOKEN_ROWS(config, options, standard, tokenizer_flag, letters_flag)                     \
     {.name = "text.tokenizer",                                                                     \
      .flag = (tokenizer_flag),                                                                     \
-     .metavar = "char|word|word-punct",                                                            \
      .group = "data",                                                                              \
      .type = UR_FIELD_ENUM,                                                                        \
      .offset = offsetof(config, options.tokenizer),                                                \
-     .words = ur_tokenizer_words,                                                                  \
+     .word = ur_tokenizer_words,                                                                   \
      .initial = (standard),                                                                        \
      .help = "What a token is: a character, what stands between white space, or words and "        \
              "punctuation apart."},                                                                \

@@ -52,17 +52,23 @@
         UR_DROPOUT_ROW(ur_tagger_config, "Part of the embeddings, of what goes from layer to "     \
                                          "layer and of what the output reads that is dropped.")
 
+/* clang-format off */
 static const ur_field tagger_fields[] = {
     MODEL_ROWS,
     UR_TOKEN_ROWS(ur_tagger_config, text, "word", "", ""),
     UR_FREQUENCY_ROWS(ur_tagger_config, min_freq, max_size, "2"),
-    {.name = NULL}};
+    {.name = NULL},
+};
+/* clang-format on */
 
+/* clang-format off */
 static const ur_field classifier_fields[] = {
     MODEL_ROWS,
     UR_TOKEN_ROWS(ur_tagger_config, text, "word-punct", NULL, NULL),
     UR_FREQUENCY_ROWS(ur_tagger_config, min_freq, max_size, "2"),
-    {.name = NULL}};
+    {.name = NULL},
+};
+/* clang-format on */
 
 ur_tagger_config ur_tagger_defaults(void)
 {

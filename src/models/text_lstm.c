@@ -35,75 +35,39 @@ static const char *const output_words[] = {"hidden", "gate", NULL};
 
 #define AT(member) .offset = offsetof(ur_text_lstm_config, member)
 
+/* clang-format off */
 static const ur_field fields[] = {
     UR_VOCABULARY_ROW(ur_text_lstm_config),
-    {.name = "context",
-     .metavar = "N",
-     .group = "model",
-     .type = UR_FIELD_SIZE,
-     AT(context),
-     .least = 1,
-     .most = 1 << 16,
-     .initial = "5",
-     .shown = "",
-     .help =
-         "Predict each word from the N before it alone (a TextLSTM). Tokens are then words, "
-         "unless --tokenizer says otherwise. With several layers each one after the first reads "
-         "the logits of the one before beside its output, and starts where the same place of "
-         "the text left it the time before."},
-    {.name = "embed_size",
-     .flag = "embed",
-     .metavar = "N",
-     .group = "model",
-     .type = UR_FIELD_SIZE,
-     AT(embed_size),
-     .most = UR_MOST_UNITS,
-     .words = embed_words,
-     .initial = "auto",
-     .shown = "",
-     .help =
-         "Numbers that stand for a token. Without it characters are one-hot rows, and words get "
-         "as many numbers as there are units."},
+    {.name = "context", .metavar = "N", .group = "model", .type = UR_FIELD_SIZE, AT(context),
+     .least = 1, .most = 1 << 16, .initial = "5", .shown = "",
+     .help = "Predict each word from the N before it alone (a TextLSTM). Tokens are then words, "
+             "unless --tokenizer says otherwise. With several layers each one after the first "
+             "reads the logits of the one before beside its output, and starts where the same "
+             "place of the text left it the time before."},
+    {.name = "embed_size", .flag = "embed", .metavar = "N", .group = "model", .type = UR_FIELD_SIZE,
+     AT(embed_size), .most = UR_MOST_UNITS, .words = embed_words, .initial = "auto", .shown = "",
+     .help = "Numbers that stand for a token. Without it characters are one-hot rows, and words "
+             "get as many numbers as there are units."},
     UR_HIDDEN_ROW(ur_text_lstm_config, "256", "Units of each layer."),
     UR_LAYERS_ROW(ur_text_lstm_config, "Layers.", NULL),
-    {.name = "bias_init",
-     .metavar = "uniform|one",
-     .group = "model",
-     .type = UR_FIELD_ENUM,
-     AT(bias_init),
-     .words = bias_words,
-     .initial = "uniform",
-     .help =
-         "With --context: biases start like weights, or all of them, the output layer's too, at "
-         "one."},
-    {.name = "output_from",
-     .metavar = "hidden|gate",
-     .group = "model",
-     .type = UR_FIELD_ENUM,
-     AT(output_from),
-     .words = output_words,
-     .initial = "hidden",
+    {.name = "bias_init", .metavar = "uniform|one", .group = "model", .type = UR_FIELD_ENUM,
+     AT(bias_init), .words = bias_words, .initial = "uniform",
+     .help = "With --context: biases start like weights, or all of them, the output layer's too, "
+             "at one."},
+    {.name = "output_from", .metavar = "hidden|gate", .group = "model", .type = UR_FIELD_ENUM,
+     AT(output_from), .words = output_words, .initial = "hidden",
      .help = "With --context: logits come from a layer's output h, or from its output gate."},
-    {.name = "most_state_bytes",
-     .flag = "",
-     .type = UR_FIELD_SIZE,
-     AT(most_state_bytes),
-     .most = 0x1p53,
-     .initial = "4294967295",
+    {.name = "most_state_bytes", .flag = "", .type = UR_FIELD_SIZE, AT(most_state_bytes),
+     .most = 0x1p53, .initial = "4294967295",
      .help = "Bytes that the states of all places of the text may take."},
-    {.name = "state_memory",
-     .metavar = "MB",
-     .group = "model",
-     .type = UR_FIELD_SIZE,
-     AT(state_memory),
-     .most = 1e9,
-     .initial = "0",
-     .absent = "0",
-     .shown = "4294",
-     .help = "With --context and several layers: what the states of all places of the text, layers "
-             "x 2 x hidden x 4 bytes for each, may take; also of every checkpoint."},
+    {.name = "state_memory", .metavar = "MB", .group = "model", .type = UR_FIELD_SIZE,
+     AT(state_memory), .most = 1e9, .initial = "0", .absent = "0", .shown = "4294",
+     .help = "With --context and several layers: what the states of all places of the text, "
+             "layers x 2 x hidden x 4 bytes for each, may take; also of every checkpoint."},
     UR_TEXT_SOURCE_ROWS(ur_text_lstm_config, text, "word"),
-    {.name = NULL}};
+    {.name = NULL},
+};
+/* clang-format on */
 
 static const ur_setting one_hot[] = {{"embed_size", "0"}, {NULL, NULL}};
 static const ur_shorthand shorthands[] = {

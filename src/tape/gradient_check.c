@@ -57,12 +57,20 @@ ur_status ur_gradient_check(ur_tape *tape, ur_params *params,
     const check c = {tape, params, loss, user, tape->seed, tape->step};
     const ur_allocator *a = ur_context_allocator(tape->context);
     const size_t size = ur_params_size(params);
+    const size_t bytes = size * sizeof(float);
+    const ur_allocator *device = &tape->context->device;
     float *gradient = ur_alloc_zero(a, size, sizeof *gradient);
-    if (!gradient)
-        return ur_no_memory(err, size * sizeof *gradient);
+    float *there = gradient ? device->allocate(device->user, bytes) : NULL;
+    if (!there) {
+        ur_free(a, gradient);
+        return ur_no_memory(err, bytes);
+    }
     double value;
     *worst = 0.0;
-    ur_status status = loss_value(&c, gradient, &value);
+    tape->backend->copy_in(&tape->on, there, gradient, bytes);
+    ur_status status = loss_value(&c, there, &value);
+    tape->backend->copy_out(&tape->on, gradient, there, bytes);
+    device->release(device->user, there);
     for (size_t i = 0; i < ur_params_count(params) && status == UR_OK; i++) {
         const ur_param *p = ur_params_entry(params, i);
         if (p->alias_of >= 0 || !(p->flags & UR_TRAINABLE))

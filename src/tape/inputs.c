@@ -28,6 +28,9 @@ const ur_layout *ur_new_layout(ur_tape *tape, ur_order order, size_t batch, cons
 {
     if (!ur_tape_ok(tape))
         return NULL;
+    if (!ur_lengths_fit(batch, length))
+        return ur_tape_fail(tape, UR_INVALID, "layout: the lengths of %zu sequences overflow",
+                            batch);
     const ur_layout *layout = ur_layout_build(tape->arena, order, batch, length, id);
     if (!layout)
         ur_tape_fail(tape, UR_NO_MEMORY, "out of memory: the layout of %zu sequences", batch);

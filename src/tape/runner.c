@@ -2,9 +2,9 @@
 #include "tape/runner.h"
 
 #include <pthread.h>
-#include <string.h>
 
 #include "base/alloc.h"
+#include "base/sort.h"
 #include "base/status.h"
 
 struct ur_runner {
@@ -121,24 +121,10 @@ typedef struct cut {
     unsigned char *results; /* (shards) of job->result_size bytes */
 } cut;
 
-static size_t length_of(const cut *c, size_t item)
+static size_t length_of(const void *cut_of_items, size_t item)
 {
+    const cut *c = cut_of_items;
     return c->job->length ? c->job->length(c->arg, item) : 1;
-}
-
-/* Longest first, equals in their own order: a merge sort, whatever the lengths. */
-static void sort_by_length(const cut *c, size_t *items, size_t *scratch, size_t n)
-{
-    if (n < 2)
-        return;
-    const size_t half = n / 2;
-    sort_by_length(c, items, scratch, half);
-    sort_by_length(c, items + half, scratch, n - half);
-    memcpy(scratch, items, half * sizeof *items);
-    size_t i = 0, j = half, k = 0;
-    while (i < half && j < n)
-        items[k++] = length_of(c, items[j]) > length_of(c, scratch[i]) ? items[j++] : scratch[i++];
-    memcpy(items + k, scratch + i, (half - i) * sizeof *items);
 }
 
 /* Where the shards of the sorted items begin; begin has room for count + 1. */
@@ -176,7 +162,7 @@ static ur_status cut_items(const ur_allocator *a, cut *c, ur_err *err)
     for (size_t i = 0; i < count; i++)
         c->order[i] = i;
     if (c->job->length)
-        sort_by_length(c, c->order, c->begin, count);
+        ur_sort_longest_first(c->order, count, c->begin, length_of, c);
     find_shards(c);
     c->results = ur_alloc_zero(a, c->shards + 1, c->job->result_size ? c->job->result_size : 1);
     return c->results ? UR_OK : ur_no_memory(err, c->shards * c->job->result_size);

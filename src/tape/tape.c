@@ -353,6 +353,14 @@ float *ur_weight_grad(ur_tape *tape, int index)
     return grad;
 }
 
+const float *ur_param_gradient(const ur_tape *tape, int index)
+{
+    if (!tape->params || !tape->gradient || index < 0 ||
+        (size_t)index >= ur_params_count(tape->params))
+        return NULL;
+    return tape->gradient + ur_params_entry(tape->params, (size_t)index)->offset;
+}
+
 /* Zeros where no operation has set a gradient, and between the parameters. */
 static void complete_gradient(ur_tape *tape)
 {

@@ -36,12 +36,21 @@ static bool place_sequences(ur_arena *arena, ur_layout *l, size_t *rank, size_t 
     return true;
 }
 
+bool ur_lengths_fit(size_t batch, const size_t *length)
+{
+    size_t rows = 0;
+    for (size_t b = 0; b < batch; rows += length[b++])
+        if (length[b] > SIZE_MAX / 16 - rows)
+            return false;
+    return true;
+}
+
 const ur_layout *ur_layout_build(ur_arena *arena, ur_order order, size_t batch,
                                  const size_t *length, const uint64_t *id)
 {
     ur_layout *l = ur_arena_take_zero(arena, 1, sizeof *l);
     size_t *lengths = ur_arena_take(arena, batch, sizeof *lengths);
-    if (!l || !lengths)
+    if (!l || !lengths || !ur_lengths_fit(batch, length))
         return NULL;
     l->order = order;
     l->batch = batch;
@@ -49,8 +58,6 @@ const ur_layout *ur_layout_build(ur_arena *arena, ur_order order, size_t batch,
         lengths[b] = length[b];
         if (length[b] > l->steps)
             l->steps = length[b];
-        if (length[b] > SIZE_MAX / 16 - l->rows)
-            return NULL;
         l->rows += length[b];
     }
     const size_t offsets = (order == UR_STEP_MAJOR ? l->steps : batch) + 1;

@@ -5,8 +5,11 @@
 #include "base/arena.h"
 #include "unroll/core.h"
 
-/* The layout for these lengths, in the arena; NULL when memory ran out or the sum of the lengths
- * overflows. id may be NULL: 0, 1, 2 ... */
+/* Whether so many rows can be counted. */
+bool ur_lengths_fit(size_t batch, const size_t *length);
+
+/* The layout for these lengths, in the arena; NULL when memory ran out or the lengths do not fit. id may
+ * be NULL: 0, 1, 2 ... */
 const ur_layout *ur_layout_build(ur_arena *arena, ur_order order, size_t batch,
                                  const size_t *length, const uint64_t *id);
 

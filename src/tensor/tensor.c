@@ -9,6 +9,11 @@ size_t ur_count(const ur_tensor *x)
     return n;
 }
 
+ur_tensor *ur_values(const ur_seq *x)
+{
+    return x ? x->values : NULL;
+}
+
 float *ur_floats(const ur_tensor *x)
 {
     return x->data;

@@ -303,6 +303,11 @@ const char *ur_tokenizer_name(ur_tokenizer tokenizer)
     return kind ? kind->name : NULL;
 }
 
+const char *ur_tokenizer_words(size_t i)
+{
+    return i < KINDS ? kinds[i].words : NULL;
+}
+
 bool ur_tokenizer_find(const char *name, ur_tokenizer *tokenizer)
 {
     for (size_t i = 0; i < KINDS; i++)

@@ -42,6 +42,9 @@ struct ur_tokenizer_kind {
 /* NULL: there is no such tokenizer. */
 const ur_tokenizer_kind *ur_tokenizer_of(ur_tokenizer tokenizer);
 
+/* `words` of number i in the list, NULL behind the last: for the rows of field tables. */
+const char *ur_tokenizer_words(size_t i);
+
 /* Options that passed ur_text_check with this vocabulary. Neither is copied. */
 void ur_scanner_start(ur_scanner *s, const ur_text_options *options,
                       const ur_vocabulary *vocabulary);

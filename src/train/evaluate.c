@@ -24,7 +24,10 @@ static void measure_loss(ur_tape *tape, const evaluation *e, size_t count, const
     const ur_tensor *loss = kind->loss(tape, e->model, e->data, count, items, 1.0);
     if (!loss)
         return;
-    sum->loss += (double)ur_floats(loss)[0];
+    const float *value = ur_read(tape, loss);
+    if (!value)
+        return;
+    sum->loss += (double)value[0];
     sum->examples += count;
     for (size_t i = 0; i < count; i++)
         sum->positions += kind->positions ? kind->positions(e->model, e->data, items[i]) : 1;

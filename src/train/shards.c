@@ -92,7 +92,7 @@ void ur_fold_free(ur_fold *f)
     const ur_allocator *a = &f->context->allocator;
     ur_fold_start(f, 1);
     for (size_t i = 0; i < f->spares; i++)
-        ur_free(a, f->spare[i]);
+        f->context->device.release(f->context->device.user, f->spare[i]);
     pthread_mutex_destroy(&f->lock);
     ur_free(a, f->waiting);
     ur_free(a, f->spare);
@@ -116,11 +116,17 @@ static void add(const ur_fold *f, ur_team *team, const float *right, float *left
     c->backend->add(&(ur_executor){c->backend, c->kernels, team, NULL}, f->size, right, left);
 }
 
+/* On the device. */
+static float *new_vector(const ur_fold *f)
+{
+    const ur_allocator *device = &f->context->device;
+    return device->allocate(device->user, f->size * sizeof(float));
+}
+
 float *ur_fold_take(ur_fold *f)
 {
     pthread_mutex_lock(&f->lock);
-    float *x =
-        f->spares ? f->spare[--f->spares] : ur_alloc(&f->context->allocator, f->size, sizeof *x);
+    float *x = f->spares ? f->spare[--f->spares] : new_vector(f);
     pthread_mutex_unlock(&f->lock);
     return x;
 }

@@ -6,10 +6,10 @@
 #include "train/trainer.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "base/alloc.h"
 #include "base/philox.h"
+#include "base/sort.h"
 #include "base/status.h"
 #include "base/streams.h"
 
@@ -180,8 +180,9 @@ ur_status ur_trainer_prepare(ur_trainer *t, ur_err *err)
     return UR_OK;
 }
 
-static size_t length_of(const ur_trainer *t, size_t example)
+static size_t length_of(const void *trainer, size_t example)
 {
+    const ur_trainer *t = trainer;
     const ur_model *m = t->model;
     return m->kind->length ? m->kind->length(m, t->data, example) : 1;
 }
@@ -190,24 +191,6 @@ static size_t positions_of(const ur_trainer *t, size_t example)
 {
     const ur_model *m = t->model;
     return m->kind->positions ? m->kind->positions(m, t->data, example) : 1;
-}
-
-/* Longest first; equals stay in the order they came in: an insertion sort for the few lengths that
- * differ would be quadratic, so a merge of runs, in place of libc's qsort which is not stable. */
-static void sort_by_length(const ur_trainer *t, size_t *items, size_t *scratch, size_t n)
-{
-    if (n < 2)
-        return;
-    const size_t half = n / 2;
-    sort_by_length(t, items, scratch, half);
-    sort_by_length(t, items + half, scratch, n - half);
-    memcpy(scratch, items, half * sizeof *items);
-    size_t i = 0, j = half, k = 0;
-    while (i < half && j < n) {
-        const size_t left = length_of(t, scratch[i]), right = length_of(t, items[j]);
-        items[k++] = right > left ? items[j++] : scratch[i++];
-    }
-    memcpy(items + k, scratch + i, (half - i) * sizeof *items);
 }
 
 typedef struct batch_job {
@@ -232,8 +215,9 @@ static void run_shard(void *arg, ur_tape *tape, size_t s)
     const size_t end = ur_shard_begin(job->count, job->shards, s + 1);
     ur_tensor *loss = t->model->kind->loss(tape, t->model, t->data, end - begin, t->sorted + begin,
                                            job->normaliser);
-    if (ur_backward(tape, loss) == UR_OK)
-        t->shard_loss[s] = (double)ur_floats(loss)[0];
+    const float *value = ur_backward(tape, loss) == UR_OK ? ur_read(tape, loss) : NULL;
+    if (value)
+        t->shard_loss[s] = (double)value[0];
     ur_fold_give(t->fold, s, gradient);
 }
 
@@ -260,7 +244,7 @@ static batch_job next_batch(ur_trainer *t)
     job.shards = ur_shard_count(job.count, steps, ur_params_size(t->model->params));
     job.normaliser = job.positions ? (double)job.positions : 1.0;
     size_t *spare = t->sorted + t->options.batch;
-    sort_by_length(t, t->sorted, spare, job.count);
+    ur_sort_longest_first(t->sorted, job.count, spare, length_of, t);
     if (length_of(t, t->sorted[0]) != length_of(t, t->sorted[job.count - 1]))
         ur_shard_deal(job.count, job.shards, t->sorted, spare);
     return job;

@@ -113,7 +113,8 @@ expect 1 'answer' predict with-start 1/2/88
 # shellcheck disable=SC2086
 expect 6 'finite' train seq2seq $tiny --out infinite --epochs 9 --optimizer sgd --lr 1000 \
     --weight-decay 1000
-expect 0 . predict infinite 1/2/88
+# How large the weights were a step before is a matter of one order of sums.
+[ -n "${UNROLL_TINY:-}" ] || expect 0 . predict infinite 1/2/88
 if [ -z "${UNROLL_SANITIZE:-}" ]; then # sanitizers take all the addresses there are
     (
         ulimit -v 400000 2>/dev/null || exit 99

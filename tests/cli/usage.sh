@@ -47,7 +47,7 @@ expect 2 "--peeky takes no value, but was given 'yes'" train seq2seq --peeky=yes
 expect 2 "--quiet takes no value, but was given ''" eval r --quiet=
 
 # values
-whole='expected a whole number from 0 to 1000000000'
+whole='expected a whole number from 1 to 1000000000'
 for value in x '' 3x -3 +3 ' 3' 1e3 0x10 3.0 99999999999999999999999 1000000001; do
     expect 2 "^unroll: --epochs $value: $whole\$" train seq2seq --epochs "$value"
     expect 2 "^unroll: --epochs $value: $whole\$" train seq2seq "--epochs=$value"

@@ -60,6 +60,7 @@ static void long_batches_have_more_shards(void **state)
 {
     (void)state;
     enum { LARGE = UR_SMALL_PARAMETERS + 1 };
+#ifndef UR_TINY
     assert_int_equal(ur_shard_count(32, 4096, LARGE), 1);
     assert_int_equal(ur_shard_count(32, 4097, LARGE), 2);
     assert_int_equal(ur_shard_count(32, 8192, LARGE), 2);
@@ -71,6 +72,7 @@ static void long_batches_have_more_shards(void **state)
     assert_int_equal(ur_shard_count(4, SIZE_MAX, LARGE), 4);
     assert_int_equal(ur_shard_count(1, SIZE_MAX, 1), 1);
     assert_int_equal(ur_shard_count(16, 4097, 1), 2);
+#endif
     for (size_t batch = 1; batch < 300; batch++) {
         assert_true(ur_most_shards(batch) <= batch && 2 * ur_most_shards(batch) > batch);
         assert_int_equal(ur_shard_count(batch, SIZE_MAX, LARGE), ur_most_shards(batch));
