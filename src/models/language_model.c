@@ -42,7 +42,9 @@ static const ur_field fields[] = {
              "cannot generate."},
     {.name = "tied", .group = "model", .type = UR_FIELD_BOOL, AT(tied), .shown = "",
      .help = "The output layer's weights are the embedding's."},
-    UR_DROPOUT_ROW(ur_language_model_config, "Part of the embeddings, of what goes from layer to layer and of the last " "layer's output that is dropped."),
+    UR_DROPOUT_ROW(ur_language_model_config,
+                   "Part of the embeddings, of what goes from layer to layer and of the last "
+                   "layer's output that is dropped."),
     {.name = "bptt", .metavar = "N", .group = "model", .type = UR_FIELD_SIZE, AT(bptt), .least = 1,
      .most = 1 << 20, .initial = "35", .help = "Steps of a window, through which gradients flow."},
     {.name = "sampling", .metavar = "sequential|random", .group = "model", .type = UR_FIELD_ENUM,

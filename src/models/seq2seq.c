@@ -68,9 +68,14 @@ static const ur_field fields[] = {
     {.name = "decoder_start", .metavar = "h|hc", .group = "model", .type = UR_FIELD_ENUM,
      AT(decoder_start), .words = start_words, .initial = "h",
      .help = "The decoder starts from the encoder's last h (and c = 0), or from h and c."},
-    UR_DROPOUT_ROW(ur_seq2seq_config, "Part of the embeddings, of the decoder's output and of what goes from layer to " "layer that is dropped."),
-    NOISE("recurrent_dropout", NULL, recurrent_dropout, "Part of what the recurrent products take that is dropped, the same units at all steps " "of a sequence."),
-    NOISE("zoneout_h", "zoneout", zoneout_h, "Part of the units whose h stays as it was, drawn anew at every step. Not with --proj."),
+    UR_DROPOUT_ROW(ur_seq2seq_config,
+                   "Part of the embeddings, of the decoder's output and of what goes from layer to "
+                   "layer that is dropped."),
+    NOISE("recurrent_dropout", NULL, recurrent_dropout,
+          "Part of what the recurrent products take that is dropped, the same units at all steps "
+          "of a sequence."),
+    NOISE("zoneout_h", "zoneout", zoneout_h,
+          "Part of the units whose h stays as it was, drawn anew at every step. Not with --proj."),
     NOISE("zoneout_c", NULL, zoneout_c, "The same for c, for LSTM cells."),
     {.name = "bias", .flag = "no-bias", .group = "model", .type = UR_FIELD_BOOL, AT(bias),
      .initial = "true", .absent = "true", .shown = "",
