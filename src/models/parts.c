@@ -13,13 +13,6 @@
 const char *const ur_cell_synonyms[] = {"rnn", "rnn_tanh", NULL};
 const char *const ur_direction_words[] = {"no|one", "concat", "average", NULL};
 
-const char *ur_cell_word(size_t i)
-{
-    static const char *const names[] = {
-        "lstm", "gru", "rnn_tanh", "rnn_relu", "gru_original", "lstm_peephole", "lstm_layer_norm"};
-    return i < sizeof names / sizeof *names ? names[i] : NULL;
-}
-
 const ur_cell *ur_configured_cell(const char *name)
 {
     return ur_cell_find(strcmp(name, "rnn") == 0 ? "rnn_tanh" : name);

@@ -48,7 +48,6 @@ static inline uint64_t ur_fingerprint_add(uint64_t hash, uint64_t x)
 
 /* ---- rows of field tables ------------------------------------------------------------------ */
 
-const char *ur_cell_word(size_t i); /* names of the cells */
 extern const char *const ur_cell_synonyms[];
 extern const char *const ur_direction_words[]; /* of ur_directions */
 
@@ -69,7 +68,7 @@ extern const char *const ur_direction_words[]; /* of ur_directions */
 #define UR_CELL_ROW(config, what, missing)                                                         \
     {                                                                                              \
         .name = "cell", .metavar = "lstm|gru|rnn", .group = "model", .type = UR_FIELD_NAME,        \
-        .offset = offsetof(config, cell), .word = ur_cell_word, .synonyms = ur_cell_synonyms,      \
+        .offset = offsetof(config, cell), .word = ur_cell_name, .synonyms = ur_cell_synonyms,      \
         .initial = "lstm", .absent = (missing),                                                    \
         .help = what " There are also rnn_relu (rnn is rnn_tanh), gru_original, with the reset "   \
                      "gate before the product, lstm_peephole and lstm_layer_norm."                 \
