@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-typedef struct ur_model ur_model; /* unroll/models.h */
+typedef struct ur_model ur_model; /* unroll/model.h */
 
 /* ---- decoders ------------------------------------------------------------------------------- */
 

@@ -58,7 +58,6 @@ ur_status ur_run_check(ur_context *context, const char *path,
                        void (*tell)(void *user, const char *fault), void *user, ur_err *err);
 
 #define UR_NO_LIMIT SIZE_MAX
-#define UR_NO_LIMIT SIZE_MAX
 
 /* Opens a run to go on training from its newest checkpoint; reads the data again. epochs and
  * max_steps: 0 keeps what is recorded (max_steps UR_NO_LIMIT: none); the other settings stay.

@@ -3,7 +3,7 @@
  * Pointers to float are memory of the backend's device, got from `memory` of the executor or from
  * `allocate`; only the functions here may follow them. Layouts, lengths, ids, targets and indices
  * are arrays in the host's memory. An operation that returns bool takes scratch memory: false means
- * that there was none left, and nothing was done. Sums run in the order that docs/determinism.md
+ * that there was none left, and nothing was done. Sums run in the order that docs/numerics.md
  * fixes, whoever computes. */
 #ifndef UR_BACKEND_BACKEND_H
 #define UR_BACKEND_BACKEND_H
