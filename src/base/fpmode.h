@@ -23,7 +23,7 @@ static inline void ur_fpmode_leave_at(const ur_fpmode *mode)
  * returns. (A macro, since only the compiler knows all the ways out.) */
 #define UR_FPMODE_HERE                                                                             \
     __attribute__((cleanup(ur_fpmode_leave_at), unused)) const ur_fpmode ur_fpmode_before =        \
-        ur_fpmode_enter();                                                                        \
+        ur_fpmode_enter();                                                                         \
     (void)ur_fpmode_before
 
 #endif
