@@ -65,11 +65,13 @@ static ur_tensor *add_scaled(ur_tape *tape, const ur_op *op, ur_tensor *a, ur_te
 
 ur_tensor *ur_add(ur_tape *tape, ur_tensor *a, ur_tensor *b)
 {
+    UR_FPMODE_HERE;
     return add_scaled(tape, &add_op, a, b, 1.0f);
 }
 
 ur_tensor *ur_sub(ur_tape *tape, ur_tensor *a, ur_tensor *b)
 {
+    UR_FPMODE_HERE;
     return add_scaled(tape, &sub_op, a, b, -1.0f);
 }
 
@@ -85,6 +87,7 @@ static void mul_back(ur_tape *tape, ur_node *n)
 
 ur_tensor *ur_mul(ur_tape *tape, ur_tensor *a, ur_tensor *b)
 {
+    UR_FPMODE_HERE;
     static const ur_op op = {"mul", mul_back, false};
     ur_tensor *y = result_of_two(tape, &op, a, b);
     if (y) {
@@ -141,6 +144,7 @@ static void scale_back(ur_tape *tape, ur_node *n)
 
 ur_tensor *ur_scale(ur_tape *tape, ur_tensor *x, float factor)
 {
+    UR_FPMODE_HERE;
     static const ur_op op = {"scale", scale_back, false};
     ur_tensor *y = result_of_one(tape, &op, x);
     if (!y)
@@ -175,12 +179,14 @@ static ur_tensor *mapped(ur_tape *tape, const ur_op *op, ur_map map, ur_tensor *
 
 ur_tensor *ur_sigmoid(ur_tape *tape, ur_tensor *x)
 {
+    UR_FPMODE_HERE;
     static const ur_op op = {"sigmoid", map_back, false};
     return mapped(tape, &op, UR_MAP_SIGMOID, x);
 }
 
 ur_tensor *ur_tanh(ur_tape *tape, ur_tensor *x)
 {
+    UR_FPMODE_HERE;
     static const ur_op op = {"tanh", map_back, false};
     return mapped(tape, &op, UR_MAP_TANH, x);
 }
@@ -236,6 +242,7 @@ static void softmax_back(ur_tape *tape, ur_node *n)
 
 ur_tensor *ur_softmax(ur_tape *tape, ur_tensor *x)
 {
+    UR_FPMODE_HERE;
     static const ur_op op = {"softmax", softmax_back, false};
     ur_tensor *y = result_of_one(tape, &op, x);
     if (y) {
@@ -254,6 +261,7 @@ static void sum_back(ur_tape *tape, ur_node *n)
 
 ur_tensor *ur_sum(ur_tape *tape, ur_tensor *x)
 {
+    UR_FPMODE_HERE;
     static const ur_op op = {"sum", sum_back, false};
     ur_tensor *y =
         ur_operand(tape, &op, x, UR_F32, 0) ? ur_tensor_new(tape, UR_F32, 1, (size_t[]){1}) : NULL;
