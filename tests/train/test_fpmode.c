@@ -181,9 +181,15 @@ static void operations(net *f)
         const float *from = small ? f->small : f->large;
         ur_tape_start(t, UR_TRAIN, f->params, NULL, 1, 2);
         ur_tensor *a = input(f, from, IN), *b = input(f, from + ROWS * IN, IN);
-        ur_tensor *all[] = {ur_add(t, a, b),      ur_sub(t, a, b),     ur_mul(t, a, b),
-                            ur_scale(t, a, 0.3f), ur_sigmoid(t, a),    ur_tanh(t, a),
-                            ur_softmax(t, a),     ur_matmul_t(t, a, b)};
+        ur_tensor *above = ur_exp(t, ur_copy_floats(t, 2, (size_t[]){ROWS, IN}, f->large, true));
+        ur_tensor *gain = ur_copy_floats(t, 1, (size_t[]){IN}, f->large, true);
+        ur_tensor *all[] = {
+            ur_add(t, a, b),     ur_sub(t, a, b),      ur_mul(t, a, b),
+            ur_div(t, a, above), ur_scale(t, a, 0.3f), above,
+            ur_log(t, above),    ur_sigmoid(t, a),     ur_tanh(t, a),
+            ur_relu(t, a),       ur_gelu(t, a),        ur_gelu_tanh(t, a),
+            ur_softmax(t, a),    ur_mean(t, a),        ur_layer_norm(t, a, gain, gain, 1e-5f),
+            ur_matmul_t(t, a, b)};
         ur_tensor *loss = ur_scale(t, ur_sum(t, ur_mul(t, a, b)), 1.7f);
         for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
             put_tensor(f, all[i]);
