@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/fpmode.h"
 #include "base/status.h"
 #include "io/axis.h"
 #include "io/svg.h"
@@ -337,6 +338,7 @@ static void put_bar(ur_buffer *b, const layout *l)
 ur_status ur_plot_heat_map(const ur_allocator *a, const ur_heat_map *map, const char *path,
                            ur_err *err)
 {
+    UR_FPMODE_HERE;
     if (map->rows < 1 || map->rows > 1000 || map->columns < 1 || map->columns > 1000)
         return ur_fail(err, UR_INVALID,
                        "heat map: %zu rows and %zu columns, expected 1 to 1000 of each", map->rows,
@@ -384,6 +386,7 @@ static double shares(const ur_confusion_map *map, float *values, double *all)
 ur_status ur_plot_confusion(const ur_allocator *a, const ur_confusion_map *map, const char *path,
                             ur_err *err)
 {
+    UR_FPMODE_HERE;
     if (map->labels < 1 || map->labels > 1000)
         return ur_fail(err, UR_INVALID, "confusion matrix: %zu labels, expected 1 to 1000",
                        map->labels);

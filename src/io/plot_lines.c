@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/fpmode.h"
 #include "base/status.h"
 #include "io/axis.h"
 #include "io/svg.h"
@@ -293,6 +294,7 @@ static ur_status check(const ur_plot_chart *chart, ur_err *err)
 ur_status ur_plot_lines(const ur_allocator *a, const ur_plot_chart *chart, const char *path,
                         ur_err *err)
 {
+    UR_FPMODE_HERE;
     layout l = {.chart = chart};
     ur_status status = check(chart, err);
     if (status == UR_OK)

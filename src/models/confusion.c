@@ -5,6 +5,7 @@
 #include "models/confusion.h"
 
 #include "base/alloc.h"
+#include "base/fpmode.h"
 #include "base/status.h"
 
 ur_status ur_confusion_new(const ur_allocator *a, size_t labels, ur_confusion **out, ur_err *err)
@@ -64,6 +65,7 @@ double ur_f1_value(const ur_f1_mean *mean)
 
 ur_label_score ur_confusion_score(const ur_confusion *c, size_t label)
 {
+    UR_FPMODE_HERE;
     size_t present = 0, predicted = 0;
     for (size_t other = 0; other < c->labels; other++) {
         present += c->counts[label * c->labels + other];
@@ -74,6 +76,7 @@ ur_label_score ur_confusion_score(const ur_confusion *c, size_t label)
 
 double ur_confusion_accuracy(const ur_confusion *c)
 {
+    UR_FPMODE_HERE;
     size_t right = 0, all = 0;
     for (size_t i = 0; i < c->labels * c->labels; i++) {
         all += c->counts[i];
@@ -84,6 +87,7 @@ double ur_confusion_accuracy(const ur_confusion *c)
 
 double ur_confusion_f1(const ur_confusion *c)
 {
+    UR_FPMODE_HERE;
     ur_f1_mean mean = {0};
     for (size_t label = 0; label < c->labels; label++) {
         const ur_label_score score = ur_confusion_score(c, label);

@@ -77,6 +77,7 @@ static ur_weights *new_weights(ur_tape *tape, const ur_layout *queries, const ur
 ur_seq *ur_attention_dot(ur_tape *tape, const ur_seq *q, const ur_seq *k, const ur_seq *v,
                          ur_weights **weights)
 {
+    UR_FPMODE_HERE;
     if (weights)
         *weights = NULL;
     static const ur_op attend = {"attention_dot", attention_back, false};
@@ -113,6 +114,7 @@ ur_seq *ur_attention_dot(ur_tape *tape, const ur_seq *q, const ur_seq *k, const 
 
 ur_seq *ur_attention_weights(ur_tape *tape, ur_tensor *query, const ur_seq *keys)
 {
+    UR_FPMODE_HERE;
     static const ur_op weigh = {"attention_weights", attention_back, false};
     if (!ur_operand(tape, &weigh, query, UR_F32, 2) ||
         !ur_operand_seq(tape, &weigh, keys, UR_F32, 2))
@@ -143,6 +145,7 @@ ur_seq *ur_attention_weights(ur_tape *tape, ur_tensor *query, const ur_seq *keys
 
 ur_tensor *ur_weighted_sum(ur_tape *tape, const ur_seq *values, const ur_seq *p)
 {
+    UR_FPMODE_HERE;
     static const ur_op weigh = {"weighted_sum", attention_back, false};
     if (!ur_operand_seq(tape, &weigh, values, UR_F32, 2) ||
         !ur_operand_seq(tape, &weigh, p, UR_F32, 2))

@@ -242,6 +242,7 @@ static bool check_weights(ur_tape *tape, const ur_cell_layer *l)
 ur_rnn_out ur_cell_run(ur_tape *tape, const ur_cell_layer *l, ur_cell_input in,
                        const ur_layout *rows, ur_state initial, ur_seq **c)
 {
+    UR_FPMODE_HERE;
     static const ur_op op = {"recurrent", cell_back, true};
     const ur_rnn_out nothing = {0};
     const size_t width = width_of(l), hidden = l->hidden_size;

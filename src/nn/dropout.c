@@ -21,6 +21,7 @@ static void dropout_back(ur_tape *tape, ur_node *node)
 
 ur_seq *ur_dropout(ur_tape *tape, ur_seq *x, float p)
 {
+    UR_FPMODE_HERE;
     static const ur_op op = {"dropout", dropout_back, false};
     if (!ur_operand_seq(tape, &op, x, UR_F32, 2))
         return NULL;

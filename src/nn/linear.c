@@ -71,6 +71,7 @@ static void linear_back(ur_tape *tape, ur_node *node)
 
 ur_tensor *ur_linear(ur_tape *tape, const ur_linear_layer *layer, ur_tensor *x)
 {
+    UR_FPMODE_HERE;
     static const ur_op op = {"linear", linear_back, false};
     if (!ur_operand(tape, &op, x, UR_F32, 2))
         return NULL;

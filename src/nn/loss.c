@@ -35,6 +35,7 @@ static bool check_targets(ur_tape *tape, const int32_t *target, size_t rows, siz
 ur_tensor *ur_cross_entropy(ur_tape *tape, const ur_seq *logits, const ur_seq *targets,
                             double normaliser)
 {
+    UR_FPMODE_HERE;
     static const ur_op op = {"cross_entropy", cross_entropy_back, true};
     if (!ur_operand_seq(tape, &op, logits, UR_F32, 2) ||
         !ur_operand_seq(tape, &op, targets, UR_I32, 1))

@@ -308,6 +308,7 @@ ur_status ur_run_load_metrics(ur_run *run, uint64_t step, ur_err *err)
 ur_status ur_metrics_load(ur_context *context, const char *folder, ur_metrics **out, size_t *count,
                           const ur_kind **kind, ur_err *err)
 {
+    UR_FPMODE_HERE;
     const ur_kind *own;
     *out = NULL;
     *count = 0;

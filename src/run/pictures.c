@@ -205,6 +205,7 @@ static size_t drop_empty(size_t n, panel_kind *panels, size_t count, const curve
 ur_status ur_run_plot_curves(ur_context *context, size_t count, const char *const *folders,
                              const char *path, ur_err *err)
 {
+    UR_FPMODE_HERE;
     const ur_allocator *a = ur_context_allocator(context);
     panel_kind panels[MOST_PANELS];
     curves *c = ur_alloc_zero(a, count, sizeof *c);
@@ -229,6 +230,7 @@ ur_status ur_run_plot_curves(ur_context *context, size_t count, const char *cons
 
 ur_status ur_run_plot_attention(ur_run *run, const char *text, const char *path, ur_err *err)
 {
+    UR_FPMODE_HERE;
     ur_prediction p;
     ur_status status = ur_run_predict(run, 1, &text, NULL, &p, NULL, err);
     if (status != UR_OK)
@@ -257,6 +259,7 @@ ur_status ur_run_plot_attention(ur_run *run, const char *text, const char *path,
 ur_status ur_run_plot_confusion(ur_run *run, const ur_confusion *confusion, const char *path,
                                 ur_err *err)
 {
+    UR_FPMODE_HERE;
     const ur_vocabulary *names_of = run->assets.labels;
     if (!names_of)
         return ur_fail(err, UR_UNSUPPORTED, "this model is a %s, which gives no labels",

@@ -202,6 +202,7 @@ ur_status ur_run_create_with(ur_context *context, const char *folder,
                              const ur_run_settings *settings, const char *kind, const void *config,
                              void *train, void *valid, ur_run **out, ur_err *err)
 {
+    UR_FPMODE_HERE;
     ur_run *run;
     *out = NULL;
     ur_status status = new_run(context, folder, &run, err);
@@ -378,12 +379,14 @@ static ur_status open_run(ur_context *context, const char *path, listener tell, 
 
 ur_status ur_run_open(ur_context *context, const char *path, ur_run **out, ur_err *err)
 {
+    UR_FPMODE_HERE;
     return open_run(context, path, NULL, NULL, out, err);
 }
 
 ur_status ur_run_check(ur_context *context, const char *path, listener tell, void *user,
                        ur_err *err)
 {
+    UR_FPMODE_HERE;
     ur_run *run;
     const ur_status status = open_run(context, path, tell, user, &run, err);
     ur_run_free(run);
@@ -415,6 +418,7 @@ static ur_status reopen(ur_run *run, size_t epochs, size_t max_steps, void *trai
 ur_status ur_run_resume_with(ur_context *context, const char *folder, size_t epochs,
                              size_t max_steps, void *train, void *valid, ur_run **out, ur_err *err)
 {
+    UR_FPMODE_HERE;
     ur_run *run;
     *out = NULL;
     ur_status status = new_run(context, folder, &run, err);

@@ -202,6 +202,7 @@ static ur_status after_step(session *s, ur_err *err)
 
 ur_status ur_run_train(ur_run *run, const ur_run_hooks *hooks, ur_err *err)
 {
+    UR_FPMODE_HERE;
     static const ur_run_hooks silent = {0};
     ur_err own;
     if (!err)

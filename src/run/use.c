@@ -12,6 +12,7 @@
 ur_status ur_run_evaluate(ur_run *run, const ur_pair_source *source, ur_measure *out,
                           ur_confusion **confusion, ur_err *err)
 {
+    UR_FPMODE_HERE;
     const ur_kind *kind = run->assets.kind;
     void *data = NULL;
     if (confusion)
@@ -31,6 +32,7 @@ ur_status ur_run_predict(ur_run *run, size_t count, const char *const *texts,
                          const ur_search_options *options, ur_prediction *out, size_t *bad,
                          ur_err *err)
 {
+    UR_FPMODE_HERE;
     const ur_kind *kind = run->assets.kind;
     for (size_t i = 0; i < count; i++)
         out[i] = (ur_prediction){.input = texts[i]};

@@ -65,11 +65,13 @@ static ur_tensor *add_scaled(ur_tape *tape, const ur_op *op, ur_tensor *a, ur_te
 
 ur_tensor *ur_add(ur_tape *tape, ur_tensor *a, ur_tensor *b)
 {
+    UR_FPMODE_HERE;
     return add_scaled(tape, &add_op, a, b, 1.0f);
 }
 
 ur_tensor *ur_sub(ur_tape *tape, ur_tensor *a, ur_tensor *b)
 {
+    UR_FPMODE_HERE;
     return add_scaled(tape, &sub_op, a, b, -1.0f);
 }
 
@@ -85,6 +87,7 @@ static void mul_back(ur_tape *tape, ur_node *n)
 
 ur_tensor *ur_mul(ur_tape *tape, ur_tensor *a, ur_tensor *b)
 {
+    UR_FPMODE_HERE;
     static const ur_op op = {"mul", mul_back, false};
     ur_tensor *y = result_of_two(tape, &op, a, b);
     if (y) {
@@ -115,6 +118,7 @@ static void div_back(ur_tape *tape, ur_node *n)
 
 ur_tensor *ur_div(ur_tape *tape, ur_tensor *a, ur_tensor *b)
 {
+    UR_FPMODE_HERE;
     static const ur_op op = {"div", div_back, false};
     ur_tensor *y = result_of_two(tape, &op, a, b);
     if (y) {
@@ -141,6 +145,7 @@ static void scale_back(ur_tape *tape, ur_node *n)
 
 ur_tensor *ur_scale(ur_tape *tape, ur_tensor *x, float factor)
 {
+    UR_FPMODE_HERE;
     static const ur_op op = {"scale", scale_back, false};
     ur_tensor *y = result_of_one(tape, &op, x);
     if (!y)
@@ -175,42 +180,49 @@ static ur_tensor *mapped(ur_tape *tape, const ur_op *op, ur_map map, ur_tensor *
 
 ur_tensor *ur_sigmoid(ur_tape *tape, ur_tensor *x)
 {
+    UR_FPMODE_HERE;
     static const ur_op op = {"sigmoid", map_back, false};
     return mapped(tape, &op, UR_MAP_SIGMOID, x);
 }
 
 ur_tensor *ur_tanh(ur_tape *tape, ur_tensor *x)
 {
+    UR_FPMODE_HERE;
     static const ur_op op = {"tanh", map_back, false};
     return mapped(tape, &op, UR_MAP_TANH, x);
 }
 
 ur_tensor *ur_exp(ur_tape *tape, ur_tensor *x)
 {
+    UR_FPMODE_HERE;
     static const ur_op op = {"exp", map_back, false};
     return mapped(tape, &op, UR_MAP_EXP, x);
 }
 
 ur_tensor *ur_log(ur_tape *tape, ur_tensor *x)
 {
+    UR_FPMODE_HERE;
     static const ur_op op = {"log", map_back, false};
     return mapped(tape, &op, UR_MAP_LOG, x);
 }
 
 ur_tensor *ur_relu(ur_tape *tape, ur_tensor *x)
 {
+    UR_FPMODE_HERE;
     static const ur_op op = {"relu", map_back, false};
     return mapped(tape, &op, UR_MAP_RELU, x);
 }
 
 ur_tensor *ur_gelu(ur_tape *tape, ur_tensor *x)
 {
+    UR_FPMODE_HERE;
     static const ur_op op = {"gelu", map_back, false};
     return mapped(tape, &op, UR_MAP_GELU, x);
 }
 
 ur_tensor *ur_gelu_tanh(ur_tape *tape, ur_tensor *x)
 {
+    UR_FPMODE_HERE;
     static const ur_op op = {"gelu_tanh", map_back, false};
     return mapped(tape, &op, UR_MAP_GELU_TANH, x);
 }
@@ -236,6 +248,7 @@ static void softmax_back(ur_tape *tape, ur_node *n)
 
 ur_tensor *ur_softmax(ur_tape *tape, ur_tensor *x)
 {
+    UR_FPMODE_HERE;
     static const ur_op op = {"softmax", softmax_back, false};
     ur_tensor *y = result_of_one(tape, &op, x);
     if (y) {
@@ -254,6 +267,7 @@ static void sum_back(ur_tape *tape, ur_node *n)
 
 ur_tensor *ur_sum(ur_tape *tape, ur_tensor *x)
 {
+    UR_FPMODE_HERE;
     static const ur_op op = {"sum", sum_back, false};
     ur_tensor *y =
         ur_operand(tape, &op, x, UR_F32, 0) ? ur_tensor_new(tape, UR_F32, 1, (size_t[]){1}) : NULL;
@@ -266,6 +280,7 @@ ur_tensor *ur_sum(ur_tape *tape, ur_tensor *x)
 
 ur_tensor *ur_mean(ur_tape *tape, ur_tensor *x)
 {
+    UR_FPMODE_HERE;
     const size_t count = x ? ur_count(x) : 0;
     return ur_scale(tape, ur_sum(tape, x), 1.0f / (float)(count ? count : 1));
 }
@@ -377,6 +392,7 @@ static bool fits_rows(ur_tape *tape, const ur_op *op, const ur_tensor *vector, c
 
 ur_tensor *ur_layer_norm(ur_tape *tape, ur_tensor *x, ur_tensor *gain, ur_tensor *bias, float eps)
 {
+    UR_FPMODE_HERE;
     static const ur_op op = {"layer_norm", norm_back, false};
     if (!ur_operand(tape, &op, x, UR_F32, 0) || !fits_rows(tape, &op, gain, x) ||
         !fits_rows(tape, &op, bias, x))

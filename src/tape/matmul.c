@@ -22,6 +22,7 @@ static void matmul_back(ur_tape *tape, ur_node *n)
 
 ur_tensor *ur_matmul_t(ur_tape *tape, ur_tensor *x, ur_tensor *w)
 {
+    UR_FPMODE_HERE;
     static const ur_op op = {"matmul", matmul_back, false};
     if (!ur_operand(tape, &op, x, UR_F32, 2) || !ur_operand(tape, &op, w, UR_F32, 2))
         return NULL;

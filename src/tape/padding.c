@@ -76,6 +76,7 @@ static void fill(ur_tape *tape, ur_tensor *y, double value)
 ur_tensor *ur_to_padded(ur_tape *tape, const ur_seq *x, size_t steps, double value,
                         bool batch_first)
 {
+    UR_FPMODE_HERE;
     static const ur_op op = {"to_padded", ur_move_rows_back, false};
     const bool ids = x && x->values && x->values->dtype == UR_I32;
     if (!ur_operand_seq(tape, &op, x, ids ? UR_I32 : UR_F32, ids ? 1 : 2))

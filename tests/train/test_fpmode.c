@@ -1,7 +1,6 @@
 /* test_fpmode.c - whatever floating-point mode the caller has set, public functions compute the same
  * bytes and give the mode back. Each entry computes something into a row of floats, beginning with numbers
  * that other modes would treat otherwise; it runs under each mode. */
-#include "unroll/nn.h"
 #include "support/contexts.h"
 #include "train/toy.h"
 #include "unroll/nn.h"
@@ -160,16 +159,104 @@ static void stream(net *f)
     ur_stream_free(s);
 }
 
+static const size_t lengths[] = {3, 1, 4};
+enum { BATCH = 3, ROWS = 8 };
+
+static void put_tensor(net *f, ur_tensor *x)
+{
+    tape_fine(f->tape);
+    put(f, ur_floats(x), ur_count(x));
+}
+
+static ur_tensor *input(net *f, const float *x, size_t columns)
+{
+    return ur_copy_floats(f->tape, 2, (size_t[]){ROWS, columns}, x, true);
+}
+
+/* Each elementary operation, of small numbers and of large ones; then all backwards. */
+static void operations(net *f)
+{
+    ur_tape *t = f->tape;
+    for (int small = 0; small < 2; small++) {
+        const float *from = small ? f->small : f->large;
+        ur_tape_start(t, UR_TRAIN, f->params, NULL, 1, 2);
+        ur_tensor *a = input(f, from, IN), *b = input(f, from + ROWS * IN, IN);
+        ur_tensor *above = ur_exp(t, ur_copy_floats(t, 2, (size_t[]){ROWS, IN}, f->large, true));
+        ur_tensor *gain = ur_copy_floats(t, 1, (size_t[]){IN}, f->large, true);
+        ur_tensor *all[] = {
+            ur_add(t, a, b),     ur_sub(t, a, b),      ur_mul(t, a, b),
+            ur_div(t, a, above), ur_scale(t, a, 0.3f), above,
+            ur_log(t, above),    ur_sigmoid(t, a),     ur_tanh(t, a),
+            ur_relu(t, a),       ur_gelu(t, a),        ur_gelu_tanh(t, a),
+            ur_softmax(t, a),    ur_mean(t, a),        ur_layer_norm(t, a, gain, gain, 1e-5f),
+            ur_matmul_t(t, a, b)};
+        ur_tensor *loss = ur_scale(t, ur_sum(t, ur_mul(t, a, b)), 1.7f);
+        for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+            put_tensor(f, all[i]);
+            loss = ur_add(t, loss, ur_sum(t, ur_mul(t, all[i], all[i])));
+        }
+        put_tensor(f, loss);
+        assert_int_equal(ur_backward(t, loss), UR_OK);
+        put(f, a->grad, ur_count(a));
+        put(f, b->grad, ur_count(b));
+    }
+}
+
+/* Embedding, drop-out, recurrent layers, attention, linear, loss; then all backwards. */
+static void layers(net *f)
+{
+    static const int32_t ids[ROWS] = {3, 0, 5, 6, 2, 2, 1, 4};
+    ur_tape *t = f->tape;
+    float gradient[MOST] = {0};
+    ur_tape_start(t, UR_TRAIN, f->params, gradient, 1, 2);
+    const ur_layout *layout = ur_new_layout(t, UR_STEP_MAJOR, BATCH, lengths, NULL);
+    const ur_seq *symbols = ur_seq_ints(t, layout, ids);
+    ur_seq *x = ur_dropout(t, ur_embedding(t, &f->embed, symbols), 0.3f);
+    const ur_rnn_out out = ur_rnn(t, &f->rnn, x, (ur_state){0});
+    ur_tensor *last = ur_last_steps(t, out.y);
+    ur_seq *p = ur_attention_weights(t, last, out.y),
+           *y = ur_attention_dot(t, out.y, out.y, out.y, NULL);
+    ur_tensor *sum = ur_weighted_sum(t, out.y, p);
+    ur_seq *logits = ur_linear_seq(t, &f->fc, y);
+    ur_tensor *padded = ur_to_padded(t, logits, 5, 0.7, true);
+    ur_tensor *loss = ur_cross_entropy(t, logits, symbols, 7.0);
+    loss = ur_add(t, loss, ur_add(t, ur_sum(t, sum), ur_sum(t, padded)));
+    ur_tensor *all[] = {ur_values(x), ur_values(out.y),  ur_values(p), ur_values(y),
+                        sum,          ur_values(logits), padded,       loss};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        put_tensor(f, all[i]);
+    assert_int_equal(ur_backward(t, loss), UR_OK);
+    put(f, gradient, ur_params_size(f->params));
+}
+
+static ur_tensor *checked_loss(ur_tape *t, void *arg)
+{
+    net *f = arg;
+    return ur_sum(
+        t, ur_tanh(t, ur_linear(t, &f->fc,
+                                ur_copy_floats(t, 2, (size_t[]){4, HIDDEN}, f->large, false))));
+}
+
+static void gradient_check(net *f)
+{
+    double worst;
+    float bits[2];
+    ur_tape_start(f->tape, UR_TRAIN, f->params, NULL, 1, 2);
+    assert_int_equal(ur_gradient_check(f->tape, f->params, checked_loss, f, 5, &worst, NULL),
+                     UR_OK);
+    memcpy(bits, &worst, sizeof bits);
+    put(f, bits, 2);
+}
+
 typedef void entry(net *f);
 
 static const struct {
     const char *name;
     entry *compute;
-} entries[] = {{"initialise", initialise},
-               {"optimise", optimise},
-               {"schedule", schedule},
-               {"train", train},
-               {"stream", stream}};
+} entries[] = {{"initialise", initialise}, {"optimise", optimise},
+               {"schedule", schedule},     {"train", train},
+               {"stream", stream},         {"operations", operations},
+               {"layers", layers},         {"gradient check", gradient_check}};
 
 /* ---- under which modes --------------------------------------------------------------------- */
 
