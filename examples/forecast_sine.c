@@ -12,10 +12,11 @@ static ur_tensor *mean_square_error(ur_tape *tape, const ur_gru_layer *gru,
     float x[WAVES * STEPS], y[WAVES * STEPS];
     size_t length[WAVES];
     for (size_t i = 0; i < WAVES * STEPS; i++) {
-        const double at = 0.3 * (double)(i % STEPS) + (double)(i / STEPS) + set;
+        const size_t wave = i / STEPS;
+        const double at = 0.3 * (double)(i % STEPS) + (double)wave + set;
         x[i] = (float)sin(at);
         y[i] = (float)sin(at + 0.3);
-        length[i / STEPS] = STEPS;
+        length[wave] = STEPS;
     }
     const ur_layout *waves = ur_new_layout(tape, UR_STEP_MAJOR, WAVES, length, NULL);
     ur_rnn_out h = ur_gru(tape, gru, ur_seq_floats(tape, waves, 1, x, false), (ur_state){0});

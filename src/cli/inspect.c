@@ -30,7 +30,7 @@ static void add_shape(row *r, const char *between, int ndim, const size_t *dim, 
     used += (size_t)sprintf(r->shape + used, "%s%s", used ? between : "", json ? "[" : "(");
     for (int i = 0; i < ndim; i++)
         used += (size_t)sprintf(r->shape + used, "%s%zu", i == 0 ? "" : json ? "," : ", ", dim[i]);
-    strcpy(r->shape + used, json ? "]" : ")");
+    sprintf(r->shape + used, "%s", json ? "]" : ")");
 }
 
 static const char *name_of(const row *r)
