@@ -28,7 +28,7 @@ const ur_cell *ur_cell_at(size_t i)
     static const ur_cell *const cells[] = {
         &ur_cell_lstm,         &ur_cell_gru,           &ur_cell_rnn_tanh, &ur_cell_rnn_relu,
         &ur_cell_gru_original, &ur_cell_lstm_peephole, &ur_cell_lstm_norm};
-    return i < sizeof cells / sizeof *cells ? cells[i] : NULL;
+    return i < sizeof cells / sizeof(ur_cell *) ? cells[i] : NULL;
 }
 
 const ur_cell *ur_cell_find(const char *name)

@@ -48,7 +48,7 @@ static void read_chunk(ur_tape *t, writing *w, const ur_ids *texts, const size_t
 
 static void read_texts(ur_tape *t, writing *w, const ur_ids *texts, const size_t *length)
 {
-    const size_t steps = w->rows < CHUNK ? CHUNK / w->rows : 1;
+    const size_t steps = w->rows && w->rows < CHUNK ? CHUNK / w->rows : 1;
     size_t longest = 0;
     for (size_t b = 0; b < w->rows; b++)
         longest = length[b] > longest ? length[b] : longest;

@@ -14,7 +14,7 @@
 static const ur_kind *const built_in[] = {&ur_kind_seq2seq, &ur_kind_language_model,
                                           &ur_kind_text_lstm, &ur_kind_tagger, &ur_kind_classifier};
 
-enum { BUILT_IN = sizeof built_in / sizeof *built_in };
+enum { BUILT_IN = sizeof built_in / sizeof(ur_kind *) };
 
 const ur_kind *ur_kind_at(const ur_context *context, size_t i)
 {
@@ -43,8 +43,8 @@ ur_status ur_kind_add(ur_context *context, const ur_kind *kind, ur_err *err)
     if (ur_kind_find(context, kind->name))
         return ur_fail(err, UR_INVALID, "kind \"%s\": there is one of that name", kind->name);
     if (!ur_reserve(&context->allocator, &context->kinds, &context->kinds_capacity,
-                    context->n_kinds, context->n_kinds + 1, sizeof *context->kinds))
-        return ur_no_memory(err, sizeof *context->kinds);
+                    context->n_kinds, context->n_kinds + 1, sizeof(ur_kind *)))
+        return ur_no_memory(err, sizeof(ur_kind *));
     context->kinds[context->n_kinds++] = kind;
     return UR_OK;
 }

@@ -271,8 +271,8 @@ void *ur_record_all(ur_tape *tape, const ur_op *op, size_t size, size_t outs, ur
     if (!node || !all)
         return NULL;
     memset(node, 0, size);
-    memcpy(all, out, outs * sizeof *out);
-    memcpy(all + outs, in, ins * sizeof *in);
+    memcpy(all, out, outs * sizeof(ur_tensor *));
+    memcpy(all + outs, in, ins * sizeof(ur_tensor *));
     *node = (ur_node){tape->last, op, ins, outs, all + outs, all, false};
     for (size_t i = 0; i < outs; i++)
         if (out[i])

@@ -385,8 +385,8 @@ static void input_weights_back(const back_job *job, const ur_member *me)
     const size_t n = plan->cell->gates * plan->hidden, rows = input_rows(job);
     const float *d = run->ids ? job->by_id : job->saved.gates;
 
-    if (op->dw_ih && run->column) {
-        one_hot_back(job, ur_my_range(me, n), d);
+    if (op->dw_ih && run->column && job->by_id) {
+        one_hot_back(job, ur_my_range(me, n), job->by_id);
     } else if (op->dw_ih) {
         const ur_cpu_outer outer = {
             .rows = rows,
