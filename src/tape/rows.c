@@ -118,10 +118,10 @@ ur_seq *ur_repeat(ur_tape *tape, ur_tensor *x, const ur_layout *layout)
     return ur_seq_new(tape, y, layout);
 }
 
-ur_tensor *ur_last_steps(ur_tape *tape, const ur_seq *x)
+/* A row for each sequence: its last step, or its step t; zeros where it has none. */
+static ur_tensor *one_step(ur_tape *tape, const ur_op *op, const ur_seq *x, bool last, size_t t)
 {
-    static const ur_op op = {"last_steps", ur_move_rows_back, false};
-    if (!ur_operand_seq(tape, &op, x, UR_F32, 2))
+    if (!ur_operand_seq(tape, op, x, UR_F32, 2))
         return NULL;
     const ur_layout *l = x->layout;
     const size_t width = x->values->dim[1];
@@ -130,34 +130,27 @@ ur_tensor *ur_last_steps(ur_tape *tape, const ur_seq *x)
     if (!from || !to || !y)
         return NULL;
     size_t count = 0;
-    for (size_t b = 0; b < l->batch; b++)
-        if (l->length[b]) {
-            from[count] = ur_row(l, b, l->length[b] - 1);
+    for (size_t b = 0; b < l->batch; b++) {
+        const size_t step = last ? l->length[b] - 1 : t;
+        if (step < l->length[b]) { /* the step before the first is past every length */
+            from[count] = ur_row(l, b, step);
             to[count++] = b;
         }
+    }
     tape->backend->fill(&tape->on, ur_count(y), 0.0f, y->data);
-    return ur_move_rows(tape, &op, x->values, y, count, width, from, to);
+    return ur_move_rows(tape, op, x->values, y, count, width, from, to);
+}
+
+ur_tensor *ur_last_steps(ur_tape *tape, const ur_seq *x)
+{
+    static const ur_op op = {"last_steps", ur_move_rows_back, false};
+    return one_step(tape, &op, x, true, 0);
 }
 
 ur_tensor *ur_step_of(ur_tape *tape, const ur_seq *x, size_t t)
 {
     static const ur_op op = {"step_of", ur_move_rows_back, false};
-    if (!ur_operand_seq(tape, &op, x, UR_F32, 2))
-        return NULL;
-    const ur_layout *l = x->layout;
-    const size_t width = x->values->dim[1];
-    size_t *from = ur_take(tape, l->batch, sizeof *from), *to = ur_take(tape, l->batch, sizeof *to);
-    ur_tensor *y = ur_rows_new(tape, l->batch, width);
-    if (!from || !to || !y)
-        return NULL;
-    size_t count = 0;
-    for (size_t b = 0; b < l->batch; b++)
-        if (t < l->length[b]) {
-            from[count] = ur_row(l, b, t);
-            to[count++] = b;
-        }
-    tape->backend->fill(&tape->on, ur_count(y), 0.0f, y->data);
-    return ur_move_rows(tape, &op, x->values, y, count, width, from, to);
+    return one_step(tape, &op, x, false, t);
 }
 
 static const size_t *one_index(ur_tape *tape, size_t index)
