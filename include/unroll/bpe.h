@@ -1,5 +1,5 @@
 /* unroll/bpe.h - byte pair encoding: words cut into parts that come up often (Sennrich, Haddow and
- * Birch 2016).
+ * Birch 2016); texts as such parts, and back.
  *
  * A word is its characters at first, of which the last knows that it ends the word. Merges join two
  * neighbouring symbols into one, in the order in which they were learned. The parts of a word are
@@ -9,6 +9,7 @@
 #define UNROLL_BPE_H
 
 #include "unroll/core.h"
+#include "unroll/corpus.h"
 #include "unroll/text.h"
 
 #ifdef __cplusplus
@@ -49,6 +50,29 @@ ur_status ur_bpe_save(const ur_bpe *bpe, const char *path, ur_err *err);
  * longer than UR_BPE_LONGEST is one part. */
 size_t ur_bpe_split(const ur_bpe *bpe, const ur_vocabulary *known, const char *word, size_t bytes,
                     size_t *end);
+
+/* What the sentences of one language are read and written by. Nothing is kept: all stays the
+ * caller's. */
+typedef struct ur_subwords {
+    const ur_text_options *options; /* without line_ends */
+    const ur_bpe *bpe;              /* NULL: tokens stay whole */
+    const ur_vocabulary *vocabulary;
+} ur_subwords;
+
+/* Whether a token is cut by merges: a character of punctuation with marks (UR_WORDS_JOINED) is not. */
+bool ur_subwords_cuts(const char *token, size_t bytes);
+
+/* A sentence's ids: tokens as the options say, each cut by the merges into parts that the vocabulary has.
+ * `ids` has room for `bytes` of them; *unknown (may be NULL) counts those that are <unk>. Line feeds are
+ * spaces. UR_BAD_FILE: invalid UTF-8, a zero byte, a word longer than UR_TOKEN_LONGEST, a token that
+ * neither the vocabulary has nor <unk> stands for. */
+ur_status ur_subwords_encode(const ur_subwords *subwords, const char *text, size_t bytes,
+                             int32_t *ids, size_t *count, size_t *unknown, ur_err *err);
+
+/* Ordinary text of ids: parts joined to words, and spaces as ur_text_piece says. Cut to fit `capacity`
+ * and closed by a zero byte if that is above 0; returns the bytes that the whole text takes. */
+size_t ur_subwords_decode(const ur_subwords *subwords, const int32_t *ids, size_t count, char *text,
+                          size_t capacity);
 
 #ifdef __cplusplus
 }
