@@ -93,8 +93,10 @@ extern const char *const ur_direction_words[]; /* of ur_directions */
      .offset = offsetof(config, options.tokenizer),                                                \
      .word = ur_tokenizer_words,                                                                   \
      .initial = (standard),                                                                        \
-     .help = "What a token is: a character, what stands between white space, or words and "        \
-             "punctuation apart."},                                                                \
+     .help =                                                                                       \
+         "What a token is: a character, what stands between white space, or words and "            \
+         "punctuation apart (word-stops: . , ! ? alone; word-joined: with marks that give the "    \
+         "text's own spaces back)."},                                                              \
         {.name = "text.lower",                                                                     \
          .group = "data",                                                                          \
          .type = UR_FIELD_BOOL,                                                                    \
