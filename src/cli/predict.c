@@ -157,7 +157,7 @@ static int run_predict(command *c)
         return say_usage(c, "the text is missing; - reads lines from standard input");
     int code;
     ur_context *context = open_context(c->common.threads, &code);
-    ur_run *run = context ? open_run(context, c->arguments[0], &code) : NULL;
+    ur_run *run = context ? open_run(c, context, c->arguments[0], &code) : NULL;
     if (run)
         code = predict(c, run);
     ur_run_free(run);
@@ -202,6 +202,7 @@ const verb predict_verb = {
     .json_help = "Print an object per text: the answer, its log probability and every token's; of "
                  "labels the probabilities of all.",
     .threads = true,
+    .weights = true,
     .searches = true,
     .run = run_predict,
 };

@@ -308,7 +308,7 @@ static bool wander(const ur_field *fields, void *config, double most, uint64_t *
 static void at_random(const ur_kind *kind, void *config, ur_run_settings *settings, seen *model,
                       seen *training)
 {
-    enum { WALK = 700 };
+    enum { WALK = 3000 };
     char texts[2][TABLE_MOST][TABLE_TEXT];
     void *kept = malloc(kind->config_size);
     uint64_t random = 2718;
