@@ -5,6 +5,6 @@
 #include "unroll/model.h"
 
 extern const ur_kind ur_kind_seq2seq, ur_kind_language_model, ur_kind_text_lstm, ur_kind_tagger,
-    ur_kind_classifier;
+    ur_kind_classifier, ur_kind_translation;
 
 #endif
