@@ -157,6 +157,16 @@ void ur_metrics_free(ur_context *context, ur_metrics *metrics);
 ur_status ur_run_evaluate(ur_run *run, const ur_pair_source *source, ur_measure *out,
                           ur_confusion **confusion, ur_err *err);
 
+/* How evaluations search for the answers of a kind whose figures are of whole answers that are searched
+ * for; NULL: greedily. The options must outlive their use. */
+void ur_run_search(ur_run *run, const ur_search_options *options);
+
+/* log P(target | source) of every pair of other data, natural logarithm, in fresh memory that ur_scores_free
+ * releases. UR_UNSUPPORTED: a kind that gives none. */
+ur_status ur_run_score(ur_run *run, const ur_pair_source *source, double **out, size_t *count,
+                       ur_err *err);
+void ur_scores_free(ur_context *context, double *scores);
+
 /* What the model makes of `count` UTF-8 texts, many at a time sharing the threads; out has room for
  * them, and ur_prediction_free releases each. options: NULL for the most probable answer. A text that
  * cannot be used is UR_BAD_FILE and its index goes to *bad (may be NULL); nothing is then in out.

@@ -140,15 +140,20 @@ void progress_clear(progress *p);
 /* The kind's figures, the loss, and what was counted, a line each (eval.c). */
 void print_measure(ur_run *run, const ur_measure *measure);
 
+/* Data that is two files: *data, and what stands behind the run among the arguments. False after saying
+ * what is wrong. */
+bool join_data(command *c, ur_run *run, const char **data);
+
 /* A line for each label, and the matrix; in place of a matrix too wide to be read the most frequent
  * confusions. unit: what has a label, "tokens". */
 void print_label_table(const ur_vocabulary *names, const ur_confusion *confusion, const char *unit);
 /* ,"labels":[...],"confusion":[...] of an object. */
 void print_label_json(const ur_vocabulary *names, const ur_confusion *confusion);
 
-/* One text's answer: as one object; or in lines, of several alternatives (`best`) one each with its
- * log probability behind a tab. */
-void print_prediction(ur_run *run, const ur_prediction *prediction, bool json, bool best);
+/* The answer to text `number` (from 0): as one object; or in lines, of several alternatives (`best`) one
+ * each with its log probability behind a tab, or of kinds that say so as `number ||| text ||| score`. */
+void print_prediction(ur_run *run, const ur_prediction *prediction, size_t number, bool json,
+                      bool best);
 
 /* Of kinds with labels how right they are on the validation data, label by label; of others some
  * examples with what the model makes of them; of those that write what follows `prompt` (NULL: the
@@ -157,8 +162,8 @@ int print_samples(ur_run *run, const char *prompt);
 
 /* ---- the verbs ----------------------------------------------------------------------------- */
 
-extern const verb train_verb, eval_verb, predict_verb, generate_verb, plot_verb, inspect_verb,
-    completions_verb;
+extern const verb train_verb, eval_verb, score_verb, predict_verb, generate_verb, plot_verb,
+    inspect_verb, completions_verb;
 
 /* All of them, ended by NULL (main.c). */
 const verb *const *all_verbs(void);

@@ -18,6 +18,12 @@ static void print_labels(const ur_prediction *p)
         putchar('\n');
 }
 
+static void print_numbered(const ur_prediction *p, size_t number)
+{
+    for (size_t i = 0; i < p->n_alternatives; i++)
+        printf("%zu ||| %s ||| %.6f\n", number, p->alternatives[i].text, p->alternatives[i].score);
+}
+
 static void print_best(const ur_prediction *p)
 {
     for (size_t i = 0; i < p->n_alternatives; i++)
@@ -116,12 +122,14 @@ static void print_json(ur_run *run, const ur_prediction *p)
     printf("%s,\"unknown\":%zu}\n", p->n_alternatives ? "]" : "", p->unknown);
 }
 
-void print_prediction(ur_run *run, const ur_prediction *p, bool json, bool best)
+void print_prediction(ur_run *run, const ur_prediction *p, size_t number, bool json, bool best)
 {
     if (json)
         print_json(run, p);
     else if (p->labels)
         print_labels(p);
+    else if (best && p->n_alternatives && ur_run_kind(run)->numbered)
+        print_numbered(p, number);
     else if (best && p->n_alternatives)
         print_best(p);
     else

@@ -97,7 +97,7 @@ static void run_shard(void *arg, ur_tape *t, size_t count, const size_t *which, 
 
 static size_t room_of(const ur_predictor *how, const char *text)
 {
-    const size_t bytes = strlen(text);
+    const size_t bytes = strlen(text) + 1;
     return bytes > how->least_room ? bytes : how->least_room;
 }
 
