@@ -13,14 +13,18 @@ extern "C" {
 /* What stands between a sentence and its translation. These are their numbers in the list;
  * ur_translator_name(i) is NULL behind the last.
  *   rnn       the encoder's last states start the decoder, and its top one is fed to every step beside
- *             the word before (Cho et al. 2014; Dive into Deep Learning, section 9.7) */
-enum { UR_TRANSLATOR_RNN };
+ *             the word before (Cho et al. 2014; Dive into Deep Learning, section 9.7)
+ *   bahdanau  at every step the decoder's state before it looks at all of the encoder's outputs, with
+ *             additive attention, whose context is fed beside the word before (Bahdanau et al. 2014;
+ *             Dive into Deep Learning, section 10.4) */
+enum { UR_TRANSLATOR_RNN, UR_TRANSLATOR_BAHDANAU };
 const char *ur_translator_name(size_t i);
 
 enum { UR_TRANSLATION_PYTORCH, UR_TRANSLATION_XAVIER };
 
 /* Both sides end with <eos>; the decoder reads <bos> first. Parameters are encoder.embed.weight,
- * encoder.CELL.*, decoder.embed.weight, decoder.CELL.* and decoder.fc.*, named as in PyTorch. */
+ * encoder.CELL.*, decoder.embed.weight, decoder.CELL.* and decoder.fc.*, named as in PyTorch, and for
+ * bahdanau decoder.attention.W_q.weight, W_k.weight and w_v.weight. */
 typedef struct ur_translation_config {
     size_t vocabulary, target_vocabulary; /* filled in from the data; they are one where joint */
     int model;                            /* UR_TRANSLATOR_RNN ... */
@@ -28,7 +32,7 @@ typedef struct ur_translation_config {
     const char *cell;         /* of encoder and decoder, see ur_rnn_config */
     size_t layers;            /* of each */
     ur_directions directions; /* of the encoder; the decoder is as wide as its outputs */
-    float dropout;            /* of what goes from layer to layer */
+    float dropout;            /* of what goes from layer to layer, and of the attention weights */
     int init; /* UR_TRANSLATION_XAVIER: matrices of recurrent and linear layers U(-b, b), b =
                  sqrt(6 / (rows + columns)), all else as in PyTorch */
     ur_parallel_options text;

@@ -18,7 +18,7 @@
 
 /* ---- configuration ------------------------------------------------------------------------ */
 
-static const ur_translator *const translators[] = {&ur_translator_rnn};
+static const ur_translator *const translators[] = {&ur_translator_rnn, &ur_translator_bahdanau};
 
 const char *ur_translator_name(size_t i)
 {
@@ -35,9 +35,9 @@ static const ur_field fields[] = {
     {.name = "target_vocabulary_size", .flag = "", .type = UR_FIELD_SIZE, AT(target_vocabulary),
      .most = UR_MOST_VOCABULARY, .help = "Symbols of the target; filled in from the data."},
     {.name = "translator", .flag = "model", .group = "model", .type = UR_FIELD_ENUM, AT(model),
-     .word = ur_translator_name, .initial = "rnn",
+     .word = ur_translator_name, .initial = "bahdanau",
      .help = "What translates: a recurrent encoder whose last state goes to every step of a "
-             "decoder (rnn)."},
+             "decoder (rnn), or one that a decoder looks at as a whole at every step (bahdanau)."},
     {.name = "embed_size", .flag = "embed", .metavar = "N", .group = "model", .type = UR_FIELD_SIZE,
      AT(embed_size), .least = 1, .most = UR_MOST_UNITS, .initial = "128",
      .help = "Numbers that stand for a token."},
@@ -51,7 +51,8 @@ static const ur_field fields[] = {
      .initial = "no",
      .help = "Whether the encoder also reads from the end: the decoder gets both directions side by "
              "side, and is twice as wide, or their mean."},
-    UR_DROPOUT_ROW(ur_translation_config, "Part of what goes from layer to layer that is dropped."),
+    UR_DROPOUT_ROW(ur_translation_config, "Part of what goes from layer to layer, and of the attention "
+                                          "weights, that is dropped."),
     {.name = "init", .metavar = "pytorch|xavier", .group = "model", .type = UR_FIELD_ENUM, AT(init),
      .words = init_words,
      .help = "Where weights start: as PyTorch's modules do, or matrices of recurrent and linear "
@@ -510,27 +511,24 @@ static const ur_figure figures[] = {
                              .headline = true},
     {.name = NULL}};
 
-static const ur_setting book[] = {{"translator", "rnn"},
-                                  {"embed_size", "32"},
-                                  {"hidden_size", "32"},
-                                  {"layers", "2"},
-                                  {"dropout", "0.1"},
-                                  {"init", "xavier"},
-                                  {"bidirectional", "no"},
-                                  {"text.tokenizer", "word-stops"},
-                                  {"text.lower", "true"},
-                                  {"text.merges", "0"},
-                                  {"text.joint", "false"},
-                                  {"text.min_freq", "2"},
-                                  {"text.valid_split", "0"},
-                                  {"text.max_length", "9"},
-                                  {"batch", "64"},
-                                  {"lr", "0.005"},
-                                  {"clip", "1"},
-                                  {"epochs", "300"},
-                                  {NULL, NULL}};
+/* What Dive into Deep Learning's models for translation have in common. */
+#define OF_THE_BOOK                                                                                \
+    {"embed_size", "32"}, {"hidden_size", "32"}, {"cell", "gru"}, {"layers", "2"},                 \
+        {"dropout", "0.1"}, {"init", "xavier"}, {"bidirectional", "no"},                           \
+        {"text.tokenizer", "word-stops"}, {"text.lower", "true"}, {"text.merges", "0"},            \
+        {"text.joint", "false"}, {"text.min_freq", "2"}, {"text.valid_split", "0"},                \
+        {"text.max_length", "9"}, {"batch", "64"}, {"lr", "0.005"},                                \
+    {                                                                                              \
+        "clip", "1"                                                                                \
+    }
+
+static const ur_setting book_rnn[] = {
+    {"translator", "rnn"}, OF_THE_BOOK, {"epochs", "300"}, {NULL, NULL}};
+static const ur_setting book_bahdanau[] = {
+    {"translator", "bahdanau"}, OF_THE_BOOK, {"epochs", "250"}, {NULL, NULL}};
 static const ur_preset presets[] = {
-    {"book", "Dive into Deep Learning's: words, 2 layers of 32 units, 300 epochs at 0.005.", book},
+    {"book-rnn", "Dive into Deep Learning, section 9.7: words, 2 layers of 32 units.", book_rnn},
+    {"book-bahdanau", "The same with attention, section 10.4.", book_bahdanau},
     {NULL, NULL, NULL}};
 
 static const ur_setting training[] = {

@@ -27,7 +27,7 @@ typedef struct ur_translator {
     const float *(*attention)(const void *state, size_t row); /* NULL: there is none */
 } ur_translator;
 
-extern const ur_translator ur_translator_rnn;
+extern const ur_translator ur_translator_rnn, ur_translator_bahdanau;
 
 /* Ids that every vocabulary of this kind has. */
 enum { UR_ID_UNK, UR_ID_BOS, UR_ID_EOS, UR_IDS_RESERVED };
@@ -40,6 +40,7 @@ struct ur_translation {
         ur_embedding_layer embed;
         ur_rnn_stack rnn;
     } encoder, decoder;
+    ur_additive_attention_layer attention; /* of bahdanau */
     ur_linear_layer fc;
 };
 
@@ -64,9 +65,6 @@ void ur_translation_xavier(ur_params *params, int index, uint64_t seed);
 
 /* Sources as one ragged batch. */
 ur_seq *ur_translation_sources(ur_tape *tape, size_t count, const ur_ids *ids, const uint64_t *id);
-
-/* Rows of a state (N, B, F) that live on, the first `rows` of B. */
-ur_tensor *ur_first_rows(ur_tape *tape, ur_tensor *state, size_t rows);
 
 /* ur_translation_forward; order (count), or NULL: receives the pairs in the order of the logits'
  * sequences. */
