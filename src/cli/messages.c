@@ -64,6 +64,13 @@ ur_run *open_run(ur_context *context, const char *path, int *code)
     return NULL;
 }
 
+void say_remarks(const ur_run *run)
+{
+    const char *remark;
+    for (size_t i = 0; (remark = ur_run_remark(run, i)); i++)
+        say("%s", remark);
+}
+
 int say_no_memory(void)
 {
     say("out of memory");

@@ -32,7 +32,8 @@ typedef struct verb {
     bool threads;          /* whether there is --threads */
     size_t most_tokens; /* default of --max-tokens, of a verb that searches; 0: the model's limit */
     bool searches;      /* whether answers are searched for: ur_search_fields */
-    bool trains;        /* is followed by what is trained: options of kinds and of training */
+    bool reads;  /* whether data or texts are read for a run: the kinds' fields "read.NAME" */
+    bool trains; /* is followed by what is trained: options of kinds and of training */
     /* Whether an option of this command is one of `fields`; NULL: all are. */
     bool (*has)(const command *c, const ur_field *field);
     int (*run)(command *c);
@@ -58,6 +59,7 @@ struct command {
     size_t n_options, capacity;
     void *own;                /* the verb's struct */
     void *config;             /* the kind's */
+    void *reading;            /* where values of the kinds' "read.NAME" are tried */
     ur_run_settings settings; /* of a training */
     ur_search_options search;
     char most_tokens[24]; /* its default number of tokens, as help says it */
@@ -87,6 +89,10 @@ enum { OPTION_NAME = 64 };
 const char *option_name(const option *o, char name[OPTION_NAME]); /* without dashes */
 /* Whether it is given alone, as a flag is. */
 bool takes_no_value(const option *o);
+
+/* Makes the run read as the options say that were given; CODE_USAGE after saying which its kind does
+ * not have. */
+int set_reading(const command *c, ur_run *run);
 
 /* The search that was asked for; NULL: none was, the most probable answer is wanted. */
 const ur_search_options *given_search(command *c);

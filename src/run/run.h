@@ -2,6 +2,7 @@
 #ifndef UR_RUN_RUN_H
 #define UR_RUN_RUN_H
 
+#include "text/remarks.h"
 #include "train/trainer.h"
 #include "unroll/run.h"
 
@@ -18,7 +19,11 @@ struct ur_run {
     double seconds, train_seconds; /* of earlier sessions and this one */
     ur_metrics *metrics;           /* every evaluation so far */
     size_t metrics_count, metrics_capacity;
+    ur_remarks remarks; /* on the data that was read last */
 };
+
+/* Adds what the kind says of data that was read. */
+ur_status ur_run_remember(ur_run *run, const void *data, ur_err *err);
 
 /* FOLDER/NAME, or with a number FOLDER/checkpoints/N.safetensors; fresh memory or NULL. */
 char *ur_path_join(const ur_allocator *a, const char *folder, const char *name);
