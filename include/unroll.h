@@ -4,6 +4,8 @@
  *   io        weights in safetensors files, pictures
  *   nn        layers and losses
  *   text      UTF-8, vocabularies, pairs of questions and answers
+ *   bpe       words cut into parts
+ *   bleu      how good translations are
  *   corpus    tokenizers, whole texts, texts with labels
  *   field     configuration structs, member by member
  *   model     kinds of models, and models of these
@@ -16,6 +18,8 @@
 #ifndef UNROLL_H
 #define UNROLL_H
 
+#include "unroll/bleu.h"
+#include "unroll/bpe.h"
 #include "unroll/core.h"
 #include "unroll/corpus.h"
 #include "unroll/decode.h"

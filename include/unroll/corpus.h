@@ -30,11 +30,25 @@ extern "C" {
  *                      (U+200C or U+200D) belongs to the word: don't, well-known, rock'n'roll; so
  *                      does a single full stop or comma between two decimal digits (category Nd):
  *                      3.14, 1,000. Everywhere else they are tokens: `--` is two, `'tis` is two.
+ *   WORDS_STOPS        what stands between white space, and each . , ! ? opens a token: `3 ,000` for
+ *                      3,000. (Zhang et al., Dive into Deep Learning, section 9.5.)
+ *   WORDS_JOINED       as WORDS_PUNCTUATION, and a character of punctuation that touches its neighbour
+ *                      has the mark U+FFED on that side (between two of them the second one has it), so
+ *                      that the text's own spaces come back: `Go.` is Go and the token of the mark and
+ *                      the full stop, and `Va !` has no mark. (Klein et al. 2017, OpenNMT's joiners.)
  *
  * In word texts <name> stands for the vocabulary's reserved token of that name, if it has one: the
  * `<unk>` of WikiText is the unknown token. (WORDS: where it is a whole word; WORDS_PUNCTUATION:
  * anywhere. Under letters_only angle brackets are gone before.) */
-typedef enum ur_tokenizer { UR_CHARACTERS, UR_WORDS, UR_WORDS_PUNCTUATION } ur_tokenizer;
+typedef enum ur_tokenizer {
+    UR_CHARACTERS,
+    UR_WORDS,
+    UR_WORDS_PUNCTUATION,
+    UR_WORDS_STOPS,
+    UR_WORDS_JOINED
+} ur_tokenizer;
+
+#define UR_JOINER "\xEF\xBF\xAD" /* U+FFED, the mark of WORDS_JOINED */
 
 /* How a text becomes tokens: plain data, part of a model's configuration. */
 typedef struct ur_text_options {
@@ -56,9 +70,9 @@ typedef struct ur_text_options {
 /* Options to start from: neither lower, and line_ends for words without letters_only. */
 ur_text_options ur_text_defaults(ur_tokenizer tokenizer, bool letters_only);
 
-/* "char", "word", "word-punct"; NULL: no such tokenizer, such as the one behind the last.
- * ur_tokenizer_find is the way back, for "characters", "words" and "words-punctuation", too; false
- * where there is none of that name. */
+/* "char", "word", "word-punct", "word-stops", "word-joined"; NULL: no such tokenizer, such as the one behind the last.
+ * ur_tokenizer_find is the way back, for "characters", "words", "words-punctuation", "words-stops" and
+ * "words-joined", too; false where there is none of that name. */
 const char *ur_tokenizer_name(ur_tokenizer tokenizer);
 bool ur_tokenizer_find(const char *name, ur_tokenizer *tokenizer);
 
@@ -80,7 +94,8 @@ ur_status ur_text_encode(const ur_text_options *options, const ur_vocabulary *vo
  * appears while it is written: the token's own text; words with a space before it unless it opens a
  * line; with line_ends <eos> is a line feed. Other reserved tokens are written <name>, an id that
  * does not exist as U+FFFD. WORDS_PUNCTUATION has no space before  . , ; : ! ? % ) ] } U+2026  and
- * after  ( [ { U+00BF U+00A1.
+ * after  ( [ { U+00BF U+00A1. WORDS_STOPS has none before a token that . , ! or ? opens. WORDS_JOINED has
+ * none where a mark says so, and leaves the marks out.
  * To print a text's ids so and to encode what was printed gives the same ids again; CHARACTERS give
  * the text itself (line ends LF, no options that change it, nothing unknown).
  * Writes the piece, closed by a zero byte, where `capacity` has room for both, else (if capacity is

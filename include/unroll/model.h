@@ -46,6 +46,8 @@ typedef struct ur_text_source {
     size_t max_tokens;         /* the training text's first tokens alone; 0: all */
     double valid_split; /* in [0, 1): this part of them, from the end, is for validation where
                                   there is no file for that; 0: none */
+    const char *unseen; /* ids of the vocabulary that the training text does not contain, rising:
+                           "3,17-20"; they are never written. NULL: none, or not known */
 } ur_text_source;
 
 /* UR_INVALID with the reason: ur_text_check (vocabulary NULL: not asked), or a part out of
@@ -276,6 +278,8 @@ struct ur_kind {
     ur_status (*decoder)(const ur_model *model, ur_decoder *out, ur_err *err);
     /* How its texts are cut into tokens, of a kind that writes texts on (ur_generator). */
     const ur_text_options *(*writes)(const void *config);
+    /* Symbols that it never writes, into ids (NULL: only counted). May be NULL: it may write all. */
+    size_t (*never)(const ur_assets *assets, int32_t *ids);
 };
 
 /* Kinds of a context: the library's, then those that were added, in their order; NULL behind the

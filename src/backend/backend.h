@@ -8,6 +8,7 @@
 #ifndef UR_BACKEND_BACKEND_H
 #define UR_BACKEND_BACKEND_H
 
+#include "backend/attention.h"
 #include "backend/recurrent.h"
 #include "base/arena.h"
 #include "base/threads.h"
@@ -40,11 +41,15 @@ typedef struct ur_pack {
 /* y = x W^T + b, and its gradients. Where *_blank, nothing stands there yet. */
 typedef struct ur_linear_pass {
     size_t rows, in, out;
-    const float *x;      /* (rows, in) */
-    const float *w;      /* (out, in) packed: forward by rows, backward by columns */
-    const float *bias;   /* (out) or NULL */
-    float *y;            /* (rows, out) */
-    const float *dy;     /* backward: (rows, out) */
+    const float *x;    /* (rows, in) */
+    const float *w;    /* (out, in) packed: forward by rows, backward by columns */
+    const float *bias; /* (out) or NULL */
+    float *y;          /* (rows, out) */
+    const float *dy;   /* backward: (rows, out) */
+    size_t y_row;      /* floats between the rows of y or dy; 0: out */
+    size_t w_rows,
+        w_begin; /* backward: the packed W has so many rows, of which those from w_begin on are
+                               this W; 0: out */
     float *dx, *dw, *db; /* NULL: not wanted; db is added to */
     bool dx_blank, dw_blank;
 } ur_linear_pass;
@@ -58,32 +63,6 @@ typedef struct ur_matmul_pass {
     float *dx, *dw; /* NULL: not wanted */
     bool dx_blank, dw_blank;
 } ur_matmul_pass;
-
-/* Dot-product attention over ragged queries and keys.
- *   S = scale Q K^T,  P = softmax over the keys of the same sequence,  context = P V
- * A query whose sequence has no key gets zeros. */
-typedef struct ur_attention_pass {
-    const ur_layout *q_rows, *k_rows; /* of one batch, any order each */
-    size_t width, value_width;        /* D, E */
-    float scale;
-    const float *q;         /* (rows of q, D) */
-    const float *k;         /* (rows of k, D); NULL with P given: weighted sum only */
-    const float *v;         /* (rows of k, E); NULL: weights only */
-    float *context;         /* (rows of q, E) out, when v is given */
-    float *p;               /* (Tq, Tk) of sequence b at p + p_offset[b]: out when k is given and
-                               p is not NULL, in when k is NULL */
-    const size_t *p_offset; /* (batch) */
-} ur_attention_pass;
-
-/* Every d* is added to; NULL: not wanted. dcontext is NULL for weights alone, dp for context
- * alone. */
-typedef struct ur_attention_back {
-    const ur_attention_pass *forward;
-    const float *dcontext; /* (rows of q, E) */
-    const float *dp_in;    /* like p: gradient that reached the weights themselves, or NULL */
-    float *dq, *dk, *dv;
-    float *dp; /* like p, when k is NULL: gradient of the given weights */
-} ur_attention_back;
 
 /* loss = scale * sum over rows r with target[r] != ignore of -log softmax(x_r)[target[r]].
  * Every other target must be in [0, classes). */

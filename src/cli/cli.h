@@ -38,9 +38,10 @@ int say_usage(const command *c, const char *format, ...) __attribute__((format(p
 /* A context with so many threads (0: all there are); NULL after saying why, with the exit code. */
 ur_context *open_context(size_t threads, int *code);
 
-/* Opens a run; NULL after saying why, with the exit code: every tensor at fault that the sentence has
- * no room for follows on a line of its own. */
-ur_run *open_run(ur_context *context, const char *path, int *code);
+/* Opens a run, with --last its last weights, and says whose it has where there are two; NULL after saying
+ * why, with the exit code: every tensor at fault that the sentence has no room for follows on a line of
+ * its own. */
+ur_run *open_run(const command *c, ur_context *context, const char *path, int *code);
 
 /* What reading data files found (ur_run_remark), a line each. */
 void say_remarks(const ur_run *run);

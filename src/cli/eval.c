@@ -128,7 +128,7 @@ static int run_eval(command *c)
         return say_usage(c, "--data is missing: a file as for training, or builtin:NAME");
     int code;
     ur_context *context = open_context(c->common.threads, &code);
-    ur_run *run = context ? open_run(context, c->arguments[0], &code) : NULL;
+    ur_run *run = context ? open_run(c, context, c->arguments[0], &code) : NULL;
     if (run)
         code = set_reading(c, run);
     if (run && code == CODE_OK)
@@ -171,5 +171,6 @@ const verb eval_verb = {
     .json_help = "Print one object.",
     .threads = true,
     .reads = true,
+    .weights = true,
     .run = run_eval,
 };

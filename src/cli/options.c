@@ -6,10 +6,11 @@
 
 /* ---- the options of a verb ----------------------------------------------------------------- */
 
-enum { OF_THREADS, OF_QUIET, OF_JSON, OF_HELP };
+enum { OF_LAST, OF_THREADS, OF_QUIET, OF_JSON, OF_HELP };
 
 /* clang-format off */
 static const ur_field common_fields[] = {
+    [OF_LAST] = {.name = "last", .type = UR_FIELD_BOOL, .offset = offsetof(common_options, last), .help = "Take the last weights of the training in place of those with the least validation loss."},
     [OF_THREADS] = {.name = "threads", .metavar = "N", .type = UR_FIELD_SIZE, .offset = offsetof(common_options, threads), .least = 1, .most = 1024, .shown = "all there are", .help = "Threads to compute with. Results do not depend on it, to the last bit."},
     [OF_QUIET] = {.name = "quiet", .type = UR_FIELD_BOOL, .offset = offsetof(common_options, quiet), .help = "Say nothing but errors."},
     [OF_JSON] = {.name = "json", .type = UR_FIELD_BOOL, .offset = offsetof(common_options, json)},
@@ -55,7 +56,8 @@ static bool shows(const command *c, const ur_field *fields, const ur_field *f)
     if (fields == ur_run_settings_fields())
         return c->kind ? !is_hidden(c->kind, f) : !is_of_data(f);
     if (fields == common_fields)
-        return (c->verb->threads || f != &common_fields[OF_THREADS]) &&
+        return (c->verb->weights || f != &common_fields[OF_LAST]) &&
+               (c->verb->threads || f != &common_fields[OF_THREADS]) &&
                (c->verb->json_help || f != &common_fields[OF_JSON]);
     return true;
 }
@@ -85,11 +87,18 @@ static bool add_search(command *c)
     ur_fields_default(ur_search_fields(), &c->search);
     if (!add_fields(c, ur_search_fields(), &c->search))
         return false;
-    for (size_t i = first; i < c->n_options; i++)
-        if (c->options[i].field->offset == offsetof(ur_search_options, most)) {
+    for (size_t i = first; i < c->n_options; i++) {
+        option *o = &c->options[i];
+        if (o->field->offset == offsetof(ur_search_options, most)) {
             snprintf(c->most_tokens, sizeof c->most_tokens, "%zu", c->verb->most_tokens);
-            c->options[i].shown = c->verb->most_tokens ? c->most_tokens : "the model's limit";
+            o->shown = c->verb->most_tokens ? c->most_tokens : "the model's limit";
         }
+        if (o->field->offset == offsetof(ur_search_options, temperature) && c->verb->temperature) {
+            o->shown = c->verb->temperature;
+            if (ur_field_set(o->field, &c->search, c->verb->temperature, NULL) != UR_OK)
+                return false;
+        }
+    }
     c->search.most = c->verb->most_tokens;
     return true;
 }
@@ -412,10 +421,13 @@ const ur_search_options *given_search(command *c)
     for (size_t i = 0; i < c->n_options; i++)
         given = given || (c->options[i].given && c->options[i].config == s);
     /* what narrows a draw asks for one, and the best n for as many hypotheses */
-    if (!was_given(c, "temperature") && (was_given(c, "top-k") || was_given(c, "top-p")))
-        s->temperature = 1.0f;
     if (!was_given(c, "beam"))
         s->beam = s->n_best;
+    if (!was_given(c, "temperature") && (s->beam > 1 || was_given(c, "greedy")))
+        s->temperature = 0.0f;
+    else if (!was_given(c, "temperature") && !c->verb->temperature &&
+             (was_given(c, "top-k") || was_given(c, "top-p")))
+        s->temperature = 1.0f;
     return given ? s : NULL;
 }
 

@@ -13,7 +13,7 @@ typedef struct command command;
 /* What every verb has. */
 typedef struct common_options {
     size_t threads;
-    bool quiet, json, help;
+    bool last, quiet, json, help;
 } common_options;
 
 typedef struct verb {
@@ -30,10 +30,12 @@ typedef struct verb {
     size_t size;
     const char *json_help; /* of --json; NULL: there is no such option */
     bool threads;          /* whether there is --threads */
+    bool weights;          /* whether there is --last: a run's folder has two files of weights */
     size_t most_tokens; /* default of --max-tokens, of a verb that searches; 0: the model's limit */
-    bool searches;      /* whether answers are searched for: ur_search_fields */
-    bool reads;  /* whether data or texts are read for a run: the kinds' fields "read.NAME" */
-    bool trains; /* is followed by what is trained: options of kinds and of training */
+    const char *temperature; /* likewise of --temperature; NULL: the search's own */
+    bool searches;           /* whether answers are searched for: ur_search_fields */
+    bool reads;              /* whether it reads for a run: the kinds' fields "read.NAME" */
+    bool trains;             /* is followed by what is trained: options of kinds and of training */
     /* Whether an option of this command is one of `fields`; NULL: all are. */
     bool (*has)(const command *c, const ur_field *field);
     int (*run)(command *c);

@@ -280,7 +280,7 @@ static int run_predict(command *c)
                          c->arguments[1]);
     int code;
     ur_context *context = open_context(c->common.threads, &code);
-    ur_run *run = context ? open_run(context, c->arguments[0], &code) : NULL;
+    ur_run *run = context ? open_run(c, context, c->arguments[0], &code) : NULL;
     if (run)
         code = set_reading(c, run);
     if (run && code == CODE_OK)
@@ -335,6 +335,7 @@ const verb predict_verb = {
     .json_help = "Print an object per text: the answer, its log probability and every token's; of "
                  "labels the probabilities of all.",
     .threads = true,
+    .weights = true,
     .searches = true,
     .reads = true,
     .run = run_predict,

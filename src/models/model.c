@@ -11,8 +11,9 @@
 
 /* ---- kinds -------------------------------------------------------------------------------- */
 
-static const ur_kind *const built_in[] = {&ur_kind_seq2seq, &ur_kind_language_model,
-                                          &ur_kind_text_lstm, &ur_kind_tagger, &ur_kind_classifier};
+#define ADDRESS(name) &ur_kind_##name,
+static const ur_kind *const built_in[] = {UR_KINDS(ADDRESS)};
+#undef ADDRESS
 
 enum { BUILT_IN = sizeof built_in / sizeof(ur_kind *) };
 

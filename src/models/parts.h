@@ -128,8 +128,10 @@ extern const char *const ur_direction_words[]; /* of ur_directions */
      .offset = offsetof(config, options.tokenizer),                                                \
      .word = ur_tokenizer_words,                                                                   \
      .initial = (standard),                                                                        \
-     .help = "What a token is: a character, what stands between white space, or words and "        \
-             "punctuation apart."},                                                                \
+     .help =                                                                                       \
+         "What a token is: a character, what stands between white space, or words and "            \
+         "punctuation apart (word-stops: . , ! ? alone; word-joined: with marks that give the "    \
+         "text's own spaces back)."},                                                              \
         {.name = "text.lower",                                                                     \
          .group = "data",                                                                          \
          .type = UR_FIELD_BOOL,                                                                    \
@@ -182,12 +184,21 @@ extern const char *const ur_direction_words[]; /* of ur_directions */
          .initial = "0",                                                                           \
          .shown = "all",                                                                           \
          .help = "Learn the first N tokens alone; the vocabulary is that of the whole text."},     \
+        {.name = "text.valid_split",                                                               \
+         .metavar = "F",                                                                           \
+         .group = "data",                                                                          \
+         .type = UR_FIELD_REAL,                                                                    \
+         .offset = offsetof(config, source.valid_split),                                           \
+         .most = 1,                                                                                \
+         .open = UR_OPEN_MOST,                                                                     \
+         .initial = "0",                                                                           \
+         .shown = "",                                                                              \
+         .help = "Validate with this part of --data, from its end, in place of a file; the rest "  \
+                 "is learned."},                                                                   \
     {                                                                                              \
-        .name = "text.valid_split", .metavar = "F", .group = "data", .type = UR_FIELD_REAL,        \
-        .offset = offsetof(config, source.valid_split), .most = 1, .open = UR_OPEN_MOST,           \
-        .initial = "0", .shown = "",                                                               \
-        .help = "Validate with this part of --data, from its end, in place of a file; the rest "   \
-                "is learned."                                                                      \
+        .name = "text.unseen", .flag = "", .type = UR_FIELD_TEXT,                                  \
+        .offset = offsetof(config, source.unseen), .absent = "",                                   \
+        .help = "Ids that the training text does not contain: they are never written."             \
     }
 
 #endif

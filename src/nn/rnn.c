@@ -73,7 +73,7 @@ ur_status ur_rnn_check(const ur_rnn_config *config, ur_err *err)
 {
     const ur_cell *cell = config->cell ? ur_cell_find(config->cell) : NULL;
     const ur_status status = check_sizes(config, cell, err);
-    return status == UR_OK ? check_noise(config, cell, err) : status;
+    return status == UR_OK && cell ? check_noise(config, cell, err) : status;
 }
 
 static size_t directions(const ur_rnn_config *c)

@@ -2,6 +2,8 @@
  * (unroll/run.h says what its folder holds). */
 #include "run/run.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -63,7 +65,7 @@ void ur_run_free(ur_run *run)
         ur_fields_free(a, kind->fields, run->assets.config);
     ur_free(a, run->assets.config);
     ur_fields_free(a, ur_run_settings_fields(), &run->settings);
-    ur_free(a, run->metrics);
+    ur_free(a, run->best);
     ur_remarks_free(&run->remarks);
     ur_free(a, run->config_text);
     ur_free(a, run->folder);
@@ -328,6 +330,62 @@ static ur_status open_single(ur_run *run, const char *path, ur_st *st, ur_err *e
     return rebuild(run, &s, NULL, err);
 }
 
+/* The number of the line in which two texts differ first. */
+static size_t different_line(const char *a, const char *b)
+{
+    size_t line = 1;
+    for (; *a && *a == *b; a++, b++)
+        line += *a == '\n';
+    return line;
+}
+
+/* Whether vocab.txt or labels.txt is still what the weights were trained with: ids are places in it. */
+static ur_status same_words(const ur_run *run, const ur_vocabulary *words, const char *name,
+                            ur_st *st, const char *key, const char *path, ur_err *err)
+{
+    const char *own = ur_st_metadata(st, key);
+    char *text;
+    size_t size;
+    if (!own || !words)
+        return UR_OK;
+    ur_status status = ur_vocabulary_print(words, &text, &size, err);
+    if (status != UR_OK)
+        return status;
+    if (strcmp(own, text) != 0)
+        status =
+            ur_fail(err, UR_BAD_FILE,
+                    "%s/%s was changed: line %zu is not what %s was trained with (its own copy "
+                    "is in the file, which opens alone)",
+                    run->folder, name, different_line(own, text), path);
+    ur_free(run->a, text);
+    return status;
+}
+
+ur_status ur_run_check_words(const ur_run *run, ur_st *st, const char *path, ur_err *err)
+{
+    const ur_assets *a = &run->assets;
+    const ur_status status =
+        same_words(run, a->vocabulary, "vocab.txt", st, "unroll.vocabulary", path, err);
+    return status == UR_OK
+               ? same_words(run, a->labels, "labels.txt", st, "unroll.labels", path, err)
+               : status;
+}
+
+ur_status ur_run_check_finite(const ur_run *run, const char *path, ur_err *err)
+{
+    const ur_params *params = run->assets.model->params;
+    for (size_t i = 0; i < ur_params_count(params); i++) {
+        const ur_param *p = ur_params_entry(params, i);
+        const float *w = ur_params_data(params) + p->offset;
+        for (size_t j = 0; j < p->count; j++)
+            if (!isfinite(w[j]))
+                return ur_fail(err, UR_BAD_FILE,
+                               "%s: %s has a weight that is not finite (%g): the model is damaged",
+                               path, p->name, (double)w[j]);
+    }
+    return UR_OK;
+}
+
 /* Where somebody listens, only looks whether they fit. */
 static ur_status load_weights(ur_run *run, const char *path, bool single, listener tell, void *user,
                               ur_err *err)
@@ -336,18 +394,22 @@ static ur_status load_weights(ur_run *run, const char *path, bool single, listen
     ur_status status = ur_st_open(run->a, path, &st, err);
     if (status != UR_OK)
         return status;
-    if (single)
-        status = open_single(run, path, st, err);
-    if (status == UR_OK)
-        status = tell ? ur_weights_check(run->assets.model->params, st, path, "", tell, user, err)
-                      : ur_weights_read(run->assets.model->params, st, path, "", err);
+    const char *epoch = ur_st_metadata(st, UR_EPOCH_KEY);
+    run->epoch = epoch ? strtoull(epoch, NULL, 10) : 0;
+    status = single ? open_single(run, path, st, err) : ur_run_check_words(run, st, path, err);
+    if (status == UR_OK && tell)
+        status = ur_weights_check(run->assets.model->params, st, path, "", tell, user, err);
+    else if (status == UR_OK)
+        status = ur_weights_read(run->assets.model->params, st, path, "", err);
+    if (status == UR_OK && !tell)
+        status = ur_run_check_finite(run, path, err);
     ur_st_close(st);
     return status;
 }
 
 static ur_status load_model(ur_run *run, listener tell, void *user, ur_err *err)
 {
-    char *path = ur_path_join(run->a, run->folder, "model.safetensors");
+    char *path = ur_path_join(run->a, run->folder, run->weights ? run->weights : UR_LAST_FILE);
     if (!path)
         return ur_no_memory(err, MOST_PATH);
     const ur_status status = load_weights(run, path, false, tell, user, err);
@@ -360,8 +422,46 @@ ur_status ur_run_load_model(ur_run *run, ur_err *err)
     return load_model(run, NULL, NULL, err);
 }
 
-static ur_status open_run(ur_context *context, const char *path, listener tell, void *user,
-                          ur_run **out, ur_err *err)
+/* The step that a file's weights are of; -1: it says none, -2: it cannot be read. */
+static ur_status step_of(const ur_run *run, const char *name, long long *step, ur_err *err)
+{
+    char *path = ur_path_join(run->a, run->folder, name);
+    ur_st *st;
+    if (!path)
+        return ur_no_memory(err, MOST_PATH);
+    const ur_status status = ur_st_open(run->a, path, &st, err);
+    const char *text = status == UR_OK ? ur_st_metadata(st, UR_STEP_KEY) : NULL;
+    *step = status != UR_OK ? -2 : text ? strtoll(text, NULL, 10) : -1;
+    if (status == UR_OK)
+        ur_st_close(st);
+    ur_free(run->a, path);
+    return status == UR_NO_MEMORY ? status : UR_OK;
+}
+
+/* The best weights where there are others than the last ones. A file that cannot be read is chosen, so
+ * that it is refused and not passed over. */
+static ur_status choose_weights(ur_run *run, bool last, ur_err *err)
+{
+    char *path = ur_path_join(run->a, run->folder, UR_BEST_FILE);
+    struct stat there;
+    if (!path)
+        return ur_no_memory(err, MOST_PATH);
+    const bool exists = stat(path, &there) == 0;
+    ur_free(run->a, path);
+    run->weights = UR_LAST_FILE;
+    if (last || !exists)
+        return UR_OK;
+    long long best_step, last_step;
+    ur_status status = step_of(run, UR_BEST_FILE, &best_step, err);
+    if (status == UR_OK)
+        status = step_of(run, UR_LAST_FILE, &last_step, err);
+    if (status == UR_OK && last_step != -2 && best_step != last_step)
+        run->weights = UR_BEST_FILE;
+    return status;
+}
+
+static ur_status open_run(ur_context *context, const char *path, bool last, listener tell,
+                          void *user, ur_run **out, ur_err *err)
 {
     struct stat there;
     const bool folder = stat(path, &there) == 0 && S_ISDIR(there.st_mode);
@@ -370,6 +470,8 @@ static ur_status open_run(ur_context *context, const char *path, listener tell, 
     ur_status status = new_run(context, folder ? path : NULL, &run, err);
     if (status == UR_OK && folder) {
         status = open_folder(run, err);
+        if (status == UR_OK)
+            status = choose_weights(run, last, err);
         if (status == UR_OK)
             status = load_model(run, tell, user, err);
     } else if (status == UR_OK) {
@@ -386,7 +488,13 @@ static ur_status open_run(ur_context *context, const char *path, listener tell, 
 ur_status ur_run_open(ur_context *context, const char *path, ur_run **out, ur_err *err)
 {
     UR_FPMODE_HERE;
-    return open_run(context, path, NULL, NULL, out, err);
+    return open_run(context, path, false, NULL, NULL, out, err);
+}
+
+ur_status ur_run_open_last(ur_context *context, const char *path, ur_run **out, ur_err *err)
+{
+    UR_FPMODE_HERE;
+    return open_run(context, path, true, NULL, NULL, out, err);
 }
 
 ur_status ur_run_check(ur_context *context, const char *path, listener tell, void *user,
@@ -394,7 +502,7 @@ ur_status ur_run_check(ur_context *context, const char *path, listener tell, voi
 {
     UR_FPMODE_HERE;
     ur_run *run;
-    const ur_status status = open_run(context, path, tell, user, &run, err);
+    const ur_status status = open_run(context, path, false, tell, user, &run, err);
     ur_run_free(run);
     return status;
 }
@@ -411,13 +519,15 @@ static ur_status reopen(ur_run *run, size_t epochs, size_t max_steps, void *trai
         run->settings.train.epochs = epochs;
     if (max_steps)
         run->settings.train.max_steps = max_steps == UR_NO_LIMIT ? 0 : max_steps;
-    status = prepare(run, train, valid, err);
+    status = ur_run_check_newest(run, err);
+    if (status == UR_OK)
+        status = prepare(run, train, valid, err);
     if (status == UR_OK)
         status = blame(run->folder, new_trainer(run, err), err);
     if (status == UR_OK)
         status = ur_run_load_checkpoint(run, err);
     if (status == UR_OK)
-        status = ur_run_load_metrics(run, run->trainer->progress.step, err);
+        status = ur_run_cut_metrics(run, run->trainer->progress.step, err);
     return status == UR_OK ? ur_run_save_config(run, err) : status;
 }
 
@@ -486,6 +596,13 @@ bool ur_run_stopped_early(const ur_run *run)
 const char *ur_run_folder(const ur_run *run)
 {
     return run->folder;
+}
+
+bool ur_run_has_best(const ur_run *run, size_t *epoch)
+{
+    if (epoch)
+        *epoch = (size_t)run->epoch;
+    return run->weights && strcmp(run->weights, UR_BEST_FILE) == 0;
 }
 
 const char *ur_run_config_text(const ur_run *run)

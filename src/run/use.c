@@ -224,6 +224,25 @@ static ur_status read_ids(ur_writer *w, const char *prompt, int32_t *ids, ur_err
     return ur_generator_read(w->generator, read, err);
 }
 
+/* A generator that does not write what its kind never writes, unless the caller has a list. */
+static ur_status new_generator(ur_run *run, const ur_search_options *options, ur_generator **out,
+                               ur_err *err)
+{
+    ur_search_options o = options ? *options : (ur_search_options){0};
+    const ur_kind *kind = run->assets.kind;
+    const size_t count = kind->never ? kind->never(&run->assets, NULL) : 0;
+    int32_t *never = ur_alloc(run->a, count, sizeof *never);
+    if (!never)
+        return ur_no_memory(err, count * sizeof *never);
+    if (!o.never && count) {
+        o.never_count = kind->never(&run->assets, never);
+        o.never = never;
+    }
+    const ur_status status = ur_generator_new(run->context, run->assets.model, &o, out, err);
+    ur_free(run->a, never);
+    return status;
+}
+
 ur_status ur_writer_new(ur_run *run, const char *prompt, const ur_search_options *options,
                         ur_writer **out, ur_err *err)
 {
@@ -241,7 +260,7 @@ ur_status ur_writer_new(ur_run *run, const char *prompt, const ur_search_options
     int32_t *ids = ur_alloc(run->a, room, sizeof *ids);
     ur_status status = ids ? UR_OK : ur_no_memory(err, room * sizeof *ids);
     if (status == UR_OK)
-        status = ur_generator_new(run->context, run->assets.model, options, &w->generator, err);
+        status = new_generator(run, options, &w->generator, err);
     if (status == UR_OK)
         status = read_ids(w, prompt, ids, err);
     ur_free(run->a, ids);

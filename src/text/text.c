@@ -101,7 +101,8 @@ static const char *piece_of(const ur_text_options *o, const ur_vocabulary *v, in
              kind->space(v, previous, id);
     const char *text = ur_vocabulary_token(v, id, bytes);
     if (text)
-        return text;
+        return kind && kind->shown && !ur_vocabulary_is_reserved(v, id) ? kind->shown(text, bytes)
+                                                                        : text;
     *bytes = 3;
     return "\xEF\xBF\xBD"; /* U+FFFD */
 }

@@ -122,7 +122,8 @@ static void edited_runs(void **state)
     open_fails(context, config, "\"lower\": false", "\"lower\": 3", "text.lower");
     open_fails(context, config, "\"labels\": 3", "\"label\": 3", "label");
     open_fails(context, config, "\"classifier\"", "\"lstm\"", "\"model\"");
-    open_fails(context, "labels.txt", "begins\\swith\\sA\n", "", "labels");
+    open_fails(context, "labels.txt", "begins\\swith\\sA\n", "begins\\swith\\sZ\n",
+               "run/labels.txt was changed: line ");
     put_file("train.txt", "begins with A\ta\nbegins with B\tb\nbegins with C\tc\n");
     ur_err err;
     assert_int_equal(ur_run_resume(context, "run", 2, 0, &run, &err), UR_BAD_FILE);

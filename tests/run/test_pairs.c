@@ -67,13 +67,13 @@ static void a_folder(void **state)
     assert_int_equal(ur_run_train(run, &hooks, NULL), UR_OK);
     assert_int_equal(evaluations, 4);
     ur_run_free(run);
-    static const char *const names[] = {"config.json", "vocab.txt", "model.safetensors",
-                                        "metrics.jsonl", "train.log"};
+    static const char *const names[] = {"config.json",      "vocab.txt",     "model.safetensors",
+                                        "best.safetensors", "metrics.jsonl", "train.log"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         assert_true(is_file("run", names[i]));
-    assert_int_equal(folder_entries("run/checkpoints"), 2); /* the last two */
+    assert_int_equal(folder_entries("run/checkpoints"), 2); /* the last two that were saved */
     assert_true(is_file("run", "checkpoints/16.safetensors"));
-    assert_true(is_file("run", "checkpoints/12.safetensors"));
+    assert_true(is_file("run", "checkpoints/4.safetensors"));
     ur_metrics *m;
     size_t n;
     assert_int_equal(ur_metrics_load(context, "run", &m, &n, NULL, NULL), UR_OK);

@@ -164,6 +164,7 @@ static bool recurrent_back(const ur_executor *e, const ur_recurrent_back *p)
 static ur_attention_pass attention_of(ur_attention_pass p)
 {
     p.q = at(p.q), p.k = at(p.k), p.v = at(p.v), p.context = at(p.context), p.p = at(p.p);
+    p.w = at(p.w), p.mask = at(p.mask), p.saved = at(p.saved);
     return p;
 }
 
@@ -178,8 +179,10 @@ static bool attention_back(const ur_executor *e, const ur_attention_back *p)
 {
     const ur_executor on = inner(e);
     const ur_attention_pass pass = attention_of(*p->forward);
-    const ur_attention_back back = {&pass,     at(p->dcontext), at(p->dp_in), at(p->dq),
-                                    at(p->dk), at(p->dv),       at(p->dp)};
+    ur_attention_back back = *p;
+    back.forward = &pass;
+    back.dcontext = at(p->dcontext), back.dp_in = at(p->dp_in), back.dp = at(p->dp);
+    back.dq = at(p->dq), back.dk = at(p->dk), back.dv = at(p->dv), back.dw = at(p->dw);
     return cpu->attention_back(&on, &back);
 }
 

@@ -20,11 +20,17 @@ static ur_product product_of(size_t m, size_t k, const float *a, const float *pa
                         .start = start};
 }
 
+static size_t y_row(const ur_linear_pass *l)
+{
+    return l->y_row ? l->y_row : l->out;
+}
+
 void ur_cpu_linear(const ur_executor *e, const ur_linear_pass *l)
 {
     ur_product p =
         product_of(l->rows, l->in, l->x, l->w, (ur_columns){1, l->out}, l->y, UR_START_BIAS);
     p.bias = l->bias;
+    p.c_row = y_row(l);
     ur_cpu_product(e, &p);
 }
 
@@ -48,7 +54,7 @@ static void linear_back_member(void *arg, const ur_member *me)
                                     .n_out = l->out,
                                     .n_in = l->in,
                                     .dy = l->dy,
-                                    .dy_row = l->out,
+                                    .dy_row = y_row(l),
                                     .x_packed = job->x_packed,
                                     .dw = l->dw,
                                     .blank = l->dw_blank};
@@ -56,11 +62,14 @@ static void linear_back_member(void *arg, const ur_member *me)
     }
     if (l->db) {
         const ur_range mine = ur_my_range(me, l->out);
-        k->column_sums(l->rows, l->dy, l->out, l->db, mine.begin, mine.end);
+        k->column_sums(l->rows, l->dy, y_row(l), l->db, mine.begin, mine.end);
     }
     if (l->dx) {
-        const ur_product p =
+        ur_product p =
             product_of(l->rows, l->out, l->dy, l->w, columns, l->dx, ur_add_or_set(l->dx_blank));
+        p.a_row = y_row(l);
+        p.b_k = l->w_rows;
+        p.b_begin = l->w_begin;
         ur_product_part(k, me, &p);
     }
 }
@@ -74,7 +83,7 @@ static float *packed_of(const ur_executor *e, size_t columns, size_t k)
 bool ur_cpu_linear_back(const ur_executor *e, const ur_linear_pass *l)
 {
     const ur_mark mark = ur_arena_mark(e->memory);
-    linear_job job = {e->kernels, l, packed_of(e, l->in, l->rows)};
+    linear_job job = {e->kernels, l, packed_of(e, l->in, l->dw ? l->rows : 0)};
     if (job.x_packed)
         ur_team_run(e->team, linear_back_member, &job);
     ur_arena_rewind(e->memory, mark);
