@@ -84,6 +84,8 @@ enum { UR_MOST_FIGURES = 8 };
 typedef struct ur_measure {
     double loss;      /* sum over positions of -log probability, natural logarithm */
     size_t positions; /* that the loss counts */
+    size_t unknown;   /* among them: the right answer is UR_UNKNOWN, so never given; the loss leaves
+                         them out */
     size_t examples;
     double sum[UR_MOST_FIGURES]; /* of the kind's figures, in their order */
     /* What is to be said with a figure so that others can compute the same (sacreBLEU's signatures); ""
@@ -154,6 +156,9 @@ typedef struct ur_prediction {
     size_t n_alternatives;     /* the best n answers, the first being `text` itself; 0: not asked */
     const ur_alternative *alternatives;
     size_t unknown; /* tokens of the text that the vocabulary lacks */
+    size_t cut;     /* tokens of the text that were not read: they stood behind max_length */
+    bool left_out;  /* the text was too long or had unknown tokens, and such ones are to be skipped:
+                       there is no answer */
     /* Where the model looked: row i when it wrote symbol i; columns are the text's symbols. */
     size_t n_inputs;
     const char *const *inputs; /* (n_inputs) */
@@ -268,6 +273,8 @@ struct ur_kind {
     void (*free_data)(void *data);             /* accepts NULL */
     uint64_t (*fingerprint)(const void *data); /* changes when the data does */
     size_t (*extent)(const void *data);        /* how much data there is, as people count it */
+    /* Sentence i about what reading the data found; NULL behind the last. May be NULL. */
+    const char *(*remark)(const void *data, size_t i);
     /* Answers to `count` texts, sharing the threads; `out` has room for them. UR_BAD_FILE: a text
      * that cannot be used, its index in *bad (may be NULL). options NULL: the most probable
      * answer. */

@@ -98,6 +98,15 @@ const char *ur_run_config_text(const ur_run *run);
 void *ur_run_train_data(const ur_run *run);
 void *ur_run_valid_data(const ur_run *run);
 
+/* Sentence i about what reading data files found: of ur_run_create and ur_run_resume the training's
+ * and the validation's, after ur_run_evaluate that data's. NULL behind the last. */
+const char *ur_run_remark(const ur_run *run, size_t i);
+
+/* Changes how this run reads data and texts from now on: a field "read.NAME" of its kind (unroll
+ * help train lists them), in memory alone. UR_INVALID: the kind has no such field, or not this
+ * value. */
+ur_status ur_run_set_reading(ur_run *run, const char *name, const char *value, ur_err *err);
+
 /* ---- training ------------------------------------------------------------------------------ */
 
 /* One epoch, as metrics.jsonl has it. What the kind of model does not have, or what asks for

@@ -103,6 +103,28 @@ static bool add_search(command *c)
     return true;
 }
 
+static bool is_of_reading(const ur_field *f)
+{
+    return strncmp(f->name, "read.", 5) == 0;
+}
+
+/* Every kind's ways to read files and texts, each option once. */
+static bool add_reading(command *c)
+{
+    const ur_kind *kind;
+    size_t size = 1;
+    char name[OPTION_NAME];
+    for (size_t i = 0; (kind = ur_kind_at(NULL, i)); i++)
+        size = kind->config_size > size ? kind->config_size : size;
+    c->reading = calloc(1, size);
+    for (size_t i = 0; c->reading && (kind = ur_kind_at(NULL, i)); i++)
+        for (const ur_field *f = kind->fields; f->name; f++)
+            if (is_of_reading(f) && !find_option(c, ur_field_flag(f, name, sizeof name)) &&
+                !add_option(c, (option){.field = f, .fields = kind->fields, .config = c->reading}))
+                return false;
+    return c->reading != NULL;
+}
+
 bool open_command(command *c, const verb *v, const ur_kind *kind)
 {
     *c = (command){.verb = v, .kind = kind};
@@ -122,6 +144,8 @@ bool open_command(command *c, const verb *v, const ur_kind *kind)
     fits = fits && add_fields(c, v->fields, c->own);
     if (kind)
         fits = fits && add_fields(c, kind->fields, c->config) && add_shorthands(c);
+    if (v->reads)
+        fits = fits && add_reading(c);
     if (v->searches)
         fits = fits && add_search(c);
     fits = fits && add_fields(c, common_fields, &c->common);
@@ -139,6 +163,7 @@ void close_command(command *c)
     free(c->options);
     free(c->own);
     free(c->config);
+    free(c->reading);
     *c = (command){.verb = NULL};
 }
 
@@ -335,6 +360,33 @@ bool read_options(command *c, int argc, char **argv)
         }
     }
     return true;
+}
+
+/* The field that an option of this name is of the kind's; NULL: there is none. */
+static const ur_field *reading_field(const ur_kind *kind, const char *name)
+{
+    const ur_field *f = ur_field_find_flag(kind->fields, name);
+    return f && is_of_reading(f) ? f : NULL;
+}
+
+int set_reading(const command *c, ur_run *run)
+{
+    const ur_kind *kind = ur_run_kind(run);
+    char name[OPTION_NAME];
+    ur_err err;
+    for (size_t i = 0; i < c->n_options; i++) {
+        const option *o = &c->options[i];
+        if (!o->given || o->config != c->reading)
+            continue;
+        const ur_field *f = reading_field(kind, option_name(o, name));
+        if (!f)
+            return say_usage(c, "--%s: %s is a %s, for which there is no such option", name,
+                             c->arguments[0], kind->name);
+        const char *value = takes_no_value(o) ? flag_value(f) : o->value;
+        if (ur_run_set_reading(run, f->name, value, &err) != UR_OK)
+            return say_usage(c, "--%s: %s", name, err.text);
+    }
+    return CODE_OK;
 }
 
 /* ---- what goes together -------------------------------------------------------------------- */

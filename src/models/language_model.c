@@ -616,7 +616,9 @@ static ur_status predict(const ur_assets *assets, size_t count, const char *cons
                          const ur_search_options *options, ur_prediction *out, size_t *bad,
                          ur_err *err)
 {
-    const ur_predictor how = {encode, 1, write_some};
+    const ur_language_model_config *c = assets->config;
+    const ur_predictor how = {
+        .encode = encode, .least_room = 1, .unicode = c->text.options.unicode, .run = write_some};
     return ur_predict(&how, assets, count, texts, options, out, bad, err);
 }
 

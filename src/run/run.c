@@ -39,6 +39,7 @@ static ur_status new_run(ur_context *context, const char *folder, ur_run **out, 
     run->context = context;
     run->a = a;
     run->assets.context = context;
+    run->remarks.a = a;
     if (!folder)
         return UR_OK;
     run->folder = ur_strdup(a, folder);
@@ -63,6 +64,7 @@ void ur_run_free(ur_run *run)
     ur_free(a, run->assets.config);
     ur_fields_free(a, ur_run_settings_fields(), &run->settings);
     ur_free(a, run->best);
+    ur_remarks_free(&run->remarks);
     ur_free(a, run->config_text);
     ur_free(a, run->folder);
     ur_free(a, run);
@@ -155,8 +157,12 @@ static ur_status prepare(ur_run *run, void *train, void *valid, ur_err *err)
     if (!train && !kind->prepare)
         return ur_fail(err, UR_INVALID, "a %s reads no files: its data is made by the program",
                        kind->name);
-    if (!train)
-        return kind->prepare(assets, err);
+    if (!train) {
+        ur_status status = kind->prepare(assets, err);
+        if (status == UR_OK)
+            status = ur_run_remember(run, assets->train, err);
+        return status == UR_OK ? ur_run_remember(run, assets->valid, err) : status;
+    }
     run->own_data = true;
     assets->train = train;
     assets->valid = valid;

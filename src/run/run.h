@@ -2,6 +2,7 @@
 #ifndef UR_RUN_RUN_H
 #define UR_RUN_RUN_H
 
+#include "text/remarks.h"
 #include "train/trainer.h"
 #include "unroll/run.h"
 
@@ -22,7 +23,11 @@ struct ur_run {
     double lr_anew;      /* what the learning rate goes on from; 0: as the checkpoint has it */
     const char *weights; /* UR_BEST_FILE or UR_LAST_FILE, of an opened folder */
     uint64_t epoch;      /* that they are of; 0: unknown */
+    ur_remarks remarks;  /* on the data that was read last */
 };
+
+/* Adds what the kind says of data that was read. */
+ur_status ur_run_remember(ur_run *run, const void *data, ur_err *err);
 
 /* FOLDER/NAME, or with a number FOLDER/checkpoints/N.safetensors; fresh memory or NULL. */
 char *ur_path_join(const ur_allocator *a, const char *folder, const char *name);
