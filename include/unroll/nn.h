@@ -50,12 +50,47 @@ void ur_linear_init(const ur_linear_layer *layer, ur_params *params, uint64_t se
 ur_tensor *ur_linear(ur_tape *tape, const ur_linear_layer *layer, ur_tensor *x);
 ur_seq *ur_linear_seq(ur_tape *tape, const ur_linear_layer *layer, const ur_seq *x);
 
+/* ---- feed-forward ------------------------------------------------------------------------- */
+
+/* y = second(drop(act(first(x)))): two linear layers with what stands between them, as one operation.
+ * drop is ur_dropout with p. (Vaswani et al. 2017, section 3.3.) */
+ur_seq *ur_feed_forward(ur_tape *tape, const ur_linear_layer *first, ur_activation act, float p,
+                        const ur_linear_layer *second, const ur_seq *x);
+
 /* ---- drop-out ----------------------------------------------------------------------------- */
 
 /* In training every unit is zeroed with probability p in [0, 1) and the others are divided by 1-p;
  * in inference x itself. Which units depends on (seed, step, which drop-out of the forward, the
  * sequence's id, step of the sequence, unit) and on nothing else. torch.nn.Dropout. */
 ur_seq *ur_dropout(ur_tape *tape, ur_seq *x, float p);
+
+/* ---- layer normalisation ------------------------------------------------------------------ */
+
+/* PREFIX.weight (size) and PREFIX.bias (size). torch.nn.LayerNorm (Ba, Kiros and Hinton 2016) over the
+ * last dimension; affine false: elementwise_affine=False, has neither; bias false: has no bias. */
+typedef struct ur_layer_norm_layer {
+    size_t size;
+    float eps;
+    int weight, bias; /* -1: has none */
+} ur_layer_norm_layer;
+
+/* eps: PyTorch's default is 1e-5. */
+ur_layer_norm_layer ur_layer_norm_add(ur_params *params, const char *prefix, size_t size, float eps,
+                                      bool affine, bool bias);
+/* Ones and zeros. */
+void ur_layer_norm_init(const ur_layer_norm_layer *layer, ur_params *params);
+
+/* Rows (rows, size). */
+ur_seq *ur_layer_norm_seq(ur_tape *tape, const ur_layer_norm_layer *layer, const ur_seq *x);
+
+/* A residual connection, as Transformers have them around every sub-layer (Vaswani et al. 2017): sum = x +
+ * drop(f), where drop is ur_dropout with p, and norm = the layer's of that sum, in one pass over the
+ * rows. layer NULL: the sum alone. x and f are of one layout. */
+typedef struct ur_residual_out {
+    ur_seq *sum, *norm; /* norm: NULL without a layer */
+} ur_residual_out;
+ur_residual_out ur_residual(ur_tape *tape, const ur_layer_norm_layer *layer, const ur_seq *x,
+                            const ur_seq *f, float p);
 
 /* ---- recurrent layers --------------------------------------------------------------------- */
 

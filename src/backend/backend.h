@@ -37,7 +37,7 @@ typedef struct ur_pack {
     size_t rows, columns; /* of W */
 } ur_pack;
 
-/* y = x W^T + b, and its gradients. Where *_blank, nothing stands there yet. */
+/* y = act(x W^T + b), and the gradients of x W^T + b. Where *_blank, nothing stands there yet. */
 typedef struct ur_linear_pass {
     size_t rows, in, out;
     const float *x;      /* (rows, in) */
@@ -47,6 +47,13 @@ typedef struct ur_linear_pass {
     const float *dy;     /* backward: (rows, out) */
     float *dx, *dw, *db; /* NULL: not wanted; db is added to */
     bool dx_blank, dw_blank;
+    /* Forward: slope receives act' of every element, for gelu; NULL: not wanted. */
+    ur_activation act;
+    float *slope; /* (rows, out) */
+    /* Backward, where x = drop(act(z)): dx, blank, becomes the gradient of z, times x_slope (rows, in)
+     * or, where that is NULL and x_factor is not 0, times x_factor where x > 0. */
+    const float *x_slope;
+    float x_factor;
 } ur_linear_pass;
 
 /* y = x w^T of two tensors, and its gradients. */
@@ -124,16 +131,26 @@ typedef enum ur_map {
     UR_MAP_GELU_TANH
 } ur_map;
 
-/* y = (x - mean) rstd gain + bias over rows, rstd = 1 / sqrt(variance + eps), and its gradients, which
- * are added to. */
+/* Layer normalisation of rows, of what a sub-layer adds to its input where there is one:
+ *   s = x + drop(f)  (s = x where f is NULL),   y = (s - mean) rstd gain + bias,
+ *   rstd = 1 / sqrt(variance + eps)
+ * y NULL: s alone. In training drop is ur_dropout_pass's mask of the layout's rows with probability
+ * p > 0. Backward: with ds what comes back through y, plus dsum, dx is ds and df is drop's gradient;
+ * *_blank: nothing stands there yet, else they are added to, as dgain and dbias are. */
 typedef struct ur_norm_pass {
     size_t rows, width;
     float eps;
     const float *x, *gain, *bias; /* (rows, width), (width) or NULL, (width) or NULL */
-    float *y;                     /* (rows, width) */
-    float *mean, *rstd;           /* (rows) out, in for backward */
-    const float *dy;              /* backward: (rows, width) */
-    float *dx, *dgain, *dbias;    /* NULL: not wanted */
+    const float *f;               /* (rows, width) or NULL */
+    const ur_layout *layout;      /* with p > 0: of the rows */
+    float p;
+    uint64_t key;
+    float *sum;             /* (rows, width): s, where f is given */
+    float *y;               /* (rows, width) */
+    float *kept;            /* (rows, 2) out: mean and rstd, in for backward; with y alone */
+    const float *dy, *dsum; /* backward: (rows, width), either may be NULL */
+    float *dx, *df, *dgain, *dbias; /* NULL: not wanted */
+    bool dx_blank, df_blank;
 } ur_norm_pass;
 
 struct ur_backend {
@@ -201,7 +218,7 @@ struct ur_backend {
                      const float *dy, float *dx);
     void (*softmax)(const ur_executor *e, size_t rows, size_t width, const float *x, float *y);
     void (*norm)(const ur_executor *e, const ur_norm_pass *pass);
-    void (*norm_back)(const ur_executor *e, const ur_norm_pass *pass);
+    bool (*norm_back)(const ur_executor *e, const ur_norm_pass *pass);
     void (*softmax_back)(const ur_executor *e, size_t rows, size_t width, const float *y,
                          const float *dy, float *dx);
 

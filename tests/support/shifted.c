@@ -81,6 +81,7 @@ static ur_linear_pass linear_of(ur_linear_pass p)
 {
     p.x = at(p.x), p.w = at(p.w), p.bias = at(p.bias), p.y = at(p.y), p.dy = at(p.dy);
     p.dx = at(p.dx), p.dw = at(p.dw), p.db = at(p.db);
+    p.slope = at(p.slope), p.x_slope = at(p.x_slope);
     return p;
 }
 
@@ -286,9 +287,9 @@ static void transpose(const ur_executor *e, size_t rows, size_t columns, const f
 
 static ur_norm_pass norm_of(ur_norm_pass p)
 {
-    p.x = at(p.x), p.gain = at(p.gain), p.bias = at(p.bias), p.y = at(p.y), p.mean = at(p.mean);
-    p.rstd = at(p.rstd), p.dy = at(p.dy), p.dx = at(p.dx), p.dgain = at(p.dgain);
-    p.dbias = at(p.dbias);
+    p.x = at(p.x), p.gain = at(p.gain), p.bias = at(p.bias), p.f = at(p.f), p.sum = at(p.sum);
+    p.y = at(p.y), p.kept = at(p.kept), p.dy = at(p.dy), p.dsum = at(p.dsum), p.dx = at(p.dx);
+    p.df = at(p.df), p.dgain = at(p.dgain), p.dbias = at(p.dbias);
     return p;
 }
 
@@ -298,10 +299,11 @@ static void norm(const ur_executor *e, const ur_norm_pass *p)
     cpu->norm(e, &pass);
 }
 
-static void norm_back(const ur_executor *e, const ur_norm_pass *p)
+static bool norm_back(const ur_executor *e, const ur_norm_pass *p)
 {
+    const ur_executor on = inner(e);
     const ur_norm_pass pass = norm_of(*p);
-    cpu->norm_back(e, &pass);
+    return cpu->norm_back(&on, &pass);
 }
 
 static void softmax(const ur_executor *e, size_t rows, size_t width, const float *x, float *y)

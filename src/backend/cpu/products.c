@@ -1,6 +1,6 @@
 /* products.c - matrix products of whole layers.
  *
- *   linear: y = x W^T + b,   dx += dy W,   dW += dy^T x,   db += column sums of dy
+ *   linear: y = act(x W^T + b),   dx += dy W,   dW += dy^T x,   db += column sums of dy
  *   matmul: y = x w^T,       dx += dy w,   dw += dy^T x,   w being packed on the way */
 #include "backend/cpu/cpu.h"
 
@@ -20,11 +20,18 @@ static ur_product product_of(size_t m, size_t k, const float *a, const float *pa
                         .start = start};
 }
 
+static const ur_epilogue forward_epilogue[] = {[UR_ACT_NONE] = UR_EPILOGUE_NONE,
+                                               [UR_ACT_RELU] = UR_EPILOGUE_RELU,
+                                               [UR_ACT_GELU] = UR_EPILOGUE_GELU,
+                                               [UR_ACT_GELU_TANH] = UR_EPILOGUE_GELU_TANH};
+
 void ur_cpu_linear(const ur_executor *e, const ur_linear_pass *l)
 {
     ur_product p =
         product_of(l->rows, l->in, l->x, l->w, (ur_columns){1, l->out}, l->y, UR_START_BIAS);
     p.bias = l->bias;
+    p.epilogue = forward_epilogue[l->act];
+    p.slope = l->slope;
     ur_cpu_product(e, &p);
 }
 
@@ -59,8 +66,13 @@ static void linear_back_member(void *arg, const ur_member *me)
         k->column_sums(l->rows, l->dy, l->out, l->db, mine.begin, mine.end);
     }
     if (l->dx) {
-        const ur_product p =
+        ur_product p =
             product_of(l->rows, l->out, l->dy, l->w, columns, l->dx, ur_add_or_set(l->dx_blank));
+        p.side = l->x_slope ? l->x_slope : l->x;
+        p.factor = l->x_factor;
+        p.epilogue = l->x_slope            ? UR_EPILOGUE_MUL
+                     : l->x_factor != 0.0f ? UR_EPILOGUE_POSITIVE
+                                           : UR_EPILOGUE_NONE;
         ur_product_part(k, me, &p);
     }
 }
