@@ -11,6 +11,7 @@
  *   language  language models, and models of the next word
  *   tagger    models that give labels to tokens or texts
  *   decode    decoders, and the search for what they write
+ *   transformer  Transformers, and their decoding step by step
  *   train     weights in files, optimisers and the trainer
  *   run       run folders */
 #ifndef UNROLL_H
@@ -29,5 +30,6 @@
 #include "unroll/tagger.h"
 #include "unroll/text.h"
 #include "unroll/train.h"
+#include "unroll/transformer.h"
 
 #endif

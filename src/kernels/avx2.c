@@ -13,6 +13,7 @@
 #include "kernels/body_cells.h"
 #include "kernels/body_rows.h"
 #include "kernels/body_norm.h"
+#include "kernels/body_attention.h"
 #include "kernels/body_layer_norm.h"
 #include "kernels/body_optim.h"
 

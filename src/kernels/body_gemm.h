@@ -125,7 +125,8 @@ enum { FAR_FLOATS = UR_SIZE(512 * 1024, 256) };
 /* Row k0 of a panel. */
 static inline const float *part_of_b(const ur_product *p, const panel *at, size_t k0)
 {
-    return p->b + (at->before * p->k + k0 * (size_t)at->vectors) * VW;
+    const size_t depth = p->b_k ? p->b_k : p->k;
+    return p->b + (at->before * depth + (p->b_begin + k0) * (size_t)at->vectors) * VW;
 }
 
 /* Rows [row0, row1) of one panel, one chain over k: [k0, k1). The part of B that is wanted after

@@ -4,6 +4,7 @@
 #include "support/golden.h"
 #include "unroll/nn.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -283,6 +284,92 @@ static void fused_and_composed(void **state)
     contexts_free(&all);
 }
 
+/* ---- label smoothing ------------------------------------------------------------------------ */
+
+static void golden_smoothing(void **state)
+{
+    (void)state;
+    static const struct {
+        float s;
+        const char *loss, *grad;
+    } cases[] = {{0.1f, "0.1.loss", "0.1.grad.logits"},
+                 {0.5f, "0.5.loss", "0.5.grad.logits"},
+                 {1.0f, "1.0.loss", "1.0.grad.logits"}};
+    golden g = golden_open("label_smoothing");
+    ur_context *context = context_of(NULL, 2, NULL);
+    const size_t rows = golden_dim(&g, "logits", 0), classes = golden_dim(&g, "logits", 1);
+    for (size_t i = 0; i < 3; i++) {
+        bench b = bench_of(context);
+        assert_int_equal(ur_params_seal(b.params, NULL), UR_OK);
+        bench_start(&b);
+        ur_tape *t = b.tape;
+        const ur_layout *l = ur_new_layout(t, UR_STEP_MAJOR, 1, &rows, NULL);
+        ur_seq *x = ur_seq_floats(t, l, classes, golden_floats(&g, "logits", NULL), true);
+        const ur_seq *y = ur_seq_ints(t, l, golden_ints(&g, "targets", NULL));
+        ur_tensor *loss = ur_cross_entropy_smoothed(t, x, y, (double)rows - 1.0, cases[i].s);
+        assert_int_equal(ur_backward(t, loss), UR_OK);
+        golden_compare(&g, cases[i].loss, ur_floats(loss), FORWARD_BOUND);
+        golden_compare(&g, cases[i].grad, x->values->grad, GRADIENT_BOUND);
+        ur_tape_start(t, UR_TRAIN, b.params, b.gradient, 0, 0);
+        l = ur_new_layout(t, UR_STEP_MAJOR, 1, &rows, NULL);
+        x = ur_seq_floats(t, l, classes, golden_floats(&g, "logits", NULL), true);
+        y = ur_seq_ints(t, l, golden_ints(&g, "targets", NULL));
+        assert_null(ur_cross_entropy_smoothed(t, x, y, 1.0, 1.5f));
+        tape_failed(t, UR_INVALID, "label smoothing 1.5");
+        bench_free(&b);
+    }
+    ur_context_free(context);
+    golden_close(&g);
+}
+
+/* ---- positions ------------------------------------------------------------------------------- */
+
+static void sines(void **state)
+{
+    (void)state;
+    enum { COUNT = 3000, SIZE = 7, STEPS = 5 };
+    ur_context *context = context_of(NULL, 1, NULL);
+    ur_sine_positions *sines;
+    ur_err err;
+    assert_int_equal(ur_sine_positions_new(context, 0, 4, &sines, &err), UR_INVALID);
+    assert_int_equal(ur_sine_positions_new(context, COUNT, SIZE, &sines, NULL), UR_OK);
+    bench b = bench_of(context);
+    const ur_embedding_layer embed = ur_embedding_add(b.params, "embed", 3, SIZE);
+    const ur_positions_layer positions = ur_positions_of(sines);
+    assert_int_equal(ur_params_seal(b.params, NULL), UR_OK);
+    ur_embedding_init(&embed, b.params, 1);
+    bench_start(&b);
+    const float *w = ur_param_data(b.params, embed.weight);
+    for (size_t first = 0; first + STEPS <= COUNT; first += STEPS) {
+        ur_tape *t = b.tape;
+        ur_tape_start(t, UR_INFER, b.params, NULL, 0, 0);
+        const ur_layout *l = ur_new_layout(t, UR_STEP_MAJOR, 2, (size_t[]){2, STEPS}, NULL);
+        static const int32_t ids[2 + STEPS] = {0, 2, 1, 1, 0, 2, 1};
+        const ur_seq *y =
+            ur_embedding_at(t, &embed, 2.5f, &positions, first, ur_seq_ints(t, l, ids));
+        tape_fine(t);
+        for (size_t s = 0; s < 2 + STEPS; s++)
+            for (size_t i = 0; i < SIZE; i++) {
+                const size_t q = s >= 2, step = q ? s - 2 : s;
+                const double angle =
+                    (double)(first + step) / pow(10000.0, (double)(i / 2 * 2) / (double)SIZE);
+                const double want =
+                    2.5 * (double)w[(size_t)ids[s] * SIZE + i] + (i % 2 ? cos(angle) : sin(angle));
+                assert_true(fabs((double)ur_floats(y->values)[ur_row(l, q, step) * SIZE + i] -
+                                 want) < 1e-6);
+            }
+    }
+    ur_tape *t = b.tape;
+    ur_tape_start(t, UR_INFER, b.params, NULL, 0, 0);
+    const ur_layout *l = ur_new_layout(t, UR_STEP_MAJOR, 1, (size_t[]){STEPS}, NULL);
+    static const int32_t zeros[STEPS] = {0};
+    assert_null(ur_embedding_at(t, &embed, 1.0f, &positions, COUNT - 2, ur_seq_ints(t, l, zeros)));
+    tape_failed(t, UR_INVALID, "5 steps from position 2998 on, there are 3000");
+    bench_free(&b);
+    ur_sine_positions_free(sines);
+    ur_context_free(context);
+}
+
 /* ---- what is refused ----------------------------------------------------------------------- */
 
 static void refused(void **state)
@@ -325,6 +412,8 @@ int main(void)
         cmocka_unit_test(golden_norms),
         cmocka_unit_test(golden_feeds),
         cmocka_unit_test(fused_and_composed),
+        cmocka_unit_test(golden_smoothing),
+        cmocka_unit_test(sines),
         cmocka_unit_test(refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

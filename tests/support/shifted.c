@@ -165,6 +165,7 @@ static bool recurrent_back(const ur_executor *e, const ur_recurrent_back *p)
 static ur_attention_pass attention_of(ur_attention_pass p)
 {
     p.q = at(p.q), p.k = at(p.k), p.v = at(p.v), p.context = at(p.context), p.p = at(p.p);
+    p.w = at(p.w), p.mask = at(p.mask), p.saved = at(p.saved);
     return p;
 }
 
@@ -179,8 +180,10 @@ static bool attention_back(const ur_executor *e, const ur_attention_back *p)
 {
     const ur_executor on = inner(e);
     const ur_attention_pass pass = attention_of(*p->forward);
-    const ur_attention_back back = {&pass,     at(p->dcontext), at(p->dp_in), at(p->dq),
-                                    at(p->dk), at(p->dv),       at(p->dp)};
+    ur_attention_back back = *p;
+    back.forward = &pass;
+    back.dcontext = at(p->dcontext), back.dp_in = at(p->dp_in), back.dp = at(p->dp);
+    back.dq = at(p->dq), back.dk = at(p->dk), back.dv = at(p->dv), back.dw = at(p->dw);
     return cpu->attention_back(&on, &back);
 }
 
@@ -213,6 +216,25 @@ static void scatter_add(const ur_executor *e, size_t rows, size_t width, const i
                         const float *x, float *table)
 {
     cpu->scatter_add(e, rows, width, ids, at(x), at(table));
+}
+
+static ur_embed_pass embed_of(ur_embed_pass p)
+{
+    p.table = at(p.table), p.positions = at(p.positions), p.y = at(p.y), p.dy = at(p.dy);
+    p.dtable = at(p.dtable), p.dpositions = at(p.dpositions);
+    return p;
+}
+
+static void embed(const ur_executor *e, const ur_embed_pass *p)
+{
+    const ur_embed_pass pass = embed_of(*p);
+    cpu->embed(e, &pass);
+}
+
+static void embed_back(const ur_executor *e, const ur_embed_pass *p)
+{
+    const ur_embed_pass pass = embed_of(*p);
+    cpu->embed_back(e, &pass);
 }
 
 static void copy_rows(const ur_executor *e, size_t rows, size_t width, const size_t *from,
@@ -400,6 +422,8 @@ const ur_backend shifted_backend = {
     .cross_entropy_back = cross_entropy_back,
     .gather = gather,
     .scatter_add = scatter_add,
+    .embed = embed,
+    .embed_back = embed_back,
     .copy_rows = copy_rows,
     .add_rows = add_rows,
     .copy_columns = copy_columns,

@@ -54,6 +54,8 @@ void ur_cpu_cross_entropy_back(const ur_executor *e, const ur_cross_entropy_pass
 void ur_cpu_map(const ur_executor *e, ur_map f, size_t n, const float *x, float *y);
 void ur_cpu_map_back(const ur_executor *e, ur_map f, size_t n, const float *x, const float *y,
                      const float *dy, float *dx);
+void ur_cpu_embed(const ur_executor *e, const ur_embed_pass *pass);
+void ur_cpu_embed_back(const ur_executor *e, const ur_embed_pass *pass);
 void ur_cpu_norm(const ur_executor *e, const ur_norm_pass *pass);
 bool ur_cpu_norm_back(const ur_executor *e, const ur_norm_pass *pass);
 /* Drop-out of the one row that `at` stands on; x and y are this row. */
