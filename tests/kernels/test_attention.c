@@ -218,9 +218,14 @@ static void part_of_the_panels(void **state)
         guarded want = guarded_new(m * n);
         for (size_t r = 0; r < m; r++)
             for (size_t j = 0; j < n; j++) {
-                float sum = 0.0f;
-                for (size_t i = 0; i < k; i++)
-                    sum = fmaf(a.at[r * k + i], b.at[(begin + i) * n + j], sum);
+                float chain = 0.0f, sum = 0.0f;
+                for (size_t i = 0; i < k; i++) {
+                    chain = fmaf(a.at[r * k + i], b.at[(begin + i) * n + j], chain);
+                    if ((i + 1) % UR_CHAIN == 0 || i + 1 == k) {
+                        sum = i < UR_CHAIN ? chain : sum + chain;
+                        chain = 0.0f;
+                    }
+                }
                 want.at[r * n + j] = sum;
             }
         for (int i = 0; i < all.count; i++) {
