@@ -15,6 +15,7 @@
  *   tagger    models that give labels to tokens or texts
  *   translation  models that translate
  *   decode    decoders, and the search for what they write
+ *   transformer  Transformers, and their decoding step by step
  *   train     weights in files, optimisers and the trainer
  *   run       run folders */
 #ifndef UNROLL_H
@@ -36,6 +37,7 @@
 #include "unroll/tagger.h"
 #include "unroll/text.h"
 #include "unroll/train.h"
+#include "unroll/transformer.h"
 #include "unroll/translation.h"
 
 #endif

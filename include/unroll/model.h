@@ -48,6 +48,8 @@ typedef struct ur_text_source {
     size_t max_tokens;         /* the training text's first tokens alone; 0: all */
     double valid_split; /* in [0, 1): this part of them, from the end, is for validation where
                                   there is no file for that; 0: none */
+    const char *unseen; /* ids of the vocabulary that the training text does not contain, rising:
+                           "3,17-20"; they are never written. NULL: none, or not known */
 } ur_text_source;
 
 /* UR_INVALID with the reason: ur_text_check (vocabulary NULL: not asked), or a part out of
@@ -82,6 +84,8 @@ enum { UR_MOST_FIGURES = 8 };
 typedef struct ur_measure {
     double loss;      /* sum over positions of -log probability, natural logarithm */
     size_t positions; /* that the loss counts */
+    size_t unknown;   /* among them: the right answer is UR_UNKNOWN, so never given; the loss leaves
+                         them out */
     size_t examples;
     double sum[UR_MOST_FIGURES]; /* of the kind's figures, in their order */
     /* What is to be said with a figure so that others can compute the same (sacreBLEU's signatures); ""
@@ -152,6 +156,9 @@ typedef struct ur_prediction {
     size_t n_alternatives;     /* the best n answers, the first being `text` itself; 0: not asked */
     const ur_alternative *alternatives;
     size_t unknown; /* tokens of the text that the vocabulary lacks */
+    size_t cut;     /* tokens of the text that were not read: they stood behind max_length */
+    bool left_out;  /* the text was too long or had unknown tokens, and such ones are to be skipped:
+                       there is no answer */
     /* Where the model looked: row i when it wrote symbol i; columns are the text's symbols. */
     size_t n_inputs;
     const char *const *inputs; /* (n_inputs) */
@@ -210,6 +217,7 @@ struct ur_kind {
     const ur_field *fields;
     size_t config_size;         /* bytes that can be copied */
     const ur_setting *defaults; /* of training, where they differ; ended by NULL; or NULL */
+    size_t steps; /* that a training takes where nobody says how many epochs; 0: 4,000 */
     /* Rules across fields, whatever the vocabulary; ranges are checked before. May be NULL. */
     ur_status (*check)(const void *config, ur_err *err);
     const ur_figure *figures; /* ended by a name of NULL; or NULL: the loss alone */
@@ -266,6 +274,8 @@ struct ur_kind {
     void (*free_data)(void *data);             /* accepts NULL */
     uint64_t (*fingerprint)(const void *data); /* changes when the data does */
     size_t (*extent)(const void *data);        /* how much data there is, as people count it */
+    /* Sentence i about what reading the data found; NULL behind the last. May be NULL. */
+    const char *(*remark)(const void *data, size_t i);
     /* Answers to `count` texts, sharing the threads; `out` has room for them. UR_BAD_FILE: a text
      * that cannot be used, its index in *bad (may be NULL). options NULL: the most probable
      * answer. */
@@ -281,6 +291,8 @@ struct ur_kind {
     ur_status (*decoder)(const ur_model *model, ur_decoder *out, ur_err *err);
     /* How its texts are cut into tokens, of a kind that writes texts on (ur_generator). */
     const ur_text_options *(*writes)(const void *config);
+    /* Symbols that it never writes, into ids (NULL: only counted). May be NULL: it may write all. */
+    size_t (*never)(const ur_assets *assets, int32_t *ids);
 };
 
 /* Kinds of a context: the library's, then those that were added, in their order; NULL behind the

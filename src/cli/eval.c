@@ -73,6 +73,9 @@ void print_measure(ur_run *run, const ur_measure *m)
     }
     printf("%-16s %8.6f     mean over %s\n", "loss", loss, kind->measured_name);
     printf("%-16s %8s\n", kind->measured_name, grouped(m->positions, text));
+    if (m->unknown)
+        printf("%-16s %8s     of these are unknown to the model: never right, not in the loss\n",
+               "", grouped(m->unknown, text));
     if (m->examples && m->examples != m->positions &&
         strcmp(kind->examples_name, kind->measured_name) != 0)
         printf("%-16s %8s\n", kind->examples_name, grouped(m->examples, text));
@@ -102,6 +105,8 @@ static void print_json(ur_run *run, const ur_measure *m, const ur_confusion *con
     }
     print_number("loss", loss);
     printf("\"positions\":%zu,\"examples\":%zu", m->positions, m->examples);
+    if (m->unknown)
+        printf(",\"unknown\":%zu", m->unknown);
     if (confusion)
         print_label_json(ur_run_labels(run), confusion);
     puts("}");
@@ -137,6 +142,8 @@ static int evaluate(command *c, ur_context *context, ur_run *run)
         source.seed = ur_run_settings_of(run)->train.seed;
     if (ur_run_evaluate(run, &source, &measure, &confusion, &err) != UR_OK)
         return say_error(&err);
+    if (!c->common.quiet)
+        say_remarks(run);
     if (c->common.json) {
         print_json(run, &measure, confusion);
     } else {
@@ -159,9 +166,11 @@ static int run_eval(command *c)
         return say_usage(c, "'%s' is one argument too many", c->arguments[2]);
     int code;
     ur_context *context = open_context(c->common.threads, &code);
-    ur_run *run = context ? open_run(context, c->arguments[0], &code) : NULL;
+    ur_run *run = context ? open_run(c, context, c->arguments[0], &code) : NULL;
     if (run)
-        code = join_data(c, run, &o->data) ? evaluate(c, context, run) : CODE_USAGE;
+        code = join_data(c, run, &o->data) ? set_reading(c, run) : CODE_USAGE;
+    if (run && code == CODE_OK)
+        code = evaluate(c, context, run);
     ur_run_free(run);
     ur_context_free(context);
     return code;
@@ -199,6 +208,8 @@ const verb eval_verb = {
     .size = sizeof(eval_options),
     .json_help = "Print one object.",
     .threads = true,
+    .reads = true,
+    .weights = true,
     .searches = true,
     .has = has,
     .run = run_eval,

@@ -34,9 +34,6 @@ static void print_best(const ur_prediction *p)
 static void print_text(const ur_prediction *p)
 {
     puts(p->text);
-    if (p->unknown)
-        say("%zu of the tokens before '%s' are unknown to the model and read as <unk>", p->unknown,
-            p->text);
 }
 
 /* ---- JSON ---------------------------------------------------------------------------------- */
@@ -119,12 +116,39 @@ static void print_json(ur_run *run, const ur_prediction *p)
         fputs(i ? "," : ",\"alternatives\":[", stdout);
         print_alternative(&p->alternatives[i]);
     }
-    printf("%s,\"unknown\":%zu}\n", p->n_alternatives ? "]" : "", p->unknown);
+    printf("%s,\"unknown\":%zu", p->n_alternatives ? "]" : "", p->unknown);
+    if (p->cut)
+        printf(",\"cut\":%zu", p->cut);
+    puts("}");
+}
+
+static void print_left_out(const ur_prediction *p)
+{
+    putchar('{');
+    print_string("input", p->input);
+    printf(",\"left_out\":true,\"unknown\":%zu,\"cut\":%zu}\n", p->unknown, p->cut);
+}
+
+void print_refusal(const char *text, bool json, const char *why)
+{
+    if (!json) {
+        putchar('\n');
+        return;
+    }
+    putchar('{');
+    print_string("input", text);
+    putchar(',');
+    print_string("error", why);
+    puts("}");
 }
 
 void print_prediction(ur_run *run, const ur_prediction *p, size_t number, bool json, bool best)
 {
-    if (json)
+    if (p->left_out && json)
+        print_left_out(p);
+    else if (p->left_out)
+        putchar('\n');
+    else if (json)
         print_json(run, p);
     else if (p->labels)
         print_labels(p);

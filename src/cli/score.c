@@ -50,7 +50,7 @@ static int run_score(command *c)
         return say_usage(c, "'%s' is one argument too many", c->arguments[2]);
     int code;
     ur_context *context = open_context(c->common.threads, &code);
-    ur_run *run = context ? open_run(context, c->arguments[0], &code) : NULL;
+    ur_run *run = context ? open_run(c, context, c->arguments[0], &code) : NULL;
     if (run)
         code = join_data(c, run, &o->data) ? score(c, context, run) : CODE_USAGE;
     ur_run_free(run);
@@ -76,5 +76,6 @@ const verb score_verb = {
     .size = sizeof(score_options),
     .json_help = "Print an object per pair.",
     .threads = true,
+    .weights = true,
     .run = run_score,
 };

@@ -201,7 +201,7 @@ static ur_status read_columns(raw *r, ur_lines *l, ur_err *err)
         ur_line line;
         status = ur_lines_next(l, &line);
         if (status == UR_OK)
-            status = ur_lines_check(l, line.bytes, line.size, "", NULL);
+            status = ur_lines_check(l, line.bytes, line.size);
         if (status != UR_OK || line.size == 0)
             continue;
         const char *end = line.bytes + line.size, *tab = memchr(line.bytes, '\t', line.size);
@@ -227,7 +227,7 @@ static ur_status next_sentence(ur_lines *l, sentence *out)
     ur_line line;
     ur_status status = ur_lines_next(l, &line);
     if (status == UR_OK)
-        status = ur_lines_check(l, line.bytes, line.size, "", NULL);
+        status = ur_lines_check(l, line.bytes, line.size);
     if (status == UR_OK)
         *out = strip(line.bytes, line.size, l->line);
     return status;

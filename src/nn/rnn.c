@@ -255,6 +255,8 @@ ur_rnn_out ur_rnn_with_cells(ur_tape *tape, const ur_rnn_stack *stack, ur_seq *x
 ur_rnn_out ur_rnn_embedded(ur_tape *tape, const ur_rnn_stack *stack,
                            const ur_embedding_layer *embedding, const ur_seq *ids, ur_state initial)
 {
+    if (ur_ids_unknown(ids)) /* which have no row in the table of products */
+        return ur_rnn(tape, stack, ur_embedding(tape, embedding, ids), initial);
     ur_seq *x = ids ? ur_seq_new(tape, ids->values, ids->layout) : NULL;
     return run_stack(tape, stack, (input){x, embedding, false, &embedded_op}, initial, NULL);
 }

@@ -45,6 +45,11 @@ const ur_stored *ur_stored_at(size_t i)
     return i < sizeof stored / sizeof *stored ? &stored[i] : NULL;
 }
 
+const char *ur_stored_file(const ur_stored *s)
+{
+    return s->file;
+}
+
 const char *ur_stored_key(const ur_stored *s)
 {
     return s->key;
