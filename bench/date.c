@@ -53,7 +53,7 @@ static bool build(date_work *w, const char *data, int threads, ur_err *err)
     ur_train_options train = ur_train_defaults();
     train.epochs = 1 << 20;
     if (ur_context_new(&options, &w->context, err) != UR_OK ||
-        ur_pairs_learn(NULL, &source, false, &w->pairs, &w->vocabulary, &config.format, err) !=
+        ur_pairs_learn(NULL, &source, NULL, &w->pairs, &w->vocabulary, &config.format, err) !=
             UR_OK)
         return false;
     config.vocabulary = ur_vocabulary_size(w->vocabulary);

@@ -165,10 +165,10 @@ static void print_run(ur_run *run, const char *path, bool json)
     puts("}");
 }
 
-static int inspect_run(ur_context *context, const char *path, bool json)
+static int inspect_run(const command *c, ur_context *context, const char *path, bool json)
 {
     int code = CODE_OK;
-    ur_run *run = open_run(context, path, &code);
+    ur_run *run = open_run(c, context, path, &code);
     if (run)
         print_run(run, path, json);
     ur_run_free(run);
@@ -235,7 +235,7 @@ static int run_inspect(command *c)
     const char *path = c->arguments[0];
     struct stat info;
     const bool folder = stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-    code = folder ? inspect_run(context, path, c->common.json)
+    code = folder ? inspect_run(c, context, path, c->common.json)
                   : inspect_file(context, path, c->common.json);
     ur_context_free(context);
     return code;

@@ -138,8 +138,9 @@ static void product_chain(const ur_product *p, const panel *at, size_t row0, siz
     static const int modes[] = {
         [UR_START_C] = FROM_C, [UR_START_BIAS] = FROM_BIAS, [UR_START_ROWS] = FROM_ROWS};
     const size_t rows = row1 - row0, most = most_rows[at->vectors - 1];
-    const size_t count = (rows + most - 1) / most, even = rows / count;
-    size_t longer = rows % count; /* rows spread evenly over the tiles */
+    const bool one = rows <= most; /* said apart: divisions take longer than a small tile */
+    const size_t count = one ? 1 : (rows + most - 1) / most, even = one ? rows : rows / count;
+    size_t longer = rows - even * count; /* rows spread evenly over the tiles */
     const int kind = p->a_k == 1 ? K_UNIT : ROWS_UNIT;
     const tile_fn *fit = tiles[kind][at->vectors - 1];
     /* The first tiles that share this part of B fetch the next one. */

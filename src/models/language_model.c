@@ -315,7 +315,7 @@ static void measure_chunk(ur_tape *t, const ur_language_model *m, ur_carry *carr
     const ur_language_logits f = ur_language_model_forward(t, &m->base, ids, state);
     ur_carry_take(t, carry, 1, NULL, f.out);
     ur_tensor *losses = ur_tensor_new(t, UR_F32, 1, &steps);
-    if (!ur_tape_ok(t))
+    if (!ur_tape_ok(t) || !f.logits)
         return;
     const ur_cross_entropy_pass pass = {.rows = steps,
                                         .classes = m->config->vocabulary,
@@ -593,6 +593,12 @@ static bool write_some(ur_tape *t, const ur_assets *assets, const ur_search_opti
     ur_sources sources;
     ur_decoder decoder;
     ur_err why;
+    const ur_text_source *text = &((const ur_language_model_config *)assets->config)->text;
+    int32_t *never = ur_take(t, ur_text_never(text, assets->vocabulary, NULL), sizeof *never);
+    if (!never)
+        return true;
+    o.never = never;
+    o.never_count = ur_text_never(text, assets->vocabulary, never);
     if (!o.most)
         o.most = MOST_WRITTEN;
     if (ur_language_decoder(assets->model, &decoder, &why) != UR_OK)
@@ -610,13 +616,21 @@ static ur_status predict(const ur_assets *assets, size_t count, const char *cons
                          const ur_search_options *options, ur_prediction *out, size_t *bad,
                          ur_err *err)
 {
-    const ur_predictor how = {encode, 1, write_some};
+    const ur_language_model_config *c = assets->config;
+    const ur_predictor how = {
+        .encode = encode, .least_room = 1, .unicode = c->text.options.unicode, .run = write_some};
     return ur_predict(&how, assets, count, texts, options, out, bad, err);
 }
 
 static const ur_text_options *writes(const void *config)
 {
     return &((const ur_language_model_config *)config)->text.options;
+}
+
+static size_t never(const ur_assets *assets, int32_t *ids)
+{
+    const ur_language_model_config *c = assets->config;
+    return ur_text_never(&c->text, assets->vocabulary, ids);
 }
 
 /* ---- the kind ----------------------------------------------------------------------------- */
@@ -686,4 +700,5 @@ const ur_kind ur_kind_language_model = {
     .predict = predict,
     .decoder = ur_language_decoder,
     .writes = writes,
+    .never = never,
 };

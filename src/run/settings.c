@@ -18,6 +18,13 @@ static const ur_field fields[] = {
     {.name = "valid_size", .metavar = "N", .group = "data", .type = UR_FIELD_SIZE,
      .offset = AT(valid_size), .most = 1e8, .shown = "5000",
      .help = "How many built-in examples to validate with."},
+    {.name = "save_every", .metavar = "N", .group = "training", .type = UR_FIELD_SIZE,
+     .offset = AT(save_every), .most = 1 << 30, .absent = "0", .shown = "the first, then every 5 seconds",
+     .help = "Save after every N epochs. The end is saved in any case, also when training is "
+             "interrupted."},
+    {.name = "eval_every", .metavar = "N", .group = "training", .type = UR_FIELD_SIZE,
+     .offset = AT(eval_every), .most = 1 << 30, .initial = "1", .absent = "1",
+     .help = "Measure the validation data after every N epochs, and in the end."},
     {.name = "batch", .metavar = "N", .group = "training", .type = UR_FIELD_SIZE,
      .offset = TRAIN(batch), .least = 1, .most = 1 << 20, .initial = "256",
      .help = "Sequences per step."},

@@ -3,6 +3,7 @@
 import glob
 import os
 
+import attention
 import language_model
 import cells
 import layers
@@ -20,6 +21,7 @@ def main():
     for old in glob.glob(os.path.join(FOLDER, "*.safetensors")):
         os.remove(old)
     layers.main()
+    attention.main()
     optimizers.main()
     rnn.main()
     tagger.main()
