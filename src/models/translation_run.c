@@ -412,7 +412,7 @@ static bool translate_some(ur_tape *t, const ur_assets *assets, const ur_search_
     return true;
 }
 
-static const ur_predictor predictor = {encode, 1, translate_some};
+static const ur_predictor predictor = {.encode = encode, .least_room = 1, .run = translate_some};
 
 ur_status ur_translation_predict(const ur_assets *assets, size_t count, const char *const *texts,
                                  const ur_search_options *options, ur_prediction *out, size_t *bad,
