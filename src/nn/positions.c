@@ -108,7 +108,7 @@ static void embed_back(ur_tape *tape, ur_node *node)
 static bool check(ur_tape *tape, const ur_op *op, const ur_embedding_layer *l,
                   const ur_positions_layer *p, size_t first, const ur_seq *ids)
 {
-    if (!ur_tape_ok(tape) || !ur_ids_in_range(tape, op, l->count, ids))
+    if (!ur_tape_ok(tape) || !ur_ids_in_range(tape, op, l->count, false, ids))
         return false;
     if (p && p->size != l->size)
         ur_tape_fail(tape, UR_INVALID, "%s: embeddings of %zu features, positions of %zu", op->name,
