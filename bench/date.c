@@ -58,7 +58,7 @@ static bool build(date_work *w, const char *data, int threads, ur_err *err)
     config.embed_size = 16;
     config.hidden_size = 128;
     if (ur_context_new(&options, &w->context, err) != UR_OK ||
-        ur_pairs_learn(NULL, &source, false, &w->pairs, &w->vocabulary, &config.format, err) !=
+        ur_pairs_learn(NULL, &source, NULL, &w->pairs, &w->vocabulary, &config.format, err) !=
             UR_OK)
         return false;
     config.vocabulary = ur_vocabulary_size(w->vocabulary);

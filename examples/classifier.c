@@ -28,9 +28,9 @@ int main(void)
     check(ur_context_new(NULL, &context, &err), err.text);
     ur_tagger_config c = ur_classifier_defaults();
     c.text.tokenizer = UR_CHARACTERS;
-    check(
-        ur_labelled_learn(NULL, path, UR_CLASSIFIED, &c.text, NULL, &data, &letters, &labels, &err),
-        err.text);
+    check(ur_labelled_learn(NULL, path, UR_CLASSIFIED, &c.text, NULL, NULL, &data, &letters,
+                            &labels, &err),
+          err.text);
     remove(path);
     c.vocabulary = ur_vocabulary_size(letters), c.labels = ur_vocabulary_size(labels);
     c.hidden_size = 32;

@@ -29,3 +29,21 @@ static inline void remove_folder(const char *path)
 {
     nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
+
+/* What a program with parameters of its own begins and ends with. */
+static inline ur_context *open_all(ur_params **params, ur_tape **tape)
+{
+    ur_err err;
+    ur_context *context;
+    check(ur_context_new(NULL, &context, &err), err.text);
+    check(ur_params_new(context, params, &err), err.text);
+    check(ur_tape_new(context, tape, &err), err.text);
+    return context;
+}
+
+static inline void free_all(ur_context *context, ur_params *params, ur_tape *tape)
+{
+    ur_tape_free(tape);
+    ur_params_free(params);
+    ur_context_free(context);
+}

@@ -1,7 +1,6 @@
 /* forecast_sine.c - the next value of a sine wave by a GRU: a loss of one's own (the mean square error),
  * Adam along half a cosine, early stopping by other waves, the best weights saved and loaded. */
 #include "example.h"
-
 #include <math.h>
 enum { WAVES = 16, STEPS = 40, MOST_WEIGHTS = 2048 };
 
@@ -28,12 +27,10 @@ static ur_tensor *mean_square_error(ur_tape *tape, const ur_gru_layer *gru,
 int main(void)
 {
     ur_err err;
-    ur_context *context;
     ur_params *params;
     ur_tape *tape;
     ur_optimizer *adam;
-    check(ur_context_new(NULL, &context, &err), err.text);
-    check(ur_params_new(context, &params, &err), err.text);
+    ur_context *context = open_all(&params, &tape);
     const ur_gru_layer gru = ur_gru_add(params, "gru", 1, 16);
     const ur_linear_layer fc = ur_linear_add(params, "fc", 16, 1, true);
     check(ur_params_seal(params, &err), err.text); /* 1,008 floats */
@@ -42,7 +39,6 @@ int main(void)
     ur_train_options o = ur_train_defaults();
     o.epochs = 400, o.lr = 3e-2, o.schedule = UR_LR_COSINE, o.early_stop = 20;
     check(ur_optimizer_new(params, &o, &adam, &err), err.text);
-    check(ur_tape_new(context, &tape, &err), err.text);
     ur_schedule_state s = ur_schedule_start(&o);
     for (size_t epoch = 0; epoch < o.epochs && !ur_schedule_ended(&o, &s); epoch++) {
         float gradient[MOST_WEIGHTS] = {0}; /* backward adds to it */
@@ -56,6 +52,8 @@ int main(void)
             check(ur_params_save(params, "sine.safetensors", &err), err.text);
     }
     check(ur_params_load(params, "sine.safetensors", "", &err), err.text);
+    ur_optimizer_free(adam);
+    free_all(context, params, tape);
     printf("mean square error of other waves: %.6f\n", s.least);
     return s.least < 2e-3 ? 0 : 1; /* the first value says little of the second */
 }

@@ -18,7 +18,7 @@ static float *train(const char *isa, int threads, size_t *bytes)
     ur_seq2seq_config config = ur_seq2seq_defaults();
     config.hidden_size = 24;
     check(ur_context_new(&how, &context, &err), err.text);
-    check(ur_pairs_learn(NULL, &from, false, &pairs, &vocabulary, &config.format, &err), err.text);
+    check(ur_pairs_learn(NULL, &from, NULL, &pairs, &vocabulary, &config.format, &err), err.text);
     config.vocabulary = ur_vocabulary_size(vocabulary);
     check(ur_seq2seq_new(context, &config, &model, &err), err.text);
     ur_seq2seq_init(model, 1);

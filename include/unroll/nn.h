@@ -28,6 +28,35 @@ void ur_embedding_init(const ur_embedding_layer *layer, ur_params *params, uint6
 /* ids (rows) in [0, count) -> (rows, size). */
 ur_seq *ur_embedding(ur_tape *tape, const ur_embedding_layer *layer, const ur_seq *ids);
 
+/* ---- positions ---------------------------------------------------------------------------- */
+
+/* Sine and cosine encodings of positions 0 to count - 1 (Vaswani et al. 2017, section 3.5): column 2i is
+ * sin(pos / 10000^(2i/size)), column 2i + 1 the cosine. */
+typedef struct ur_sine_positions ur_sine_positions;
+ur_status ur_sine_positions_new(ur_context *context, size_t count, size_t size,
+                                ur_sine_positions **out, ur_err *err);
+void ur_sine_positions_free(ur_sine_positions *positions); /* accepts NULL */
+
+/* A row for each position: learned, PREFIX.weight (count, size), or sines, which must outlive it. */
+typedef struct ur_positions_layer {
+    size_t count, size;
+    int weight; /* -1: sines */
+    const ur_sine_positions *sines;
+} ur_positions_layer;
+
+ur_positions_layer ur_positions_add(ur_params *params, const char *prefix, size_t count,
+                                    size_t size);
+ur_positions_layer ur_positions_of(const ur_sine_positions *sines);
+/* Learned ones: N(0, deviation^2). */
+void ur_positions_init(const ur_positions_layer *layer, ur_params *params, float deviation,
+                       uint64_t seed);
+
+/* ids (rows) -> (rows, size): scale times the embedding, plus the row of the position, where step t of a
+ * sequence is at position first + t. Transformers scale by sqrt(size). positions NULL: none are
+ * added. UR_INVALID: a sequence that goes on behind the last position. */
+ur_seq *ur_embedding_at(ur_tape *tape, const ur_embedding_layer *layer, float scale,
+                        const ur_positions_layer *positions, size_t first, const ur_seq *ids);
+
 /* ---- linear ------------------------------------------------------------------------------- */
 
 /* PREFIX.weight (out, in), PREFIX.bias (out) unless without bias. torch.nn.Linear. */
@@ -50,12 +79,47 @@ void ur_linear_init(const ur_linear_layer *layer, ur_params *params, uint64_t se
 ur_tensor *ur_linear(ur_tape *tape, const ur_linear_layer *layer, ur_tensor *x);
 ur_seq *ur_linear_seq(ur_tape *tape, const ur_linear_layer *layer, const ur_seq *x);
 
+/* ---- feed-forward ------------------------------------------------------------------------- */
+
+/* y = second(drop(act(first(x)))): two linear layers with what stands between them, as one operation.
+ * drop is ur_dropout with p. (Vaswani et al. 2017, section 3.3.) */
+ur_seq *ur_feed_forward(ur_tape *tape, const ur_linear_layer *first, ur_activation act, float p,
+                        const ur_linear_layer *second, const ur_seq *x);
+
 /* ---- drop-out ----------------------------------------------------------------------------- */
 
 /* In training every unit is zeroed with probability p in [0, 1) and the others are divided by 1-p;
  * in inference x itself. Which units depends on (seed, step, which drop-out of the forward, the
  * sequence's id, step of the sequence, unit) and on nothing else. torch.nn.Dropout. */
 ur_seq *ur_dropout(ur_tape *tape, ur_seq *x, float p);
+
+/* ---- layer normalisation ------------------------------------------------------------------ */
+
+/* PREFIX.weight (size) and PREFIX.bias (size). torch.nn.LayerNorm (Ba, Kiros and Hinton 2016) over the
+ * last dimension; affine false: elementwise_affine=False, has neither; bias false: has no bias. */
+typedef struct ur_layer_norm_layer {
+    size_t size;
+    float eps;
+    int weight, bias; /* -1: has none */
+} ur_layer_norm_layer;
+
+/* eps: PyTorch's default is 1e-5. */
+ur_layer_norm_layer ur_layer_norm_add(ur_params *params, const char *prefix, size_t size, float eps,
+                                      bool affine, bool bias);
+/* Ones and zeros. */
+void ur_layer_norm_init(const ur_layer_norm_layer *layer, ur_params *params);
+
+/* Rows (rows, size). */
+ur_seq *ur_layer_norm_seq(ur_tape *tape, const ur_layer_norm_layer *layer, const ur_seq *x);
+
+/* A residual connection, as Transformers have them around every sub-layer (Vaswani et al. 2017): sum = x +
+ * drop(f), where drop is ur_dropout with p, and norm = the layer's of that sum, in one pass over the
+ * rows. layer NULL: the sum alone. x and f are of one layout. */
+typedef struct ur_residual_out {
+    ur_seq *sum, *norm; /* norm: NULL without a layer */
+} ur_residual_out;
+ur_residual_out ur_residual(ur_tape *tape, const ur_layer_norm_layer *layer, const ur_seq *x,
+                            const ur_seq *f, float p);
 
 /* ---- recurrent layers --------------------------------------------------------------------- */
 
@@ -257,17 +321,58 @@ float *ur_carry_values(ur_carry *carry);
 
 /* ---- attention ---------------------------------------------------------------------------- */
 
-/* Attention weights of a ragged batch: those of sequence b are a (Tq, Tk) matrix at
- * p + offset[b]. For looking at; no gradient flows into them. */
+/* Attention weights of a ragged batch: those of sequence b are (heads, Tq, Tk) at p + offset[b]; heads
+ * is 1 where they are the mean over the heads. For looking at; no gradient flows into them. */
 typedef struct ur_weights {
     const ur_layout *queries, *keys;
+    size_t heads;
     const float *p;
     const size_t *offset; /* (B) */
 } ur_weights;
 
-/* context = softmax(q k^T) v over the keys of the same sequence, not scaled (Luong et al. 2015,
- * "dot"). q (rows_q, D), k (rows_k, D), v (rows_k, E) -> (rows_q, E) in q's layout. A sequence
- * without keys gives zeros. weights, if not NULL, receives the attention weights. */
+/* Which keys of its sequence a query sees, beside what a mask hides. */
+typedef enum ur_causal {
+    UR_NOT_CAUSAL, /* all */
+    UR_CAUSAL,     /* query t sees keys 0 to t: PyTorch's is_causal */
+    UR_CAUSAL_LAST /* the same counted from the ends: the last query sees the last key. With as many
+                      queries as keys that is UR_CAUSAL; new queries against the keys of all steps so
+                      far get what they would get in the whole sequence */
+} ur_causal;
+
+/* What else a query may not see: matrices (queries, keys), shared by all sequences and with heads = 0
+ * or 1 by all heads, else (heads, queries, keys). They are copied, and may be larger than the longest
+ * sequences, not smaller. */
+typedef struct ur_attention_mask {
+    size_t heads, queries, keys;
+    const bool
+        *hidden; /* true where attention is not allowed: PyTorch's boolean attn_mask; or NULL */
+    const float *added; /* to the scaled scores, -inf hides: PyTorch's float attn_mask; or NULL */
+} ur_attention_mask;
+
+/* What is left out is 0 or NULL. */
+typedef struct ur_attention_options {
+    const char *score; /* "dot" (NULL): q . k; "additive": w . tanh(q + k) (Bahdanau et al. 2014) */
+    size_t heads;      /* 0: 1. The features of q, k and v are those of the heads, side by side */
+    float scale;       /* 0: 1/sqrt(D) for dot, D being the features of a head; 1 for additive */
+    ur_causal causal;
+    const ur_attention_mask *mask;
+    float dropout;        /* on the weights, in training */
+    ur_tensor *w;         /* additive: as many weights as q has features */
+    ur_weights **weights; /* receives the attention weights, before drop-out; NULL: not wanted */
+    bool average;         /* their mean over the heads */
+} ur_attention_options;
+
+/* context = drop-out(softmax(scale score(q, k) + mask)) v over the keys of the same sequence.
+ * q (rows_q, h D), k (rows_k, h D), v (rows_k, h E) -> (rows_q, h E) in q's layout; options may be NULL.
+ * A query that sees no key gets zeros, and so do its gradients. Bits depend on what the sequence itself
+ * holds and on nothing else. torch.nn.functional.scaled_dot_product_attention (Vaswani et al. 2017). */
+ur_seq *ur_attention(ur_tape *tape, const ur_seq *q, const ur_seq *k, const ur_seq *v,
+                     const ur_attention_options *options);
+
+/* The names of the scores: number i of them, NULL behind the last. */
+const char *ur_attention_score_name(size_t i);
+
+/* ur_attention with one head, not scaled (Luong et al. 2015, "dot"). */
 ur_seq *ur_attention_dot(ur_tape *tape, const ur_seq *q, const ur_seq *k, const ur_seq *v,
                          ur_weights **weights);
 
@@ -276,6 +381,83 @@ ur_seq *ur_attention_dot(ur_tape *tape, const ur_seq *q, const ur_seq *k, const 
 ur_seq *ur_attention_weights(ur_tape *tape, ur_tensor *query, const ur_seq *keys);
 /* ... and the sum of values (rows, E) weighted by p (rows, 1) of the same layout: (B, E). */
 ur_tensor *ur_weighted_sum(ur_tape *tape, const ur_seq *values, const ur_seq *p);
+
+/* What a call of an attention layer asks for; NULL stands for nothing of it. */
+typedef struct ur_attention_call {
+    ur_causal causal;
+    const ur_attention_mask *mask;
+    ur_weights **weights; /* as in ur_attention_options */
+    bool average;
+} ur_attention_call;
+
+/* Additive attention (Bahdanau et al. 2014): scores w_v . tanh(W_q q + W_k k), no biases. Names
+ * PREFIX.W_q.weight (H, query), PREFIX.W_k.weight (H, key), PREFIX.w_v.weight (1, H). */
+typedef struct ur_additive_attention_layer {
+    size_t query_size, key_size, hidden_size;
+    float dropout; /* on the weights */
+    ur_linear_layer w_q, w_k;
+    int w_v;
+} ur_additive_attention_layer;
+
+ur_additive_attention_layer ur_additive_attention_add(ur_params *params, const char *prefix,
+                                                      size_t query_size, size_t key_size,
+                                                      size_t hidden_size, float dropout);
+/* As torch.nn.Linear's. */
+void ur_additive_attention_init(const ur_additive_attention_layer *layer, ur_params *params,
+                                uint64_t seed);
+
+/* q (rows_q, query), k (rows_k, key), v (rows_k, E) -> (rows_q, E) in q's layout. */
+ur_seq *ur_additive_attention(ur_tape *tape, const ur_additive_attention_layer *layer,
+                              const ur_seq *q, const ur_seq *k, const ur_seq *v,
+                              const ur_attention_call *call);
+/* The same in two parts, for a decoder that comes with a query at every step: the keys' side once,
+ * (rows_k, H), and then queries against it. */
+ur_seq *ur_additive_attention_keys(ur_tape *tape, const ur_additive_attention_layer *layer,
+                                   const ur_seq *k);
+ur_seq *ur_additive_attention_over(ur_tape *tape, const ur_additive_attention_layer *layer,
+                                   const ur_seq *q, const ur_seq *keys, const ur_seq *v,
+                                   const ur_attention_call *call);
+
+/* torch.nn.MultiheadAttention with the same options; what is left out is as in PyTorch:
+ *     nn.MultiheadAttention(256, 8)    {.embed_dim = 256, .num_heads = 8}
+ *     nn.MultiheadAttention(256, 8, dropout=0.1, bias=False, kdim=64, vdim=32)
+ *                                      {.embed_dim = 256, .num_heads = 8, .dropout = 0.1f,
+ *                                       .no_bias = true, .kdim = 64, .vdim = 32} */
+typedef struct ur_multi_head_config {
+    size_t embed_dim, num_heads;
+    size_t qdim, kdim,
+        vdim; /* features of queries (which PyTorch does not let one choose), keys and
+                                values; 0: embed_dim */
+    bool no_bias;
+    float dropout;                   /* on the weights */
+    bool add_bias_kv, add_zero_attn; /* UR_UNSUPPORTED: keys that no sequence has */
+} ur_multi_head_config;
+
+/* Names: PREFIX.in_proj_weight (3E, E), the rows of queries, keys and values; where a size is not E,
+ * PREFIX.q_proj_weight (E, qdim), k_proj_weight (E, kdim), v_proj_weight (E, vdim); PREFIX.in_proj_bias
+ * (3E); PREFIX.out_proj.weight (E, E), PREFIX.out_proj.bias (E). */
+typedef struct ur_multi_head_layer {
+    ur_multi_head_config config; /* sizes filled in */
+    int weight[3], bias; /* of q, k, v; one and the same where in_proj_weight holds all three */
+    int pack_forward[3], pack_backward[3];
+    ur_linear_layer out_proj;
+} ur_multi_head_layer;
+
+/* Whether the options are in range and go together: UR_INVALID or UR_UNSUPPORTED with the reason. */
+ur_status ur_multi_head_check(const ur_multi_head_config *config, ur_err *err);
+/* Fails as ur_multi_head_check does; parameters that could not be added are told by ur_params_seal. */
+ur_status ur_multi_head_attention_add(ur_params *params, const char *prefix,
+                                      const ur_multi_head_config *config, ur_multi_head_layer *out,
+                                      ur_err *err);
+/* As PyTorch's: U(-a, a) with a = sqrt(6 / (rows + columns)) for the input projections (Glorot and
+ * Bengio 2010), out_proj's weight as nn.Linear's, biases zero. */
+void ur_multi_head_attention_init(const ur_multi_head_layer *layer, ur_params *params,
+                                  uint64_t seed);
+
+/* q (rows_q, qdim), k (rows_k, kdim), v (rows_k, vdim) -> (rows_q, E) in q's layout. Where they are the
+ * same sequences they are projected together. The lengths of k are PyTorch's key_padding_mask. */
+ur_seq *ur_multi_head_attention(ur_tape *tape, const ur_multi_head_layer *layer, const ur_seq *q,
+                                const ur_seq *k, const ur_seq *v, const ur_attention_call *call);
 
 /* ---- loss --------------------------------------------------------------------------------- */
 
@@ -288,11 +470,21 @@ ur_tensor *ur_weighted_sum(ur_tape *tape, const ur_seq *values, const ur_seq *p)
 ur_tensor *ur_cross_entropy(ur_tape *tape, const ur_seq *logits, const ur_seq *targets,
                             double normaliser);
 
+/* The same with label smoothing s in [0, 1] (Szegedy et al. 2016): each position's target is to have the
+ * probability 1 - s + s/V and every other one of the V classes s/V:
+ *     (1-s) -log p[target] + s/V sum of -log p
+ * torch.nn.CrossEntropyLoss(label_smoothing=s). */
+ur_tensor *ur_cross_entropy_smoothed(ur_tape *tape, const ur_seq *logits, const ur_seq *targets,
+                                     double normaliser, float smoothing);
+
 /* ---- initialisation ----------------------------------------------------------------------- */
 
 /* Fills one parameter from its own stream of random numbers under `seed`. */
 void ur_init_uniform(ur_params *params, int index, float bound, uint64_t seed);
 void ur_init_normal(ur_params *params, int index, uint64_t seed); /* N(0, 1) */
+/* U(-a, a) with a = sqrt(6 / (rows + columns)) for a matrix (Glorot and Bengio 2010: PyTorch's
+ * xavier_uniform_); vectors stay. */
+void ur_init_xavier(ur_params *params, int index, uint64_t seed);
 /* N(0, 1/columns) for a matrix (LeCun et al. 1998), zeros for a bias; other vectors stay. */
 void ur_init_lecun(ur_params *params, int index, uint64_t seed);
 

@@ -113,6 +113,15 @@ const char *ur_run_config_text(const ur_run *run);
 void *ur_run_train_data(const ur_run *run);
 void *ur_run_valid_data(const ur_run *run);
 
+/* Sentence i about what reading data files found: of ur_run_create and ur_run_resume the training's
+ * and the validation's, after ur_run_evaluate that data's. NULL behind the last. */
+const char *ur_run_remark(const ur_run *run, size_t i);
+
+/* Changes how this run reads data and texts from now on: a field "read.NAME" of its kind (unroll
+ * help train lists them), in memory alone. UR_INVALID: the kind has no such field, or not this
+ * value. */
+ur_status ur_run_set_reading(ur_run *run, const char *name, const char *value, ur_err *err);
+
 /* ---- training ------------------------------------------------------------------------------ */
 
 /* One epoch, as metrics.jsonl has it. What the kind of model does not have, or what asks for
@@ -171,6 +180,16 @@ void ur_metrics_free(ur_context *context, ur_metrics *metrics);
  * the context's allocator. */
 ur_status ur_run_evaluate(ur_run *run, const ur_pair_source *source, ur_measure *out,
                           ur_confusion **confusion, ur_err *err);
+
+/* How evaluations search for the answers of a kind whose figures are of whole answers that are searched
+ * for; NULL: greedily. The options must outlive their use. */
+void ur_run_search(ur_run *run, const ur_search_options *options);
+
+/* log P(target | source) of every pair of other data, natural logarithm, in fresh memory that ur_scores_free
+ * releases. UR_UNSUPPORTED: a kind that gives none. */
+ur_status ur_run_score(ur_run *run, const ur_pair_source *source, double **out, size_t *count,
+                       ur_err *err);
+void ur_scores_free(ur_context *context, double *scores);
 
 /* What the model makes of `count` UTF-8 texts, many at a time sharing the threads; out has room for
  * them, and ur_prediction_free releases each. options: NULL for the most probable answer. A text that

@@ -54,6 +54,7 @@ typedef struct ur_seq2seq_config {
     bool bias;                                     /* of both stacks' cells */
     ur_initialisation init;
     ur_pair_format format;
+    ur_reading reading; /* of files, and of texts to answer */
 } ur_seq2seq_config;
 
 /* embed 16, hidden 128, lstm with biases, one layer, one way, attention dot, the rest none;

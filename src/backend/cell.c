@@ -25,9 +25,9 @@ const ur_cell ur_cell_lstm_norm = {.name = "lstm_layer_norm",
 
 const ur_cell *ur_cell_at(size_t i)
 {
-    static const ur_cell *const cells[] = {
-        &ur_cell_lstm,         &ur_cell_gru,           &ur_cell_rnn_tanh, &ur_cell_rnn_relu,
-        &ur_cell_gru_original, &ur_cell_lstm_peephole, &ur_cell_lstm_norm};
+#define ADDRESS(name) &ur_cell_##name,
+    static const ur_cell *const cells[] = {UR_CELLS(ADDRESS)};
+#undef ADDRESS
     return i < sizeof cells / sizeof(ur_cell *) ? cells[i] : NULL;
 }
 

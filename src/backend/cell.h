@@ -26,10 +26,21 @@ typedef struct ur_cell {
     ur_cell_weight own[UR_CELL_OWN]; /* up to the first without a name */
 } ur_cell;
 
-extern const ur_cell ur_cell_rnn_tanh, ur_cell_rnn_relu, ur_cell_lstm, ur_cell_gru,
-    ur_cell_gru_original, ur_cell_lstm_peephole, ur_cell_lstm_norm;
+/* The list: ur_cell_NAME describes each (cell.c). A backend may have functions for some only. */
+#define UR_CELLS(CELL)                                                                             \
+    CELL(lstm)                                                                                     \
+    CELL(gru)                                                                                      \
+    CELL(rnn_tanh)                                                                                 \
+    CELL(rnn_relu)                                                                                 \
+    CELL(gru_original)                                                                             \
+    CELL(lstm_peephole)                                                                            \
+    CELL(lstm_norm)
 
-/* The list: number i of it, NULL behind the last; and the one of that name, or NULL. */
+#define UR_DECLARE_CELL(name) extern const ur_cell ur_cell_##name;
+UR_CELLS(UR_DECLARE_CELL)
+#undef UR_DECLARE_CELL
+
+/* Number i of the list, NULL behind the last; and the cell of that name, or NULL. */
 const ur_cell *ur_cell_at(size_t i);
 const ur_cell *ur_cell_find(const char *name);
 

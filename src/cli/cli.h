@@ -43,6 +43,9 @@ ur_context *open_context(size_t threads, int *code);
  * its own. */
 ur_run *open_run(const command *c, ur_context *context, const char *path, int *code);
 
+/* What reading data files found (ur_run_remark), a line each. */
+void say_remarks(const ur_run *run);
+
 /* Writes what standard output still holds; CODE_IO when it cannot, after saying so (but not about a
  * pipe that its reader closed). finish_output lets an earlier failure stand. */
 int flush_output(void);
@@ -84,9 +87,10 @@ const ur_kind *kind_of_word(const char *word, size_t i);
 /* The kind that arguments after `train` ask for; NULL: they begin with no word of one. */
 const ur_kind *choose_kind(int argc, char **argv);
 
-/* ---- lines from standard input (lines.c) --------------------------------------------------- */
+/* ---- lines from standard input or a file (lines.c) --------------------------------------------------- */
 
 typedef struct lines {
+    int fd; /* what is read: 0 is standard input */
     char *buffer;
     size_t begin, end, capacity; /* unread bytes: [begin, end) */
     size_t number;               /* of the last line, counted from 1 */
@@ -97,8 +101,8 @@ typedef enum line_result {
     LINE_READ,
     LINE_NOT_YET, /* only when not waiting: none is there at the moment */
     LINE_END,
-    LINE_FAILED, /* errno tells */
-    LINE_TOO_LONG,
+    LINE_FAILED,   /* errno tells */
+    LINE_TOO_LONG, /* the rest of the line is passed over: the next one can be read */
     LINE_NO_MEMORY
 } line_result;
 
@@ -146,15 +150,24 @@ void progress_clear(progress *p);
 /* The kind's figures, the loss, and what was counted, a line each (eval.c). */
 void print_measure(ur_run *run, const ur_measure *measure);
 
+/* Data that is two files: *data, and what stands behind the run among the arguments. False after saying
+ * what is wrong. */
+bool join_data(command *c, ur_run *run, const char **data);
+
 /* A line for each label, and the matrix; in place of a matrix too wide to be read the most frequent
  * confusions. unit: what has a label, "tokens". */
 void print_label_table(const ur_vocabulary *names, const ur_confusion *confusion, const char *unit);
 /* ,"labels":[...],"confusion":[...] of an object. */
 void print_label_json(const ur_vocabulary *names, const ur_confusion *confusion);
 
-/* One text's answer: as one object; or in lines, of several alternatives (`best`) one each with its
- * log probability behind a tab. */
-void print_prediction(ur_run *run, const ur_prediction *prediction, bool json, bool best);
+/* The answer to text `number` (from 0): as one object; or in lines, of several alternatives (`best`) one
+ * each with its log probability behind a tab, or of kinds that say so as `number ||| text ||| score`. */
+void print_prediction(ur_run *run, const ur_prediction *prediction, size_t number, bool json,
+                      bool best);
+
+/* The empty answer to a text that cannot be answered (NULL: it is not even a text), as one object with
+ * the reason. */
+void print_refusal(const char *text, bool json, const char *why);
 
 /* Of kinds with labels how right they are on the validation data, label by label; of others some
  * examples with what the model makes of them; of those that write what follows `prompt` (NULL: the
@@ -163,8 +176,8 @@ int print_samples(ur_run *run, const char *prompt);
 
 /* ---- the verbs ----------------------------------------------------------------------------- */
 
-extern const verb train_verb, eval_verb, predict_verb, generate_verb, plot_verb, inspect_verb,
-    completions_verb;
+extern const verb train_verb, eval_verb, score_verb, predict_verb, generate_verb, plot_verb,
+    inspect_verb, completions_verb;
 
 /* All of them, ended by NULL (main.c). */
 const verb *const *all_verbs(void);

@@ -71,7 +71,7 @@ static int write_best(const command *c, ur_run *run, const char *prompt)
         return say_error(&err);
     if (!c->common.json)
         prediction.unknown = 0; /* was said */
-    print_prediction(run, &prediction, c->common.json, c->search.n_best > 1);
+    print_prediction(run, &prediction, 0, c->common.json, c->search.n_best > 1);
     ur_prediction_free(ur_run_assets(run)->context, &prediction);
     return flush_output();
 }

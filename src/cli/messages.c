@@ -79,6 +79,13 @@ ur_run *open_run(const command *c, ur_context *context, const char *path, int *c
     return NULL;
 }
 
+void say_remarks(const ur_run *run)
+{
+    const char *remark;
+    for (size_t i = 0; (remark = ur_run_remark(run, i)); i++)
+        say("%s", remark);
+}
+
 int say_no_memory(void)
 {
     say("out of memory");

@@ -51,7 +51,7 @@ static bool shows(const command *c, const ur_field *fields, const ur_field *f)
 {
     if (f->flag && !*f->flag)
         return false;
-    if (fields == c->verb->fields)
+    if (fields == c->verb->fields || fields == ur_search_fields())
         return !c->verb->has || c->verb->has(c, f);
     if (fields == ur_run_settings_fields())
         return c->kind ? !is_hidden(c->kind, f) : !is_of_data(f);
@@ -103,6 +103,28 @@ static bool add_search(command *c)
     return true;
 }
 
+static bool is_of_reading(const ur_field *f)
+{
+    return strncmp(f->name, "read.", 5) == 0;
+}
+
+/* Every kind's ways to read files and texts, each option once. */
+static bool add_reading(command *c)
+{
+    const ur_kind *kind;
+    size_t size = 1;
+    char name[OPTION_NAME];
+    for (size_t i = 0; (kind = ur_kind_at(NULL, i)); i++)
+        size = kind->config_size > size ? kind->config_size : size;
+    c->reading = calloc(1, size);
+    for (size_t i = 0; c->reading && (kind = ur_kind_at(NULL, i)); i++)
+        for (const ur_field *f = kind->fields; f->name; f++)
+            if (is_of_reading(f) && !find_option(c, ur_field_flag(f, name, sizeof name)) &&
+                !add_option(c, (option){.field = f, .fields = kind->fields, .config = c->reading}))
+                return false;
+    return c->reading != NULL;
+}
+
 bool open_command(command *c, const verb *v, const ur_kind *kind)
 {
     *c = (command){.verb = v, .kind = kind};
@@ -122,6 +144,8 @@ bool open_command(command *c, const verb *v, const ur_kind *kind)
     fits = fits && add_fields(c, v->fields, c->own);
     if (kind)
         fits = fits && add_fields(c, kind->fields, c->config) && add_shorthands(c);
+    if (v->reads)
+        fits = fits && add_reading(c);
     if (v->searches)
         fits = fits && add_search(c);
     fits = fits && add_fields(c, common_fields, &c->common);
@@ -134,9 +158,12 @@ bool open_command(command *c, const verb *v, const ur_kind *kind)
 
 void close_command(command *c)
 {
+    while (c->n_joined)
+        free(c->joined[--c->n_joined]);
     free(c->options);
     free(c->own);
     free(c->config);
+    free(c->reading);
     *c = (command){.verb = NULL};
 }
 
@@ -261,6 +288,26 @@ static void say_unknown(const command *c, const char *text)
         say_usage(c, "unknown option %s (a text that begins with - goes after --)", text);
 }
 
+/* Whether an option of training names data, which may then be two files. */
+static bool takes_two_files(const command *c, const option *o)
+{
+    return c->kind && c->kind->two_files && o->fields == ur_run_settings_fields() &&
+           o->field->type == UR_FIELD_TEXT && is_of_data(o->field);
+}
+
+const char *two_files(command *c, const char *first, const char *second)
+{
+    char *both = malloc(strlen(first) + strlen(second) + 2);
+    if (!both || c->n_joined == sizeof c->joined / sizeof *c->joined) {
+        free(both);
+        say_no_memory();
+        return NULL;
+    }
+    sprintf(both, "%s\t%s", first, second);
+    c->joined[c->n_joined++] = both;
+    return both;
+}
+
 /* Reads the option at argv[*at], and its value, which may be the next argument. */
 static bool read_option(command *c, int argc, char **argv, int *at)
 {
@@ -285,6 +332,9 @@ static bool read_option(command *c, int argc, char **argv, int *at)
             return false;
         }
         value = argv[++*at];
+        if (takes_two_files(c, o) && *at + 1 < argc && argv[*at + 1][0] != '-' &&
+            !(value = two_files(c, value, argv[++*at])))
+            return false;
     }
     o->given = true;
     o->value = value;
@@ -310,6 +360,33 @@ bool read_options(command *c, int argc, char **argv)
         }
     }
     return true;
+}
+
+/* The field that an option of this name is of the kind's; NULL: there is none. */
+static const ur_field *reading_field(const ur_kind *kind, const char *name)
+{
+    const ur_field *f = ur_field_find_flag(kind->fields, name);
+    return f && is_of_reading(f) ? f : NULL;
+}
+
+int set_reading(const command *c, ur_run *run)
+{
+    const ur_kind *kind = ur_run_kind(run);
+    char name[OPTION_NAME];
+    ur_err err;
+    for (size_t i = 0; i < c->n_options; i++) {
+        const option *o = &c->options[i];
+        if (!o->given || o->config != c->reading)
+            continue;
+        const ur_field *f = reading_field(kind, option_name(o, name));
+        if (!f)
+            return say_usage(c, "--%s: %s is a %s, for which there is no such option", name,
+                             c->arguments[0], kind->name);
+        const char *value = takes_no_value(o) ? flag_value(f) : o->value;
+        if (ur_run_set_reading(run, f->name, value, &err) != UR_OK)
+            return say_usage(c, "--%s: %s", name, err.text);
+    }
+    return CODE_OK;
 }
 
 /* ---- what goes together -------------------------------------------------------------------- */

@@ -238,8 +238,10 @@ static int train(const command *c, ur_run *run)
     ur_err err;
     progress p = progress_start(run, c->common.quiet, c->common.json);
     const ur_run_hooks hooks = progress_hooks(&p);
-    if (!c->common.quiet)
+    if (!c->common.quiet) {
+        say_remarks(run);
         say_start(run);
+    }
     catch_signals();
     const ur_status status = ur_run_train(run, &hooks, &err);
     progress_clear(&p);

@@ -108,12 +108,25 @@ static void edge_tile(tile t, const panel *at, size_t rows, tile_fn compute)
     panel_out(at, rows, scratch, c, c_row);
 }
 
+/* The epilogue of a finished tile: what is in the first cache still. */
+static void finish_tile(const ur_product *p, const panel *at, size_t rows, float *c)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t v = 0; v < (size_t)at->vectors; v++) {
+            float *here = c + r * p->c_row + v * at->step;
+            const ptrdiff_t place = here - p->c;
+            finish(p->epilogue, p->factor, lanes_of(at, v), here, p->side ? p->side + place : NULL,
+                   p->slope ? p->slope + place : NULL);
+        }
+}
+
 enum { FAR_FLOATS = UR_SIZE(512 * 1024, 256) };
 
 /* Row k0 of a panel. */
 static inline const float *part_of_b(const ur_product *p, const panel *at, size_t k0)
 {
-    return p->b + (at->before * p->k + k0 * (size_t)at->vectors) * VW;
+    const size_t depth = p->b_k ? p->b_k : p->k;
+    return p->b + (at->before * depth + (p->b_begin + k0) * (size_t)at->vectors) * VW;
 }
 
 /* Rows [row0, row1) of one panel, one chain over k: [k0, k1). The part of B that is wanted after
@@ -125,8 +138,9 @@ static void product_chain(const ur_product *p, const panel *at, size_t row0, siz
     static const int modes[] = {
         [UR_START_C] = FROM_C, [UR_START_BIAS] = FROM_BIAS, [UR_START_ROWS] = FROM_ROWS};
     const size_t rows = row1 - row0, most = most_rows[at->vectors - 1];
-    const size_t count = (rows + most - 1) / most, even = rows / count;
-    size_t longer = rows % count; /* rows spread evenly over the tiles */
+    const bool one = rows <= most; /* said apart: divisions take longer than a small tile */
+    const size_t count = one ? 1 : (rows + most - 1) / most, even = one ? rows : rows / count;
+    size_t longer = rows - even * count; /* rows spread evenly over the tiles */
     const int kind = p->a_k == 1 ? K_UNIT : ROWS_UNIT;
     const tile_fn *fit = tiles[kind][at->vectors - 1];
     /* The first tiles that share this part of B fetch the next one. */
@@ -157,6 +171,8 @@ static void product_chain(const ur_product *p, const panel *at, size_t row0, siz
             fit[n - 1](&t);
         else
             edge_tile(t, at, n, fit[n - 1]);
+        if (p->epilogue && k1 == p->k)
+            finish_tile(p, at, n, t.c);
         t.a += n * p->a_row;
         t.c += n * p->c_row;
         t.index += p->index ? n : 0;

@@ -43,13 +43,26 @@ typedef enum ur_start {
     UR_START_ROWS, /* chains of row r start from row index[r] of a table */
 } ur_start;
 
+/* What becomes of an element c of C when its sum is complete; s is the element of `side` at the same
+ * place, and `slope` receives a derivative there unless it is NULL. */
+typedef enum ur_epilogue {
+    UR_EPILOGUE_NONE,
+    UR_EPILOGUE_RELU,      /* max(c, 0) */
+    UR_EPILOGUE_GELU,      /* gelu(c) */
+    UR_EPILOGUE_GELU_TANH, /* its approximation */
+    UR_EPILOGUE_MUL,       /* c s */
+    UR_EPILOGUE_POSITIVE   /* factor c where s > 0, else 0 */
+} ur_epilogue;
+
 /* C = start + A B for panels [begin, end) of B: C(r, j) with r < m, sums over k.
  * A(r, i) = a[r*a_row + i*a_k], where a_row or a_k is 1; C(r, j) = c[r*c_row + j]. */
 typedef struct ur_product {
     size_t m, k;
     const float *a;
     size_t a_row, a_k;
-    const float *b; /* packed panels, each (k, vectors, lanes) */
+    const float *b; /* packed panels, each (b_k, vectors, lanes) */
+    size_t b_k;     /* k's that the panels hold, of which those from b_begin on are used; 0: k */
+    size_t b_begin;
     ur_columns columns;
     float *c;
     size_t c_row;
@@ -58,6 +71,10 @@ typedef struct ur_product {
     const float *table; /* (.., N) with table_row floats between rows */
     size_t table_row;
     const int32_t *index; /* (m) */
+    ur_epilogue epilogue;
+    const float *side; /* of the epilogue: what it reads ... */
+    float *slope;      /* ... or writes */
+    float factor;
 } ur_product;
 
 /* ---- cells (body_lstm.h, body_gru.h, body_cells.h) ----------------------------------------- */
@@ -188,6 +205,48 @@ typedef struct ur_norm_cell {
     float *dg_x, *dg_h, *dg_c, *db_c, *d_bias; /* added to; d_bias (4 hidden) of either bias */
 } ur_norm_cell;
 
+/* ---- attention (body_attention.h) ---------------------------------------------------------- */
+
+/* Attention weights of a strip, row r being a query that sees its first n(r) of the strip's keys:
+ *   s = scale x + mask,  p = exp(s - m) / sum of exp(s - m) over the row's keys,  m the largest s
+ * n(r) = first + r where causal, else all; at least 0 and at most `keys`. What a row does not see has
+ * p = +0, and so has what its mask hides (-inf); a row that sees nothing is zeros. Rounding: s - m is
+ * fma(scale, x, -scale m), with a mask (s = fma(scale, x, mask)) - m; p = e * (1/sum). */
+typedef struct ur_weight_rows {
+    size_t rows, keys;
+    float *x;   /* (rows, row) in: scores, out: p */
+    size_t row; /* floats between the rows of x */
+    bool causal;
+    ptrdiff_t first;
+    float scale;
+    const float *mask; /* (rows, mask_row) or NULL */
+    size_t mask_row;
+    float *shift, *factor; /* (rows) -m, or -scale m, and 1/sum: out; in where they are known */
+} ur_weight_rows;
+
+/* ds = p (dp - mean), where mean is the sum of p dp over the row. */
+typedef struct ur_weight_rows_back {
+    size_t rows, keys, row;
+    const float *p; /* (rows, row) */
+    float *dp;      /* (rows, row) in: of the weights, out: of the scaled scores */
+    float *mean;    /* (rows) out; in where it is known: `keys` is then a part of the row */
+} ur_weight_rows_back;
+
+/* Additive scores (Bahdanau et al. 2014): x(r, j) = sum over i of w(i) tanh(q(r, i) + k(j, i)), as a
+ * reduction over the row i. */
+typedef struct ur_additive {
+    size_t rows, keys, width;
+    const float *q, *k; /* (rows, q_row), (keys, k_row) */
+    size_t q_row, k_row;
+    const float *w; /* (width) */
+    float *x;       /* (rows, row) scores; backward: their gradients */
+    size_t row;
+    /* Backward: dq and dw are chains over the keys, set, a row for each query; dk is added to, queries
+     * in order. NULL: not wanted. */
+    float *dq, *dw, *dk; /* (rows, out_row), (rows, out_row), (keys, dk_row) */
+    size_t out_row, dk_row;
+} ur_additive;
+
 /* ---- the table ---------------------------------------------------------------------------- */
 
 typedef struct ur_kernels {
@@ -234,6 +293,9 @@ typedef struct ur_kernels {
     void (*tanh)(size_t n, const float *x, float *y);
     void (*sigmoid)(size_t n, const float *x, float *y);
     void (*erf)(size_t n, const float *x, float *y);
+    /* y = gelu(x), or its approximation by tanh, and its derivative in slope unless that is NULL. */
+    void (*gelu)(size_t n, const float *x, float *y, float *slope);
+    void (*gelu_tanh)(size_t n, const float *x, float *y, float *slope);
 
     void (*add)(size_t n, const float *x, float *y);                     /* y += x */
     void (*mul)(size_t n, const float *a, const float *b, float *y);     /* y = a b */
@@ -255,11 +317,30 @@ typedef struct ur_kernels {
     void (*scatter_add)(size_t rows, const int32_t *ids, const float *x, size_t width, float *table,
                         size_t begin, size_t end);
 
+    /* Layer normalisation of one row of n: with z = (x - mean) r, r = 1 / sqrt(variance + eps),
+     * y = z gain + bias (fused); gain and bias may be NULL. kept receives mean and r. y may be x.
+     * norm_back: dx = r (d - mean(d) - z mean(d z)) + extra, d = dy gain; extra may be NULL. dx may be
+     * dy or extra.
+     * norm_sums: dgain += dy z and dbias += dy (either may be NULL), for n columns of a row. */
+    void (*norm)(size_t n, float eps, const float *x, const float *gain, const float *bias,
+                 float *y, float kept[2]);
+    void (*norm_back)(size_t n, const float *x, const float kept[2], const float *gain,
+                      const float *dy, const float *extra, float *dx);
+    void (*norm_sums)(size_t n, const float *x, const float kept[2], const float *dy, float *dgain,
+                      float *dbias);
+
     /* p = softmax(x) of one row of n; a row of length 0 stays empty. x and p may be the same.
      * Entries of -inf get probability 0; a row of nothing but -inf gives zeros. */
     void (*softmax)(size_t n, const float *x, float *p);
     /* dx += p (dp - sum(p dp)). */
     void (*softmax_back)(size_t n, const float *p, const float *dp, float *dx);
+    /* Weights from scores; the same again, shift and factor being known; and backward (mean computed
+     * or known). */
+    void (*weight_rows)(const ur_weight_rows *s);
+    void (*weight_rows_again)(const ur_weight_rows *s);
+    void (*weight_rows_back)(const ur_weight_rows_back *s, bool mean_known);
+    void (*additive)(const ur_additive *s);
+    void (*additive_back)(const ur_additive *s);
     /* -log softmax(x)[target] of one row (n > target); p, if given, gets softmax(x). */
     float (*cross_entropy)(size_t n, const float *x, int32_t target, float *p);
 

@@ -4,7 +4,17 @@
 
 #include "unroll/model.h"
 
-extern const ur_kind ur_kind_seq2seq, ur_kind_language_model, ur_kind_text_lstm, ur_kind_tagger,
-    ur_kind_classifier;
+/* The list: ur_kind_NAME is each. */
+#define UR_KINDS(KIND)                                                                             \
+    KIND(seq2seq)                                                                                  \
+    KIND(language_model)                                                                           \
+    KIND(text_lstm)                                                                                \
+    KIND(tagger)                                                                                   \
+    KIND(classifier)                                                                               \
+    KIND(translation)
+
+#define UR_DECLARE_KIND(name) extern const ur_kind ur_kind_##name;
+UR_KINDS(UR_DECLARE_KIND)
+#undef UR_DECLARE_KIND
 
 #endif

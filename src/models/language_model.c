@@ -315,7 +315,7 @@ static void measure_chunk(ur_tape *t, const ur_language_model *m, ur_carry *carr
     const ur_language_logits f = ur_language_model_forward(t, &m->base, ids, state);
     ur_carry_take(t, carry, 1, NULL, f.out);
     ur_tensor *losses = ur_tensor_new(t, UR_F32, 1, &steps);
-    if (!ur_tape_ok(t))
+    if (!ur_tape_ok(t) || !f.logits)
         return;
     const ur_cross_entropy_pass pass = {.rows = steps,
                                         .classes = m->config->vocabulary,
@@ -616,7 +616,9 @@ static ur_status predict(const ur_assets *assets, size_t count, const char *cons
                          const ur_search_options *options, ur_prediction *out, size_t *bad,
                          ur_err *err)
 {
-    const ur_predictor how = {encode, 1, write_some};
+    const ur_language_model_config *c = assets->config;
+    const ur_predictor how = {
+        .encode = encode, .least_room = 1, .unicode = c->text.options.unicode, .run = write_some};
     return ur_predict(&how, assets, count, texts, options, out, bad, err);
 }
 

@@ -11,8 +11,9 @@
 
 /* ---- kinds -------------------------------------------------------------------------------- */
 
-static const ur_kind *const built_in[] = {&ur_kind_seq2seq, &ur_kind_language_model,
-                                          &ur_kind_text_lstm, &ur_kind_tagger, &ur_kind_classifier};
+#define ADDRESS(name) &ur_kind_##name,
+static const ur_kind *const built_in[] = {UR_KINDS(ADDRESS)};
+#undef ADDRESS
 
 enum { BUILT_IN = sizeof built_in / sizeof(ur_kind *) };
 
@@ -177,7 +178,7 @@ static double ratio(double sum, size_t count)
 
 double ur_measure_figure(const ur_kind *kind, const ur_measure *m, const char *name)
 {
-    const double loss = ratio(m->loss, m->positions);
+    const double loss = ratio(m->loss, m->positions - m->unknown);
     if (strcmp(name, "loss") == 0)
         return loss;
     for (size_t i = 0; kind->figures && kind->figures[i].name; i++) {

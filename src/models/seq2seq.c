@@ -88,6 +88,9 @@ static const ur_field fields[] = {
      .help = "Whether all questions have one width and all answers another, or an end symbol."},
     {.name = "text.strip", .group = "data", .type = UR_FIELD_BOOL, AT(format.strip), .shown = "",
      .help = "Drop the spaces around questions and answers, and let lengths differ."},
+    {.name = "text.lower", .group = "data", .type = UR_FIELD_BOOL, AT(format.lower),
+     .absent = "false", .shown = "", .help = "Questions and answers in lower case."},
+    UR_UNICODE_ROW(ur_seq2seq_config, format.unicode),
     {.name = "text.reverse_input", .group = "data", .type = UR_FIELD_BOOL, AT(format.reverse_input),
      .shown = "", .help = "The encoder reads questions from their end."},
     {.name = "text.reverse_answer", .metavar = "[=with-start]", .group = "data",
@@ -104,6 +107,14 @@ static const ur_field fields[] = {
      .help = "Id of the start symbol."},
     {.name = "text.end", .flag = "", .type = UR_FIELD_ID, AT(format.end), .least = -1,
      .most = 1 << 30, .initial = "-1", .help = "Id of the end symbol; -1: none."},
+    UR_COLUMN_ROW(ur_seq2seq_config, "source_column", reading.input_column,
+                  "The column of a CSV or TSV file that has the questions: its name in the first "
+                  "line, or (where there are no names) its number."),
+    UR_COLUMN_ROW(ur_seq2seq_config, "target_column", reading.target_column,
+                  "The column that has the answers."),
+    UR_READING_ROWS(ur_seq2seq_config, reading,
+                    "the first N characters alone of longer questions and answers",
+                    UR_PAIR_LONGEST),
     {.name = NULL},
 };
 /* clang-format on */
@@ -505,6 +516,10 @@ static void measure_forced(ur_tape *t, const ur_seq *logits, const ur_seq *targe
         for (size_t s = 0; s < l->length[b]; s++) {
             const size_t r = ur_row(l, b, s);
             const float *row = x + r * classes;
+            if (target[r] == UR_UNKNOWN) {
+                sum->unknown++;
+                continue;
+            }
             sum->loss += (double)ur_host_cross_entropy(t->context, classes, row, target[r], NULL);
             sum->sum[FORCED_ACCURACY] += ur_argmax(row, classes) == (size_t)target[r];
         }
@@ -555,9 +570,11 @@ static ur_status open_pairs(const ur_assets *assets, const ur_pair_source *sourc
                             ur_err *err)
 {
     const ur_seq2seq_config *c = assets->config;
+    ur_pair_source from = *source;
     ur_pairs *pairs;
-    const ur_status status = ur_pairs_open(ur_context_allocator(assets->context), source,
-                                           &c->format, assets->vocabulary, &pairs, err);
+    from.reading = &c->reading;
+    const ur_status status = ur_pairs_open(ur_context_allocator(assets->context), &from, &c->format,
+                                           assets->vocabulary, &pairs, err);
     *out = status == UR_OK ? pairs : NULL;
     return status;
 }
@@ -567,11 +584,10 @@ static ur_status learn(ur_assets *assets, ur_err *err)
 {
     ur_seq2seq_config *c = assets->config;
     const ur_pair_format wanted = c->format;
-    const ur_pair_source source = ur_assets_source(assets, UR_SPLIT_TRAIN);
+    const ur_pair_source source = ur_assets_source(assets, UR_SPLIT_TRAIN, &c->reading);
     ur_pairs *pairs;
-    const ur_status status =
-        ur_pairs_learn(ur_context_allocator(assets->context), &source, wanted.strip, &pairs,
-                       &assets->vocabulary, &c->format, err);
+    const ur_status status = ur_pairs_learn(ur_context_allocator(assets->context), &source, &wanted,
+                                            &pairs, &assets->vocabulary, &c->format, err);
     if (status != UR_OK)
         return status;
     assets->train = pairs;
@@ -583,8 +599,8 @@ static ur_status learn(ur_assets *assets, ur_err *err)
 
 static ur_status prepare(ur_assets *assets, ur_err *err)
 {
-    const ur_pair_source train = ur_assets_source(assets, UR_SPLIT_TRAIN);
-    const ur_pair_source valid = ur_assets_source(assets, UR_SPLIT_VALID);
+    const ur_pair_source train = ur_assets_source(assets, UR_SPLIT_TRAIN, NULL);
+    const ur_pair_source valid = ur_assets_source(assets, UR_SPLIT_VALID, NULL);
     const ur_status status =
         assets->model ? open_pairs(assets, &train, &assets->train, err) : learn(assets, err);
     const bool generated = strncmp(valid.data, "builtin:", 8) == 0;
@@ -623,14 +639,18 @@ static size_t extent(const void *data)
     return ur_pairs_count(data);
 }
 
+static const char *remark(const void *data, size_t i)
+{
+    return ur_pairs_remark(data, i);
+}
+
 /* ---- answers to texts --------------------------------------------------------------------- */
 
 static ur_status encode(const ur_assets *assets, const char *text, size_t bytes, int32_t *ids,
                         size_t *count, size_t *unknown, ur_err *err)
 {
     const ur_seq2seq_config *c = assets->config;
-    (void)unknown; /* a character that the model does not know is refused */
-    return ur_pair_encode(&c->format, assets->vocabulary, text, bytes, ids, count, err);
+    return ur_pair_encode(&c->format, assets->vocabulary, text, bytes, ids, count, unknown, err);
 }
 
 static const void *keep(const ur_prediction *out, size_t count, const float *x)
@@ -700,7 +720,12 @@ static bool answer_some(ur_tape *t, const ur_assets *assets, const ur_search_opt
 static ur_predictor predictor(const ur_assets *assets)
 {
     const ur_seq2seq_config *c = assets->config;
-    return (ur_predictor){encode, c->format.question_width, answer_some};
+    return (ur_predictor){.encode = encode,
+                          .least_room = c->format.question_width,
+                          .unicode = c->format.unicode,
+                          .reading = &c->reading,
+                          .longest = UR_PAIR_LONGEST,
+                          .run = answer_some};
 }
 
 static ur_status predict(const ur_assets *assets, size_t count, const char *const *texts,
@@ -739,8 +764,14 @@ static ur_status sample(const ur_assets *assets, const void *data, size_t index,
 /* ---- the kind ----------------------------------------------------------------------------- */
 
 static const char *const notes[] = {
-    "A file whose lines all have the same two widths is taken as it is: the spaces that fill it up "
-    "are characters like any other. Of every other file the real lengths count.",
+    "A file whose lines all have the same two widths, some of them filled up with spaces, is taken "
+    "as "
+    "it is: these spaces are characters like any other. Of every other file the real lengths "
+    "count.",
+    "Blank lines are passed over, and what stands behind a second tab is not read. Characters that "
+    "validation data has and training data has not are counted, read as nothing, and make an "
+    "answer "
+    "wrong.",
     NULL};
 
 static const ur_layer_place layers[] = {
@@ -798,6 +829,7 @@ const ur_kind ur_kind_seq2seq = {
     .free_data = free_data,
     .fingerprint = fingerprint,
     .extent = extent,
+    .remark = remark,
     .predict = predict,
     .sample = sample,
 };

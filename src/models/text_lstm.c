@@ -624,7 +624,9 @@ static ur_status predict(const ur_assets *assets, size_t count, const char *cons
                          const ur_search_options *options, ur_prediction *out, size_t *bad,
                          ur_err *err)
 {
-    const ur_predictor how = {encode, 0, predict_some};
+    const ur_text_lstm_config *c = assets->config;
+    const ur_predictor how = {
+        .encode = encode, .unicode = c->text.options.unicode, .run = predict_some};
     return ur_predict(&how, assets, count, texts, options, out, bad, err);
 }
 
@@ -646,7 +648,7 @@ static char *show(const ur_assets *assets, const ur_prediction *out, ur_ids word
 static ur_status sample(const ur_assets *assets, const void *data, size_t index, ur_prediction *out,
                         ur_err *err)
 {
-    const ur_predictor how = {encode, 0, predict_some};
+    const ur_predictor how = {.encode = encode, .run = predict_some};
     const ur_next_words *d = data;
     const ur_ids before = {d->ids + index, d->words}, next = {d->ids + index + d->words, 1};
     const ur_status status = ur_prediction_new(assets->context, "", out, err);

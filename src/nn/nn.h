@@ -62,11 +62,49 @@ bool ur_cell_check_input(ur_tape *tape, const ur_cell_layer *layer, const ur_ten
 /* In training, makes the masks of its drop-out and zoneout; rows are to be filled in before. */
 void ur_cell_noise(ur_tape *tape, const ur_cell_layer *layer, ur_recurrent_run *run);
 
+/* ---- attention ---- */
+
+/* Heads side by side in the columns [begin, begin + heads * width) of x. */
+typedef struct ur_heads {
+    ur_tensor *x;
+    size_t begin;
+} ur_heads;
+
+/* Attention of projected queries, keys and values. k_from: the rows of k and v that the rows of k_rows
+ * are (a cache of keys and values, whose rows lie in any order); NULL: 0, 1, 2 ...; else in inference
+ * only. The options' sizes are not looked at. */
+typedef struct ur_attending {
+    const char *name; /* in which it fails */
+    const ur_layout *q_rows, *k_rows;
+    const size_t *k_from;
+    ur_heads q, k, v;
+    size_t heads, width, value_width; /* of one head */
+} ur_attending;
+
+/* (rows of q, heads value_width). */
+ur_tensor *ur_attend(ur_tape *tape, const ur_attending *a, const ur_attention_options *options);
+
+/* Which of queries, keys and values. */
+enum { UR_PROJECT_Q, UR_PROJECT_K, UR_PROJECT_V };
+
+/* Projects q, k and v, those that are not NULL, as one operation: heads of E columns each, in one tensor
+ * where the sequences are the same. Rows are those of the inputs. */
+bool ur_multi_head_project(ur_tape *tape, const ur_multi_head_layer *layer, ur_tensor *const in[3],
+                           ur_heads out[3]);
+
+/* Attention over projected heads, out_proj included; k_from as in ur_attending. */
+ur_tensor *ur_multi_head_attend(ur_tape *tape, const ur_multi_head_layer *layer,
+                                const ur_layout *q_rows, const ur_layout *k_rows,
+                                const size_t *k_from, const ur_heads projected[3],
+                                const ur_attention_call *call);
+
 /* The key of the forward's next drop-out. */
 uint64_t ur_next_dropout_key(ur_tape *tape);
 
 /* Whether all ids are in [0, count), for an operation of this name; fails the tape when not. */
-bool ur_ids_in_range(ur_tape *tape, const ur_op *op, size_t count, const ur_seq *ids);
+bool ur_ids_in_range(ur_tape *tape, const ur_op *op, size_t count, bool unknown, const ur_seq *ids);
+/* Whether some are UR_UNKNOWN. */
+bool ur_ids_unknown(const ur_seq *ids);
 
 /* Whether this tape has parameters and records gradients for them. */
 bool ur_weights_learn(const ur_tape *tape);

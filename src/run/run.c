@@ -13,7 +13,6 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "io/fields.h"
-#include "text/vocabulary.h"
 #include "train/weights.h"
 
 enum { MOST_CONFIG = 16 << 20, MOST_PATH = 4096 };
@@ -42,6 +41,7 @@ static ur_status new_run(ur_context *context, const char *folder, ur_run **out, 
     run->context = context;
     run->a = a;
     run->assets.context = context;
+    run->remarks.a = a;
     if (!folder)
         return UR_OK;
     run->folder = ur_strdup(a, folder);
@@ -60,13 +60,13 @@ void ur_run_free(ur_run *run)
         kind->free_data(run->assets.valid);
     }
     ur_model_free(run->assets.model);
-    ur_vocabulary_free(run->assets.vocabulary);
-    ur_vocabulary_free(run->assets.labels);
+    ur_stored_free_all(&run->assets);
     if (kind && run->assets.config)
         ur_fields_free(a, kind->fields, run->assets.config);
     ur_free(a, run->assets.config);
     ur_fields_free(a, ur_run_settings_fields(), &run->settings);
     ur_free(a, run->best);
+    ur_remarks_free(&run->remarks);
     ur_free(a, run->config_text);
     ur_free(a, run->folder);
     ur_free(a, run);
@@ -127,19 +127,6 @@ static ur_status make_folder(const ur_run *run, ur_err *err)
     return status;
 }
 
-static ur_status save_words(const ur_run *run, const ur_vocabulary *words, const char *name,
-                            ur_err *err)
-{
-    char *path = words ? ur_path_join(run->a, run->folder, name) : NULL;
-    if (!words)
-        return UR_OK;
-    if (!path)
-        return ur_no_memory(err, MOST_PATH);
-    const ur_status status = ur_vocabulary_save(words, path, err);
-    ur_free(run->a, path);
-    return status;
-}
-
 /* Copies of what the caller gave, checked. */
 static ur_status take_settings(ur_run *run, const ur_run_settings *settings, const char *kind,
                                const void *config, ur_err *err)
@@ -195,8 +182,12 @@ static ur_status prepare(ur_run *run, void *train, void *valid, ur_err *err)
     if (!train && !kind->prepare)
         return ur_fail(err, UR_INVALID, "a %s reads no files: its data is made by the program",
                        kind->name);
-    if (!train)
-        return kind->prepare(assets, err);
+    if (!train) {
+        ur_status status = kind->prepare(assets, err);
+        if (status == UR_OK)
+            status = ur_run_remember(run, assets->train, err);
+        return status == UR_OK ? ur_run_remember(run, assets->valid, err) : status;
+    }
     run->own_data = true;
     assets->train = train;
     assets->valid = valid;
@@ -217,9 +208,7 @@ static ur_status start_run(ur_run *run, ur_err *err)
     if (status == UR_OK)
         status = make_folder(run, err);
     if (status == UR_OK)
-        status = save_words(run, run->assets.vocabulary, "vocab.txt", err);
-    if (status == UR_OK)
-        status = save_words(run, run->assets.labels, "labels.txt", err);
+        status = ur_stored_save_all(run, err);
     if (status == UR_OK)
         status = ur_run_save_checkpoint(run, err); /* from now on the run can be resumed */
     return status == UR_OK ? ur_run_save_config(run, err) : status;
@@ -269,62 +258,44 @@ static ur_status blame(const char *name, ur_status status, ur_err *err)
     return ur_fail(err, UR_BAD_FILE, "%s: %s", name, why.text);
 }
 
-/* What there is to open a model from: texts, and what messages call them. */
-typedef struct sources {
-    const char *config_name, *words_name, *labels_name;
-    const char *words, *labels; /* NULL: there is none in the file */
-    bool files;                 /* the names are files */
-} sources;
-
-static ur_status load_words(const ur_run *run, const sources *s, const char *name, const char *text,
-                            ur_vocabulary **out, ur_err *err)
-{
-    if (s->files)
-        return ur_vocabulary_load(run->a, name, out, err);
-    return ur_vocabulary_parse(run->a, name, text ? text : "", text ? strlen(text) : 0, out, err);
-}
-
-/* Builds the model that run->config_text tells of; its parameters are still zero. */
-static ur_status rebuild(ur_run *run, const sources *s, ur_run_settings *settings, ur_err *err)
+/* Builds the model that run->config_text tells of; its parameters are still zero. single: the file that
+ * carries it, name what messages call the configuration. */
+static ur_status rebuild(ur_run *run, const ur_st *single, const char *name,
+                         ur_run_settings *settings, ur_err *err)
 {
     ur_assets *assets = &run->assets;
+    const ur_stored *stored;
     ur_status status =
-        ur_config_parse(run->context, s->config_name, run->config_text, strlen(run->config_text),
+        ur_config_parse(run->context, name, run->config_text, strlen(run->config_text),
                         &assets->kind, &assets->config, settings, err);
-    if (status == UR_OK && assets->kind->prepare)
-        status = load_words(run, s, s->words_name, s->words, &assets->vocabulary, err);
-    if (status == UR_OK && assets->kind->has_labels)
-        status = load_words(run, s, s->labels_name, s->labels, &assets->labels, err);
+    for (size_t i = 0; status == UR_OK && (stored = ur_stored_at(i)); i++)
+        status = single ? ur_stored_from_text(stored, run, name,
+                                              ur_st_metadata(single, ur_stored_key(stored)), err)
+                        : ur_stored_from_folder(stored, run, err);
     if (status != UR_OK)
         return status;
     if (assets->kind->fits)
         status = assets->kind->fits(assets, err);
     if (status == UR_OK)
         status = ur_model_new(run->context, assets->kind, assets->config, &assets->model, err);
-    return blame(s->config_name, status, err);
+    return blame(name, status, err);
 }
 
-/* config.json, vocab.txt and labels.txt of the run's folder. */
+/* config.json of the run's folder, vocabularies and merges. */
 static ur_status open_folder(ur_run *run, ur_err *err)
 {
     size_t size;
     char *config = ur_path_join(run->a, run->folder, "config.json");
-    char *words = ur_path_join(run->a, run->folder, "vocab.txt");
-    char *labels = ur_path_join(run->a, run->folder, "labels.txt");
-    const sources s = {
-        .config_name = config, .words_name = words, .labels_name = labels, .files = true};
-    ur_status status = config && words && labels ? UR_OK : ur_no_memory(err, MOST_PATH);
+    ur_status status = config ? UR_OK : ur_no_memory(err, MOST_PATH);
     if (status == UR_OK)
         status = ur_read_file(run->a, config, MOST_CONFIG, &run->config_text, &size, err);
     if (status == UR_OK && strlen(run->config_text) != size)
         status = ur_fail(err, UR_BAD_FILE, "%s: a zero byte in the text", config);
     if (status == UR_OK)
-        status = rebuild(run, &s, &run->settings, err);
+        status = rebuild(run, NULL, config, &run->settings, err);
     if (status == UR_OK)
         point_to_data(run);
     ur_free(run->a, config);
-    ur_free(run->a, words);
-    ur_free(run->a, labels);
     return status;
 }
 
@@ -332,12 +303,6 @@ static ur_status open_folder(ur_run *run, ur_err *err)
 static ur_status open_single(ur_run *run, const char *path, ur_st *st, ur_err *err)
 {
     const char *config = ur_st_metadata(st, "unroll.config");
-    const sources s = {path,
-                       path,
-                       path,
-                       ur_st_metadata(st, "unroll.vocabulary"),
-                       ur_st_metadata(st, "unroll.labels"),
-                       false};
     if (!config)
         return ur_fail(err, UR_BAD_FILE,
                        "%s holds weights but no configuration and vocabulary of a model: open the "
@@ -346,7 +311,7 @@ static ur_status open_single(ur_run *run, const char *path, ur_st *st, ur_err *e
     run->config_text = ur_strdup(run->a, config);
     if (!run->config_text)
         return ur_no_memory(err, strlen(config) + 1);
-    return rebuild(run, &s, NULL, err);
+    return rebuild(run, st, path, NULL, err);
 }
 
 /* The number of the line in which two texts differ first. */
@@ -358,36 +323,35 @@ static size_t different_line(const char *a, const char *b)
     return line;
 }
 
-/* Whether vocab.txt or labels.txt is still what the weights were trained with: ids are places in it. */
-static ur_status same_words(const ur_run *run, const ur_vocabulary *words, const char *name,
-                            ur_st *st, const char *key, const char *path, ur_err *err)
+/* Whether a stored text is still what the weights were trained with: ids are places in it. */
+static ur_status same_text(const ur_run *run, const ur_stored *stored, ur_st *st, const char *path,
+                           ur_err *err)
 {
-    const char *own = ur_st_metadata(st, key);
+    const char *own = ur_st_metadata(st, ur_stored_key(stored));
     char *text;
     size_t size;
-    if (!own || !words)
+    if (!own)
         return UR_OK;
-    ur_status status = ur_vocabulary_print(words, &text, &size, err);
+    ur_status status = ur_stored_print(stored, &run->assets, &text, &size, err);
     if (status != UR_OK)
         return status;
-    if (strcmp(own, text) != 0)
+    if (text && strcmp(own, text) != 0)
         status =
             ur_fail(err, UR_BAD_FILE,
                     "%s/%s was changed: line %zu is not what %s was trained with (its own copy "
                     "is in the file, which opens alone)",
-                    run->folder, name, different_line(own, text), path);
+                    run->folder, ur_stored_file(stored), different_line(own, text), path);
     ur_free(run->a, text);
     return status;
 }
 
 ur_status ur_run_check_words(const ur_run *run, ur_st *st, const char *path, ur_err *err)
 {
-    const ur_assets *a = &run->assets;
-    const ur_status status =
-        same_words(run, a->vocabulary, "vocab.txt", st, "unroll.vocabulary", path, err);
-    return status == UR_OK
-               ? same_words(run, a->labels, "labels.txt", st, "unroll.labels", path, err)
-               : status;
+    ur_status status = UR_OK;
+    const ur_stored *stored;
+    for (size_t i = 0; status == UR_OK && (stored = ur_stored_at(i)); i++)
+        status = same_text(run, stored, st, path, err);
+    return status;
 }
 
 ur_status ur_run_check_finite(const ur_run *run, const char *path, ur_err *err)

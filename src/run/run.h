@@ -2,6 +2,7 @@
 #ifndef UR_RUN_RUN_H
 #define UR_RUN_RUN_H
 
+#include "text/remarks.h"
 #include "train/trainer.h"
 #include "unroll/run.h"
 
@@ -22,11 +23,37 @@ struct ur_run {
     double lr_anew;      /* what the learning rate goes on from; 0: as the checkpoint has it */
     const char *weights; /* UR_BEST_FILE or UR_LAST_FILE, of an opened folder */
     uint64_t epoch;      /* that they are of; 0: unknown */
+    ur_remarks remarks;  /* on the data that was read last */
 };
+
+/* Adds what the kind says of data that was read. */
+ur_status ur_run_remember(ur_run *run, const void *data, ur_err *err);
 
 /* FOLDER/NAME, or with a number FOLDER/checkpoints/N.safetensors; fresh memory or NULL. */
 char *ur_path_join(const ur_allocator *a, const char *folder, const char *name);
 char *ur_checkpoint_path(const ur_allocator *a, const char *folder, uint64_t step);
+
+/* ---- vocabularies and merges (stored.c) ----------------------------------------------------- */
+
+typedef struct ur_stored ur_stored;
+
+/* Number i of them, NULL behind the last; its file in a run's folder; its key in the metadata of
+ * safetensors files. */
+const ur_stored *ur_stored_at(size_t i);
+const char *ur_stored_file(const ur_stored *stored);
+const char *ur_stored_key(const ur_stored *stored);
+void ur_stored_free_all(ur_assets *assets);
+
+/* As fresh text; NULL: the run has none. */
+ur_status ur_stored_print(const ur_stored *stored, const ur_assets *assets, char **text,
+                          size_t *size, ur_err *err);
+ur_status ur_stored_save_all(const ur_run *run, ur_err *err);
+
+/* Reads it into run->assets where it is there; UR_BAD_FILE where the kind needs it and it is not. text:
+ * NULL for none; name is what messages call it. */
+ur_status ur_stored_from_text(const ur_stored *stored, ur_run *run, const char *name,
+                              const char *text, ur_err *err);
+ur_status ur_stored_from_folder(const ur_stored *stored, ur_run *run, ur_err *err);
 
 /* ---- config.json (config.c) ---------------------------------------------------------------- */
 

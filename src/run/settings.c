@@ -30,6 +30,9 @@ static const ur_field fields[] = {
     {.name = "batch", .metavar = "N", .group = "training", .type = UR_FIELD_SIZE,
      .offset = TRAIN(batch), .least = 1, .most = 1 << 20, .initial = "32",
      .help = "Sequences per step."},
+    {.name = "accumulate", .metavar = "N", .group = "training", .type = UR_FIELD_SIZE,
+     .offset = TRAIN(accumulate), .least = 1, .most = 1 << 20, .initial = "1", .absent = "1",
+     .help = "Batches per step: their gradients are added."},
     {.name = "epochs", .metavar = "N", .group = "training", .type = UR_FIELD_SIZE,
      .offset = TRAIN(epochs), .least = 1, .most = 1e9, .words = epoch_words, .initial = "auto",
      .help = "Times through the data. auto: as many as make the steps that a good model took "
@@ -71,13 +74,14 @@ static const ur_field fields[] = {
     {.name = "seed", .metavar = "N", .group = "training", .type = UR_FIELD_SEED,
      .offset = TRAIN(seed), .initial = "42",
      .help = "Of everything random. Equal seeds give equal models, to the last bit."},
-    {.name = "schedule", .metavar = "constant|step|cosine|plateau", .group = "schedule",
+    {.name = "schedule", .metavar = "constant|step|cosine|plateau|inverse_sqrt", .group = "schedule",
      .type = UR_FIELD_ENUM, .offset = TRAIN(schedule), .word = ur_schedule_name,
      .absent = "constant",
      .help = "How the learning rate goes on: as it is; times --lr-factor every --lr-epochs "
-             "epochs; along half a cosine over all epochs, down to --lr-min; or times "
+             "epochs; along half a cosine over all epochs, down to --lr-min; times "
              "--lr-factor, but not below --lr-min, when the validation loss has not fallen for "
-             "more than --lr-patience epochs."},
+             "more than --lr-patience epochs; or, after --warmup N steps, times the root of N / "
+             "step."},
     {.name = "lr_epochs", .metavar = "N", .group = "schedule", .type = UR_FIELD_SIZE,
      .offset = TRAIN(lr_epochs), .least = 1, .most = 1 << 30, .initial = "10", .absent = "10",
      .belongs = "schedule=step",

@@ -26,7 +26,7 @@ void ur_scanner_start(ur_scanner *s, const ur_text_options *options,
 void ur_scanner_line(ur_scanner *s, const char *bytes, size_t size, bool ended)
 {
     const ur_text_options *o = s->options;
-    s->at = bytes;
+    s->line = s->at = bytes;
     s->end = bytes ? bytes + size : bytes;
     s->begun = false;
     s->ended = ended && (o->line_ends || (s->kind->line_feeds && !o->letters_only));
@@ -203,6 +203,64 @@ static ur_scan next_word_punctuation(ur_scanner *s, ur_token *token)
     return take_word(s, true, token);
 }
 
+static bool is_stop(uint32_t c)
+{
+    return c == '.' || c == ',' || c == '!' || c == '?';
+}
+
+/* Up to the next space, . , ! or ?. */
+static ur_scan next_word_stops(ur_scanner *s, ur_token *token)
+{
+    size_t taken = 0;
+    skip_space(s, &taken);
+    if (s->at >= s->end)
+        return take_word(s, false, token);
+    const char *at = s->at;
+    for (s->at += taken; s->at < s->end; s->at += taken) {
+        const uint32_t c = look(s, s->at, &taken);
+        if (ur_character_is_space(c) || is_stop(c))
+            break;
+    }
+    int32_t id = -1;
+    if (*at == '<' && reserved_end(s, at, &id) == s->at) {
+        *token = (ur_token){at, (size_t)(s->at - at), id};
+        return UR_SCAN_TOKEN;
+    }
+    return take(s, at, s->at, token);
+}
+
+enum { JOINER = sizeof UR_JOINER - 1 };
+
+/* A character of punctuation with its marks. A boundary without a space has one mark: on what follows
+ * it where that is punctuation, else on what is before it. */
+static ur_scan next_word_joined(ur_scanner *s, ur_token *token)
+{
+    const char *before = s->at;
+    const ur_scan scan = take_word(s, true, token);
+    if (scan != UR_SCAN_TOKEN || token->reserved >= 0)
+        return scan;
+    size_t taken;
+    uint32_t c = 0;
+    if (ur_utf8_decode(token->bytes, token->size, &c) != token->size || ur_character_is_word(c))
+        return scan;
+    char mark[2 * JOINER + 4];
+    size_t n = 0;
+    /* what was skipped before the token is white space */
+    if (before > s->line && !ur_character_is_space(look(s, before, &taken))) {
+        memcpy(mark, UR_JOINER, JOINER);
+        n = JOINER;
+    }
+    memcpy(mark + n, token->bytes, token->size);
+    n += token->size;
+    if (s->at < s->end && ur_character_is_word(look(s, s->at, &taken))) {
+        memcpy(mark + n, UR_JOINER, JOINER);
+        n += JOINER;
+    }
+    memcpy(s->token, mark, n);
+    *token = (ur_token){s->token, n, -1};
+    return scan;
+}
+
 ur_scan ur_scanner_next(ur_scanner *s, ur_token *token)
 {
     return s->kind->next(s, token);
@@ -279,6 +337,41 @@ static bool space_but_at_punctuation(const ur_vocabulary *v, int32_t previous, i
            !ur_character_closes(only_character(v, id));
 }
 
+static bool space_but_at_stops(const ur_vocabulary *v, int32_t previous, int32_t id)
+{
+    const char *token = ur_vocabulary_token(v, id, NULL);
+    (void)previous;
+    return !token || !is_stop((unsigned char)*token);
+}
+
+static bool begins_joined(const char *token, size_t bytes)
+{
+    return bytes > JOINER && memcmp(token, UR_JOINER, JOINER) == 0;
+}
+
+static bool ends_joined(const char *token, size_t bytes)
+{
+    return bytes > JOINER && memcmp(token + bytes - JOINER, UR_JOINER, JOINER) == 0;
+}
+
+static bool space_but_at_marks(const ur_vocabulary *v, int32_t previous, int32_t id)
+{
+    size_t first = 0, second = 0;
+    const char *left = ur_vocabulary_token(v, previous, &first);
+    const char *right = ur_vocabulary_token(v, id, &second);
+    return !(left && ends_joined(left, first)) && !(right && begins_joined(right, second));
+}
+
+static const char *without_marks(const char *token, size_t *bytes)
+{
+    if (ends_joined(token, *bytes))
+        *bytes -= JOINER;
+    if (!begins_joined(token, *bytes))
+        return token;
+    *bytes -= JOINER;
+    return token + JOINER;
+}
+
 /* ---- the list ----------------------------------------------------------------------------- */
 
 #define NAMED(it, also) .name = it, .alias = also, .words = it "|" also
@@ -289,6 +382,10 @@ static const ur_tokenizer_kind kinds[] = {
     [UR_WORDS] = {NAMED("word", "words"), .bytes = 8, .next = next_word, .space = always_space},
     [UR_WORDS_PUNCTUATION] = {NAMED("word-punct", "words-punctuation"), .bytes = 8,
                               .next = next_word_punctuation, .space = space_but_at_punctuation},
+    [UR_WORDS_STOPS] = {NAMED("word-stops", "words-stops"), .bytes = 8, .next = next_word_stops,
+                        .space = space_but_at_stops},
+    [UR_WORDS_JOINED] = {NAMED("word-joined", "words-joined"), .bytes = 8, .next = next_word_joined,
+                         .space = space_but_at_marks, .shown = without_marks},
 };
 #define KINDS (sizeof kinds / sizeof *kinds)
 
@@ -333,6 +430,8 @@ ur_status ur_text_check(const ur_text_options *o, const ur_vocabulary *vocabular
     const ur_tokenizer_kind *kind = ur_tokenizer_of(o->tokenizer);
     if (!kind)
         return ur_fail(err, UR_INVALID, "there is no tokenizer number %d", (int)o->tokenizer);
+    if ((unsigned)o->unicode > UR_UNICODE_NFKC)
+        return ur_fail(err, UR_INVALID, "there is no normalisation number %d", (int)o->unicode);
     if (kind->line_feeds && o->line_ends)
         return ur_fail(err, UR_INVALID,
                        "line ends as tokens are for words; as characters, line feeds are tokens");

@@ -19,7 +19,7 @@ typedef struct ur_scanner {
     const ur_tokenizer_kind *kind;
     const ur_vocabulary *vocabulary; /* whose reserved tokens count */
     int32_t line_end;                /* id of <eos>, or -1 */
-    const char *at, *end;            /* what is left of the line */
+    const char *line, *at, *end;     /* the line, and what is left of it */
     bool begun;                      /* letters_only: a letter was there */
     bool ended;                      /* the line's end is a token that is still to come */
     char token[UR_TOKEN_LONGEST];    /* where a token in lower case is put together */
@@ -37,6 +37,8 @@ struct ur_tokenizer_kind {
     ur_scan (*next)(ur_scanner *s, ur_token *token);
     /* Whether a space stands between two tokens, neither of them a line's end. */
     bool (*space)(const ur_vocabulary *vocabulary, int32_t previous, int32_t id);
+    /* The part of a token that is printed; NULL: all of it. */
+    const char *(*shown)(const char *token, size_t *bytes);
 };
 
 /* NULL: there is no such tokenizer. */
@@ -60,6 +62,11 @@ ur_scan ur_scanner_word(ur_scanner *s, const char *bytes, size_t size, ur_token 
 
 /* The id of a token, <unk>'s (which may be -1) if the vocabulary lacks it. */
 int32_t ur_token_id(const ur_vocabulary *vocabulary, const ur_token *token, int32_t unknown);
+
+/* ur_text_encode, but a token that the vocabulary lacks and has no <unk> for is UR_UNKNOWN. */
+ur_status ur_text_encode_lacking(const ur_text_options *options, const ur_vocabulary *vocabulary,
+                                 const char *text, size_t bytes, int32_t *ids, size_t *count,
+                                 size_t *unknown, ur_err *err);
 
 /* What the sentences about a token that was not found, and one that is too long, say. `name` stands
  * for the file. */

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "unroll/train.h"
+#include "unroll/run.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -81,6 +81,7 @@ static ur_linear_pass linear_of(ur_linear_pass p)
 {
     p.x = at(p.x), p.w = at(p.w), p.bias = at(p.bias), p.y = at(p.y), p.dy = at(p.dy);
     p.dx = at(p.dx), p.dw = at(p.dw), p.db = at(p.db);
+    p.slope = at(p.slope), p.x_slope = at(p.x_slope);
     return p;
 }
 
@@ -164,6 +165,7 @@ static bool recurrent_back(const ur_executor *e, const ur_recurrent_back *p)
 static ur_attention_pass attention_of(ur_attention_pass p)
 {
     p.q = at(p.q), p.k = at(p.k), p.v = at(p.v), p.context = at(p.context), p.p = at(p.p);
+    p.w = at(p.w), p.mask = at(p.mask), p.saved = at(p.saved);
     return p;
 }
 
@@ -178,8 +180,10 @@ static bool attention_back(const ur_executor *e, const ur_attention_back *p)
 {
     const ur_executor on = inner(e);
     const ur_attention_pass pass = attention_of(*p->forward);
-    const ur_attention_back back = {&pass,     at(p->dcontext), at(p->dp_in), at(p->dq),
-                                    at(p->dk), at(p->dv),       at(p->dp)};
+    ur_attention_back back = *p;
+    back.forward = &pass;
+    back.dcontext = at(p->dcontext), back.dp_in = at(p->dp_in), back.dp = at(p->dp);
+    back.dq = at(p->dq), back.dk = at(p->dk), back.dv = at(p->dv), back.dw = at(p->dw);
     return cpu->attention_back(&on, &back);
 }
 
@@ -212,6 +216,25 @@ static void scatter_add(const ur_executor *e, size_t rows, size_t width, const i
                         const float *x, float *table)
 {
     cpu->scatter_add(e, rows, width, ids, at(x), at(table));
+}
+
+static ur_embed_pass embed_of(ur_embed_pass p)
+{
+    p.table = at(p.table), p.positions = at(p.positions), p.y = at(p.y), p.dy = at(p.dy);
+    p.dtable = at(p.dtable), p.dpositions = at(p.dpositions);
+    return p;
+}
+
+static void embed(const ur_executor *e, const ur_embed_pass *p)
+{
+    const ur_embed_pass pass = embed_of(*p);
+    cpu->embed(e, &pass);
+}
+
+static void embed_back(const ur_executor *e, const ur_embed_pass *p)
+{
+    const ur_embed_pass pass = embed_of(*p);
+    cpu->embed_back(e, &pass);
 }
 
 static void copy_rows(const ur_executor *e, size_t rows, size_t width, const size_t *from,
@@ -286,9 +309,9 @@ static void transpose(const ur_executor *e, size_t rows, size_t columns, const f
 
 static ur_norm_pass norm_of(ur_norm_pass p)
 {
-    p.x = at(p.x), p.gain = at(p.gain), p.bias = at(p.bias), p.y = at(p.y), p.mean = at(p.mean);
-    p.rstd = at(p.rstd), p.dy = at(p.dy), p.dx = at(p.dx), p.dgain = at(p.dgain);
-    p.dbias = at(p.dbias);
+    p.x = at(p.x), p.gain = at(p.gain), p.bias = at(p.bias), p.f = at(p.f), p.sum = at(p.sum);
+    p.y = at(p.y), p.kept = at(p.kept), p.dy = at(p.dy), p.dsum = at(p.dsum), p.dx = at(p.dx);
+    p.df = at(p.df), p.dgain = at(p.dgain), p.dbias = at(p.dbias);
     return p;
 }
 
@@ -298,10 +321,11 @@ static void norm(const ur_executor *e, const ur_norm_pass *p)
     cpu->norm(e, &pass);
 }
 
-static void norm_back(const ur_executor *e, const ur_norm_pass *p)
+static bool norm_back(const ur_executor *e, const ur_norm_pass *p)
 {
+    const ur_executor on = inner(e);
     const ur_norm_pass pass = norm_of(*p);
-    cpu->norm_back(e, &pass);
+    return cpu->norm_back(&on, &pass);
 }
 
 static void softmax(const ur_executor *e, size_t rows, size_t width, const float *x, float *y)
@@ -398,6 +422,8 @@ const ur_backend shifted_backend = {
     .cross_entropy_back = cross_entropy_back,
     .gather = gather,
     .scatter_add = scatter_add,
+    .embed = embed,
+    .embed_back = embed_back,
     .copy_rows = copy_rows,
     .add_rows = add_rows,
     .copy_columns = copy_columns,

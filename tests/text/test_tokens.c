@@ -181,7 +181,7 @@ static void test_options(void **state)
     (void)state;
     ur_tokenizer t;
     ur_err err;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 5; i++) {
         assert_true(ur_tokenizer_find(ur_tokenizer_name((ur_tokenizer)i), &t));
         assert_int_equal(t, i);
         assert_true(ur_tokenizer_find(ur_tokenizer_of(t)->alias, &t));
@@ -192,7 +192,7 @@ static void test_options(void **state)
     }
     assert_true(ur_tokenizer_find("words-punctuation", &t)); /* what version 0.1 wrote */
     assert_int_equal(t, UR_WORDS_PUNCTUATION);
-    assert_null(ur_tokenizer_name((ur_tokenizer)3));
+    assert_null(ur_tokenizer_name((ur_tokenizer)5));
     assert_false(ur_tokenizer_find("sentence", &t));
     ur_text_options o = {.tokenizer = (ur_tokenizer)7};
     assert_int_equal(ur_text_check(&o, NULL, &err), UR_INVALID);
@@ -208,12 +208,71 @@ static void test_options(void **state)
     ur_vocabulary_free(v);
 }
 
+#define J UR_JOINER
+
+static void test_words_stops(void **state)
+{
+    (void)state;
+    ur_text_options o = {.tokenizer = UR_WORDS_STOPS, .lower = true};
+    static const known cases[] = {{"Go.", "go|.|"},
+                                  {"Va\u202F!", "va|!|"},
+                                  {"He's calm, isn't  he?", "he's|calm|,|isn't|he|?|"},
+                                  {"3,000...", "3|,000|.|.|.|"},
+                                  {"a.b! <unk> x<unk>", "a|.b|!|@0|x<unk>|"},
+                                  {"...", ".|.|.|"},
+                                  {" ", ""}};
+    CHECK(o, cases);
+}
+
+static void test_words_joined(void **state)
+{
+    (void)state;
+    ur_text_options o = {.tokenizer = UR_WORDS_JOINED};
+    static const known cases[] = {{"Go.", "Go|" J ".|"},
+                                  {"Va !", "Va|!|"},
+                                  {"(a) \"b\"", "(" J "|a|" J ")|\"" J "|b|" J "\"|"},
+                                  {"a--b ?!", "a|" J "-|" J "-" J "|b|?|" J "!|"},
+                                  {"x(y) - 3.14%", "x|" J "(" J "|y|" J ")|-|3.14|" J "%|"},
+                                  {"don't.<unk>,", "don't|" J ".|@0|" J ",|"},
+                                  {"", ""}};
+    CHECK(o, cases);
+}
+
+/* What was cut with marks is printed as it stood, runs of spaces being one. */
+static void test_joined_comes_back(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"Go.",
+                                        "Va !",
+                                        "(a) \"b\" [c]",
+                                        "x(y), - 3.14% ?!",
+                                        "L'\u00E9t\u00E9, c'est \u00AB beau \u00BB.",
+                                        "a--b ... c..."};
+    ur_text_options o = {.tokenizer = UR_WORDS_JOINED};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        ur_vocabulary *v = vocabulary_of(NULL, usual);
+        ur_scanner s;
+        ur_token token;
+        int32_t ids[64];
+        size_t n = 0;
+        char text[256];
+        ur_scanner_start(&s, &o, v);
+        ur_scanner_line(&s, texts[i], strlen(texts[i]), false);
+        while (ur_scanner_next(&s, &token) == UR_SCAN_TOKEN)
+            assert_int_equal(ur_vocabulary_add(v, token.bytes, token.size, &ids[n++], NULL), UR_OK);
+        ur_text_decode(&o, v, -1, ids, n, text, sizeof text);
+        assert_string_equal(text, texts[i]);
+        ur_vocabulary_free(v);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_characters),  cmocka_unit_test(test_words),
-        cmocka_unit_test(test_punctuation), cmocka_unit_test(test_long_words),
-        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_characters),   cmocka_unit_test(test_words_stops),
+        cmocka_unit_test(test_words_joined), cmocka_unit_test(test_joined_comes_back),
+        cmocka_unit_test(test_words),        cmocka_unit_test(test_punctuation),
+        cmocka_unit_test(test_long_words),   cmocka_unit_test(test_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -124,6 +124,37 @@ static void reports(void **state)
     ur_trainer_free(t);
 }
 
+/* A step of several batches is one of their mean; the last of an epoch has fewer. */
+static void accumulates(void **state)
+{
+    fixture *f = *state;
+    f->options.optimizer = UR_SGD;
+    f->options.lr = 1e-3;
+    f->options.accumulate = 2;
+    ur_trainer *t = trainer_of(f);
+    double norm = 0.0;
+    for (size_t i = 0; i < A + B; i++)
+        norm += (double)f->gradient[i] * (double)f->gradient[i];
+    float before[A];
+    for (size_t i = 0; i < 4; i++) {
+        ur_step s;
+        memcpy(before, ur_param_data(f->model->params, 0), sizeof before);
+        assert_int_equal(ur_trainer_step(t, &s, NULL), UR_OK);
+        assert_int_equal(s.step, i + 1);
+        assert_int_equal(s.batch, i % 2 ? 3 : 2);
+        assert_int_equal(s.batches, 3);
+        assert_int_equal(s.examples, i % 2 ? 20 : 80);
+        assert_int_equal(s.positions, i % 2 ? 20 : 80);
+        assert_int_equal(s.epoch_ended, i % 2);
+        assert_true(fabs(s.gradient_norm - sqrt(norm)) < 1e-5);
+        for (size_t j = 0; j < A; j++)
+            assert_true(fabsf(ur_param_data(f->model->params, 0)[j] -
+                              (before[j] - 1e-3f * f->gradient[j])) < 1e-6f);
+    }
+    assert_true(ur_trainer_finished(t));
+    ur_trainer_free(t);
+}
+
 static void options_out_of_range(void **state)
 {
     fixture *f = *state;
@@ -139,6 +170,7 @@ static void options_out_of_range(void **state)
     } while (0)
     BAD(batch = 0, "batch size 0");
     BAD(batch = (1 << 20) + 1, "batch size 1048577");
+    BAD(accumulate = 0, "0 batches per step");
     BAD(lr = 0.0, "learning rate 0");
     BAD(lr = -1.0, "learning rate -1");
     BAD(lr = (double)NAN, "learning rate");
@@ -355,6 +387,7 @@ int main(void)
         cmocka_unit_test(defaults_are_pytorch_s),
         cmocka_unit_test_setup_teardown(epochs_are_chosen, setup, teardown),
         cmocka_unit_test_setup_teardown(reports, setup, teardown),
+        cmocka_unit_test_setup_teardown(accumulates, setup, teardown),
         cmocka_unit_test_setup_teardown(options_out_of_range, setup, teardown),
         cmocka_unit_test_setup_teardown(divergence_names_the_parameter, setup, teardown),
         cmocka_unit_test_setup_teardown(flags, setup, teardown),

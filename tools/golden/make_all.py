@@ -3,6 +3,7 @@
 import glob
 import os
 
+import attention
 import language_model
 import cells
 import layers
@@ -11,6 +12,7 @@ import next_words
 import optimizers
 import rnn
 import tagger
+import transformer
 import translator
 from common import FOLDER
 
@@ -19,10 +21,12 @@ def main():
     for old in glob.glob(os.path.join(FOLDER, "*.safetensors")):
         os.remove(old)
     layers.main()
+    attention.main()
     optimizers.main()
     rnn.main()
     tagger.main()
     cells.main()
+    transformer.main()
     translator.main()
     next_words.main()
     language_model.main()

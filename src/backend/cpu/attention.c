@@ -1,255 +1,534 @@
-/* attention.c - dot-product attention over ragged queries and keys, sequence by sequence.
+/* attention.c - attention over ragged queries and keys: forward, and what backward shares with it.
  *
- * Scores and contexts are matrix products (chains over the features, then over the keys). Each
- * sequence is a little problem of its own, (Tq, D) against (Tk, D), and stays in one core's cache:
- * members take sequences. Backward recomputes the weights. */
-#include "backend/cpu/cpu.h"
+ *   S = scale score(q, k) + mask,  P = softmax over the keys that the query sees,
+ *   context = drop-out(P) V
+ *
+ * Work is shared out by (sequence, head, block of queries), so that one sequence with one head
+ * occupies the whole team. A worker packs a head's keys and values once and holds one strip, the
+ * block's queries against all keys: scores as a product (chains over the features), each row's softmax
+ * (kernels.h: weight_rows), contexts as a product (chains over the keys). No row is rescaled while
+ * its keys pass, and no (Tq, Tk) matrix is held unless the weights are asked for. */
+#include "backend/cpu/attention.h"
 
 #include <string.h>
 
-/* One member's workspace, for the longest sequence. */
-typedef struct workspace {
-    float *q, *k, *v, *dc;       /* gathered rows: (Tq, D) (Tk, D) (Tk, E) (Tq, E) */
-    float *p, *ds;               /* (Tq, Tk) */
-    float *rows_packed, *packed; /* panels of a w^T, of a b */
-    float *out;                  /* rows of a result before they are added */
-} workspace;
-
-typedef struct job {
-    const ur_executor *e;
-    const ur_attention_pass *op;
-    const ur_attention_back *back;
-    workspace *of; /* (members) */
-} job;
-
-static void gather(const ur_layout *layout, size_t b, size_t width, const float *x, float *out)
-{
-    for (size_t t = 0; t < layout->length[b]; t++)
-        memcpy(out + t * width, x + ur_row(layout, b, t) * width, width * sizeof *out);
-}
-
-static void add_rows(const job *j, const ur_layout *layout, size_t b, size_t width, const float *x,
-                     float *out)
-{
-    for (size_t t = 0; t < layout->length[b]; t++)
-        j->e->kernels->add(width, x + t * width, out + ur_row(layout, b, t) * width);
-}
-
-/* Packs w (n, k) for a w^T. */
-static void pack_rows(const job *j, workspace *s, size_t k, size_t n, const float *w)
-{
-    const ur_kernels *kernels = j->e->kernels;
-    const ur_columns columns = {1, n};
-    kernels->pack_rows(columns, k, w, k, s->rows_packed, 0, n);
-}
-
-/* c (m, n) = a (m, k) w^T with the w (n, k) that was packed. */
-static void times_rows(const job *j, workspace *s, size_t m, size_t k, size_t n, const float *a,
-                       float *c)
-{
-    const ur_kernels *kernels = j->e->kernels;
-    const ur_columns columns = {1, n};
-    const ur_product product = {.m = m,
-                                .k = k,
-                                .a = a,
-                                .a_row = k,
-                                .a_k = 1,
-                                .b = s->rows_packed,
-                                .columns = columns,
-                                .c = c,
-                                .c_row = n,
-                                .start = UR_START_BIAS};
-    kernels->product(&product, 0, kernels->panels(columns));
-}
-
-/* c (m, n) = a b with b (k, n); a is (m, k), or (k, m) when transposed. */
-static void times_cols(const job *j, workspace *s, size_t m, size_t k, size_t n, const float *a,
-                       bool transposed, const float *b, float *c)
-{
-    const ur_kernels *kernels = j->e->kernels;
-    const ur_columns columns = {1, n};
-    const size_t panels = kernels->panels(columns);
-    kernels->pack_cols(columns, k, b, n, NULL, s->packed, 0, k);
-    const ur_product product = {.m = m,
-                                .k = k,
-                                .a = a,
-                                .a_row = transposed ? 1 : k,
-                                .a_k = transposed ? m : 1,
-                                .b = s->packed,
-                                .columns = columns,
-                                .c = c,
-                                .c_row = n,
-                                .start = UR_START_BIAS};
-    kernels->product(&product, 0, panels);
-}
-
-/* The weights of sequence b, computed into p: softmax(scale q k^T). Leaves q and k gathered, k
- * packed by rows. */
-static void compute_weights(const job *j, workspace *s, size_t b, float *p)
-{
-    const ur_attention_pass *op = j->op;
-    const ur_kernels *kernels = j->e->kernels;
-    const size_t queries = op->q_rows->length[b], keys = op->k_rows->length[b];
-    gather(op->q_rows, b, op->width, op->q, s->q);
-    gather(op->k_rows, b, op->width, op->k, s->k);
-    pack_rows(j, s, op->width, keys, s->k);
-    times_rows(j, s, queries, op->width, keys, s->q, p);
-    for (size_t t = 0; t < queries; t++) {
-        if (op->scale != 1.0f)
-            kernels->scale(keys, op->scale, p + t * keys, p + t * keys);
-        kernels->softmax(keys, p + t * keys, p + t * keys);
-    }
-}
-
-/* Values of sequence b, gathered: the keys where they are the same. */
-static const float *values(const job *j, workspace *s, size_t b)
-{
-    const ur_attention_pass *op = j->op;
-    if (op->v == op->k)
-        return s->k;
-    gather(op->k_rows, b, op->value_width, op->v, s->v);
-    return s->v;
-}
-
-static void forward_member(void *arg, const ur_member *me)
-{
-    const job *j = arg;
-    const ur_attention_pass *op = j->op;
-    workspace *s = &j->of[me->index];
-    const ur_range mine = ur_my_range(me, op->q_rows->batch);
-    for (size_t b = mine.begin; b < mine.end; b++) {
-        const size_t queries = op->q_rows->length[b], keys = op->k_rows->length[b];
-        if (queries == 0)
-            continue;
-        float *p = op->p ? op->p + op->p_offset[b] : s->p;
-        if (op->k)
-            compute_weights(j, s, b, p);
-        if (!op->v)
-            continue;
-        times_cols(j, s, queries, keys, op->value_width, p, false, values(j, s, b), s->out);
-        for (size_t t = 0; t < queries; t++)
-            memcpy(op->context + ur_row(op->q_rows, b, t) * op->value_width,
-                   s->out + t * op->value_width, op->value_width * sizeof *s->out);
-    }
-}
-
-/* dP of sequence b in s->ds, from the gradients of the context and of the weights. Adds dV. */
-static void weights_back(const job *j, workspace *s, size_t b, const float *p)
-{
-    const ur_attention_pass *op = j->op;
-    const ur_attention_back *back = j->back;
-    const size_t queries = op->q_rows->length[b], keys = op->k_rows->length[b];
-    const size_t width = op->value_width;
-    float *dp = s->ds;
-    if (back->dcontext) {
-        gather(op->q_rows, b, width, back->dcontext, s->dc);
-        if (op->v != op->k) /* else the keys are packed already */
-            pack_rows(j, s, width, keys, values(j, s, b));
-        times_rows(j, s, queries, width, keys, s->dc, dp);
-        if (back->dv) {
-            times_cols(j, s, keys, queries, width, p, true, s->dc, s->out);
-            add_rows(j, op->k_rows, b, width, s->out, back->dv);
-        }
-    } else {
-        memset(dp, 0, queries * keys * sizeof *dp);
-    }
-    if (back->dp_in)
-        j->e->kernels->add(queries * keys, back->dp_in + op->p_offset[b], dp);
-    if (back->dp)
-        j->e->kernels->add(queries * keys, dp, back->dp + op->p_offset[b]);
-}
-
-/* dS in s->ds, from dP there. */
-static void softmax_back(const job *j, workspace *s, size_t b, const float *p)
-{
-    const ur_attention_pass *op = j->op;
-    const size_t queries = op->q_rows->length[b], keys = op->k_rows->length[b];
-    for (size_t t = 0; t < queries; t++) {
-        float *row = s->ds + t * keys, *out = s->out;
-        memset(out, 0, keys * sizeof *out);
-        j->e->kernels->softmax_back(keys, p + t * keys, row, out);
-        j->e->kernels->scale(keys, op->scale, out, row);
-    }
-}
-
-static void back_member(void *arg, const ur_member *me)
-{
-    const job *j = arg;
-    const ur_attention_pass *op = j->op;
-    const ur_attention_back *back = j->back;
-    workspace *s = &j->of[me->index];
-    const ur_range mine = ur_my_range(me, op->q_rows->batch);
-    for (size_t b = mine.begin; b < mine.end; b++) {
-        const size_t queries = op->q_rows->length[b], keys = op->k_rows->length[b];
-        if (queries == 0 || keys == 0)
-            continue;
-        float *p = op->p ? op->p + op->p_offset[b] : s->p;
-        if (op->k)
-            compute_weights(j, s, b, p);
-        weights_back(j, s, b, p);
-        if (!op->k)
-            continue;
-        softmax_back(j, s, b, p);
-        if (back->dq) {
-            times_cols(j, s, queries, keys, op->width, s->ds, false, s->k, s->out);
-            add_rows(j, op->q_rows, b, op->width, s->out, back->dq);
-        }
-        if (back->dk) {
-            times_cols(j, s, keys, queries, op->width, s->ds, true, s->q, s->out);
-            add_rows(j, op->k_rows, b, op->width, s->out, back->dk);
-        }
-    }
-}
+enum { LINE = 16, UNIT_BITS = 24 /* see dropout.c */ };
 
 static size_t larger(size_t a, size_t b)
 {
     return a > b ? a : b;
 }
 
-static float *take(const ur_executor *e, size_t rows, size_t width, bool *ok)
+static size_t smaller(size_t a, size_t b)
 {
-    float *x = *ok ? ur_arena_take(e->memory, rows * width, sizeof *x) : NULL;
-    *ok = x != NULL;
-    return x;
+    return a < b ? a : b;
 }
 
-/* Workspaces for as many members as there can be, then the operation. */
-static bool run(const ur_executor *e, job *j, void (*work)(void *arg, const ur_member *me))
+size_t ur_whole_vectors(const ur_kernels *kernels, size_t n)
 {
-    const ur_attention_pass *op = j->op;
-    const size_t members = ur_team_size(e->team);
-    const size_t queries = op->q_rows->steps, keys = op->k_rows->steps;
-    const size_t width = op->width, value_width = op->value_width;
-    const size_t longest = larger(queries, keys), widest = larger(width, value_width);
-    const size_t n = larger(longest, widest);
-    const ur_mark mark = ur_arena_mark(e->memory);
-    bool ok = (j->of = ur_arena_take(e->memory, members, sizeof *j->of)) != NULL;
-    for (size_t i = 0; ok && i < members; i++) {
-        workspace *s = &j->of[i];
-        s->q = take(e, queries, width, &ok);
-        s->k = take(e, keys, width, &ok);
-        s->v = take(e, keys, value_width, &ok);
-        s->dc = take(e, queries, value_width, &ok);
-        s->p = take(e, queries, keys, &ok);
-        s->ds = take(e, queries, keys, &ok);
-        s->out = take(e, longest, n, &ok);
-        s->packed = take(e, ur_packed_floats(e->kernels, (ur_columns){1, n}, 1), n, &ok);
-        s->rows_packed = take(e, ur_packed_floats(e->kernels, (ur_columns){1, n}, 1), n, &ok);
+    return (n + kernels->lanes - 1) / kernels->lanes * kernels->lanes;
+}
+
+/* ---- rows and products --------------------------------------------------------------------- */
+
+ur_head_rows ur_head_rows_of(const ur_layout *layout, const size_t *from, size_t b, size_t begin,
+                             size_t count, size_t width, const float *x, size_t x_row,
+                             float *scratch)
+{
+    if (count == 0)
+        return (ur_head_rows){scratch, width};
+    if (layout->order == UR_SEQUENCE_MAJOR && !from)
+        return (ur_head_rows){x + ur_row(layout, b, begin) * x_row, x_row};
+    for (size_t t = 0; t < count; t++) {
+        const size_t row = ur_row(layout, b, begin + t);
+        memcpy(scratch + t * width, x + (from ? from[row] : row) * x_row, width * sizeof *x);
     }
-    if (ok)
-        ur_team_run(e->team, work, j);
-    ur_arena_rewind(e->memory, mark);
-    return ok;
+    return (ur_head_rows){scratch, width};
+}
+
+void ur_strip_times(const ur_kernels *kernels, const ur_strip_product *p)
+{
+    const ur_columns columns = {1, ur_whole_vectors(kernels, p->n)};
+    const ur_product product = {.m = p->m,
+                                .k = p->k,
+                                .a = p->a,
+                                .a_row = p->turned ? 1 : p->a_row,
+                                .a_k = p->turned ? p->a_row : 1,
+                                .b = p->b,
+                                .b_k = p->b_k,
+                                .columns = columns,
+                                .c = p->c,
+                                .c_row = p->c_row,
+                                .start = p->add ? UR_START_C : UR_START_BIAS};
+    kernels->product(&product, 0, kernels->panels(columns));
+}
+
+/* ---- scores -------------------------------------------------------------------------------- */
+
+static const ur_kernels *kernels_of(const ur_attention_work *s)
+{
+    return s->job->e->kernels;
+}
+
+/* Scores of the dot product: q K^T for the panels that hold keys which are seen. */
+static void dot_keys(ur_attention_work *s)
+{
+    const ur_kernels *k = kernels_of(s);
+    const ur_columns keys = {1, s->keys_ready}, features = {1, s->job->op->width};
+    k->pack_rows(keys, features.units, s->k.at, s->k.row, s->k_by_rows, 0, s->keys_ready);
+    if (s->job->back && s->job->back->dq)
+        k->pack_cols(features, s->keys_ready, s->k.at, s->k.row, NULL, s->k_by_cols, 0,
+                     s->keys_ready);
+}
+
+void ur_times_keys(const ur_attention_work *s, const float *a, size_t a_row, size_t k,
+                   const float *packed, float *x)
+{
+    const ur_kernels *kernels = kernels_of(s);
+    const ur_columns columns = {1, ur_whole_vectors(kernels, s->keys_ready)};
+    const ur_product product = {.m = s->rows,
+                                .k = k,
+                                .a = a,
+                                .a_row = a_row,
+                                .a_k = 1,
+                                .b = packed,
+                                .columns = columns,
+                                .c = x,
+                                .c_row = s->row,
+                                .start = UR_START_BIAS};
+    size_t panels = kernels->panels(columns);
+    while (panels && kernels->panel_begin(columns, panels - 1) >= s->keys)
+        panels--;
+    kernels->product(&product, 0, panels);
+}
+
+static void dot_scores(ur_attention_work *s)
+{
+    ur_times_keys(s, s->q.at, s->q.row, s->job->op->width, s->k_by_rows, s->x);
+}
+
+static void dot_dq(ur_attention_work *s)
+{
+    const size_t width = s->job->op->width;
+    ur_strip_times(kernels_of(s),
+                   &(ur_strip_product){.m = s->rows,
+                                       .k = s->keys,
+                                       .n = width,
+                                       .b_k = s->keys_ready,
+                                       .a = s->dx,
+                                       .a_row = s->row,
+                                       .b = s->k_by_cols,
+                                       .c = s->out,
+                                       .c_row = ur_whole_vectors(kernels_of(s), width)});
+}
+
+static void dot_dk(ur_attention_work *s, bool fresh)
+{
+    const size_t width = s->job->op->width;
+    kernels_of(s)->pack_cols((ur_columns){1, width}, s->rows, s->q.at, s->q.row, NULL,
+                             s->block_by_cols, 0, s->rows);
+    ur_strip_times(kernels_of(s), &(ur_strip_product){.m = s->keys,
+                                                      .k = s->rows,
+                                                      .n = width,
+                                                      .a = s->dx,
+                                                      .a_row = s->row,
+                                                      .turned = true,
+                                                      .b = s->block_by_cols,
+                                                      .c = s->dk.chain,
+                                                      .c_row = s->dk.row,
+                                                      .add = !fresh});
+}
+
+static void dot_back(ur_attention_work *s, bool dq, bool dk, bool fresh)
+{
+    if (dq)
+        dot_dq(s);
+    if (dk)
+        dot_dk(s, fresh);
+}
+
+static const ur_cpu_score cpu_dot = {&ur_score_dot, dot_keys, dot_scores, dot_back};
+
+/* Additive scores: one kernel, nothing is packed. */
+static void additive_keys(ur_attention_work *s)
+{
+    (void)s;
+}
+
+static ur_additive additive_of(const ur_attention_work *s)
+{
+    const ur_attention_pass *op = s->job->op;
+    return (ur_additive){.rows = s->rows,
+                         .keys = s->keys,
+                         .width = op->width,
+                         .q = s->q.at,
+                         .k = s->k.at,
+                         .q_row = s->q.row,
+                         .k_row = s->k.row,
+                         .w = op->w + s->head * op->width,
+                         .x = s->x,
+                         .row = s->row};
+}
+
+static void additive_scores(ur_attention_work *s)
+{
+    const ur_additive a = additive_of(s);
+    kernels_of(s)->additive(&a);
+}
+
+static void additive_back(ur_attention_work *s, bool dq, bool dk, bool fresh)
+{
+    ur_additive a = additive_of(s);
+    a.x = s->dx;
+    a.out_row = ur_whole_vectors(kernels_of(s), a.width);
+    a.dq = dq ? s->out : NULL;
+    a.dw = dq && s->job->dw_rows ? s->dw : NULL;
+    a.dk = dk ? s->dk.chain : NULL;
+    a.dk_row = s->dk.row;
+    if (dk && fresh)
+        memset(s->dk.chain, 0, s->keys * s->dk.row * sizeof(float));
+    kernels_of(s)->additive_back(&a);
+}
+
+static const ur_cpu_score cpu_additive = {&ur_score_additive, additive_keys, additive_scores,
+                                          additive_back};
+
+const ur_cpu_score *ur_cpu_score_of(const ur_score *score)
+{
+    static const ur_cpu_score *const scores[] = {&cpu_dot, &cpu_additive};
+    for (size_t i = 0; i < sizeof scores / sizeof(ur_cpu_score *); i++)
+        if (scores[i]->score == score)
+            return scores[i];
+    return NULL;
+}
+
+/* ---- a strip ------------------------------------------------------------------------------- */
+
+void ur_strip_keys(ur_attention_work *s, size_t b, size_t head, size_t begin, size_t end)
+{
+    const ur_attention_pass *op = s->job->op;
+    const ur_attention_back *back = s->job->back;
+    const ur_kernels *kernels = kernels_of(s);
+    const size_t count = end - begin;
+    s->ready = true;
+    s->b = b;
+    s->head = head;
+    s->key_begin = begin;
+    s->keys_ready = count;
+    s->row = (count + LINE - 1) / LINE * LINE + LINE; /* rows in different sets of a cache */
+    if (op->k) {
+        s->k = ur_head_rows_of(op->k_rows, op->k_from, b, begin, count, op->width,
+                               op->k + head * op->width, op->k_row, s->k_rows);
+        s->job->score->keys(s);
+    }
+    if (!op->v || (back && !back->dcontext))
+        return;
+    const ur_head_rows v = ur_head_rows_of(op->k_rows, op->k_from, b, begin, count, op->value_width,
+                                           op->v + head * op->value_width, op->v_row, s->v_rows);
+    if (back)
+        kernels->pack_rows((ur_columns){1, count}, op->value_width, v.at, v.row, s->v_by_rows, 0,
+                           count);
+    else
+        kernels->pack_cols((ur_columns){1, op->value_width}, count, v.at, v.row, NULL, s->v_by_cols,
+                           0, count);
+}
+
+size_t ur_strip_end(size_t begin, size_t queries)
+{
+    const size_t chain = (begin / UR_CHAIN + 1) * UR_CHAIN;
+    return smaller(smaller(begin + UR_STRIP_QUERIES, chain), queries);
+}
+
+/* Row 0 sees the keys before this one of those that are ready, each later row one more. */
+static ptrdiff_t first_seen(const ur_attention_work *s)
+{
+    const ur_attention_pass *op = s->job->op;
+    const ptrdiff_t ahead =
+        ur_sight_ahead(op->sight, op->q_rows->length[s->b], op->k_rows->length[s->b]);
+    return (ptrdiff_t)s->begin + 1 + ahead - (ptrdiff_t)s->key_begin;
+}
+
+void ur_strip_queries(ur_attention_work *s, size_t begin, size_t end)
+{
+    const ur_attention_pass *op = s->job->op;
+    s->begin = begin;
+    s->rows = end - begin;
+    s->keys = s->keys_ready;
+    if (op->sight != UR_SEE_ALL) {
+        const ptrdiff_t seen = first_seen(s) + (ptrdiff_t)s->rows - 1;
+        s->keys = seen < 0 ? 0 : smaller((size_t)seen, s->keys_ready);
+    }
+    if (op->k)
+        s->q = ur_head_rows_of(op->q_rows, NULL, s->b, begin, s->rows, op->width,
+                               op->q + s->head * op->width, op->q_row, s->q_rows);
+}
+
+size_t ur_query_at(const ur_attention_work *s)
+{
+    const ur_attention_pass *op = s->job->op;
+    return s->job->q_begin[s->b] * op->heads + s->head * op->q_rows->length[s->b] + s->begin;
+}
+
+size_t ur_weights_at(const ur_attention_work *s)
+{
+    const ur_attention_pass *op = s->job->op;
+    const size_t queries = op->q_rows->length[s->b], keys = op->k_rows->length[s->b];
+    return op->p_offset[s->b] + (s->head * queries + s->begin) * keys + s->key_begin;
+}
+
+void ur_strip_weights(ur_attention_work *s)
+{
+    const ur_attention_pass *op = s->job->op;
+    if (!op->k) {
+        const float *p = op->p + ur_weights_at(s);
+        for (size_t r = 0; r < s->rows; r++)
+            memcpy(s->x + r * s->row, p + r * op->k_rows->length[s->b], s->keys * sizeof *p);
+        return;
+    }
+    const size_t saved = op->heads * op->q_rows->rows, at = ur_query_at(s);
+    const size_t mask = op->mask_heads > 1 ? s->head : 0;
+    const ur_weight_rows rows = {
+        .rows = s->rows,
+        .keys = s->keys,
+        .x = s->x,
+        .row = s->row,
+        .causal = op->sight != UR_SEE_ALL,
+        .first = first_seen(s),
+        .scale = op->scale,
+        .mask = op->mask
+                    ? op->mask + (mask * op->mask_queries + s->begin) * op->mask_keys + s->key_begin
+                    : NULL,
+        .mask_row = op->mask_keys,
+        .shift = op->saved ? op->saved + at : s->shift,
+        .factor = op->saved ? op->saved + saved + at : s->factor,
+    };
+    s->job->score->scores(s);
+    if (s->job->back)
+        kernels_of(s)->weight_rows_again(&rows);
+    else
+        kernels_of(s)->weight_rows(&rows);
+}
+
+void ur_strip_dropout(const ur_attention_work *s, const float *x, float *y)
+{
+    const ur_attention_pass *op = s->job->op;
+    const uint64_t id = op->q_rows->id[s->b];
+    for (size_t r = 0; r < s->rows; r++) {
+        const uint64_t row = (uint64_t)(s->begin + r) * op->heads + s->head;
+        kernels_of(s)->dropout(s->keys, op->dropout, op->key, (row << UNIT_BITS) + s->key_begin / 4,
+                               id, x + r * s->row, y + r * s->row);
+    }
+}
+
+/* ---- forward ------------------------------------------------------------------------------- */
+
+static void give_weights(const ur_attention_work *s)
+{
+    const ur_attention_pass *op = s->job->op;
+    const size_t keys = op->k_rows->length[s->b];
+    float *p = op->p + ur_weights_at(s);
+    for (size_t r = 0; r < s->rows; r++) {
+        memcpy(p + r * keys, s->x + r * s->row, s->keys * sizeof *p);
+        memset(p + r * keys + s->keys, 0, (keys - s->keys) * sizeof *p);
+    }
+}
+
+static void contexts(ur_attention_work *s)
+{
+    const ur_attention_pass *op = s->job->op;
+    const size_t width = op->value_width, whole = ur_whole_vectors(kernels_of(s), width);
+    float *context = op->context + s->head * width;
+    const bool direct = op->q_rows->order == UR_SEQUENCE_MAJOR && whole == width;
+    const ur_strip_product product = {
+        .m = s->rows,
+        .k = s->keys,
+        .n = width,
+        .b_k = s->keys_ready,
+        .a = s->x,
+        .a_row = s->row,
+        .b = s->v_by_cols,
+        .c = direct ? context + ur_row(op->q_rows, s->b, s->begin) * op->context_row : s->out,
+        .c_row = direct ? op->context_row : whole,
+    };
+    ur_strip_times(kernels_of(s), &product);
+    for (size_t r = 0; r < s->rows && !direct; r++)
+        memcpy(context + ur_row(op->q_rows, s->b, s->begin + r) * op->context_row,
+               s->out + r * whole, width * sizeof *context);
+}
+
+static void forward_block(ur_attention_work *s, size_t b, size_t head, size_t begin, size_t end)
+{
+    const ur_attention_pass *op = s->job->op;
+    if (!s->ready || s->b != b || s->head != head)
+        ur_strip_keys(s, b, head, 0, op->k_rows->length[b]);
+    ur_strip_queries(s, begin, end);
+    ur_strip_weights(s);
+    if (op->k && op->p)
+        give_weights(s);
+    if (!op->v)
+        return;
+    if (op->dropout > 0.0f)
+        ur_strip_dropout(s, s->x, s->x);
+    contexts(s);
+}
+
+static void forward_member(void *arg, const ur_member *me)
+{
+    ur_query_blocks(arg, me, forward_block);
 }
 
 bool ur_cpu_attention(const ur_executor *e, const ur_attention_pass *op)
 {
-    job j = {.e = e, .op = op};
-    return run(e, &j, forward_member);
+    ur_attention_job job = {.e = e, .op = op};
+    return ur_attention_run(&job, forward_member);
 }
 
-bool ur_cpu_attention_back(const ur_executor *e, const ur_attention_back *op)
+/* ---- who does what ------------------------------------------------------------------------- */
+
+/* Items come in the same order to every member, which takes those that begin in its share of the total
+ * cost. */
+typedef struct share {
+    double before, total;
+    int index, count;
+} share;
+
+static bool is_mine(share *s, double cost)
 {
-    job j = {.e = e, .op = op->forward, .back = op};
-    return run(e, &j, back_member);
+    const int owner = s->count > 1 ? (int)(s->before * s->count / s->total) : 0;
+    s->before += cost;
+    return owner == s->index;
+}
+
+/* Of one query or key, in units of a query and a key together. */
+enum { ROW_COST = 16 };
+
+static share share_of(const ur_attention_job *job, const ur_member *me)
+{
+    const ur_attention_pass *op = job->op;
+    share s = {.index = me->index, .count = me->count};
+    for (size_t b = 0; b < op->q_rows->batch; b++)
+        s.total += (double)op->heads * ((double)op->q_rows->length[b] + ROW_COST) *
+                   ((double)op->k_rows->length[b] + ROW_COST);
+    return s;
+}
+
+void ur_query_blocks(const ur_attention_job *job, const ur_member *me, ur_strip_work *work)
+{
+    const ur_attention_pass *op = job->op;
+    ur_attention_work *s = &job->of[me->index];
+    share mine = share_of(job, me);
+    s->ready = false;
+    for (size_t b = 0; b < op->q_rows->batch; b++) {
+        const size_t queries = op->q_rows->length[b], keys = op->k_rows->length[b];
+        for (size_t head = 0; head < op->heads; head++)
+            for (size_t t = 0, end; t < queries; t = end) {
+                end = ur_strip_end(t, queries);
+                if (is_mine(&mine, (double)(end - t) * (double)(keys + ROW_COST)))
+                    work(s, b, head, t, end);
+            }
+    }
+}
+
+void ur_key_blocks(const ur_attention_job *job, const ur_member *me, bool whole,
+                   ur_strip_work *work)
+{
+    const ur_attention_pass *op = job->op;
+    ur_attention_work *s = &job->of[me->index];
+    share mine = share_of(job, me);
+    for (size_t b = 0; b < op->q_rows->batch; b++) {
+        const size_t queries = op->q_rows->length[b], keys = op->k_rows->length[b];
+        for (size_t head = 0; head < op->heads; head++) {
+            size_t k = 0, end;
+            do { /* once without keys, too: its queries have gradients */
+                end = whole ? keys : smaller(k + UR_STRIP_KEYS, keys);
+                if (is_mine(&mine, (double)(end - k) * (double)(queries + ROW_COST)))
+                    work(s, b, head, k, end);
+                k = end;
+            } while (k < keys);
+        }
+    }
+}
+
+/* ---- scratch memory ------------------------------------------------------------------------ */
+
+typedef struct taking {
+    const ur_executor *e;
+    bool ok;
+} taking;
+
+static float *take(taking *t, bool wanted, size_t rows, size_t width)
+{
+    if (!wanted || !t->ok)
+        return NULL;
+    float *x = rows && width > SIZE_MAX / 16 / rows
+                   ? NULL
+                   : ur_arena_take(t->e->memory, rows * width, sizeof *x);
+    t->ok = x != NULL;
+    return x;
+}
+
+static void take_work(const ur_attention_job *job, taking *t, ur_attention_work *s)
+{
+    const ur_attention_pass *op = job->op;
+    const ur_attention_back *back = job->back;
+    const ur_kernels *kernels = job->e->kernels;
+    const size_t keys = op->k_rows->steps, whole_keys = ur_whole_vectors(kernels, keys);
+    const size_t queries = smaller(op->q_rows->steps, UR_STRIP_QUERIES);
+    const size_t row = (keys + LINE - 1) / LINE * LINE + LINE;
+    const size_t width = ur_whole_vectors(kernels, op->width);
+    const size_t value_width = ur_whole_vectors(kernels, op->value_width);
+    const bool contexts_back = back && back->dcontext, long_sum = op->q_rows->steps > UR_CHAIN;
+    *s = (ur_attention_work){.job = job};
+    s->x = take(t, true, queries, row);
+    s->dx = take(t, back, queries, row);
+    s->spare = take(t, back && op->dropout > 0.0f, queries, row);
+    s->q_rows = take(t, op->k, queries, width);
+    s->d_rows = take(t, contexts_back, queries, value_width);
+    s->k_rows = take(t, op->k, keys, width);
+    s->v_rows = take(t, op->v, keys, value_width);
+    s->k_by_rows = take(t, op->k && job->score == &cpu_dot, whole_keys, op->width);
+    s->k_by_cols = take(t, back && back->dq && job->score == &cpu_dot, keys, width);
+    s->v_by_rows = take(t, contexts_back, whole_keys, op->value_width);
+    s->v_by_cols = take(t, op->v && !back, keys, value_width);
+    s->block_by_cols = take(t, back, queries, larger(width, value_width));
+    s->out = take(t, true, queries, larger(width, value_width));
+    s->shift = take(t, true, queries, 1);
+    s->factor = take(t, true, queries, 1);
+    s->dw = take(t, job->dw_rows, queries, width);
+    s->dk.chain = take(t, back && back->dk, keys, s->dk.row = width);
+    s->dk.sum = take(t, back && back->dk && long_sum, keys, width);
+    s->dv.chain = take(t, back && back->dv, keys, s->dv.row = value_width);
+    s->dv.sum = take(t, back && back->dv && long_sum, keys, value_width);
+}
+
+static size_t *take_begins(const ur_executor *e, const ur_layout *layout)
+{
+    size_t *begin = ur_arena_take(e->memory, layout->batch, sizeof *begin), rows = 0;
+    for (size_t b = 0; begin && b < layout->batch; rows += layout->length[b++])
+        begin[b] = rows;
+    return begin;
+}
+
+bool ur_attention_run(ur_attention_job *job, void (*work)(void *job, const ur_member *me))
+{
+    const ur_executor *e = job->e;
+    const ur_attention_pass *op = job->op;
+    const size_t members = ur_team_size(e->team);
+    const ur_mark mark = ur_arena_mark(e->memory);
+    taking t = {e, true};
+    job->score = op->score ? ur_cpu_score_of(op->score) : NULL;
+    job->q_begin = take_begins(e, op->q_rows);
+    if (job->back && job->back->dw) {
+        job->dw_rows = take(&t, true, op->q_rows->rows, op->heads * op->width);
+        job->dw_sums = take(&t, true, op->heads, op->width);
+    }
+    job->mean = take(&t, job->back && op->k, op->heads, op->q_rows->rows);
+    job->of = t.ok ? ur_arena_take(e->memory, members, sizeof *job->of) : NULL;
+    t.ok = job->of && job->q_begin;
+    for (size_t i = 0; t.ok && i < members; i++)
+        take_work(job, &t, &job->of[i]);
+    if (t.ok)
+        ur_team_run(e->team, work, job);
+    ur_arena_rewind(e->memory, mark);
+    return t.ok;
 }

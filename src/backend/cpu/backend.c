@@ -92,9 +92,9 @@ static bool has_cell(const ur_cell *cell)
 
 const ur_cpu_cell *ur_cpu_cell_of(const ur_cell *cell)
 {
-    static const ur_cpu_cell *const cells[] = {
-        &ur_cpu_lstm,         &ur_cpu_gru,           &ur_cpu_rnn_tanh, &ur_cpu_rnn_relu,
-        &ur_cpu_gru_original, &ur_cpu_lstm_peephole, &ur_cpu_lstm_norm};
+#define ADDRESS(name) &ur_cpu_##name,
+    static const ur_cpu_cell *const cells[] = {UR_CELLS(ADDRESS)};
+#undef ADDRESS
     for (size_t i = 0; i < sizeof cells / sizeof(ur_cpu_cell *); i++)
         if (cells[i]->cell == cell)
             return cells[i];
@@ -302,6 +302,8 @@ const ur_backend ur_backend_cpu = {
     .cross_entropy_back = ur_cpu_cross_entropy_back,
     .gather = gather,
     .scatter_add = scatter_add,
+    .embed = ur_cpu_embed,
+    .embed_back = ur_cpu_embed_back,
     .copy_rows = copy_rows,
     .add_rows = add_rows,
     .copy_columns = copy_columns,

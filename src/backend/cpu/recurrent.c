@@ -190,8 +190,8 @@ static void mask_step(const forward_job *job, const ur_member *me, size_t t)
 }
 
 /* Zoneout: the blend of units [begin, end) with the previous state. */
-static void zone(const forward_job *job, size_t t, const ur_cell_step *s, ur_range rows,
-                 size_t begin, size_t end)
+static void blend(const forward_job *job, size_t t, const ur_cell_step *s, ur_range rows,
+                  size_t begin, size_t end)
 {
     const ur_recurrent_plan *plan = job->plan;
     const ur_recurrent_run *run = job->run;
@@ -217,7 +217,8 @@ static void finish_units(const forward_job *job, size_t t, const ur_cell_step *s
     const ur_recurrent_plan *plan = job->plan;
     const ur_recurrent_run *run = job->run;
     job->cell->forward(job->kernels, s, begin, end);
-    zone(job, t, s, (ur_range){0, s->rows}, begin, end);
+    if (plan->zoneout_h > 0.0f || plan->zoneout_c > 0.0f)
+        blend(job, t, s, (ur_range){0, s->rows}, begin, end);
     for (size_t r = 0; run->gate && r < s->rows; r++)
         memcpy(run->gate + (run->rows->offset[t] + r) * plan->hidden + begin,
                s->gates + r * job->gates_row + (plan->cell->gates - 1) * plan->hidden + begin,
@@ -231,7 +232,7 @@ static void finish_rows(const forward_job *job, const ur_member *me, size_t t,
     const ur_range rows = ur_my_range(me, s->rows);
     ur_barrier(me);
     job->cell->forward(job->kernels, s, rows.begin, rows.end);
-    zone(job, t, s, rows, 0, s->hidden);
+    blend(job, t, s, rows, 0, s->hidden);
 }
 
 /* One step of this member's panels, whose gates then stay in L1 for the cell. */
@@ -450,7 +451,10 @@ bool ur_cpu_recurrent(const ur_executor *e, const ur_recurrent_pass *pass)
                        .plan = plan,
                        .run = run,
                        .gates_row = ur_recurrent_gates_row(plan)};
-    ur_recurrent_lay_out(pass, &job.saved);
+    if (pass->saved)
+        ur_recurrent_lay_out(pass, &job.saved);
+    else
+        job.saved.c = run->c;
     const bool ok = take_scratch(e, &job);
     if (ok) {
         const size_t gates = plan->cell->gates * plan->hidden;

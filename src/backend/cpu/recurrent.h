@@ -50,8 +50,10 @@ typedef struct ur_cpu_cell {
     ur_cell_work *sums_back, *products_back;
 } ur_cpu_cell;
 
-extern const ur_cpu_cell ur_cpu_rnn_tanh, ur_cpu_rnn_relu, ur_cpu_lstm, ur_cpu_gru,
-    ur_cpu_gru_original, ur_cpu_lstm_peephole, ur_cpu_lstm_norm;
+/* This backend has functions for every cell of the list: ur_cpu_NAME. */
+#define UR_DECLARE_CELL(name) extern const ur_cpu_cell ur_cpu_##name;
+UR_CELLS(UR_DECLARE_CELL)
+#undef UR_DECLARE_CELL
 
 /* What this backend has for a cell, or NULL. */
 const ur_cpu_cell *ur_cpu_cell_of(const ur_cell *cell);
