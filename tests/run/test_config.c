@@ -308,7 +308,7 @@ static bool wander(const ur_field *fields, void *config, double most, uint64_t *
 static void at_random(const ur_kind *kind, void *config, ur_run_settings *settings, seen *model,
                       seen *training)
 {
-    enum { WALK = 1500 };
+    enum { WALK = 3000, AGAIN = 200 }; /* steps; after how many it begins anew */
     char texts[2][TABLE_MOST][TABLE_TEXT];
     void *kept = malloc(kind->config_size), *start = malloc(kind->config_size);
     uint64_t random = 2718, training_random = 1414; /* a field more in one table moves one walk */
@@ -316,7 +316,7 @@ static void at_random(const ur_kind *kind, void *config, ur_run_settings *settin
     assert_true(kept && start);
     memcpy(start, config, kind->config_size);
     for (int i = 0; i < WALK; i++) {
-        if (i % 150 == 0) /* some values rule out others for good */
+        if (i % AGAIN == 0) /* some values rule out others for good */
             memcpy(config, start, kind->config_size);
         memcpy(kept, config, kind->config_size);
         wander(kind->fields, config, 1e300, &random, texts[0]);
