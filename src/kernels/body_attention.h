@@ -19,73 +19,63 @@ static void mask_row(size_t n, float scale_by, const float *mask, float *x)
     }
 }
 
-/* n in whole groups of lanes. */
-static inline size_t whole_lanes(size_t n)
-{
-    return (n + LANES - 1) / LANES * LANES;
-}
-
-/* The scores of the n keys that are seen, scaled and masked where there is a mask, and behind them up to
- * a whole group of lanes -inf, whose exp is +0 and changes no sum. */
-static size_t prepare_row(const ur_weight_rows *s, size_t r, size_t n)
-{
-    float *x = s->x + r * s->row;
-    if (s->mask)
-        mask_row(n, s->scale, s->mask + r * s->mask_row, x);
-    const size_t whole = whole_lanes(n);
-    for (size_t i = n; i < whole; i++)
-        x[i] = -INFINITY;
-    return whole;
-}
-
-/* The largest element that is a number; -inf where there is none. n: whole groups. */
+/* The largest element that is a number; -inf where there is none. */
 static float largest(size_t n, const float *x)
 {
     partial most = partial_set(-INFINITY);
-    for (; n; n -= LANES, x += LANES)
+    for (; n >= LANES; n -= LANES, x += LANES)
         for (int i = 0; i < PARTS; i++)
             most.part[i] = v_max(v_load(x + i * VW), most.part[i]);
+    for (int i = 0; i < PARTS && tail_lanes(n, i); i++)
+        most.part[i] = v_max(load_or(x + i * VW, tail_lanes(n, i), -INFINITY), most.part[i]);
     return partial_max(most);
 }
 
-/* x = exp(scale x + shift), in place; returns the sum. n: whole groups. */
+/* x = exp(scale x + shift), in place; returns the sum. */
 static float exp_scaled_sum(size_t n, float scale_by, float shift_by, float *x)
 {
     const vf factor = v_set(scale_by), shift = v_set(shift_by);
     partial s = partial_set(0.0f);
-    for (; n; n -= LANES, x += LANES)
+    for (; n >= LANES; n -= LANES, x += LANES)
         for (int i = 0; i < PARTS; i++) {
             const vf v = v_exp_nonpos(v_fma(factor, v_load(x + i * VW), shift));
             v_store(x + i * VW, v);
             s.part[i] = v_add(s.part[i], v);
         }
+    for (int i = 0; i < PARTS && tail_lanes(n, i); i++) {
+        const size_t lanes = tail_lanes(n, i);
+        const vf v = v_exp_nonpos(v_fma(factor, v_load_n(x + i * VW, lanes), shift));
+        v_store_n(x + i * VW, v, lanes);
+        s.part[i] = v_add(s.part[i], v_keep_n(v, lanes));
+    }
     return partial_sum(s);
 }
 
-static void set_zeros(float *begin, float *end)
+static void set_zeros(size_t n, float *x)
 {
-    if (begin < end)
-        memset(begin, 0, (size_t)(end - begin) * sizeof *begin);
+    memset(x, 0, n * sizeof *x);
 }
 
 static void weight_rows(const ur_weight_rows *s)
 {
     for (size_t r = 0; r < s->rows; r++) {
         float *x = s->x + r * s->row;
-        const size_t n = keys_seen(s, r), whole = prepare_row(s, r, n);
+        const size_t n = keys_seen(s, r);
+        if (s->mask)
+            mask_row(n, s->scale, s->mask + r * s->mask_row, x);
         const float by = s->mask ? 1.0f : s->scale;
-        float most = largest(whole, x);
+        float most = largest(n, x);
         if (most == -INFINITY)
             most = max(n, x); /* NaN if there is one */
         s->shift[r] = s->factor[r] = 0.0f;
         if (most == -INFINITY) {
-            set_zeros(x, x + s->keys);
+            set_zeros(s->keys, x);
             continue;
         }
         s->shift[r] = -(by * most);
-        s->factor[r] = 1.0f / exp_scaled_sum(whole, by, s->shift[r], x);
-        scale(whole, s->factor[r], x, x);
-        set_zeros(x + whole, x + s->keys);
+        s->factor[r] = 1.0f / exp_scaled_sum(n, by, s->shift[r], x);
+        scale(n, s->factor[r], x, x);
+        set_zeros(s->keys - n, x + n);
     }
 }
 
@@ -93,12 +83,19 @@ static void weight_rows_again(const ur_weight_rows *s)
 {
     for (size_t r = 0; r < s->rows; r++) {
         float *x = s->x + r * s->row;
-        const size_t whole = prepare_row(s, r, keys_seen(s, r));
+        const size_t n = keys_seen(s, r);
+        if (s->mask)
+            mask_row(n, s->scale, s->mask + r * s->mask_row, x);
         const vf by = v_set(s->mask ? 1.0f : s->scale), shift = v_set(s->shift[r]);
         const vf factor = v_set(s->factor[r]);
-        for (size_t i = 0; i < whole; i += VW)
+        size_t i = 0;
+        for (; i + VW <= n; i += VW)
             v_store(x + i, v_mul(factor, v_exp_nonpos(v_fma(by, v_load(x + i), shift))));
-        set_zeros(x + whole, x + s->keys);
+        if (i < n) {
+            const vf v = v_exp_nonpos(v_fma(by, v_load_n(x + i, n - i), shift));
+            v_store_n(x + i, v_mul(factor, v), n - i);
+        }
+        set_zeros(s->keys - n, x + n);
     }
 }
 

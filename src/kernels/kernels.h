@@ -199,10 +199,8 @@ typedef struct ur_norm_cell {
  * fma(scale, x, -scale m), with a mask (s = fma(scale, x, mask)) - m; p = e * (1/sum). */
 typedef struct ur_weight_rows {
     size_t rows, keys;
-    float *x; /* (rows, row) in: scores, out: p */
-    size_t
-        row; /* floats between the rows of x, at least `keys` up to whole groups of 16: what stands
-                   behind the keys is overwritten */
+    float *x;   /* (rows, row) in: scores, out: p */
+    size_t row; /* floats between the rows of x */
     bool causal;
     ptrdiff_t first;
     float scale;

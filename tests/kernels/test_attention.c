@@ -44,7 +44,7 @@ static void weights(void **state)
     uint64_t seed = 1;
     for (int round = 0; round < ROUNDS; round++) {
         const size_t rows = 1 + next_below(&seed, MOST_ROWS), keys = next_below(&seed, 90);
-        const size_t row = (keys + 15) / 16 * 16 + next_below(&seed, 5);
+        const size_t row = keys + next_below(&seed, 5);
         const bool causal = round % 2, masked = round % 3 == 0;
         const ptrdiff_t first = (ptrdiff_t)next_below(&seed, keys + 4) - 3;
         const float scale = round % 5 ? 0.37f : 1.0f;
@@ -65,13 +65,10 @@ static void weights(void **state)
                                 causal, first, scale,  masked ? mask.at : NULL,
                                 row,    shift, factor};
             all.at[k]->weight_rows(&s);
+            same_bytes("weight_rows", all.at[k]->name, want.at, got.at, got.n);
             s.x = again.at;
             all.at[k]->weight_rows_again(&s);
-            for (size_t r = 0; r < rows; r++) {
-                const size_t at = r * row;
-                same_bytes("weight_rows", all.at[k]->name, want.at + at, got.at + at, keys);
-                same_bytes("weight_rows_again", all.at[k]->name, want.at + at, again.at + at, keys);
-            }
+            same_bytes("weight_rows_again", all.at[k]->name, want.at, again.at, again.n);
             guarded_free(&got);
             guarded_free(&again);
         }
@@ -86,12 +83,12 @@ static void weights_special(void **state)
     (void)state;
     const isas all = isas_here();
     for (int k = 0; k < all.count; k++) {
-        float x[16] = {-INFINITY, NAN, -INFINITY}, shift, factor;
+        float x[3] = {-INFINITY, NAN, -INFINITY}, shift, factor;
         const float hide[3] = {0.0f, -INFINITY, 0.0f};
         ur_weight_rows s = {.rows = 1,
                             .keys = 3,
                             .x = x,
-                            .row = 16,
+                            .row = 3,
                             .scale = 1.0f,
                             .shift = &shift,
                             .factor = &factor};
