@@ -28,16 +28,16 @@ int main(void)
     check(ur_context_new(NULL, &context, &err), err.text);
     ur_tagger_config c = ur_classifier_defaults();
     c.text.tokenizer = UR_CHARACTERS;
-    check(
-        ur_labelled_learn(NULL, path, UR_CLASSIFIED, &c.text, NULL, &data, &letters, &labels, &err),
-        err.text);
+    check(ur_labelled_learn(NULL, path, UR_CLASSIFIED, &c.text, NULL, NULL, &data, &letters,
+                            &labels, &err),
+          err.text);
     remove(path);
     c.vocabulary = ur_vocabulary_size(letters), c.labels = ur_vocabulary_size(labels);
     c.hidden_size = 32;
     check(ur_classifier_new(context, &c, &model, &err), err.text);
     ur_tagger_init(model, 1);
     ur_train_options options = ur_train_defaults();
-    options.batch = 18, options.epochs = 20, options.lr = 5e-3;
+    options.batch = 18, options.epochs = 20, options.lr = 5e-3, options.clip = 0;
     check(ur_trainer_new(context, model, data, &options, &trainer, &err), err.text);
     for (ur_step step; !ur_trainer_finished(trainer);)
         check(ur_trainer_step(trainer, &step, &err), err.text);

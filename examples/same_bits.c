@@ -18,12 +18,14 @@ static float *train(const char *isa, int threads, size_t *bytes)
     ur_seq2seq_config config = ur_seq2seq_defaults();
     config.hidden_size = 24;
     check(ur_context_new(&how, &context, &err), err.text);
-    check(ur_pairs_learn(NULL, &from, false, &pairs, &vocabulary, &config.format, &err), err.text);
+    check(ur_pairs_learn(NULL, &from, NULL, &pairs, &vocabulary, &config.format, &err), err.text);
     config.vocabulary = ur_vocabulary_size(vocabulary);
     check(ur_seq2seq_new(context, &config, &model, &err), err.text);
     ur_seq2seq_init(model, 1);
     ur_train_options options = ur_train_defaults();
     options.batch = 100;
+    options.lr = 2e-4;
+    options.clip = 0;
     options.max_steps = 8;
     check(ur_trainer_new(context, model, pairs, &options, &trainer, &err), err.text);
     for (ur_step step; !ur_trainer_finished(trainer);)

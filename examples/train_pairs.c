@@ -22,7 +22,7 @@ int main(void)
     ur_seq2seq_config config = ur_seq2seq_defaults();
     const ur_pair_source from = {.data = path};
     check(ur_context_new(NULL, &context, &err), err.text);
-    check(ur_pairs_learn(NULL, &from, false, &pairs, &vocabulary, &config.format, &err), err.text);
+    check(ur_pairs_learn(NULL, &from, NULL, &pairs, &vocabulary, &config.format, &err), err.text);
     remove_folder(folder);
 
     ur_model *model;
@@ -44,7 +44,7 @@ int main(void)
     int32_t ids[64];
     ur_ids question = {.ids = ids};
     ur_tape *tape;
-    check(ur_pair_encode(&config.format, vocabulary, "cow", 3, ids, &question.length, &err),
+    check(ur_pair_encode(&config.format, vocabulary, "cow", 3, ids, &question.length, NULL, &err),
           err.text);
     check(ur_tape_new(context, &tape, &err), err.text);
     ur_tape_start(tape, UR_INFER, model->params, NULL, 0, 0);

@@ -15,7 +15,15 @@
 extern "C" {
 #endif
 
+/* Of these headers; ur_version tells that of the library which a program runs with. */
 #define UR_VERSION "0.2.0"
+#define UR_VERSION_MAJOR 0
+#define UR_VERSION_MINOR 2
+#define UR_VERSION_PATCH 0
+/* For comparisons: #if UR_VERSION_NUMBER >= 200 asks for 0.2.0 or later. */
+#define UR_VERSION_NUMBER (UR_VERSION_MAJOR * 10000 + UR_VERSION_MINOR * 100 + UR_VERSION_PATCH)
+
+const char *ur_version(void); /* "0.2.0" */
 
 /* ---- errors ------------------------------------------------------------------------------- */
 
@@ -84,6 +92,10 @@ void ur_context_free(ur_context *context);
 const char *ur_context_isa(const ur_context *context);
 int ur_context_threads(const ur_context *context);
 const ur_allocator *ur_context_allocator(const ur_context *context);
+
+/* The id of what a vocabulary lacks and has no <unk> for: embedded as zeros, and as an answer never
+ * right. */
+#define UR_UNKNOWN (-1)
 
 /* ---- tensors and ragged sequences --------------------------------------------------------- */
 
@@ -278,6 +290,13 @@ ur_tensor *ur_relu(ur_tape *tape, ur_tensor *x);
  * Gimpel 2016.) */
 ur_tensor *ur_gelu(ur_tape *tape, ur_tensor *x);
 ur_tensor *ur_gelu_tanh(ur_tape *tape, ur_tensor *x);
+/* Which of these stands between two layers (ur_feed_forward). */
+typedef enum ur_activation {
+    UR_ACT_NONE,
+    UR_ACT_RELU,
+    UR_ACT_GELU,
+    UR_ACT_GELU_TANH
+} ur_activation;
 ur_tensor *ur_softmax(ur_tape *tape, ur_tensor *x); /* over the last dimension */
 ur_tensor *ur_sum(ur_tape *tape, ur_tensor *x);     /* (1) */
 ur_tensor *ur_mean(ur_tape *tape, ur_tensor *x);    /* (1) */

@@ -3,9 +3,10 @@
  * classifiers (ur_labelled).
  *
  * Files are UTF-8, at most 1 GiB; lines end with LF or CR LF (CRs before an LF or the file's end
- * are dropped), the last one's end may be missing, and a byte order mark at the start is skipped.
- * A file that is missing, empty or too large, invalid UTF-8 and a zero byte are UR_BAD_FILE; what
- * is wrong with a line comes with the line's number. Tokenizer and lower case follow the Unicode
+ * are dropped), or with CR in a file without LF; the last one's end may be missing, and a byte order
+ * mark at the start is skipped. A file that is missing, empty or too large, other encodings (named
+ * where they can be told) and a zero byte are UR_BAD_FILE; what is wrong with a line comes with the
+ * line's number. Tokenizer and lower case follow the Unicode
  * version of the utf8proc that is installed; everything else is the same everywhere. */
 #ifndef UNROLL_CORPUS_H
 #define UNROLL_CORPUS_H
@@ -52,12 +53,14 @@ typedef enum ur_tokenizer {
 /* How a text becomes tokens: plain data, part of a model's configuration. */
 typedef struct ur_text_options {
     ur_tokenizer tokenizer;
-    bool letters_only; /* in each line runs of anything but A-Z a-z become one space, none at its
+    bool letters_only;  /* in each line runs of anything but A-Z a-z become one space, none at its
                           ends; line feeds disappear: CHARACTERS joins lines without separator */
-    bool lower;        /* lower case, character by character (Unicode's simple mapping), after
+    bool lower;         /* lower case, character by character (Unicode's simple mapping), after
                           letters_only and before anything else */
-    bool line_ends;    /* words only: each line, an empty one too, ends with the reserved token
+    bool line_ends;     /* words only: each line, an empty one too, ends with the reserved token
                           <eos> (in a file also the last line if its line feed is missing) */
+    ur_unicode unicode; /* normalisation of each line (of tokens that are cut already: of each),
+                           before all else */
 } ur_text_options;
 
 /* The longest word and the longest label, in bytes; the longest labelled sequence, in tokens. */
@@ -78,7 +81,7 @@ bool ur_tokenizer_find(const char *name, ur_tokenizer *tokenizer);
 ur_status ur_text_check(const ur_text_options *options, const ur_vocabulary *vocabulary,
                         ur_err *err);
 
-/* A prompt's ids. `ids` has room for `bytes` of them; *count says how many there are, *unknown (may
+/* A prompt's ids. `ids` has room for `bytes` of them (UR_UNICODE_NFKC: six times as many); *count says how many there are, *unknown (may
  * be NULL) how many of them are <unk>. The text's end is no line's end: only line feeds give <eos>.
  * An empty text is legal and has no ids. UR_BAD_FILE, with the number of the line in the text:
  * invalid UTF-8, a zero byte, a word longer than UR_TOKEN_LONGEST, a token that neither the
@@ -157,11 +160,16 @@ uint64_t ur_ids_fingerprint(ur_ids ids);
 
 typedef enum ur_labelled_kind {
     UR_TAGGED,    /* a label for each token: one token a line, its label behind it, sentences
-                     separated by blank lines (one or more). Columns are separated by tabs or
-                     spaces; the first is the token, the last the label, others are skipped, as in
-                     CoNLL's files. No line is special: neither # nor -DOCSTART-. */
+                     separated by blank lines (one or more). A line with a tab is cut at its tabs
+                     alone, others at runs of spaces; all lines have as many columns. The first is the
+                     token, the last the label, unless ur_reading says otherwise. A line whose token
+                     is -DOCSTART- is a border like a blank one (CoNLL-2003). A file whose first line
+                     has ten columns between tabs and a number in the first is CoNLL-U: columns FORM
+                     and UPOS; comments, ranges and empty nodes are passed over, and columns can be
+                     called by their names. */
     UR_CLASSIFIED /* a label for each text: label, tab, text, one a line. Spaces around the label
-                     are dropped; further tabs belong to the text. */
+                     are dropped; further tabs belong to the text. Or a file of values, see
+                     ur_reading. */
 } ur_labelled_kind;
 
 /* Sequences of token ids with their labels' ids, in the file's order. */
@@ -169,29 +177,36 @@ typedef struct ur_labelled ur_labelled;
 
 /* ur_labelled_learn reads the data to train with and finds out two vocabularies, which the caller
  * frees: tokens (as ur_vocabulary_options says, <unk> first) and labels (by first appearance,
- * nothing reserved). ur_labelled_open reads data for a model that has both; neither is kept.
+ * nothing reserved). ur_labelled_open reads data for a model that has both; neither is kept. A label
+ * that the labels lack, and a token that the tokens lack where they have no <unk>, are UR_UNKNOWN.
+ * reading may be NULL.
  *
  * UR_CLASSIFIED: each text is cut by the options, as a line. UR_TAGGED: tokens are as the file has
- * them; of the options `lower` applies, and <name> stands for a reserved token; the tokenizer is
- * WORDS, without letters_only, so that ur_text_encode reads a sentence in the same way. Both are
- * without line_ends. UR_INVALID: other options, or those that ur_text_check refuses.
+ * them; of the options `lower` and `unicode` apply, and <name> stands for a reserved token; the
+ * tokenizer is WORDS, without letters_only. Both are without line_ends. UR_INVALID: other options, or
+ * those that ur_text_check refuses.
  *
- * UR_BAD_FILE, with the line's number: a line of one column, or without tab; an empty label; a text
- * without a token; a token or label longer than UR_TOKEN_LONGEST, a sequence longer than
- * UR_LABELLED_LONGEST; when opening, a label that the labels lack (named), and a token that the
- * tokens lack where they have no <unk>. Without a line: a file in which there is no sequence. */
+ * UR_BAD_FILE, with the line's number: a line of one column, or without tab; a line of another number
+ * of columns than the first; an empty label; a text without a token; a token or label longer than
+ * UR_TOKEN_LONGEST, a sequence longer than UR_LABELLED_LONGEST where no max_length is given. Without a
+ * line: a file in which there is no sequence. */
 ur_status ur_labelled_learn(const ur_allocator *a, const char *path, ur_labelled_kind kind,
-                            const ur_text_options *options, const ur_vocabulary_options *choice,
-                            ur_labelled **out, ur_vocabulary **tokens, ur_vocabulary **labels,
-                            ur_err *err);
+                            const ur_text_options *options, const ur_reading *reading,
+                            const ur_vocabulary_options *choice, ur_labelled **out,
+                            ur_vocabulary **tokens, ur_vocabulary **labels, ur_err *err);
 ur_status ur_labelled_open(const ur_allocator *a, const char *path, ur_labelled_kind kind,
-                           const ur_text_options *options, const ur_vocabulary *tokens,
-                           const ur_vocabulary *labels, ur_labelled **out, ur_err *err);
+                           const ur_text_options *options, const ur_reading *reading,
+                           const ur_vocabulary *tokens, const ur_vocabulary *labels,
+                           ur_labelled **out, ur_err *err);
 
 void ur_labelled_free(ur_labelled *labelled);
-size_t ur_labelled_count(const ur_labelled *labelled);         /* sequences, at least 1 */
-size_t ur_labelled_all_tokens(const ur_labelled *labelled);    /* of all sequences */
-size_t ur_labelled_unknown(const ur_labelled *labelled);       /* tokens that are <unk> */
+size_t ur_labelled_count(const ur_labelled *labelled);          /* sequences, at least 1 */
+size_t ur_labelled_all_tokens(const ur_labelled *labelled);     /* of all sequences */
+size_t ur_labelled_unknown(const ur_labelled *labelled);        /* tokens: <unk> or UR_UNKNOWN */
+size_t ur_labelled_unknown_labels(const ur_labelled *labelled); /* labels that are UR_UNKNOWN */
+/* Sentence i about what reading the file found: its form, lines passed over, cut or left out, what
+ * the model does not know, labels that look wrong. NULL behind the last. */
+const char *ur_labelled_remark(const ur_labelled *labelled, size_t i);
 uint64_t ur_labelled_fingerprint(const ur_labelled *labelled); /* of tokens, labels and lengths */
 
 /* Sequence `index`: its token ids, at least one, and its labels' ids: as many for UR_TAGGED, one for

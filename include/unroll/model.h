@@ -7,10 +7,12 @@
 #ifndef UNROLL_MODEL_H
 #define UNROLL_MODEL_H
 
+#include "unroll/bleu.h"
 #include "unroll/core.h"
 #include "unroll/corpus.h"
 #include "unroll/field.h"
 #include "unroll/nn.h"
+#include "unroll/parallel.h"
 #include "unroll/text.h"
 
 #ifdef __cplusplus
@@ -46,6 +48,8 @@ typedef struct ur_text_source {
     size_t max_tokens;         /* the training text's first tokens alone; 0: all */
     double valid_split; /* in [0, 1): this part of them, from the end, is for validation where
                                   there is no file for that; 0: none */
+    const char *unseen; /* ids of the vocabulary that the training text does not contain, rising:
+                           "3,17-20"; they are never written. NULL: none, or not known */
 } ur_text_source;
 
 /* UR_INVALID with the reason: ur_text_check (vocabulary NULL: not asked), or a part out of
@@ -80,8 +84,13 @@ enum { UR_MOST_FIGURES = 8 };
 typedef struct ur_measure {
     double loss;      /* sum over positions of -log probability, natural logarithm */
     size_t positions; /* that the loss counts */
+    size_t unknown;   /* among them: the right answer is UR_UNKNOWN, so never given; the loss leaves
+                         them out */
     size_t examples;
     double sum[UR_MOST_FIGURES]; /* of the kind's figures, in their order */
+    /* What is to be said with a figure so that others can compute the same (sacreBLEU's signatures); ""
+     * for most. */
+    char signature[UR_MOST_FIGURES][UR_SIGNATURE];
 } ur_measure;
 
 /* The figure of that name ("loss", or one of the kind's); NaN: there is none, or it is 0/0. */
@@ -109,12 +118,14 @@ typedef struct ur_data_options {
 typedef struct ur_assets {
     ur_context *context;
     const ur_kind *kind;
-    void *config;                /* the kind's struct */
-    ur_vocabulary *vocabulary;   /* NULL: none (yet) */
-    ur_vocabulary *labels;       /* likewise, of kinds with labels */
-    ur_model *model;             /* NULL: not made yet */
-    void *train, *valid;         /* the kind's data, or NULL */
-    const ur_data_options *data; /* NULL: not to be trained */
+    void *config;                    /* the kind's struct */
+    ur_vocabulary *vocabulary;       /* NULL: none (yet) */
+    ur_vocabulary *labels;           /* likewise, of kinds with labels */
+    ur_languages languages;          /* beside the vocabulary, which is the source's; see there */
+    ur_model *model;                 /* NULL: not made yet */
+    void *train, *valid;             /* the kind's data, or NULL */
+    const ur_data_options *data;     /* NULL: not to be trained */
+    const ur_search_options *search; /* how evaluations search for answers; NULL: greedily */
 } ur_assets;
 
 /* ---- predictions --------------------------------------------------------------------------- */
@@ -145,6 +156,9 @@ typedef struct ur_prediction {
     size_t n_alternatives;     /* the best n answers, the first being `text` itself; 0: not asked */
     const ur_alternative *alternatives;
     size_t unknown; /* tokens of the text that the vocabulary lacks */
+    size_t cut;     /* tokens of the text that were not read: they stood behind max_length */
+    bool left_out;  /* the text was too long or had unknown tokens, and such ones are to be skipped:
+                       there is no answer */
     /* Where the model looked: row i when it wrote symbol i; columns are the text's symbols. */
     size_t n_inputs;
     const char *const *inputs; /* (n_inputs) */
@@ -195,11 +209,15 @@ struct ur_kind {
     const ur_shorthand *shorthands; /* ended by a flag of NULL; or NULL */
     const ur_preset *presets;       /* ended by a name of NULL; or NULL */
     size_t samples;                 /* examples that are shown after training */
+    bool two_files; /* data may also be two files, their names with a tab between them */
+    bool searches;  /* evaluations search for answers as ur_assets.search says */
+    bool numbered;  /* the n best answers are lines "number ||| text ||| score" */
 
     /* ---- configuration */
     const ur_field *fields;
     size_t config_size;         /* bytes that can be copied */
     const ur_setting *defaults; /* of training, where they differ; ended by NULL; or NULL */
+    size_t steps; /* that a training takes where nobody says how many epochs; 0: 4,000 */
     /* Rules across fields, whatever the vocabulary; ranges are checked before. May be NULL. */
     ur_status (*check)(const void *config, ur_err *err);
     const ur_figure *figures; /* ended by a name of NULL; or NULL: the loss alone */
@@ -256,12 +274,16 @@ struct ur_kind {
     void (*free_data)(void *data);             /* accepts NULL */
     uint64_t (*fingerprint)(const void *data); /* changes when the data does */
     size_t (*extent)(const void *data);        /* how much data there is, as people count it */
+    /* Sentence i about what reading the data found; NULL behind the last. May be NULL. */
+    const char *(*remark)(const void *data, size_t i);
     /* Answers to `count` texts, sharing the threads; `out` has room for them. UR_BAD_FILE: a text
      * that cannot be used, its index in *bad (may be NULL). options NULL: the most probable
      * answer. */
     ur_status (*predict)(const ur_assets *assets, size_t count, const char *const *texts,
                          const ur_search_options *options, ur_prediction *out, size_t *bad,
                          ur_err *err);
+    /* log P(target | source) of every example of the data: (examples). May be NULL. */
+    ur_status (*score)(const ur_model *model, const void *data, double *out, ur_err *err);
     /* An example of the data as a prediction with its target. May be NULL. */
     ur_status (*sample)(const ur_assets *assets, const void *data, size_t index, ur_prediction *out,
                         ur_err *err);
@@ -269,6 +291,8 @@ struct ur_kind {
     ur_status (*decoder)(const ur_model *model, ur_decoder *out, ur_err *err);
     /* How its texts are cut into tokens, of a kind that writes texts on (ur_generator). */
     const ur_text_options *(*writes)(const void *config);
+    /* Symbols that it never writes, into ids (NULL: only counted). May be NULL: it may write all. */
+    size_t (*never)(const ur_assets *assets, int32_t *ids);
 };
 
 /* Kinds of a context: the library's, then those that were added, in their order; NULL behind the

@@ -14,12 +14,13 @@ extern "C" {
  *     config.json           everything needed to rebuild the model and its text processing
  *     vocab.txt             one symbol a line, of kinds that have a vocabulary
  *     labels.txt            likewise, of kinds with labels
- *     model.safetensors     weights under PyTorch's names, as of the last evaluation
- *     metrics.jsonl         one object per evaluation
- *     train.log             one line per evaluation, for people
+ *     model.safetensors     the last weights, under PyTorch's names
+ *     best.safetensors      those of the least validation loss, where there is validation data
+ *     metrics.jsonl         one object per epoch
+ *     train.log             one line per epoch, for people
  *     checkpoints/N.safetensors  weights and optimiser after step N: what a resume goes on from
  *     plots/ *.svg
- * model.safetensors and each checkpoint also hold configuration and vocabularies, and open alone. */
+ * The files of weights also hold configuration and vocabularies, and open alone. */
 typedef struct ur_run ur_run;
 
 /* How a run was or is to be trained. Strings belong to the caller (create) or the run (settings). */
@@ -27,6 +28,10 @@ typedef struct ur_run_settings {
     const char *data;        /* a file, or builtin:NAME where the kind has generators */
     const char *valid;       /* likewise; NULL: what the kind makes of it */
     size_t size, valid_size; /* of generated data; 0: 45,000 and 5,000 */
+    bool overwrite;          /* a run that the folder already holds is removed */
+    size_t save_every;       /* epochs from save to save; 0: when 5 seconds have passed */
+    size_t eval_every;       /* epochs from validation to validation; 0: 1 */
+    double minutes;          /* > 0: train.epochs is set after the first one, by its time */
     ur_train_options train;
 } ur_run_settings;
 
@@ -39,7 +44,7 @@ ur_run_settings ur_run_defaults(const ur_kind *kind);
  * what is known so far. config: the kind's struct, of which what comes from the data (vocabulary,
  * labels, widths) is filled in.
  * UR_INVALID: an unknown kind or one that reads no files, values out of range, the folder already
- * holds a run, or the plateau schedule or early stopping without validation data; UR_IO: it cannot
+ * holds a run (which settings.overwrite removes, once data and model are ready), or the plateau schedule or early stopping without validation data; UR_IO: it cannot
  * be written. */
 ur_status ur_run_create(ur_context *context, const char *folder, const ur_run_settings *settings,
                         const char *kind, const void *config, ur_run **out, ur_err *err);
@@ -51,8 +56,12 @@ ur_status ur_run_create_with(ur_context *context, const char *folder,
                              const ur_run_settings *settings, const char *kind, const void *config,
                              void *train, void *valid, ur_run **out, ur_err *err);
 
-/* Opens a trained model: a run's folder, its model.safetensors, or a checkpoint. */
+/* Opens a trained model: a run's folder, or a file of weights from one. Of a folder the weights of the
+ * least validation loss where there are some (best.safetensors), else the last ones; ur_run_open_last
+ * always takes the last ones. UR_BAD_FILE: also a weight that is not finite, and a vocabulary in the
+ * folder that is not the one in the file of weights. */
 ur_status ur_run_open(ur_context *context, const char *path, ur_run **out, ur_err *err);
+ur_status ur_run_open_last(ur_context *context, const char *path, ur_run **out, ur_err *err);
 /* Whether ur_run_open would; tell hears of every fault of the weights, as in ur_params_check. */
 ur_status ur_run_check(ur_context *context, const char *path,
                        void (*tell)(void *user, const char *fault), void *user, ur_err *err);
@@ -64,6 +73,19 @@ ur_status ur_run_check(ur_context *context, const char *path,
  * UR_BAD_FILE when there is no checkpoint or the data is not what it was. */
 ur_status ur_run_resume(ur_context *context, const char *folder, size_t epochs, size_t max_steps,
                         ur_run **out, ur_err *err);
+/* What a resume changes; all zero: nothing. */
+typedef struct ur_resume_options {
+    size_t epochs, max_steps; /* as of ur_run_resume */
+    double lr;                /* > 0: the learning rate that training goes on from */
+    const char *data,
+        *valid; /* where the files are now; NULL: where they were. The training data must
+                                 be what it was */
+    void *train_data, *valid_data; /* of a run of ur_run_create_with */
+} ur_resume_options;
+/* As ur_run_resume. train.log says what was changed. */
+ur_status ur_run_resume_as(ur_context *context, const char *folder,
+                           const ur_resume_options *options, ur_run **out, ur_err *err);
+
 /* The same for a run of ur_run_create_with. */
 ur_status ur_run_resume_with(ur_context *context, const char *folder, size_t epochs,
                              size_t max_steps, void *train, void *valid, ur_run **out, ur_err *err);
@@ -81,6 +103,9 @@ const ur_vocabulary *ur_run_vocabulary(const ur_run *run); /* NULL: the kind has
 const ur_vocabulary *ur_run_labels(const ur_run *run);     /* likewise */
 const ur_run_settings *ur_run_settings_of(const ur_run *run);
 const char *ur_run_folder(const ur_run *run); /* NULL when a single file was opened */
+/* Whether an opened folder's weights are those of the least validation loss. epoch (may be NULL): that
+ * the weights are of, 0 where it is unknown. */
+bool ur_run_has_best(const ur_run *run, size_t *epoch);
 /* config.json's text. */
 const char *ur_run_config_text(const ur_run *run);
 /* The data that a created or resumed run trains on and validates with, of the type that the kind's
@@ -88,13 +113,22 @@ const char *ur_run_config_text(const ur_run *run);
 void *ur_run_train_data(const ur_run *run);
 void *ur_run_valid_data(const ur_run *run);
 
+/* Sentence i about what reading data files found: of ur_run_create and ur_run_resume the training's
+ * and the validation's, after ur_run_evaluate that data's. NULL behind the last. */
+const char *ur_run_remark(const ur_run *run, size_t i);
+
+/* Changes how this run reads data and texts from now on: a field "read.NAME" of its kind (unroll
+ * help train lists them), in memory alone. UR_INVALID: the kind has no such field, or not this
+ * value. */
+ur_status ur_run_set_reading(ur_run *run, const char *name, const char *value, ur_err *err);
+
 /* ---- training ------------------------------------------------------------------------------ */
 
-/* One evaluation, as metrics.jsonl has it. What the kind of model does not have, or what asks for
+/* One epoch, as metrics.jsonl has it. What the kind of model does not have, or what asks for
  * validation data where there is none, is NaN. */
 typedef struct ur_metrics {
     size_t epoch, step;
-    bool has_valid;
+    bool has_valid;                /* validation data was measured after it */
     double lr;                     /* of the last step */
     double train_loss;             /* mean of the epoch's batches */
     double train_perplexity;       /* exp of the mean over the epoch's positions */
@@ -121,12 +155,16 @@ typedef struct ur_run_hooks {
     void (*on_evaluation)(void *user, const ur_metrics *metrics);
     /* Asked after every step: true finishes the step, saves and returns UR_INTERRUPTED. */
     bool (*should_stop)(void *user);
+    /* Seconds since any moment, never falling: what speeds and the time to save are taken from. NULL:
+     * the system's monotonic clock. */
+    double (*clock)(void *user);
 } ur_run_hooks;
 
-/* Trains to the end: an evaluation, a line in the logs, model.safetensors and a checkpoint after
- * every epoch (and when max_steps or an interruption ends it inside one). With early stopping
- * model.safetensors is that of the epoch with the least validation loss, and so is the run's model
- * in the end. UR_DIVERGED keeps the last good model.safetensors. */
+/* Trains to the end: an evaluation and a line in the logs after every epoch (and when max_steps ends it
+ * inside one). model.safetensors, best.safetensors where a better epoch came, and a checkpoint are
+ * written after the first epoch, then as settings.save_every says, and at every end: of the training,
+ * early or by an interruption. With early stopping model.safetensors is the best one, too, and so is
+ * the run's model in the end. UR_DIVERGED keeps the last good model.safetensors. */
 ur_status ur_run_train(ur_run *run, const ur_run_hooks *hooks, ur_err *err);
 
 /* Reads a run's metrics.jsonl: *count entries in fresh memory (ur_allocator of the context), and the
@@ -142,6 +180,16 @@ void ur_metrics_free(ur_context *context, ur_metrics *metrics);
  * the context's allocator. */
 ur_status ur_run_evaluate(ur_run *run, const ur_pair_source *source, ur_measure *out,
                           ur_confusion **confusion, ur_err *err);
+
+/* How evaluations search for the answers of a kind whose figures are of whole answers that are searched
+ * for; NULL: greedily. The options must outlive their use. */
+void ur_run_search(ur_run *run, const ur_search_options *options);
+
+/* log P(target | source) of every pair of other data, natural logarithm, in fresh memory that ur_scores_free
+ * releases. UR_UNSUPPORTED: a kind that gives none. */
+ur_status ur_run_score(ur_run *run, const ur_pair_source *source, double **out, size_t *count,
+                       ur_err *err);
+void ur_scores_free(ur_context *context, double *scores);
 
 /* What the model makes of `count` UTF-8 texts, many at a time sharing the threads; out has room for
  * them, and ur_prediction_free releases each. options: NULL for the most probable answer. A text that

@@ -33,6 +33,7 @@ typedef struct ur_tagger_config {
     /* What a run has to know of its texts; the model itself sees ids. */
     ur_text_options text;
     size_t min_freq, max_size; /* see ur_vocabulary_options */
+    ur_reading reading;        /* of files, and of texts to label */
 } ur_tagger_config;
 
 /* embed 64, hidden 128, lstm, one layer, both directions side by side, no drop-out; vocabulary and

@@ -63,6 +63,30 @@ ur_status ur_vocabulary_save(const ur_vocabulary *vocabulary, const char *path, 
 ur_status ur_vocabulary_load(const ur_allocator *a, const char *path, ur_vocabulary **out,
                              ur_err *err);
 
+/* ---- how data files are read --------------------------------------------------------------- */
+
+/* Normalisation of texts before anything else is done with them: none, or the Unicode Standard's
+ * normalisation form C or KC (annex 15), of the utf8proc that is installed. */
+typedef enum ur_unicode { UR_UNICODE_AS_IS, UR_UNICODE_NFC, UR_UNICODE_NFKC } ur_unicode;
+
+/* Which columns of a file hold what, and what becomes of lines that cannot be used whole. All zero:
+ * as the file's form says, nothing is left out. Part of a model's configuration, so that later files
+ * are read in the same way.
+ *
+ * A column is a name in the file's first line, or a number from 1 on (then there is no such line).
+ * With names, and in files called .csv, a line is cut at commas (at tabs, where the first line has
+ * one), and fields may stand in double quotes, within which a double quote is written twice and
+ * commas and line ends are text (RFC 4180). Files called .csv or .tsv whose first line has names
+ * that say it (label, text; source, target ...) need no options. */
+typedef struct ur_reading {
+    const char *input_column, *target_column; /* NULL or "": as the file's form says */
+    size_t max_length; /* in tokens (pairs: characters): what is longer is cut, the rest of a longer
+                          text not read; 0: refused above the limit of the data set */
+    bool
+        skip; /* leave out, and count, examples that are too long or have tokens that the vocabulary
+                  lacks, or labels that training had not */
+} ur_reading;
+
 /* ---- pairs: what a model has to know of its data ------------------------------------------ */
 
 typedef enum ur_pair_form {
@@ -89,6 +113,8 @@ typedef enum ur_answer_order {
 typedef struct ur_pair_format {
     ur_pair_form form;
     bool strip;         /* spaces (U+0020) around questions and answers are dropped */
+    bool lower;         /* both in lower case, character by character */
+    ur_unicode unicode; /* their normalisation */
     bool reverse_input; /* the encoder reads the question from its last column to its first */
     ur_answer_order answer_order;
     size_t question_width; /* fixed: columns of a question; ragged: 0 */
@@ -115,6 +141,7 @@ typedef struct ur_pair_source {
     size_t size;      /* how many pairs; 0: 45,000 to train, 5,000 to validate */
     uint64_t seed;
     ur_split split;
+    const ur_reading *reading; /* of a file; NULL: all zero */
 } ur_pair_source;
 
 /* A data set: pairs as ids in reading order, whatever the format's orders are. */
@@ -127,30 +154,39 @@ typedef struct ur_ids {
 } ur_ids;
 
 /* A file of pairs is UTF-8, at most 1 GiB, one pair a line: question, separator, answer. The
- * separator is the first tab of each line if line 1 has a tab, else the first `_`. Lines end with
- * LF or CR LF, the last one's end may be missing, and a byte order mark at the start is skipped.
- * UR_BAD_FILE, with the line's number: a line without separator, invalid UTF-8, a zero byte, a
- * question or answer longer than UR_PAIR_LONGEST. An empty file is UR_BAD_FILE, too.
+ * separator is the first tab of each line if the first line that is not blank has a tab, else the
+ * first `_`; what stands behind a second tab is not read (Tatoeba's attributions). Blank lines are
+ * passed over. Lines end with LF or CR LF, or with CR in a file without LF; the last one's end may be
+ * missing, and a byte order mark at the start is skipped. Or a file of values: see ur_reading.
+ * UR_BAD_FILE, with the line's number: a line without separator, other encodings than UTF-8, a zero
+ * byte, a question or answer longer than UR_PAIR_LONGEST where no max_length is given; values: another
+ * number of columns than the first line's. A file without a pair is UR_BAD_FILE, too.
  *
  * ur_pairs_learn reads the data to train with and finds out its vocabulary and format, which the
- * caller frees and may change (the orders) respectively. The form is fixed if every question has
- * the same width > 0, every answer has the same width > 0, and `strip` was not asked for; else
- * ragged (empty questions and answers are legal, answer_steps leaves some room above the longest
- * answer seen). Ids are given by first appearance, one vocabulary for both sides, the start symbol
- * being the separator: `_`, or the reserved token <start> where pairs are separated by tabs. In
- * the ragged form the reserved tokens <start> and <end> come first, as 0 and 1. A generator's
- * vocabulary begins with all the characters that it can ever use. */
-ur_status ur_pairs_learn(const ur_allocator *a, const ur_pair_source *source, bool strip,
-                         ur_pairs **out, ur_vocabulary **vocabulary, ur_pair_format *format,
-                         ur_err *err);
+ * caller frees and may change (the orders) respectively. Of `wanted` (may be NULL) strip, lower and
+ * unicode are taken. The form is fixed if every question has the same width > 0, every answer has the
+ * same width > 0, some of them are filled up with spaces at their begin or end, and strip was not
+ * asked for; else ragged (empty questions and answers are legal, answer_steps leaves some room above
+ * the longest answer seen). Ids are given by first appearance, one vocabulary for both sides, the
+ * start symbol being the separator: `_`, or the reserved token <start> where pairs are separated by
+ * tabs. In the ragged form the reserved tokens <start> and <end> come first, as 0 and 1. A
+ * generator's vocabulary begins with all the characters that it can ever use. */
+ur_status ur_pairs_learn(const ur_allocator *a, const ur_pair_source *source,
+                         const ur_pair_format *wanted, ur_pairs **out, ur_vocabulary **vocabulary,
+                         ur_pair_format *format, ur_err *err);
 
 /* ur_pairs_open reads data for a model that has its vocabulary and format. In the fixed form
- * questions and answers that are too short are filled up with spaces. UR_BAD_FILE, besides: a
- * character that the vocabulary lacks (named, with its line), a question or answer too long for
- * its width. Neither vocabulary nor format is kept. */
+ * questions and answers that are too short are filled up with spaces. Characters that the vocabulary
+ * lacks become UR_UNKNOWN. UR_BAD_FILE, besides: a question or answer too long for its width (with
+ * reading->skip it is left out). Neither vocabulary nor format is kept. */
 ur_status ur_pairs_open(const ur_allocator *a, const ur_pair_source *source,
                         const ur_pair_format *format, const ur_vocabulary *vocabulary,
                         ur_pairs **out, ur_err *err);
+
+/* Sentence i about what reading the file found: columns, lines passed over, cut or left out,
+ * characters that are UR_UNKNOWN. NULL behind the last. */
+const char *ur_pairs_remark(const ur_pairs *pairs, size_t i);
+size_t ur_pairs_unknown(const ur_pairs *pairs); /* how many ids are UR_UNKNOWN */
 
 void ur_pairs_free(ur_pairs *pairs);
 size_t ur_pairs_count(const ur_pairs *pairs);
@@ -178,13 +214,14 @@ void ur_pair_target(const ur_pair_format *format, ur_ids answer, int32_t *decode
 size_t ur_pair_answer(const ur_pair_format *format, int32_t first, const int32_t *written,
                       size_t steps, int32_t *answer);
 
-/* One question's ids in reading order, from text: stripped, or filled up with spaces to the fixed
- * width. `ids` has room for the larger of bytes and format->question_width. UR_BAD_FILE: invalid
- * UTF-8, a character that the vocabulary lacks, a question longer than the width (or shorter, where
- * the vocabulary has no space to fill it up). */
+/* One question's ids in reading order, from text: normalised, stripped, or filled up with spaces to the
+ * fixed width. `ids` has room for the larger of bytes (UR_UNICODE_NFKC: six times as many) and
+ * format->question_width. A character that the vocabulary lacks is UR_UNKNOWN; *unknown (may be NULL)
+ * says how many there are. UR_BAD_FILE: invalid UTF-8, a question longer than the width (or shorter,
+ * where the vocabulary has no space to fill it up). */
 ur_status ur_pair_encode(const ur_pair_format *format, const ur_vocabulary *vocabulary,
                          const char *question, size_t bytes, int32_t *ids, size_t *length,
-                         ur_err *err);
+                         size_t *unknown, ur_err *err);
 
 /* ---- generators --------------------------------------------------------------------------- */
 

@@ -1,8 +1,13 @@
-/* status.c - the error object: a status and one sentence. */
+/* status.c - the error object: a status and one sentence; the version. */
 #include "base/status.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+
+const char *ur_version(void)
+{
+    return UR_VERSION;
+}
 
 const char *ur_status_name(ur_status status)
 {

@@ -38,9 +38,13 @@ int say_usage(const command *c, const char *format, ...) __attribute__((format(p
 /* A context with so many threads (0: all there are); NULL after saying why, with the exit code. */
 ur_context *open_context(size_t threads, int *code);
 
-/* Opens a run; NULL after saying why, with the exit code: every tensor at fault that the sentence has
- * no room for follows on a line of its own. */
-ur_run *open_run(ur_context *context, const char *path, int *code);
+/* Opens a run, with --last its last weights, and says whose it has where there are two; NULL after saying
+ * why, with the exit code: every tensor at fault that the sentence has no room for follows on a line of
+ * its own. */
+ur_run *open_run(const command *c, ur_context *context, const char *path, int *code);
+
+/* What reading data files found (ur_run_remark), a line each. */
+void say_remarks(const ur_run *run);
 
 /* Writes what standard output still holds; CODE_IO when it cannot, after saying so (but not about a
  * pipe that its reader closed). finish_output lets an earlier failure stand. */
@@ -58,6 +62,10 @@ const char *grouped(size_t n, char text[GROUPED]);
 void json_string(FILE *to, const char *text);
 void json_number(FILE *to, double number);
 void json_compact(FILE *to, const char *json);
+
+/* The text in fresh memory, with \u{1b} for characters that control a terminal; keep_lines: but for line
+ * feeds and tabs. NULL without memory. */
+char *shown_text(const char *text, bool keep_lines);
 
 /* `folder`/`name` in fresh memory; NULL without memory. */
 char *join_path(const char *folder, const char *name);
@@ -83,9 +91,10 @@ const ur_kind *kind_of_word(const char *word, size_t i);
 /* The kind that arguments after `train` ask for; NULL: they begin with no word of one. */
 const ur_kind *choose_kind(int argc, char **argv);
 
-/* ---- lines from standard input (lines.c) --------------------------------------------------- */
+/* ---- lines from standard input or a file (lines.c) --------------------------------------------------- */
 
 typedef struct lines {
+    int fd; /* what is read: 0 is standard input */
     char *buffer;
     size_t begin, end, capacity; /* unread bytes: [begin, end) */
     size_t number;               /* of the last line, counted from 1 */
@@ -96,8 +105,8 @@ typedef enum line_result {
     LINE_READ,
     LINE_NOT_YET, /* only when not waiting: none is there at the moment */
     LINE_END,
-    LINE_FAILED, /* errno tells */
-    LINE_TOO_LONG,
+    LINE_FAILED,   /* errno tells */
+    LINE_TOO_LONG, /* the rest of the line is passed over: the next one can be read */
     LINE_NO_MEMORY
 } line_result;
 
@@ -114,8 +123,8 @@ bool stop_asked(void);
 /* ---- a training while it runs (progress.c) ------------------------------------------------- */
 
 typedef struct progress {
+    const ur_run *run;
     const ur_kind *kind;
-    size_t epochs; /* that were asked for */
     bool quiet, json;
     bool terminal;  /* a line that rewrites itself */
     bool line_open; /* such a line is on the screen */
@@ -124,12 +133,18 @@ typedef struct progress {
     size_t step;  /* the last one */
     bool evaluated;
     ur_metrics metrics; /* the last ones */
+    double first_loss;  /* of the first epoch seen */
+    size_t epochs_seen;
+    double best; /* of the kind's first figure in per cent, on validation data; NaN: none */
 } progress;
 
 progress progress_start(const ur_run *run, bool quiet, bool json);
 
 /* Hooks that tell what happens; `p` must outlive them. */
 ur_run_hooks progress_hooks(progress *p);
+
+/* After a training that learned nothing: what to try. */
+void say_what_to_try(const progress *p);
 
 /* Takes the rewriting line off the screen. */
 void progress_clear(progress *p);
@@ -139,15 +154,24 @@ void progress_clear(progress *p);
 /* The kind's figures, the loss, and what was counted, a line each (eval.c). */
 void print_measure(ur_run *run, const ur_measure *measure);
 
+/* Data that is two files: *data, and what stands behind the run among the arguments. False after saying
+ * what is wrong. */
+bool join_data(command *c, ur_run *run, const char **data);
+
 /* A line for each label, and the matrix; in place of a matrix too wide to be read the most frequent
  * confusions. unit: what has a label, "tokens". */
 void print_label_table(const ur_vocabulary *names, const ur_confusion *confusion, const char *unit);
 /* ,"labels":[...],"confusion":[...] of an object. */
 void print_label_json(const ur_vocabulary *names, const ur_confusion *confusion);
 
-/* One text's answer: as one object; or in lines, of several alternatives (`best`) one each with its
- * log probability behind a tab. */
-void print_prediction(ur_run *run, const ur_prediction *prediction, bool json, bool best);
+/* The answer to text `number` (from 0): as one object; or in lines, of several alternatives (`best`) one
+ * each with its log probability behind a tab, or of kinds that say so as `number ||| text ||| score`. */
+void print_prediction(ur_run *run, const ur_prediction *prediction, size_t number, bool json,
+                      bool best);
+
+/* The empty answer to a text that cannot be answered (NULL: it is not even a text), as one object with
+ * the reason. */
+void print_refusal(const char *text, bool json, const char *why);
 
 /* Of kinds with labels how right they are on the validation data, label by label; of others some
  * examples with what the model makes of them; of those that write what follows `prompt` (NULL: the
@@ -156,8 +180,8 @@ int print_samples(ur_run *run, const char *prompt);
 
 /* ---- the verbs ----------------------------------------------------------------------------- */
 
-extern const verb train_verb, eval_verb, predict_verb, generate_verb, plot_verb, inspect_verb,
-    completions_verb;
+extern const verb train_verb, eval_verb, score_verb, predict_verb, generate_verb, plot_verb,
+    inspect_verb, completions_verb;
 
 /* All of them, ended by NULL (main.c). */
 const verb *const *all_verbs(void);

@@ -3,6 +3,7 @@
 
 typedef struct generate_options {
     const char *prompt;
+    bool greedy;
 } generate_options;
 
 /* clang-format off */
@@ -11,6 +12,9 @@ static const ur_field fields[] = {
      .offset = offsetof(generate_options, prompt), .shown = "empty",
      .help = "What the model reads first. An empty one stands for the end of a line or, where "
              "the model knows none, for its most frequent token."},
+    {.name = "greedy", .group = "search", .type = UR_FIELD_BOOL,
+     .offset = offsetof(generate_options, greedy),
+     .help = "Always the most probable token, as --temperature 0: such texts go round in circles."},
     {.name = NULL},
 };
 /* clang-format on */
@@ -67,7 +71,7 @@ static int write_best(const command *c, ur_run *run, const char *prompt)
         return say_error(&err);
     if (!c->common.json)
         prediction.unknown = 0; /* was said */
-    print_prediction(run, &prediction, c->common.json, c->search.n_best > 1);
+    print_prediction(run, &prediction, 0, c->common.json, c->search.n_best > 1);
     ur_prediction_free(ur_run_assets(run)->context, &prediction);
     return flush_output();
 }
@@ -104,11 +108,14 @@ static int run_generate(command *c)
     if (c->n_arguments > 1)
         return say_usage(c, "'%s' is one argument too many; the prompt goes after --prompt",
                          c->arguments[1]);
+    if (was_given(c, "greedy") && c->search.temperature > 0.0f)
+        return say_usage(c, "--greedy does not go with --temperature: it takes the most probable "
+                            "token and draws nothing");
     if (c->search.most == 0)
         return say_usage(c, "--max-tokens 0: expected a number of tokens to write");
     int code;
     ur_context *context = open_context(c->common.threads, &code);
-    ur_run *run = context ? open_run(context, c->arguments[0], &code) : NULL;
+    ur_run *run = context ? open_run(c, context, c->arguments[0], &code) : NULL;
     if (run)
         code = generate(c, run);
     ur_run_free(run);
@@ -128,9 +135,11 @@ const verb generate_verb = {
     .name = "generate",
     .summary = "let a language model write",
     .usage = usage,
-    .purpose = "Goes on from a prompt with what a trained language model holds most probable, or "
-               "with what is drawn from its probabilities. RUN is a run's folder, or a "
-               "model.safetensors or checkpoint from one.",
+    .purpose =
+        "Goes on from a prompt with what is drawn from a trained language model's "
+        "probabilities, or with what it holds most probable. <unk>, and what the text that it "
+        "learned does not contain, is never written. RUN is a run's folder, or a "
+        "model.safetensors or checkpoint from one.",
     .example = "  $ unroll generate runs/time --prompt \"time traveller\" --max-tokens 50\n"
                "  time traveller for so it will be convenient to speak of him was\n"
                "  $ unroll generate runs/shakespeare --prompt \"ROMEO:\" --temperature 0.8\n",
@@ -140,7 +149,9 @@ const verb generate_verb = {
     .size = sizeof(generate_options),
     .json_help = "Print an object per token, in place of text.",
     .threads = true,
+    .weights = true,
     .searches = true,
     .most_tokens = 200,
+    .temperature = "0.8",
     .run = run_generate,
 };

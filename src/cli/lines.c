@@ -1,4 +1,4 @@
-/* lines.c - lines from standard input. Reads by itself, as no stream tells whether more is there. */
+/* lines.c - lines from standard input or a file. Reads by itself, as no stream tells whether more is there. */
 #include "cli.h"
 
 #include <errno.h>
@@ -14,9 +14,9 @@ enum { CHUNK = 65536 };
 #endif
 enum { LONGEST = 1 << 20 };
 
-static bool ready(void)
+static bool ready(const lines *in)
 {
-    struct pollfd fd = {.fd = STDIN_FILENO, .events = POLLIN};
+    struct pollfd fd = {.fd = in->fd, .events = POLLIN};
     return poll(&fd, 1, 0) != 0;
 }
 
@@ -39,7 +39,7 @@ static line_result fill(lines *in)
     }
     ssize_t got;
     do
-        got = read(STDIN_FILENO, in->buffer + in->end, CHUNK);
+        got = read(in->fd, in->buffer + in->end, CHUNK);
     while (got < 0 && errno == EINTR);
     if (got < 0)
         return LINE_FAILED;
@@ -64,6 +64,25 @@ static line_result cut(lines *in, size_t size, size_t taken, const char **line, 
     return LINE_READ;
 }
 
+/* Forgets what has been read of a line that is too long, up to its end. */
+static line_result pass_over(lines *in)
+{
+    in->number++;
+    for (;;) {
+        const char *feed = memchr(in->buffer + in->begin, '\n', in->end - in->begin);
+        if (feed) {
+            in->begin = (size_t)(feed - in->buffer) + 1;
+            return LINE_TOO_LONG;
+        }
+        in->begin = in->end = 0;
+        if (in->ended)
+            return LINE_TOO_LONG;
+        const line_result result = fill(in);
+        if (result != LINE_READ)
+            return result;
+    }
+}
+
 line_result next_line(lines *in, bool wait, const char **line, size_t *size)
 {
     size_t seen = 0;
@@ -77,11 +96,13 @@ line_result next_line(lines *in, bool wait, const char **line, size_t *size)
         }
         if (in->ended)
             return unread ? cut(in, unread, unread, line, size) : LINE_END;
-        if (!wait && !ready())
+        if (!wait && !ready(in))
             return LINE_NOT_YET;
         seen = unread;
         line_result result = fill(in);
-        if (result == LINE_TOO_LONG || result == LINE_FAILED)
+        if (result == LINE_TOO_LONG)
+            return pass_over(in);
+        if (result == LINE_FAILED)
             in->number++; /* the line that could not be read */
         if (result != LINE_READ)
             return result;

@@ -52,16 +52,38 @@ static void say_fault(void *user, const char *fault)
         fprintf(stderr, "  %s\n", fault);
 }
 
-ur_run *open_run(ur_context *context, const char *path, int *code)
+/* Which of two files of weights a folder's answers come from. */
+static void say_best(const char *path, const ur_run *run)
+{
+    size_t epoch;
+    if (!ur_run_has_best(run, &epoch))
+        return;
+    say("%s: the weights of epoch %zu, which had the least validation loss (--last: the last ones)",
+        path, epoch);
+}
+
+ur_run *open_run(const command *c, ur_context *context, const char *path, int *code)
 {
     ur_run *run = NULL;
     ur_err err;
-    if (ur_run_open(context, path, &run, &err) == UR_OK)
+    const ur_status status = c->common.last ? ur_run_open_last(context, path, &run, &err)
+                                            : ur_run_open(context, path, &run, &err);
+    if (status == UR_OK) {
+        if (c->verb->weights && !c->common.quiet)
+            say_best(path, run);
         return run;
+    }
     *code = say_error(&err);
     if (err.status == UR_BAD_FILE)
         ur_run_check(context, path, say_fault, &err, NULL);
     return NULL;
+}
+
+void say_remarks(const ur_run *run)
+{
+    const char *remark;
+    for (size_t i = 0; (remark = ur_run_remark(run, i)); i++)
+        say("%s", remark);
 }
 
 int say_no_memory(void)

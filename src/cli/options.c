@@ -6,10 +6,11 @@
 
 /* ---- the options of a verb ----------------------------------------------------------------- */
 
-enum { OF_THREADS, OF_QUIET, OF_JSON, OF_HELP };
+enum { OF_LAST, OF_THREADS, OF_QUIET, OF_JSON, OF_HELP };
 
 /* clang-format off */
 static const ur_field common_fields[] = {
+    [OF_LAST] = {.name = "last", .type = UR_FIELD_BOOL, .offset = offsetof(common_options, last), .help = "Take the last weights of the training in place of those with the least validation loss."},
     [OF_THREADS] = {.name = "threads", .metavar = "N", .type = UR_FIELD_SIZE, .offset = offsetof(common_options, threads), .least = 1, .most = 1024, .shown = "all there are", .help = "Threads to compute with. Results do not depend on it, to the last bit."},
     [OF_QUIET] = {.name = "quiet", .type = UR_FIELD_BOOL, .offset = offsetof(common_options, quiet), .help = "Say nothing but errors."},
     [OF_JSON] = {.name = "json", .type = UR_FIELD_BOOL, .offset = offsetof(common_options, json)},
@@ -50,12 +51,13 @@ static bool shows(const command *c, const ur_field *fields, const ur_field *f)
 {
     if (f->flag && !*f->flag)
         return false;
-    if (fields == c->verb->fields)
+    if (fields == c->verb->fields || fields == ur_search_fields())
         return !c->verb->has || c->verb->has(c, f);
     if (fields == ur_run_settings_fields())
         return c->kind ? !is_hidden(c->kind, f) : !is_of_data(f);
     if (fields == common_fields)
-        return (c->verb->threads || f != &common_fields[OF_THREADS]) &&
+        return (c->verb->weights || f != &common_fields[OF_LAST]) &&
+               (c->verb->threads || f != &common_fields[OF_THREADS]) &&
                (c->verb->json_help || f != &common_fields[OF_JSON]);
     return true;
 }
@@ -85,13 +87,42 @@ static bool add_search(command *c)
     ur_fields_default(ur_search_fields(), &c->search);
     if (!add_fields(c, ur_search_fields(), &c->search))
         return false;
-    for (size_t i = first; i < c->n_options; i++)
-        if (c->options[i].field->offset == offsetof(ur_search_options, most)) {
+    for (size_t i = first; i < c->n_options; i++) {
+        option *o = &c->options[i];
+        if (o->field->offset == offsetof(ur_search_options, most)) {
             snprintf(c->most_tokens, sizeof c->most_tokens, "%zu", c->verb->most_tokens);
-            c->options[i].shown = c->verb->most_tokens ? c->most_tokens : "the model's limit";
+            o->shown = c->verb->most_tokens ? c->most_tokens : "the model's limit";
         }
+        if (o->field->offset == offsetof(ur_search_options, temperature) && c->verb->temperature) {
+            o->shown = c->verb->temperature;
+            if (ur_field_set(o->field, &c->search, c->verb->temperature, NULL) != UR_OK)
+                return false;
+        }
+    }
     c->search.most = c->verb->most_tokens;
     return true;
+}
+
+static bool is_of_reading(const ur_field *f)
+{
+    return strncmp(f->name, "read.", 5) == 0;
+}
+
+/* Every kind's ways to read files and texts, each option once. */
+static bool add_reading(command *c)
+{
+    const ur_kind *kind;
+    size_t size = 1;
+    char name[OPTION_NAME];
+    for (size_t i = 0; (kind = ur_kind_at(NULL, i)); i++)
+        size = kind->config_size > size ? kind->config_size : size;
+    c->reading = calloc(1, size);
+    for (size_t i = 0; c->reading && (kind = ur_kind_at(NULL, i)); i++)
+        for (const ur_field *f = kind->fields; f->name; f++)
+            if (is_of_reading(f) && !find_option(c, ur_field_flag(f, name, sizeof name)) &&
+                !add_option(c, (option){.field = f, .fields = kind->fields, .config = c->reading}))
+                return false;
+    return c->reading != NULL;
 }
 
 bool open_command(command *c, const verb *v, const ur_kind *kind)
@@ -113,6 +144,8 @@ bool open_command(command *c, const verb *v, const ur_kind *kind)
     fits = fits && add_fields(c, v->fields, c->own);
     if (kind)
         fits = fits && add_fields(c, kind->fields, c->config) && add_shorthands(c);
+    if (v->reads)
+        fits = fits && add_reading(c);
     if (v->searches)
         fits = fits && add_search(c);
     fits = fits && add_fields(c, common_fields, &c->common);
@@ -125,9 +158,12 @@ bool open_command(command *c, const verb *v, const ur_kind *kind)
 
 void close_command(command *c)
 {
+    while (c->n_joined)
+        free(c->joined[--c->n_joined]);
     free(c->options);
     free(c->own);
     free(c->config);
+    free(c->reading);
     *c = (command){.verb = NULL};
 }
 
@@ -252,6 +288,26 @@ static void say_unknown(const command *c, const char *text)
         say_usage(c, "unknown option %s (a text that begins with - goes after --)", text);
 }
 
+/* Whether an option of training names data, which may then be two files. */
+static bool takes_two_files(const command *c, const option *o)
+{
+    return c->kind && c->kind->two_files && o->fields == ur_run_settings_fields() &&
+           o->field->type == UR_FIELD_TEXT && is_of_data(o->field);
+}
+
+const char *two_files(command *c, const char *first, const char *second)
+{
+    char *both = malloc(strlen(first) + strlen(second) + 2);
+    if (!both || c->n_joined == sizeof c->joined / sizeof *c->joined) {
+        free(both);
+        say_no_memory();
+        return NULL;
+    }
+    sprintf(both, "%s\t%s", first, second);
+    c->joined[c->n_joined++] = both;
+    return both;
+}
+
 /* Reads the option at argv[*at], and its value, which may be the next argument. */
 static bool read_option(command *c, int argc, char **argv, int *at)
 {
@@ -276,6 +332,9 @@ static bool read_option(command *c, int argc, char **argv, int *at)
             return false;
         }
         value = argv[++*at];
+        if (takes_two_files(c, o) && *at + 1 < argc && argv[*at + 1][0] != '-' &&
+            !(value = two_files(c, value, argv[++*at])))
+            return false;
     }
     o->given = true;
     o->value = value;
@@ -301,6 +360,33 @@ bool read_options(command *c, int argc, char **argv)
         }
     }
     return true;
+}
+
+/* The field that an option of this name is of the kind's; NULL: there is none. */
+static const ur_field *reading_field(const ur_kind *kind, const char *name)
+{
+    const ur_field *f = ur_field_find_flag(kind->fields, name);
+    return f && is_of_reading(f) ? f : NULL;
+}
+
+int set_reading(const command *c, ur_run *run)
+{
+    const ur_kind *kind = ur_run_kind(run);
+    char name[OPTION_NAME];
+    ur_err err;
+    for (size_t i = 0; i < c->n_options; i++) {
+        const option *o = &c->options[i];
+        if (!o->given || o->config != c->reading)
+            continue;
+        const ur_field *f = reading_field(kind, option_name(o, name));
+        if (!f)
+            return say_usage(c, "--%s: %s is a %s, for which there is no such option", name,
+                             c->arguments[0], kind->name);
+        const char *value = takes_no_value(o) ? flag_value(f) : o->value;
+        if (ur_run_set_reading(run, f->name, value, &err) != UR_OK)
+            return say_usage(c, "--%s: %s", name, err.text);
+    }
+    return CODE_OK;
 }
 
 /* ---- what goes together -------------------------------------------------------------------- */
@@ -360,10 +446,13 @@ const ur_search_options *given_search(command *c)
     for (size_t i = 0; i < c->n_options; i++)
         given = given || (c->options[i].given && c->options[i].config == s);
     /* what narrows a draw asks for one, and the best n for as many hypotheses */
-    if (!was_given(c, "temperature") && (was_given(c, "top-k") || was_given(c, "top-p")))
-        s->temperature = 1.0f;
     if (!was_given(c, "beam"))
         s->beam = s->n_best;
+    if (!was_given(c, "temperature") && (s->beam > 1 || was_given(c, "greedy")))
+        s->temperature = 0.0f;
+    else if (!was_given(c, "temperature") && !c->verb->temperature &&
+             (was_given(c, "top-k") || was_given(c, "top-p")))
+        s->temperature = 1.0f;
     return given ? s : NULL;
 }
 

@@ -13,7 +13,7 @@ typedef struct command command;
 /* What every verb has. */
 typedef struct common_options {
     size_t threads;
-    bool quiet, json, help;
+    bool last, quiet, json, help;
 } common_options;
 
 typedef struct verb {
@@ -30,10 +30,13 @@ typedef struct verb {
     size_t size;
     const char *json_help; /* of --json; NULL: there is no such option */
     bool threads;          /* whether there is --threads */
+    bool weights;          /* whether there is --last: a run's folder has two files of weights */
     size_t most_tokens; /* default of --max-tokens, of a verb that searches; 0: the model's limit */
-    bool searches;      /* whether answers are searched for: ur_search_fields */
-    bool trains;        /* is followed by what is trained: options of kinds and of training */
-    /* Whether an option of this command is one of `fields`; NULL: all are. */
+    const char *temperature; /* likewise of --temperature; NULL: the search's own */
+    bool searches;           /* whether answers are searched for: ur_search_fields */
+    bool reads;              /* whether it reads for a run: the kinds' fields "read.NAME" */
+    bool trains;             /* is followed by what is trained: options of kinds and of training */
+    /* Whether an option of this command is one of `fields`, or of the search's; NULL: all are. */
     bool (*has)(const command *c, const ur_field *field);
     int (*run)(command *c);
 } verb;
@@ -58,12 +61,15 @@ struct command {
     size_t n_options, capacity;
     void *own;                /* the verb's struct */
     void *config;             /* the kind's */
+    void *reading;            /* where values of the kinds' "read.NAME" are tried */
     ur_run_settings settings; /* of a training */
     ur_search_options search;
     char most_tokens[24]; /* its default number of tokens, as help says it */
     common_options common;
     char **arguments; /* what is not an option */
     size_t n_arguments;
+    char *joined[8]; /* (n_joined) names of two files */
+    size_t n_joined;
 };
 
 /* Memory for the options of a verb, at their defaults. False without memory, after saying so;
@@ -87,6 +93,14 @@ enum { OPTION_NAME = 64 };
 const char *option_name(const option *o, char name[OPTION_NAME]); /* without dashes */
 /* Whether it is given alone, as a flag is. */
 bool takes_no_value(const option *o);
+
+/* The names of two files as the library reads them, in memory of the command's; NULL after saying that
+ * there is none. */
+const char *two_files(command *c, const char *first, const char *second);
+
+/* Makes the run read as the options say that were given; CODE_USAGE after saying which its kind does
+ * not have. */
+int set_reading(const command *c, ur_run *run);
 
 /* The search that was asked for; NULL: none was, the most probable answer is wanted. */
 const ur_search_options *given_search(command *c);

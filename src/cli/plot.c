@@ -118,7 +118,7 @@ static int draw(const command *c, ur_context *context, const char *path)
     if (!o->question && !o->confusion)
         return draw_curves(c, context, path);
     int code = CODE_OK;
-    ur_run *run = open_run(context, c->arguments[0], &code);
+    ur_run *run = open_run(c, context, c->arguments[0], &code);
     if (run)
         code = o->question ? draw_attention(c, run, path) : draw_confusion(c, run, path);
     ur_run_free(run);

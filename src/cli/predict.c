@@ -2,61 +2,126 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { MOST_TEXTS = 256 }; /* that are handed on together */
 
-/* What every text is asked with. */
+typedef struct predict_options {
+    const char *in;
+} predict_options;
+
+/* clang-format off */
+static const ur_field fields[] = {
+    {.name = "in", .metavar = "FILE", .type = UR_FIELD_TEXT, .offset = offsetof(predict_options, in),
+     .least = 1, .shown = "", .help = "Answer the lines of a file, as - does those of standard input."},
+    {.name = NULL},
+};
+/* clang-format on */
+
+/* What every text is asked with, and what was noticed so far. */
 typedef struct asker {
     ur_run *run;
     const ur_search_options *search;
-    bool json, best;
+    bool json, best, quiet;
+    const char *where;                     /* "text", "standard input: line": before a number */
+    size_t texts, unknown, touched;        /* unknown tokens, and texts that have some */
+    size_t cut, left_out, refused, tabbed; /* texts; the first with a tab */
 } asker;
 
-/* Answers up to MOST_TEXTS texts and prints. UR_BAD_FILE, when one cannot be used, comes before
- * anything is printed, its index in *bad. */
-static ur_status ask(const asker *a, size_t count, const char *const *texts, size_t *bad,
+static void take_note(asker *a, const ur_prediction *p)
+{
+    a->texts++;
+    a->unknown += p->unknown;
+    a->touched += p->unknown > 0;
+    a->cut += p->cut > 0 && !p->left_out;
+    a->left_out += p->left_out;
+}
+
+/* Answers up to MOST_TEXTS texts, of which the first is number `first` of all (from 1), and prints.
+ * UR_BAD_FILE, when one cannot be used, comes before anything is printed, its index in *bad. */
+static ur_status ask(asker *a, size_t count, const char *const *texts, size_t first, size_t *bad,
                      ur_err *err)
 {
     ur_prediction answers[MOST_TEXTS];
     const ur_status status = ur_run_predict(a->run, count, texts, a->search, answers, bad, err);
     for (size_t i = 0; status == UR_OK && i < count; i++) {
-        print_prediction(a->run, &answers[i], a->json, a->best);
+        print_prediction(a->run, &answers[i], first - 1 + i, a->json, a->best);
+        take_note(a, &answers[i]);
         ur_prediction_free(ur_run_assets(a->run)->context, &answers[i]);
     }
     return status;
 }
 
-/* The same for texts of which the first is number `first` of those from `where`. When one cannot be
- * answered, those before it still are. */
-static int answer(const asker *a, size_t count, const char *const *texts, const char *where,
-                  size_t first)
+/* An empty answer, and why; what was answered before it comes out first. */
+static int refuse(asker *a, const char *text, size_t number, const char *why)
 {
-    ur_err err, other;
-    size_t bad = SIZE_MAX;
-    const ur_status status = ask(a, count, texts, &bad, &err);
-    if (status == UR_OK)
-        return flush_output();
-    if (status != UR_BAD_FILE || bad >= count)
-        return say_error(&err);
-    if (bad && ask(a, bad, texts, NULL, &other) != UR_OK)
-        return say_error(&other);
+    a->texts++;
+    a->refused++;
+    print_refusal(text, a->json, why);
     const int code = flush_output();
-    if (code != CODE_OK)
-        return code;
-    say("%s %zu: %s", where, first + bad, err.text);
-    return exit_code(status);
+    if (code == CODE_OK)
+        say("%s %zu: %s", a->where, number, why);
+    return code;
 }
 
-static int answer_arguments(const asker *a, const command *c)
+/* Answers texts of which the first has the number `first`. One that cannot be answered gets an empty
+ * answer. */
+static int answer(asker *a, size_t count, const char *const *texts, size_t first)
+{
+    for (size_t done = 0; done < count;) {
+        ur_err err;
+        size_t bad = SIZE_MAX;
+        const size_t left = count - done;
+        ur_status status = ask(a, left, texts + done, first + done, &bad, &err);
+        if (status == UR_OK)
+            break;
+        if (status != UR_BAD_FILE || bad >= left)
+            return say_error(&err);
+        ur_err other;
+        if (bad && (status = ask(a, bad, texts + done, first + done, NULL, &other)) != UR_OK)
+            return say_error(&other);
+        const int code = refuse(a, texts[done + bad], first + done + bad, err.text);
+        if (code != CODE_OK)
+            return code;
+        done += bad + 1;
+    }
+    return flush_output();
+}
+
+/* A text that looks as if it were more than the text. */
+static void look_for_columns(asker *a, const char *text, size_t number)
+{
+    if (a->tabbed || a->quiet || !strchr(text, '\t'))
+        return;
+    a->tabbed = number;
+    say("%s %zu has a tab in it: a text has no columns, all of it is read (cut -f1 takes the "
+        "first)",
+        a->where, number);
+}
+
+static void look_for_file(const asker *a, const char *text)
+{
+    struct stat info;
+    if (!a->quiet && stat(text, &info) == 0 && S_ISREG(info.st_mode))
+        say("'%s' is taken as a text, and is the name of a file: --in '%s' answers its lines", text,
+            text);
+}
+
+static int answer_arguments(asker *a, const command *c)
 {
     const char *const *texts = (const char *const *)c->arguments + 1;
     const size_t count = c->n_arguments - 1;
     int code = CODE_OK;
+    for (size_t i = 0; i < count; i++) {
+        look_for_file(a, texts[i]);
+        look_for_columns(a, texts[i], i + 1);
+    }
     for (size_t at = 0; code == CODE_OK && at < count; at += MOST_TEXTS)
-        code = answer(a, count - at < MOST_TEXTS ? count - at : MOST_TEXTS, texts + at, "text",
-                      at + 1);
+        code = answer(a, count - at < MOST_TEXTS ? count - at : MOST_TEXTS, texts + at, at + 1);
     return code;
 }
 
@@ -66,18 +131,18 @@ typedef struct batch {
     size_t count, first; /* number of the first line */
 } batch;
 
-static int flush_batch(const asker *a, batch *b)
+static int flush_batch(asker *a, batch *b)
 {
     int code = CODE_OK;
     if (b->count)
-        code = answer(a, b->count, (const char *const *)b->line, "standard input: line", b->first);
+        code = answer(a, b->count, (const char *const *)b->line, b->first);
     for (size_t i = 0; i < b->count; i++)
         free(b->line[i]);
     b->count = 0;
     return code;
 }
 
-static int add_line(batch *b, const lines *in, const char *line, size_t size)
+static int add_line(asker *a, batch *b, const lines *in, const char *line, size_t size)
 {
     char *copy = malloc(size + 1);
     if (!copy)
@@ -86,48 +151,52 @@ static int add_line(batch *b, const lines *in, const char *line, size_t size)
     copy[size] = '\0';
     if (b->count == 0)
         b->first = in->number;
+    look_for_columns(a, copy, in->number);
     b->line[b->count++] = copy; /* which flush_batch or answer_lines frees */
     return CODE_OK;             /* NOLINT(clang-analyzer-unix.Malloc) */
 }
 
+/* What cannot even be a text: an answer all the same, so that answers stay beside their lines. */
+static int no_text(asker *a, line_result result, const lines *in)
+{
+    return refuse(a, NULL, in->number,
+                  result == LINE_TOO_LONG ? "longer than 1 MiB" : "a zero byte");
+}
+
 /* Says why there is no next line; CODE_OK at the end. */
-static int no_line(line_result result, const lines *in, int error)
+static int no_line(line_result result, const char *name, int error)
 {
     if (result == LINE_END)
         return CODE_OK;
     if (result == LINE_NO_MEMORY)
         return say_no_memory();
-    if (result == LINE_TOO_LONG) {
-        say("standard input: line %zu is longer than 1 MiB", in->number);
-        return CODE_INPUT;
-    }
-    say("reading standard input failed: %s", strerror(error));
+    say("reading %s failed: %s", name, strerror(error));
     return CODE_IO;
 }
 
 /* Gathers what lines are there, up to MOST_TEXTS, and waits for more only when none is unanswered. */
-static int answer_lines(const asker *a)
+static int answer_lines(asker *a, int fd, const char *name)
 {
-    lines in = {0};
+    lines in = {.fd = fd};
     batch b = {.count = 0};
     int code = CODE_OK;
     for (bool more = true; more && code == CODE_OK;) {
         const char *line = NULL;
         size_t size = 0;
-        line_result result = next_line(&in, b.count == 0, &line, &size);
-        int error = errno;
-        bool zero = result == LINE_READ && memchr(line, '\0', size);
-        more = result == LINE_READ || result == LINE_NOT_YET;
-        if (result == LINE_READ && !zero)
-            code = add_line(&b, &in, line, size);
-        if (code == CODE_OK && (result != LINE_READ || zero || b.count == MOST_TEXTS))
+        const line_result result = next_line(&in, b.count == 0, &line, &size);
+        const int error = errno;
+        const bool unusable =
+            result == LINE_TOO_LONG || (result == LINE_READ && memchr(line, '\0', size) != NULL);
+        const bool read = result == LINE_READ && !unusable;
+        more = result == LINE_READ || result == LINE_NOT_YET || result == LINE_TOO_LONG;
+        if (read)
+            code = add_line(a, &b, &in, line, size);
+        if (code == CODE_OK && (!read || b.count == MOST_TEXTS))
             code = flush_batch(a, &b);
-        if (code == CODE_OK && zero) {
-            say("standard input: line %zu has a zero byte", in.number);
-            code = CODE_INPUT;
-        }
+        if (code == CODE_OK && unusable)
+            code = no_text(a, result, &in);
         if (code == CODE_OK && !more)
-            code = no_line(result, &in, error);
+            code = no_line(result, name, error);
     }
     while (b.count > 0)
         free(b.line[--b.count]);
@@ -135,30 +204,87 @@ static int answer_lines(const asker *a)
     return code;
 }
 
+static int answer_file(asker *a, const char *path)
+{
+    char where[400];
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        const int error = errno;
+        say("%s: cannot be opened: %s", path, strerror(error));
+        return error == ENOENT || error == ENOTDIR ? CODE_INPUT : CODE_IO;
+    }
+    snprintf(where, sizeof where, "%s: line", path);
+    a->where = where;
+    const int code = answer_lines(a, fd, path);
+    a->where = "line";
+    close(fd);
+    return code;
+}
+
+/* What the answers do not show. */
+static void say_notes(const asker *a)
+{
+    const ur_vocabulary *v = ur_run_vocabulary(a->run);
+    const bool named = v && ur_vocabulary_find_reserved(v, "unk") >= 0;
+    if (a->quiet)
+        return;
+    if (a->unknown)
+        say("%zu token%s, in %zu of %zu text%s, %s unknown to the model and read as %s", a->unknown,
+            a->unknown == 1 ? "" : "s", a->touched, a->texts, a->texts == 1 ? "" : "s",
+            a->unknown == 1 ? "is" : "are", named ? "<unk>" : "nothing");
+    if (a->cut)
+        say("%zu of %zu texts were cut (--max-length)", a->cut, a->texts);
+    if (a->left_out)
+        say("%zu of %zu texts were left out (--skip): their answers are empty", a->left_out,
+            a->texts);
+}
+
 static int predict(command *c, ur_run *run)
 {
+    const predict_options *o = c->own;
     if (!ur_run_kind(run)->predict) {
         say("%s is a %s, which predicts nothing from texts", c->arguments[0],
             ur_run_kind(run)->name);
         return CODE_FAILURE;
     }
     const ur_search_options *search = given_search(c);
-    const asker a = {
-        .run = run, .search = search, .json = c->common.json, .best = search && search->n_best > 1};
+    asker a = {.run = run,
+               .search = search,
+               .json = c->common.json,
+               .quiet = c->common.quiet,
+               .best = search && search->n_best > 1,
+               .where = "text"};
     const bool lines_in = c->n_arguments == 2 && strcmp(c->arguments[1], "-") == 0;
-    return lines_in ? answer_lines(&a) : answer_arguments(&a, c);
+    int code;
+    if (o->in) {
+        code = answer_file(&a, o->in);
+    } else if (lines_in) {
+        a.where = "standard input: line";
+        code = answer_lines(&a, STDIN_FILENO, "standard input");
+    } else {
+        code = answer_arguments(&a, c);
+    }
+    if (code == CODE_OK)
+        say_notes(&a);
+    return code == CODE_OK && a.refused ? CODE_INPUT : code;
 }
 
 static int run_predict(command *c)
 {
+    const predict_options *o = c->own;
     if (c->n_arguments == 0)
         return say_usage(c, "the run is missing: unroll predict RUN TEXT");
-    if (c->n_arguments == 1)
+    if (c->n_arguments == 1 && !o->in)
         return say_usage(c, "the text is missing; - reads lines from standard input");
+    if (c->n_arguments > 1 && o->in)
+        return say_usage(c, "--in answers the lines of a file; '%s' is one argument too many",
+                         c->arguments[1]);
     int code;
     ur_context *context = open_context(c->common.threads, &code);
-    ur_run *run = context ? open_run(context, c->arguments[0], &code) : NULL;
+    ur_run *run = context ? open_run(c, context, c->arguments[0], &code) : NULL;
     if (run)
+        code = set_reading(c, run);
+    if (run && code == CODE_OK)
         code = predict(c, run);
     ur_run_free(run);
     ur_context_free(context);
@@ -166,13 +292,19 @@ static int run_predict(command *c)
 }
 
 static const char *const usage[] = {"predict RUN TEXT ... [options]",
-                                    "predict RUN - < FILE [options]", NULL};
+                                    "predict RUN - < FILE [options]",
+                                    "predict RUN --in FILE [options]", NULL};
 
 static const char *const notes[] = {
-    "Lines from standard input are answered together, up to 256 of them, and as soon as no further "
-    "line is there. A text that cannot be answered (a character that the model never saw; words "
-    "that a tagger or classifier never saw are <unk>) is named "
-    "by its number and ends it with exit code 3, after the answers to the texts before it.",
+    "Lines are answered together, up to 256 of them, and as soon as no further line is there. A "
+    "text "
+    "that cannot be answered (not UTF-8, too long) gets an empty answer (as JSON an object with "
+    "the "
+    "key error) and is named by its number, and the exit code in the end is 3. Words that the "
+    "model "
+    "does not know are read as <unk>; characters of a model without <unk> as nothing at all. They "
+    "are counted and told in the end; with --skip texts that have such characters get an empty "
+    "answer.",
     NULL};
 
 const verb predict_verb = {
@@ -185,7 +317,8 @@ const verb predict_verb = {
         "probability; a tagger's a line for each token (token, label, probability, with "
         "tabs between them) and a blank line; a language model's what comes next. Of the --n-best "
         "answers each has a line, with its log probability after a tab, and a blank line ends "
-        "those of a text. RUN is a run's folder, or a model.safetensors or "
+        "those of a text; those of a translator are lines `number ||| text ||| score`, texts being "
+        "numbered from 0. RUN is a run's folder, or a model.safetensors or "
         "checkpoint from one.",
     .example = "  $ unroll predict runs/dates \"september 27, 1994\" 5/16/08\n"
                "  1994-09-27\n"
@@ -199,9 +332,13 @@ const verb predict_verb = {
                "  $ cut -d_ -f1 test.txt | unroll predict runs/dates - > answers.txt\n",
     .notes = notes,
     .see_also = "unroll help train, unroll help eval",
+    .fields = fields,
+    .size = sizeof(predict_options),
     .json_help = "Print an object per text: the answer, its log probability and every token's; of "
                  "labels the probabilities of all.",
     .threads = true,
+    .weights = true,
     .searches = true,
+    .reads = true,
     .run = run_predict,
 };

@@ -18,6 +18,12 @@ static void print_labels(const ur_prediction *p)
         putchar('\n');
 }
 
+static void print_numbered(const ur_prediction *p, size_t number)
+{
+    for (size_t i = 0; i < p->n_alternatives; i++)
+        printf("%zu ||| %s ||| %.6f\n", number, p->alternatives[i].text, p->alternatives[i].score);
+}
+
 static void print_best(const ur_prediction *p)
 {
     for (size_t i = 0; i < p->n_alternatives; i++)
@@ -28,9 +34,6 @@ static void print_best(const ur_prediction *p)
 static void print_text(const ur_prediction *p)
 {
     puts(p->text);
-    if (p->unknown)
-        say("%zu of the tokens before '%s' are unknown to the model and read as <unk>", p->unknown,
-            p->text);
 }
 
 /* ---- JSON ---------------------------------------------------------------------------------- */
@@ -113,15 +116,44 @@ static void print_json(ur_run *run, const ur_prediction *p)
         fputs(i ? "," : ",\"alternatives\":[", stdout);
         print_alternative(&p->alternatives[i]);
     }
-    printf("%s,\"unknown\":%zu}\n", p->n_alternatives ? "]" : "", p->unknown);
+    printf("%s,\"unknown\":%zu", p->n_alternatives ? "]" : "", p->unknown);
+    if (p->cut)
+        printf(",\"cut\":%zu", p->cut);
+    puts("}");
 }
 
-void print_prediction(ur_run *run, const ur_prediction *p, bool json, bool best)
+static void print_left_out(const ur_prediction *p)
 {
-    if (json)
+    putchar('{');
+    print_string("input", p->input);
+    printf(",\"left_out\":true,\"unknown\":%zu,\"cut\":%zu}\n", p->unknown, p->cut);
+}
+
+void print_refusal(const char *text, bool json, const char *why)
+{
+    if (!json) {
+        putchar('\n');
+        return;
+    }
+    putchar('{');
+    print_string("input", text);
+    putchar(',');
+    print_string("error", why);
+    puts("}");
+}
+
+void print_prediction(ur_run *run, const ur_prediction *p, size_t number, bool json, bool best)
+{
+    if (p->left_out && json)
+        print_left_out(p);
+    else if (p->left_out)
+        putchar('\n');
+    else if (json)
         print_json(run, p);
     else if (p->labels)
         print_labels(p);
+    else if (best && p->n_alternatives && ur_run_kind(run)->numbered)
+        print_numbered(p, number);
     else if (best && p->n_alternatives)
         print_best(p);
     else

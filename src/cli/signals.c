@@ -1,5 +1,5 @@
-/* signals.c - a first Ctrl-C (or SIGTERM) asks to stop, a second one stops at once: after the first,
- * both signals have their usual effect again. A signal handler can speak to the rest of a program
+/* signals.c - a first Ctrl-C (or SIGTERM, or SIGHUP of a terminal that is gone) asks to stop, a second
+ * one stops at once: after the first, Ctrl-C and SIGTERM have their usual effect again. A signal handler can speak to the rest of a program
  * through a variable of the file alone. */
 #include "cli.h"
 
@@ -18,6 +18,10 @@ static void set_handler(int number, void (*handler)(int))
     sigaction(number, &action, NULL);
 }
 
+static const int caught[] = {SIGINT, SIGTERM, SIGHUP};
+enum { CAUGHT = sizeof caught / sizeof *caught };
+
+/* A terminal that goes may send SIGHUP twice, from the system and from its shell: it never kills. */
 static void ask(int number)
 {
     (void)number;
@@ -30,10 +34,9 @@ void catch_signals(void)
 {
     struct sigaction now;
     /* what a caller had us ignore (nohup, a shell's background job) stays ignored */
-    if (sigaction(SIGINT, NULL, &now) == 0 && now.sa_handler != SIG_IGN)
-        set_handler(SIGINT, ask);
-    if (sigaction(SIGTERM, NULL, &now) == 0 && now.sa_handler != SIG_IGN)
-        set_handler(SIGTERM, ask);
+    for (int i = 0; i < CAUGHT; i++)
+        if (sigaction(caught[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+            set_handler(caught[i], ask);
 }
 
 bool stop_asked(void)

@@ -6,6 +6,7 @@
 #include "data/corpus.h"
 #include "data/tally.h"
 #include "text/lines.h"
+#include "text/normalise.h"
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/status.h"
@@ -13,6 +14,7 @@
 typedef struct reader {
     ur_lines lines;
     ur_scanner scanner;
+    ur_normaliser normal;
     ur_tally *tally;            /* to learn, or else */
     const ur_vocabulary *known; /* what there is */
     int32_t unknown;            /* id of <unk>, or -1 */
@@ -83,10 +85,13 @@ static ur_status read_text(reader *r, const ur_text_options *o)
         ur_line line;
         status = ur_lines_next(&r->lines, &line);
         if (status == UR_OK)
-            status = ur_lines_check(&r->lines, line.bytes, line.size, "", NULL);
-        ur_scanner_line(&r->scanner, line.bytes, line.size, line.ended || o->line_ends);
+            status = ur_lines_check(&r->lines, line.bytes, line.size);
         if (status == UR_OK)
-            status = read_line(r);
+            status = ur_normalise(&r->normal, &line.bytes, &line.size, r->err);
+        if (status != UR_OK)
+            return status;
+        ur_scanner_line(&r->scanner, line.bytes, line.size, line.ended || o->line_ends);
+        status = read_line(r);
     }
     if (status == UR_OK && r->corpus->count == 0)
         status = ur_fail(r->err, UR_BAD_FILE, "%s: there is no token in this text%s", r->lines.name,
@@ -109,7 +114,10 @@ static ur_status read_all(const ur_allocator *a, const char *name, const char *b
     r.corpus->a = a;
     ur_lines_start(&r.lines, name, bytes, size, err);
     ur_scanner_start(&r.scanner, options, tally ? tally->seen : known);
-    return read_text(&r, options);
+    r.normal = (ur_normaliser){.a = a, .form = options->unicode};
+    const ur_status status = read_text(&r, options);
+    ur_normaliser_free(&r.normal);
+    return status;
 }
 
 static ur_status settle(ur_corpus **out, const ur_vocabulary *v, ur_status status)

@@ -2,6 +2,8 @@
 #include "data/pairs.h"
 #include "base/utf8.h"
 #include "base/status.h"
+#include "text/normalise.h"
+#include "text/vocabulary.h"
 
 #include <string.h>
 
@@ -17,6 +19,8 @@ ur_status ur_pair_format_check(const ur_pair_format *f, const ur_vocabulary *v, 
         return ur_fail(err, UR_BAD_FILE, "pairs are neither of fixed width nor ragged");
     if ((unsigned)f->answer_order > UR_ANSWER_WITH_START)
         return ur_fail(err, UR_BAD_FILE, "the order of an answer is none that exists");
+    if ((unsigned)f->unicode > UR_UNICODE_NFKC)
+        return ur_fail(err, UR_BAD_FILE, "the normalisation of texts is none that exists");
     if (f->answer_steps == 0 || f->answer_steps > 2 * UR_PAIR_LONGEST)
         return ur_fail(err, UR_BAD_FILE, "an answer has %zu steps, 1 to %d were expected",
                        f->answer_steps, 2 * UR_PAIR_LONGEST);
@@ -101,36 +105,47 @@ void ur_strip(const char **bytes, size_t *size)
         --*size;
 }
 
-ur_status ur_pair_encode(const ur_pair_format *f, const ur_vocabulary *v, const char *question,
-                         size_t bytes, int32_t *ids, size_t *length, ur_err *err)
+/* The ids of a text's characters, `count` of them at most. */
+static size_t encode_characters(const ur_vocabulary *v, const char *text, size_t bytes,
+                                int32_t *ids, size_t *unknown)
 {
-    size_t n = 0, width = f->question_width, count;
-    bool fixed = f->form == UR_PAIRS_FIXED;
+    size_t n = 0;
+    for (size_t at = 0, taken; at < bytes; at += taken) {
+        uint32_t character;
+        taken = ur_utf8_decode(text + at, bytes - at, &character);
+        ids[n] = ur_vocabulary_find(v, text + at, taken);
+        *unknown += ids[n++] < 0;
+    }
+    return n;
+}
+
+ur_status ur_pair_encode(const ur_pair_format *f, const ur_vocabulary *v, const char *question,
+                         size_t bytes, int32_t *ids, size_t *length, size_t *unknown, ur_err *err)
+{
+    size_t n, lacking = 0, width = f->question_width, count = 0;
+    const bool fixed = f->form == UR_PAIRS_FIXED;
+    ur_normaliser normal = {.a = ur_vocabulary_allocator(v), .form = f->unicode, .lower = f->lower};
     *length = 0;
     if (f->strip)
         ur_strip(&question, &bytes);
     if (!ur_utf8_count(question, bytes, &count))
         return ur_fail(err, UR_BAD_FILE, "the question is not valid UTF-8 (byte %zu)", count + 1);
-    int32_t space = ur_vocabulary_find_character(v, ' ');
-    if (fixed ? count > width || (count < width && space < 0) : count > UR_PAIR_LONGEST)
-        return ur_fail(
-            err, UR_BAD_FILE, "the question has %zu characters, this model's have %s %zu", count,
-            fixed && space < 0 ? "exactly" : "at most", fixed ? width : (size_t)UR_PAIR_LONGEST);
-    for (size_t at = 0; at < bytes;) {
-        uint32_t character = 0;
-        size_t taken = ur_utf8_decode(question + at, bytes - at, &character);
-        int32_t id = ur_vocabulary_find(v, question + at, taken);
-        char name[UR_CHARACTER_NAME];
-        if (id < 0)
-            return ur_fail(err, UR_BAD_FILE,
-                           "the character %s (number %zu of the question) is not in the model's "
-                           "vocabulary",
-                           ur_character_name(character, name), n + 1);
-        ids[n++] = id;
-        at += taken;
+    ur_status status = ur_normalise(&normal, &question, &bytes, err);
+    if (status == UR_OK)
+        ur_utf8_count(question, bytes, &count);
+    const int32_t space = ur_vocabulary_find_character(v, ' ');
+    if (status == UR_OK && fixed && (count > width || (count < width && space < 0)))
+        status =
+            ur_fail(err, UR_BAD_FILE, "the question has %zu characters, this model's have %s %zu",
+                    count, space < 0 ? "exactly" : "at most", width);
+    if (status == UR_OK) {
+        n = encode_characters(v, question, bytes, ids, &lacking);
+        while (fixed && n < width)
+            ids[n++] = space;
+        *length = n;
+        if (unknown)
+            *unknown = lacking;
     }
-    while (fixed && n < width)
-        ids[n++] = space;
-    *length = n;
-    return UR_OK;
+    ur_normaliser_free(&normal);
+    return status;
 }

@@ -34,7 +34,7 @@ static const ur_field fields[] = {
      AT(embed_size), .most = UR_MOST_UNITS, .words = embed_words, .initial = "auto", .shown = "",
      .help = "Numbers that stand for a token. Without it characters are one-hot rows, and words "
              "get as many numbers as there are units."},
-    UR_HIDDEN_ROW(ur_language_model_config, "256", "Units of each layer."),
+    UR_HIDDEN_ROW(ur_language_model_config, "128", "Units of each layer."),
     UR_LAYERS_ROW(ur_language_model_config, "Layers.", NULL),
     {.name = "bidirectional", .group = "model", .type = UR_FIELD_BOOL, AT(bidirectional),
      .shown = "",
@@ -315,7 +315,7 @@ static void measure_chunk(ur_tape *t, const ur_language_model *m, ur_carry *carr
     const ur_language_logits f = ur_language_model_forward(t, &m->base, ids, state);
     ur_carry_take(t, carry, 1, NULL, f.out);
     ur_tensor *losses = ur_tensor_new(t, UR_F32, 1, &steps);
-    if (!ur_tape_ok(t))
+    if (!ur_tape_ok(t) || !f.logits)
         return;
     const ur_cross_entropy_pass pass = {.rows = steps,
                                         .classes = m->config->vocabulary,
@@ -593,6 +593,12 @@ static bool write_some(ur_tape *t, const ur_assets *assets, const ur_search_opti
     ur_sources sources;
     ur_decoder decoder;
     ur_err why;
+    const ur_text_source *text = &((const ur_language_model_config *)assets->config)->text;
+    int32_t *never = ur_take(t, ur_text_never(text, assets->vocabulary, NULL), sizeof *never);
+    if (!never)
+        return true;
+    o.never = never;
+    o.never_count = ur_text_never(text, assets->vocabulary, never);
     if (!o.most)
         o.most = MOST_WRITTEN;
     if (ur_language_decoder(assets->model, &decoder, &why) != UR_OK)
@@ -610,7 +616,9 @@ static ur_status predict(const ur_assets *assets, size_t count, const char *cons
                          const ur_search_options *options, ur_prediction *out, size_t *bad,
                          ur_err *err)
 {
-    const ur_predictor how = {encode, 1, write_some};
+    const ur_language_model_config *c = assets->config;
+    const ur_predictor how = {
+        .encode = encode, .least_room = 1, .unicode = c->text.options.unicode, .run = write_some};
     return ur_predict(&how, assets, count, texts, options, out, bad, err);
 }
 
@@ -619,13 +627,39 @@ static const ur_text_options *writes(const void *config)
     return &((const ur_language_model_config *)config)->text.options;
 }
 
+static size_t never(const ur_assets *assets, int32_t *ids)
+{
+    const ur_language_model_config *c = assets->config;
+    return ur_text_never(&c->text, assets->vocabulary, ids);
+}
+
 /* ---- the kind ----------------------------------------------------------------------------- */
 
 /* Its data is not generated. */
 static const char *const hides[] = {"size", "valid_size", NULL};
 
-static const ur_setting training[] = {
-    {"batch", "32"}, {"epochs", "20"}, {"lr", "2e-3"}, {"clip", "1"}, {NULL, NULL}};
+/* Chosen by measurement: docs/defaults.md. */
+static const ur_setting training[] = {{"batch", "16"}, {"lr", "4e-3"}, {NULL, NULL}};
+
+/* The book's time machine: 10,000 characters, SGD. */
+static const ur_setting of_book[] = {{"cell", "lstm"},
+                                     {"hidden_size", "256"},
+                                     {"embed_size", "0"},
+                                     {"bptt", "35"},
+                                     {"text.lower", "true"},
+                                     {"text.letters_only", "true"},
+                                     {"text.max_tokens", "10000"},
+                                     {"batch", "32"},
+                                     {"epochs", "500"},
+                                     {"optimizer", "sgd"},
+                                     {"lr", "1"},
+                                     {"clip", "1"},
+                                     {NULL, NULL}};
+static const ur_preset presets[] = {
+    {"book",
+     "The time machine of Dive into Deep Learning: SGD at rate 1, 500 epochs of 10,000 characters.",
+     of_book},
+    {NULL, NULL, NULL}};
 
 static const char *const notes[] = {
     "An epoch's perplexity is exp of the mean loss of its tokens, each batch before its step. That "
@@ -661,6 +695,7 @@ const ur_kind ur_kind_language_model = {
     .shorthands = shorthands,
     .fields = fields,
     .config_size = sizeof(ur_language_model_config),
+    .presets = presets,
     .defaults = training,
     .check = check,
     .figures = figures,
@@ -686,4 +721,5 @@ const ur_kind ur_kind_language_model = {
     .predict = predict,
     .decoder = ur_language_decoder,
     .writes = writes,
+    .never = never,
 };

@@ -178,7 +178,7 @@ static double ratio(double sum, size_t count)
 
 double ur_measure_figure(const ur_kind *kind, const ur_measure *m, const char *name)
 {
-    const double loss = ratio(m->loss, m->positions);
+    const double loss = ratio(m->loss, m->positions - m->unknown);
     if (strcmp(name, "loss") == 0)
         return loss;
     for (size_t i = 0; kind->figures && kind->figures[i].name; i++) {

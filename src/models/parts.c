@@ -74,14 +74,15 @@ ur_status ur_assets_check_vocabulary(const ur_assets *assets, size_t vocabulary,
                    vocabulary, size);
 }
 
-ur_pair_source ur_assets_source(const ur_assets *assets, ur_split split)
+ur_pair_source ur_assets_source(const ur_assets *assets, ur_split split, const ur_reading *reading)
 {
     const ur_data_options *d = assets->data;
     const bool training = split == UR_SPLIT_TRAIN;
     return (ur_pair_source){.data = training || !d->valid ? d->data : d->valid,
                             .size = training ? d->size : d->valid_size,
                             .seed = d->seed,
-                            .split = split};
+                            .split = split,
+                            .reading = reading};
 }
 
 ur_status ur_assets_no_generator(const ur_assets *assets, ur_err *err)

@@ -7,6 +7,7 @@
 
 #include "unroll/model.h"
 #include "unroll/nn.h"
+#include "text/normalise.h"
 #include "text/tokens.h"
 
 /* ---- recurrent stacks ---------------------------------------------------------------------- */
@@ -34,8 +35,8 @@ ur_status ur_check_vocabulary(const ur_kind *kind, size_t vocabulary, size_t lea
 ur_status ur_assets_make_model(ur_assets *assets, ur_err *err);
 /* UR_INVALID when config.json's vocabulary_size is not that of the vocabulary. */
 ur_status ur_assets_check_vocabulary(const ur_assets *assets, size_t vocabulary, ur_err *err);
-/* The data to train or validate with. */
-ur_pair_source ur_assets_source(const ur_assets *assets, ur_split split);
+/* The data to train or validate with; reading: of its files, or NULL. */
+ur_pair_source ur_assets_source(const ur_assets *assets, ur_split split, const ur_reading *reading);
 /* UR_INVALID: data of a generator, for a kind that has none. */
 ur_status ur_assets_no_generator(const ur_assets *assets, ur_err *err);
 
@@ -84,6 +85,40 @@ extern const char *const ur_direction_words[]; /* of ur_directions */
         .help = (says)                                                                             \
     }
 
+#define UR_UNICODE_ROW(config, member)                                                             \
+    {                                                                                              \
+        .name = "text.unicode", .metavar = "nfc|nfkc", .group = "data", .type = UR_FIELD_ENUM,     \
+        .offset = offsetof(config, member), .words = ur_unicode_words, .absent = "as-is",          \
+        .shown = "as it is",                                                                       \
+        .help =                                                                                    \
+            "Texts in Unicode's normalisation form C or KC, before anything else is done with "    \
+            "them."                                                                                \
+    }
+
+/* All of a ur_reading, the member `reading`, but its columns. */
+#define UR_READING_ROWS(config, reading, what, longest)                                            \
+    {.name = "read.max_length",                                                                    \
+     .metavar = "N",                                                                               \
+     .group = "data",                                                                              \
+     .type = UR_FIELD_SIZE,                                                                        \
+     .offset = offsetof(config, reading.max_length),                                               \
+     .most = (longest),                                                                            \
+     .absent = "0",                                                                                \
+     .shown = "longer than 65536: refused",                                                        \
+     .help = "Read " what ", in files and texts to predict."},                                     \
+    {                                                                                              \
+        .name = "read.skip", .group = "data", .type = UR_FIELD_BOOL,                               \
+        .offset = offsetof(config, reading.skip), .absent = "false", .shown = "",                  \
+        .help = "Leave out, and count, what is longer than --max-length or has what the model "    \
+                "does not know: characters or words that no <unk> stands for, labels."             \
+    }
+/* Its columns. */
+#define UR_COLUMN_ROW(config, key, member, says)                                                   \
+    {                                                                                              \
+        .name = "read." key, .metavar = "NAME|N", .group = "data", .type = UR_FIELD_TEXT,          \
+        .offset = offsetof(config, member), .least = 1, .absent = "", .shown = "", .help = (says)  \
+    }
+
 /* How texts are cut into tokens: `options` is a member of type ur_text_options. */
 #define UR_TOKEN_ROWS(config, options, standard, tokenizer_flag, letters_flag)                     \
     {.name = "text.tokenizer",                                                                     \
@@ -103,6 +138,7 @@ extern const char *const ur_direction_words[]; /* of ur_directions */
          .offset = offsetof(config, options.lower),                                                \
          .shown = "",                                                                              \
          .help = "Tokens in lower case."},                                                         \
+        UR_UNICODE_ROW(config, options.unicode),                                                   \
     {                                                                                              \
         .name = "text.letters_only", .flag = (letters_flag), .group = "data",                      \
         .type = UR_FIELD_BOOL, .offset = offsetof(config, options.letters_only), .shown = "",      \
@@ -148,12 +184,21 @@ extern const char *const ur_direction_words[]; /* of ur_directions */
          .initial = "0",                                                                           \
          .shown = "all",                                                                           \
          .help = "Learn the first N tokens alone; the vocabulary is that of the whole text."},     \
+        {.name = "text.valid_split",                                                               \
+         .metavar = "F",                                                                           \
+         .group = "data",                                                                          \
+         .type = UR_FIELD_REAL,                                                                    \
+         .offset = offsetof(config, source.valid_split),                                           \
+         .most = 1,                                                                                \
+         .open = UR_OPEN_MOST,                                                                     \
+         .initial = "0",                                                                           \
+         .shown = "",                                                                              \
+         .help = "Validate with this part of --data, from its end, in place of a file; the rest "  \
+                 "is learned."},                                                                   \
     {                                                                                              \
-        .name = "text.valid_split", .metavar = "F", .group = "data", .type = UR_FIELD_REAL,        \
-        .offset = offsetof(config, source.valid_split), .most = 1, .open = UR_OPEN_MOST,           \
-        .initial = "0", .shown = "",                                                               \
-        .help = "Validate with this part of --data, from its end, in place of a file; the rest "   \
-                "is learned."                                                                      \
+        .name = "text.unseen", .flag = "", .type = UR_FIELD_TEXT,                                  \
+        .offset = offsetof(config, source.unseen), .absent = "",                                   \
+        .help = "Ids that the training text does not contain: they are never written."             \
     }
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "tape/runner.h"
+#include "text/normalise.h"
 
 /* ---- one prediction ----------------------------------------------------------------------- */
 
@@ -34,11 +35,21 @@ void *ur_prediction_take(const ur_prediction *p, size_t count, size_t size)
     return ur_arena_take(p->memory, count, size);
 }
 
+/* U+FFFD of UR_UNKNOWN. */
+static const char *token_of(const ur_vocabulary *v, int32_t id, size_t *bytes)
+{
+    const char *token = ur_vocabulary_token(v, id, bytes);
+    if (token)
+        return token;
+    *bytes = 3;
+    return "\xEF\xBF\xBD";
+}
+
 char *ur_prediction_join(const ur_prediction *p, const ur_vocabulary *v, const int32_t *ids,
                          size_t count)
 {
     for (size_t bytes; count; count--) {
-        const char *last = ur_vocabulary_token(v, ids[count - 1], &bytes);
+        const char *last = token_of(v, ids[count - 1], &bytes);
         if (bytes != 1 || *last != ' ')
             break;
     }
@@ -52,9 +63,9 @@ char *ur_prediction_join(const ur_prediction *p, const ur_vocabulary *v, const i
 const char **ur_prediction_tokens(const ur_prediction *p, const ur_vocabulary *v,
                                   const int32_t *ids, size_t count)
 {
-    size_t size = 0, bytes;
+    size_t size = 0, bytes = 0;
     for (size_t i = 0; i < count; i++) {
-        ur_vocabulary_token(v, ids[i], &bytes);
+        token_of(v, ids[i], &bytes);
         size += bytes + 1;
     }
     const char **tokens = ur_prediction_take(p, count, sizeof *tokens);
@@ -62,7 +73,7 @@ const char **ur_prediction_tokens(const ur_prediction *p, const ur_vocabulary *v
     if (!tokens || !to)
         return NULL;
     for (size_t i = 0; i < count; i++) {
-        const char *token = ur_vocabulary_token(v, ids[i], &bytes);
+        const char *token = token_of(v, ids[i], &bytes);
         tokens[i] = memcpy(to, token, bytes + 1);
         to += bytes + 1;
     }
@@ -77,28 +88,56 @@ typedef struct predicting {
     const ur_search_options *options;
     int32_t *pool; /* all ids, one after the other */
     ur_ids *ids;   /* (count) */
+    size_t *asked; /* (n_asked) texts that are answered, those that are left out not among them */
+    size_t n_asked;
     const int32_t *first;
     ur_prediction *out;
 } predicting;
 
 static size_t length_of(const void *arg, size_t i)
 {
-    return ((const predicting *)arg)->ids[i].length;
+    const predicting *p = arg;
+    return p->ids[p->asked[i]].length;
 }
 
 static void run_shard(void *arg, ur_tape *t, size_t count, const size_t *which, void *result)
 {
     const predicting *p = arg;
+    size_t *texts = ur_take(t, count, sizeof *texts);
     (void)result;
-    if (!p->how->run(t, p->assets, p->options, count, which, p->ids, p->first, p->out) &&
+    if (!texts)
+        return;
+    for (size_t i = 0; i < count; i++)
+        texts[i] = p->asked[which[i]];
+    if (!p->how->run(t, p->assets, p->options, count, texts, p->ids, p->first, p->out) &&
         ur_tape_ok(t))
         ur_tape_fail(t, UR_NO_MEMORY, "out of memory: predictions");
 }
 
 static size_t room_of(const ur_predictor *how, const char *text)
 {
-    const size_t bytes = strlen(text);
-    return bytes > how->least_room ? bytes : how->least_room;
+    const size_t room = ur_normalised_room(how->unicode, strlen(text));
+    return room > how->least_room ? room : how->least_room;
+}
+
+/* What the kind's ur_reading makes of a text that was encoded: whole, cut, left out or refused. */
+static ur_status fit(const predicting *p, size_t i, ur_err *err)
+{
+    const ur_reading *r = p->how->reading;
+    ur_ids *ids = &p->ids[i];
+    ur_prediction *out = &p->out[i];
+    if (!r)
+        return UR_OK;
+    if (r->max_length && ids->length > r->max_length) {
+        out->cut = ids->length - r->max_length;
+        ids->length = r->max_length;
+    }
+    out->left_out = r->skip && (out->cut || ur_ids_count(*ids, UR_UNKNOWN));
+    if (out->left_out || ids->length <= p->how->longest)
+        return UR_OK;
+    return ur_fail(err, UR_BAD_FILE,
+                   "the text has %zu tokens, at most %zu are read (--max-length cuts)", ids->length,
+                   p->how->longest);
 }
 
 static ur_status encode_all(predicting *p, size_t count, const char *const *texts, size_t *bad,
@@ -113,8 +152,12 @@ static ur_status encode_all(predicting *p, size_t count, const char *const *text
     int32_t *ids = p->pool;
     for (size_t i = 0; i < count; i++) {
         p->ids[i].ids = ids;
-        const ur_status status = p->how->encode(p->assets, texts[i], strlen(texts[i]), ids,
-                                                &p->ids[i].length, &p->out[i].unknown, err);
+        ur_status status = p->how->encode(p->assets, texts[i], strlen(texts[i]), ids,
+                                          &p->ids[i].length, &p->out[i].unknown, err);
+        if (status == UR_OK)
+            status = fit(p, i, err);
+        if (status == UR_OK && !p->out[i].left_out)
+            p->asked[p->n_asked++] = i;
         if (status != UR_OK) {
             if (bad)
                 *bad = i;
@@ -125,9 +168,11 @@ static ur_status encode_all(predicting *p, size_t count, const char *const *text
     return UR_OK;
 }
 
-static ur_status run_all(predicting *p, size_t count, ur_err *err)
+static ur_status run_all(predicting *p, ur_err *err)
 {
-    const ur_items_job job = {.count = count, .length = length_of, .run = run_shard};
+    const ur_items_job job = {.count = p->n_asked, .length = length_of, .run = run_shard};
+    if (p->n_asked == 0)
+        return UR_OK;
     return ur_run_items(p->assets->context, p->assets->model->params, &job, p, err);
 }
 
@@ -140,16 +185,18 @@ ur_status ur_predict(const ur_predictor *how, const ur_assets *assets, size_t co
     for (size_t i = 0; i < count; i++)
         out[i] = (ur_prediction){.text = NULL};
     p.ids = ur_alloc_zero(a, count, sizeof *p.ids);
-    ur_status status = p.ids ? UR_OK : ur_no_memory(err, count * sizeof *p.ids);
+    p.asked = ur_alloc(a, count, sizeof *p.asked);
+    ur_status status = p.ids && p.asked ? UR_OK : ur_no_memory(err, count * sizeof *p.ids);
     for (size_t i = 0; i < count && status == UR_OK; i++)
         status = ur_prediction_new(assets->context, texts[i], &out[i], err);
     if (status == UR_OK)
         status = encode_all(&p, count, texts, bad, err);
     if (status == UR_OK)
-        status = run_all(&p, count, err);
+        status = run_all(&p, err);
     for (size_t i = 0; i < count && status != UR_OK; i++)
         ur_prediction_free(assets->context, &out[i]);
     ur_free(a, p.pool);
+    ur_free(a, p.asked);
     ur_free(a, p.ids);
     return status;
 }
@@ -170,8 +217,15 @@ bool ur_predict_sources(ur_tape *t, size_t count, const size_t *which, const ur_
 ur_status ur_predict_ids(const ur_predictor *how, const ur_assets *assets, ur_ids ids,
                          const int32_t *first, ur_prediction *out, ur_err *err)
 {
-    predicting p = {.how = how, .assets = assets, .ids = &ids, .first = first, .out = out};
-    const ur_status status = run_all(&p, 1, err);
+    size_t only = 0;
+    predicting p = {.how = how,
+                    .assets = assets,
+                    .ids = &ids,
+                    .asked = &only,
+                    .n_asked = 1,
+                    .first = first,
+                    .out = out};
+    const ur_status status = run_all(&p, err);
     if (status != UR_OK)
         ur_prediction_free(assets->context, out);
     return status;

@@ -25,11 +25,14 @@ const char **ur_prediction_tokens(const ur_prediction *prediction, const ur_voca
 
 /* What a kind does with texts. */
 typedef struct ur_predictor {
-    /* A text's ids; there is room for as many as it has bytes, and for least_room of them. May set
-     * *unknown. */
+    /* A text's ids; there is room for as many as it has bytes and one more, and for least_room of them.
+     * May set *unknown. */
     ur_status (*encode)(const ur_assets *assets, const char *text, size_t bytes, int32_t *ids,
                         size_t *count, size_t *unknown, ur_err *err);
     size_t least_room;
+    ur_unicode unicode;        /* the normalisation that encode makes, which can need more room */
+    const ur_reading *reading; /* what becomes of long texts and of UR_UNKNOWN; NULL: nothing */
+    size_t longest;            /* beside reading: ids that a text may have where it does not cut */
     /* Completes some predictions: out[which[i]] is to be that of ids[which[i]]. Returns false where
      * memory ran out; other failures are the tape's. first: see ur_predict_ids. */
     bool (*run)(ur_tape *tape, const ur_assets *assets, const ur_search_options *options,

@@ -37,7 +37,7 @@
          .initial = "64",                                                                          \
          .help = "Numbers that stand for a token."},                                               \
         UR_CELL_ROW(ur_tagger_config, "What the layers are made of.", NULL),                       \
-        UR_HIDDEN_ROW(ur_tagger_config, "128", "Units of each layer and direction."),              \
+        UR_HIDDEN_ROW(ur_tagger_config, "64", "Units of each layer and direction."),               \
         UR_LAYERS_ROW(ur_tagger_config, "Layers.", NULL),                                          \
         {.name = "bidirectional",                                                                  \
          .flag = "directions",                                                                     \
@@ -57,6 +57,14 @@ static const ur_field tagger_fields[] = {
     MODEL_ROWS,
     UR_TOKEN_ROWS(ur_tagger_config, text, "word", "", ""),
     UR_FREQUENCY_ROWS(ur_tagger_config, min_freq, max_size, "2"),
+    UR_COLUMN_ROW(ur_tagger_config, "token_column", reading.input_column,
+                  "The column that has the tokens: its name in the first line, or its"
+                  " number. 1 (of CoNLL-U FORM) where it is not given."),
+    UR_COLUMN_ROW(ur_tagger_config, "label_column", reading.target_column,
+                  "The column that has the labels. The last one (of CoNLL-U UPOS) "
+                  "where it is not given."),
+    UR_READING_ROWS(ur_tagger_config, reading, "the first N tokens alone of longer texts",
+                    UR_LABELLED_LONGEST),
     {.name = NULL},
 };
 /* clang-format on */
@@ -66,6 +74,13 @@ static const ur_field classifier_fields[] = {
     MODEL_ROWS,
     UR_TOKEN_ROWS(ur_tagger_config, text, "word-punct", NULL, NULL),
     UR_FREQUENCY_ROWS(ur_tagger_config, min_freq, max_size, "2"),
+    UR_COLUMN_ROW(ur_tagger_config, "text_column", reading.input_column,
+                  "The column of a CSV or TSV file that has the texts: its name in "
+                  "the first line, or (where there are no names) its number."),
+    UR_COLUMN_ROW(ur_tagger_config, "label_column", reading.target_column,
+                  "The column that has the labels."),
+    UR_READING_ROWS(ur_tagger_config, reading, "the first N tokens alone of longer texts",
+                    UR_LABELLED_LONGEST),
     {.name = NULL},
 };
 /* clang-format on */
@@ -263,7 +278,7 @@ static ur_status open_file(const ur_assets *assets, const char *path, void **out
     ur_labelled *data;
     const ur_status status =
         ur_labelled_open(ur_context_allocator(assets->context), path, form_of(assets), &c->text,
-                         assets->vocabulary, assets->labels, &data, err);
+                         &c->reading, assets->vocabulary, assets->labels, &data, err);
     *out = status == UR_OK ? data : NULL;
     return status;
 }
@@ -282,7 +297,7 @@ static ur_status learn(ur_assets *assets, ur_err *err)
     ur_labelled *data;
     const ur_status status = ur_labelled_learn(
         ur_context_allocator(assets->context), assets->data->data, form_of(assets), &c->text,
-        &choice, &data, &assets->vocabulary, &assets->labels, err);
+        &c->reading, &choice, &data, &assets->vocabulary, &assets->labels, err);
     if (status != UR_OK)
         return status;
     assets->train = data;
@@ -329,12 +344,17 @@ static size_t extent(const void *data)
     return ur_labelled_count(data);
 }
 
+static const char *remark(const void *data, size_t i)
+{
+    return ur_labelled_remark(data, i);
+}
+
 /* ---- the kinds ---------------------------------------------------------------------------- */
 
 static const ur_figure figures[] = {[UR_TAGGER_ACCURACY] = {.name = "accuracy",
                                                             .title = "accuracy",
                                                             .help = "labels that are right",
-                                                            .average = UR_PER_POSITION,
+                                                            .average = UR_PER_EXAMPLE,
                                                             .higher_is_better = true,
                                                             .percent = true,
                                                             .headline = true},
@@ -349,23 +369,20 @@ static const ur_figure figures[] = {[UR_TAGGER_ACCURACY] = {.name = "accuracy",
 /* Their data is not generated. */
 static const char *const hides[] = {"size", "valid_size", NULL};
 
-static const ur_setting training[] = {
-    {"batch", "32"}, {"epochs", "10"}, {"lr", "2e-3"}, {"clip", "1"}, {NULL, NULL}};
-
 static const char *const notes[] = {
     "F1 is the plain mean of the labels' F1, rare ones counting as much as frequent ones. "
-    "Validation data must not have labels that the training data lacks.",
+    "A label that validation data has and training data has not is counted and never right.",
     NULL};
 
 /* What is the same of both. */
 #define LABELLING                                                                                  \
     .notes = notes, .symbols_name = "tokens", .hides = hides,                                      \
-    .config_size = sizeof(ur_tagger_config), .defaults = training, .figures = figures,             \
+    .config_size = sizeof(ur_tagger_config), .steps = 1000, .figures = figures,                    \
     .has_labels = true, .model_size = sizeof(ur_tagger), .layers = layers,                         \
     .n_layers = sizeof layers / sizeof *layers, .build = build, .init = init, .loss = loss,        \
     .evaluate = ur_tagger_measure, .examples = examples, .length = length, .positions = positions, \
     .prepare = prepare, .fits = fits, .open = open_source, .free_data = free_data,                 \
-    .fingerprint = fingerprint, .extent = extent, .predict = ur_tagger_predict
+    .fingerprint = fingerprint, .extent = extent, .remark = remark, .predict = ur_tagger_predict
 
 static const ur_layer_place layers[] = {
     {UR_LAYER_EMBEDDING, offsetof(ur_tagger, embed)},
@@ -396,7 +413,7 @@ const ur_kind ur_kind_tagger = {
                "  London  B-LOC   0.9902\n",
     .data_help = "a file with a token and its label on each line, blank lines between sentences; "
                  "columns are separated by tabs or spaces, of more than two the first is the token "
-                 "and the last the label, as in CoNLL's files",
+                 "and the last the label, as in CoNLL-2003; CoNLL-U is recognised",
     .valid_help = "Sentences to measure accuracy and F1 with after every epoch.",
     .examples_name = "sentences",
     .measured_name = "tokens",
@@ -419,7 +436,8 @@ const ur_kind ur_kind_classifier = {
                "  $ unroll train classifier --data train.txt --valid valid.txt --out runs/films\n"
                "  $ unroll predict runs/films \"a film to forget\"\n"
                "  bad     0.8713\n",
-    .data_help = "a file with a label, a tab and a text on each line",
+    .data_help = "a file with a label, a tab and a text on each line, or a CSV or TSV file with "
+                 "names of columns in its first line",
     .valid_help = "Texts to measure accuracy and F1 with after every epoch.",
     .examples_name = "texts",
     .measured_name = "texts",

@@ -16,7 +16,7 @@
 #include "models/parts.h"
 #include "models/predict.h"
 #include "tape/runner.h"
-#include "text/characters.h"
+#include "text/normalise.h"
 #include "text/tokens.h"
 
 /* What a model says to `count` texts; see ur_tagger_apply. target, loss: where the right answers
@@ -64,7 +64,7 @@ static void keep(const ur_context *context, const tagging *job, size_t labels, c
     float *p = job->probability ? job->probability + at * labels : NULL;
     if (job->label)
         job->label[at] = (int32_t)ur_argmax(row, labels);
-    if (job->target)
+    if (job->target && job->target[at] != UR_UNKNOWN)
         job->loss[at] = ur_host_cross_entropy(context, labels, row, job->target[at], p);
     else if (p)
         ur_host_softmax(context, labels, row, p);
@@ -162,7 +162,7 @@ static ur_status check(const ur_model *model, const ur_labelled *data, const exa
                            model->kind->name, i, ur_labelled_labels(data, i).length,
                            answers_to(model, e->texts[i]));
     for (size_t i = 0; i < e->answers; i++)
-        if (e->target[i] < 0 || (size_t)e->target[i] >= e->labels)
+        if (e->target[i] != UR_UNKNOWN && (e->target[i] < 0 || (size_t)e->target[i] >= e->labels))
             return ur_fail(err, UR_INVALID, "%s: label %d of the data is not in [0, %zu)",
                            model->kind->name, (int)e->target[i], e->labels);
     return UR_OK;
@@ -173,11 +173,15 @@ static void add_up(examined *e, ur_measure *out, ur_confusion *confusion)
     ur_f1_mean mean = {0};
     for (size_t i = 0; i < e->answers; i++) {
         const size_t target = (size_t)e->target[i], label = (size_t)e->label[i];
+        e->predicted[label]++;
+        if (e->target[i] == UR_UNKNOWN) {
+            out->unknown++;
+            continue;
+        }
         out->loss += (double)e->loss[i];
         out->sum[UR_TAGGER_ACCURACY] += target == label;
         e->right[target] += target == label;
         e->present[target]++;
-        e->predicted[label]++;
         if (confusion)
             confusion->counts[target * e->labels + label]++;
     }
@@ -227,31 +231,20 @@ ur_status ur_tagger_measure(const ur_model *model, const void *data, ur_measure 
 
 /* ---- texts as UTF-8 ----------------------------------------------------------------------- */
 
-/* What is left of a well-formed text. */
+/* What is left of a text. */
 typedef struct rest {
-    const char *at, *end;
+    const char *at;
 } rest;
 
-static rest whole(const char *text)
-{
-    return (rest){text, text + strlen(text)};
-}
-
-/* The next word; false when there is none. */
+/* The next word; false when there is none. What separates words in a tagger's files does so here, and
+ * nothing else: a token may have other white space in it. */
 static bool next_word(rest *r, const char **word, size_t *size)
 {
-    uint32_t character;
-    size_t bytes;
-    *word = NULL;
-    for (; (bytes = ur_utf8_decode(r->at, (size_t)(r->end - r->at), &character)); r->at += bytes) {
-        const bool space = ur_character_is_space(character);
-        if (!space && !*word)
-            *word = r->at;
-        else if (space && *word)
-            break;
-    }
-    *size = *word ? (size_t)(r->at - *word) : 0;
-    return *word != NULL;
+    r->at += strspn(r->at, " \t\r\n");
+    *word = r->at;
+    *size = strcspn(r->at, " \t\r\n");
+    r->at += *size;
+    return *size > 0;
 }
 
 /* A sentence's words, as a tagger's files have them. */
@@ -263,22 +256,26 @@ static ur_status encode_words(const ur_assets *assets, const char *text, size_t 
     const int32_t unk = ur_vocabulary_find_reserved(v, "unk");
     const char *word;
     ur_scanner scanner;
-    rest left = whole(text);
+    rest left = {text};
     size_t size;
     if (!ur_utf8_count(text, bytes, &size))
         return ur_fail(err, UR_BAD_FILE, "the text is not UTF-8 at byte %zu", size);
+    ur_normaliser normal = {.a = ur_context_allocator(assets->context), .form = c->text.unicode};
+    ur_status status = UR_OK;
     ur_scanner_start(&scanner, &c->text, v);
-    while (next_word(&left, &word, &size)) {
+    while (status == UR_OK && next_word(&left, &word, &size)) {
         ur_token token;
-        if (ur_scanner_word(&scanner, word, size, &token) == UR_SCAN_TOO_LONG)
-            return ur_token_too_long(err, "the text", 1);
-        const int32_t id = ur_token_id(v, &token, unk);
-        if (id < 0)
-            return ur_token_unknown(err, "the text", 1, &token);
+        status = ur_normalise(&normal, &word, &size, err);
+        if (status == UR_OK && ur_scanner_word(&scanner, word, size, &token) == UR_SCAN_TOO_LONG)
+            status = ur_token_too_long(err, "the text", 1);
+        if (status != UR_OK)
+            break;
+        const int32_t id = ur_token_id(v, &token, unk); /* or UR_UNKNOWN, which unk then is */
         ids[(*count)++] = id;
         *unknown += id == unk;
     }
-    return UR_OK;
+    ur_normaliser_free(&normal);
+    return status;
 }
 
 static ur_status encode(const ur_assets *assets, const char *text, size_t bytes, int32_t *ids,
@@ -287,7 +284,8 @@ static ur_status encode(const ur_assets *assets, const char *text, size_t bytes,
     const ur_tagger_config *c = assets->config;
     if (!ur_per_sequence(assets->model))
         return encode_words(assets, text, bytes, ids, count, unknown, err);
-    return ur_text_encode(&c->text, assets->vocabulary, text, bytes, ids, count, unknown, err);
+    return ur_text_encode_lacking(&c->text, assets->vocabulary, text, bytes, ids, count, unknown,
+                                  err);
 }
 
 /* The words of a sentence as they stand in it. */
@@ -295,11 +293,11 @@ static const char **words_of(const ur_prediction *out, size_t count)
 {
     const char **words = ur_prediction_take(out, count, sizeof *words), *word;
     char *to = ur_prediction_take(out, strlen(out->input) + 1, 1);
-    rest left = whole(out->input);
+    rest left = {out->input};
     size_t size;
     if (!words || !to)
         return NULL;
-    for (size_t i = 0; next_word(&left, &word, &size); i++) {
+    for (size_t i = 0; i < count && next_word(&left, &word, &size); i++) {
         words[i] = memcpy(to, word, size);
         to[size] = '\0';
         to += size + 1;
@@ -354,6 +352,11 @@ ur_status ur_tagger_predict(const ur_assets *assets, size_t count, const char *c
                             const ur_search_options *options, ur_prediction *out, size_t *bad,
                             ur_err *err)
 {
-    const ur_predictor how = {encode, 0, label_some};
+    const ur_tagger_config *c = assets->config;
+    const ur_predictor how = {.encode = encode,
+                              .unicode = c->text.unicode,
+                              .reading = &c->reading,
+                              .longest = UR_LABELLED_LONGEST,
+                              .run = label_some};
     return ur_predict(&how, assets, count, texts, options, out, bad, err);
 }

@@ -557,8 +557,8 @@ static ur_status encode(const ur_assets *assets, const char *text, size_t bytes,
     return UR_OK;
 }
 
-/* The most probable words in falling order, the first of equals first; what was taken is marked in
- * p, (words) probabilities. */
+/* The most probable words in falling order, the first of equals first; what was taken, or is never
+ * written, is marked in p, (words) probabilities. */
 static bool pick(const ur_assets *assets, size_t most, float *p, ur_prediction *out)
 {
     const size_t words = ur_vocabulary_size(assets->vocabulary);
@@ -599,7 +599,10 @@ static bool predict_some(ur_tape *t, const ur_assets *assets, const ur_search_op
 {
     const ur_text_lstm_config *c = assets->config;
     const size_t words = c->vocabulary, wanted = options && options->n_best ? options->n_best : 1;
-    const size_t most = wanted < words ? wanted : words;
+    int32_t *never = ur_take(t, words, sizeof *never);
+    const size_t ruled_out = never ? ur_text_never(&c->text, assets->vocabulary, never) : 0;
+    const size_t left = ruled_out < words ? words - ruled_out : 1;
+    const size_t most = wanted < left ? wanted : left;
     int32_t *before = ur_take(t, count * c->context, sizeof *before);
     (void)first;
     for (size_t i = 0; before && i < count; i++)
@@ -609,6 +612,8 @@ static bool predict_some(ur_tape *t, const ur_assets *assets, const ur_search_op
     for (size_t i = 0; read && i < count; i++) {
         float *row = read + i * words;
         ur_host_softmax(t->context, words, row, row);
+        for (size_t k = 0; k < ruled_out; k++)
+            row[never[k]] = -1.0f;
         if (!pick(assets, most, row, &out[which[i]]))
             return false;
     }
@@ -619,7 +624,9 @@ static ur_status predict(const ur_assets *assets, size_t count, const char *cons
                          const ur_search_options *options, ur_prediction *out, size_t *bad,
                          ur_err *err)
 {
-    const ur_predictor how = {encode, 0, predict_some};
+    const ur_text_lstm_config *c = assets->config;
+    const ur_predictor how = {
+        .encode = encode, .unicode = c->text.options.unicode, .run = predict_some};
     return ur_predict(&how, assets, count, texts, options, out, bad, err);
 }
 
@@ -641,7 +648,7 @@ static char *show(const ur_assets *assets, const ur_prediction *out, ur_ids word
 static ur_status sample(const ur_assets *assets, const void *data, size_t index, ur_prediction *out,
                         ur_err *err)
 {
-    const ur_predictor how = {encode, 0, predict_some};
+    const ur_predictor how = {.encode = encode, .run = predict_some};
     const ur_next_words *d = data;
     const ur_ids before = {d->ids + index, d->words}, next = {d->ids + index + d->words, 1};
     const ur_status status = ur_prediction_new(assets->context, "", out, err);
@@ -655,13 +662,23 @@ static ur_status sample(const ur_assets *assets, const void *data, size_t index,
     return ur_no_memory(err, before.length);
 }
 
+static size_t never_written(const ur_assets *assets, int32_t *ids)
+{
+    const ur_text_lstm_config *c = assets->config;
+    return ur_text_never(&c->text, assets->vocabulary, ids);
+}
+
 /* ---- the kind ----------------------------------------------------------------------------- */
 
 /* Its data is not generated. */
 static const char *const hides[] = {"size", "valid_size", NULL};
 
-static const ur_setting training[] = {
-    {"batch", "32"}, {"epochs", "20"}, {"lr", "2e-3"}, {"clip", "1"}, {NULL, NULL}};
+/* The teaching notes' TextLSTM. */
+static const ur_setting of_notes[] = {{"bias_init", "one"}, {"output_from", "gate"}, {NULL, NULL}};
+static const ur_preset presets[] = {
+    {"notes", "The teaching notes' form: biases start at one, logits from the output gate.",
+     of_notes},
+    {NULL, NULL, NULL}};
 
 static const char *const notes[] = {
     "With --context a validation text's perplexity is over every word that has so many before it, "
@@ -687,7 +704,7 @@ const ur_kind ur_kind_text_lstm = {
     .samples = 5,
     .fields = fields,
     .config_size = sizeof(ur_text_lstm_config),
-    .defaults = training,
+    .presets = presets,
     .figures = figures,
     .model_size = sizeof(ur_text_lstm),
     .build = build,
@@ -705,4 +722,5 @@ const ur_kind ur_kind_text_lstm = {
     .extent = extent,
     .predict = predict,
     .sample = sample,
+    .never = never_written,
 };

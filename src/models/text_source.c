@@ -1,6 +1,11 @@
 /* text_source.c - text files as data of models that learn what comes next. */
 #include "models/text_source.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
 #include "base/status.h"
 #include "models/parts.h"
 
@@ -63,7 +68,76 @@ ur_status ur_text_data_read(ur_assets *assets, ur_text_source *s, ur_text_data *
     if (status != UR_OK)
         return status;
     d->train = ur_corpus_ids(d->train_corpus);
-    return read_valid(assets, s, d, err);
+    status = read_valid(assets, s, d, err);
+    return status == UR_OK && !assets->model ? ur_text_note_unseen(assets, d->train, s, err)
+                                             : status;
+}
+
+/* ---- what is never written ---------------------------------------------------------------- */
+
+/* "3,17-20" of the places where `seen` is false; the length, with text NULL only that. */
+static size_t list_unseen(const bool *seen, size_t count, char *text, size_t capacity)
+{
+    size_t used = 0;
+    for (size_t i = 0, end; i < count; i = end + 1) {
+        for (end = i; end < count && !seen[end];)
+            end++;
+        if (end == i)
+            continue;
+        char range[48];
+        int n = snprintf(range, sizeof range, "%s%zu", used ? "," : "", i);
+        if (end - i > 1)
+            n += snprintf(range + n, sizeof range - (size_t)n, "-%zu", end - 1);
+        if (text && used + (size_t)n < capacity)
+            memcpy(text + used, range, (size_t)n + 1);
+        used += (size_t)n;
+    }
+    return used;
+}
+
+ur_status ur_text_note_unseen(const ur_assets *assets, ur_ids train, ur_text_source *s, ur_err *err)
+{
+    const ur_allocator *a = ur_context_allocator(assets->context);
+    const size_t count = ur_vocabulary_size(assets->vocabulary);
+    bool *seen = ur_alloc_zero(a, count, sizeof *seen);
+    if (!seen)
+        return ur_no_memory(err, count);
+    for (size_t i = 0; i < train.length; i++)
+        seen[train.ids[i]] = true;
+    const size_t size = list_unseen(seen, count, NULL, 0) + 1;
+    char *text = size > 1 ? ur_alloc(a, size, 1) : NULL;
+    if (text)
+        list_unseen(seen, count, text, size);
+    ur_free(a, seen);
+    s->unseen = text;
+    return text || size == 1 ? UR_OK : ur_no_memory(err, size);
+}
+
+static void add(int32_t *ids, size_t *n, size_t id)
+{
+    if (ids)
+        ids[*n] = (int32_t)id;
+    ++*n;
+}
+
+size_t ur_text_never(const ur_text_source *s, const ur_vocabulary *v, int32_t *ids)
+{
+    const int32_t unk = ur_vocabulary_find_reserved(v, "unk");
+    const size_t count = ur_vocabulary_size(v);
+    size_t n = 0, next = 0;
+    if (unk >= 0)
+        add(ids, &n, (size_t)unk);
+    for (const char *at = s->unseen; at && *at;) {
+        char *end;
+        size_t first = strtoul(at, &end, 10), last = first;
+        if (*end == '-')
+            last = strtoul(end + 1, &end, 10);
+        for (size_t id = first < next ? next : first; id <= last && id < count; id++, next = id)
+            if ((int32_t)id != unk)
+                add(ids, &n, id);
+        at = *end == ',' ? end + 1 : "";
+    }
+    return n;
 }
 
 void ur_text_data_free(ur_text_data *d)

@@ -18,4 +18,13 @@ ur_status ur_text_data_read(ur_assets *assets, ur_text_source *source, ur_text_d
                             ur_err *err);
 void ur_text_data_free(ur_text_data *data);
 
+/* Notes in s->unseen which ids of the vocabulary the training tokens lack: fresh memory of the
+ * context's allocator, or NULL for none. */
+ur_status ur_text_note_unseen(const ur_assets *assets, ur_ids train, ur_text_source *s,
+                              ur_err *err);
+
+/* The ids that are never written, rising but for <unk>, which comes first: those of s->unseen. ids NULL:
+ * only counted. */
+size_t ur_text_never(const ur_text_source *s, const ur_vocabulary *v, int32_t *ids);
+
 #endif

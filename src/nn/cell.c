@@ -298,11 +298,12 @@ ur_rnn_out ur_cell_over(ur_tape *tape, const ur_op *op, const ur_cell_layer *l,
                         ur_seq **c)
 {
     const ur_rnn_out nothing = {0};
-    if (!ur_tape_ok(tape) || !(embedding ? ur_ids_in_range(tape, op, embedding->count, x)
+    if (!ur_tape_ok(tape) || !(embedding ? ur_ids_in_range(tape, op, embedding->count, false, x)
                                          : ur_operand_seq(tape, op, x, UR_F32, 2) &&
                                                ur_cell_check_input(tape, l, x->values)))
         return nothing;
-    if (embedding && x->layout->rows < embedding->count) { /* by shapes alone: so do the bits */
+    if (embedding && x &&
+        x->layout->rows < embedding->count) { /* by shapes alone: so do the bits */
         x = ur_embedding(tape, embedding, x);
         embedding = NULL;
     }

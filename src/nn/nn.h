@@ -102,7 +102,9 @@ ur_tensor *ur_multi_head_attend(ur_tape *tape, const ur_multi_head_layer *layer,
 uint64_t ur_next_dropout_key(ur_tape *tape);
 
 /* Whether all ids are in [0, count), for an operation of this name; fails the tape when not. */
-bool ur_ids_in_range(ur_tape *tape, const ur_op *op, size_t count, const ur_seq *ids);
+bool ur_ids_in_range(ur_tape *tape, const ur_op *op, size_t count, bool unknown, const ur_seq *ids);
+/* Whether some are UR_UNKNOWN. */
+bool ur_ids_unknown(const ur_seq *ids);
 
 /* Whether this tape has parameters and records gradients for them. */
 bool ur_weights_learn(const ur_tape *tape);

@@ -40,7 +40,7 @@ static void some_columns(ur_tape *tape, ur_cell_input *in, size_t rows, const in
 bool ur_one_hot_input(ur_tape *tape, const ur_op *op, const ur_cell_layer *l, const ur_seq *steps,
                       ur_cell_input *in)
 {
-    if (!ur_ids_in_range(tape, op, l->input_size, steps))
+    if (!ur_ids_in_range(tape, op, l->input_size, false, steps))
         return false;
     const size_t rows = steps->layout->rows;
     const int32_t *id = ur_ints(steps->values);

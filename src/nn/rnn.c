@@ -73,7 +73,7 @@ ur_status ur_rnn_check(const ur_rnn_config *config, ur_err *err)
 {
     const ur_cell *cell = config->cell ? ur_cell_find(config->cell) : NULL;
     const ur_status status = check_sizes(config, cell, err);
-    return status == UR_OK ? check_noise(config, cell, err) : status;
+    return status == UR_OK && cell ? check_noise(config, cell, err) : status;
 }
 
 static size_t directions(const ur_rnn_config *c)
@@ -255,6 +255,8 @@ ur_rnn_out ur_rnn_with_cells(ur_tape *tape, const ur_rnn_stack *stack, ur_seq *x
 ur_rnn_out ur_rnn_embedded(ur_tape *tape, const ur_rnn_stack *stack,
                            const ur_embedding_layer *embedding, const ur_seq *ids, ur_state initial)
 {
+    if (ur_ids_unknown(ids)) /* which have no row in the table of products */
+        return ur_rnn(tape, stack, ur_embedding(tape, embedding, ids), initial);
     ur_seq *x = ids ? ur_seq_new(tape, ids->values, ids->layout) : NULL;
     return run_stack(tape, stack, (input){x, embedding, false, &embedded_op}, initial, NULL);
 }

@@ -1,6 +1,6 @@
-/* checkpoint.c - model.safetensors and checkpoints.
+/* checkpoint.c - model.safetensors, best.safetensors and checkpoints.
  *
- * Both carry weights, configuration and vocabulary; a checkpoint also the optimiser's moments and
+ * All carry weights, configuration and vocabulary; a checkpoint also the optimiser's moments and
  * where training stands, so that it goes on with the same bits. A checkpoint is complete once it
  * has its name; older ones but the last are removed after that. */
 #include "run/run.h"
@@ -15,7 +15,6 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "unroll/io.h"
-#include "text/vocabulary.h"
 #include "train/weights.h"
 
 enum { KEPT_CHECKPOINTS = 2 };
@@ -69,41 +68,75 @@ char *ur_checkpoint_path(const ur_allocator *a, const char *folder, uint64_t ste
     return ur_path_join(a, folder, name);
 }
 
-/* Weights, `more` tensors, and what makes the file open alone. */
-static ur_status write_weights(ur_run *run, const char *path, const ur_st_tensor *more,
+enum { MOST_STORED = 8 };
+
+/* Weights: the model's, or the best ones; `more` tensors, and what makes the file open alone. */
+static ur_status write_weights(ur_run *run, bool best, const char *path, const ur_st_tensor *more,
                                size_t n_more, ur_err *err)
 {
-    char *config, *vocabulary = NULL, *labels = NULL;
-    size_t size;
+    static const ur_progress none = {0};
+    const ur_progress *p = run->trainer ? &run->trainer->progress : &none;
+    char *config, *text[MOST_STORED], epoch[24], step[24];
+    const ur_stored *stored;
+    size_t size, texts = 0, n = 4;
     ur_status status =
         ur_config_print(run->a, run->assets.kind, run->assets.config, NULL, &config, err);
-    if (status == UR_OK && run->assets.vocabulary)
-        status = ur_vocabulary_print(run->assets.vocabulary, &vocabulary, &size, err);
-    if (status == UR_OK && run->assets.labels)
-        status = ur_vocabulary_print(run->assets.labels, &labels, &size, err);
-    if (status == UR_OK) {
-        ur_st_pair metadata[4] = {{"format", "pt"}, {"unroll.config", config}};
-        size_t n = 2;
-        if (vocabulary)
-            metadata[n++] = (ur_st_pair){"unroll.vocabulary", vocabulary};
-        if (labels)
-            metadata[n++] = (ur_st_pair){"unroll.labels", labels};
-        status = ur_weights_write(run->a, run->assets.model->params, path, more, n_more, metadata,
-                                  n, err);
+    snprintf(epoch, sizeof epoch, "%llu", (unsigned long long)(best ? run->best_epoch : p->epoch));
+    snprintf(step, sizeof step, "%llu", (unsigned long long)(best ? run->best_step : p->step));
+    ur_st_pair metadata[4 + MOST_STORED] = {
+        {"format", "pt"}, {"unroll.config", config}, {UR_EPOCH_KEY, epoch}, {UR_STEP_KEY, step}};
+    for (; status == UR_OK && texts < MOST_STORED && (stored = ur_stored_at(texts)); texts++) {
+        status = ur_stored_print(stored, &run->assets, &text[texts], &size, err);
+        if (text[texts])
+            metadata[n++] = (ur_st_pair){ur_stored_key(stored), text[texts]};
     }
+    if (status == UR_OK)
+        status = ur_weights_write(run->a, run->assets.model->params, best ? run->best : NULL, path,
+                                  more, n_more, metadata, n, err);
     ur_free(run->a, config);
-    ur_free(run->a, vocabulary);
-    ur_free(run->a, labels);
+    while (texts > 0)
+        ur_free(run->a, text[--texts]);
+    return status;
+}
+
+static ur_status save_as(ur_run *run, const char *name, bool best, ur_err *err)
+{
+    char *path = ur_path_join(run->a, run->folder, name);
+    if (!path)
+        return ur_no_memory(err, strlen(run->folder) + 32);
+    const ur_status status = write_weights(run, best, path, NULL, 0, err);
+    ur_free(run->a, path);
     return status;
 }
 
 ur_status ur_run_save_model(ur_run *run, ur_err *err)
 {
-    char *path = ur_path_join(run->a, run->folder, "model.safetensors");
-    if (!path)
-        return ur_no_memory(err, strlen(run->folder) + 32);
-    const ur_status status = write_weights(run, path, NULL, 0, err);
-    ur_free(run->a, path);
+    return save_as(run, UR_LAST_FILE, false, err);
+}
+
+ur_status ur_run_note_best(ur_run *run, ur_err *err)
+{
+    const ur_params *params = run->assets.model->params;
+    const size_t size = ur_params_size(params);
+    if (!run->best)
+        run->best = ur_alloc(run->a, size, sizeof *run->best);
+    if (!run->best)
+        return ur_no_memory(err, size * sizeof *run->best);
+    memcpy(run->best, ur_params_data(params), size * sizeof *run->best);
+    run->best_epoch = run->trainer->progress.epoch;
+    run->best_step = run->trainer->progress.step;
+    run->best_noted = true;
+    return UR_OK;
+}
+
+ur_status ur_run_save_best(ur_run *run, ur_err *err)
+{
+    if (!run->best_noted)
+        return UR_OK;
+    ur_status status = save_as(run, UR_BEST_FILE, true, err);
+    if (status == UR_OK && run->settings.train.early_stop)
+        status = save_as(run, UR_LAST_FILE, true, err);
+    run->best_noted = status != UR_OK;
     return status;
 }
 
@@ -152,6 +185,19 @@ static void remove_old(const ur_run *run, uint64_t newest)
         if (path)
             unlink(path);
         ur_free(run->a, path);
+    }
+}
+
+void ur_run_remove_checkpoints(const ur_run *run)
+{
+    uint64_t step;
+    bool found;
+    while (newest_below(run, UINT64_MAX, &found, &step, NULL) == UR_OK && found) {
+        char *path = ur_checkpoint_path(run->a, run->folder, step);
+        const bool removed = path && unlink(path) == 0;
+        ur_free(run->a, path);
+        if (!removed)
+            break;
     }
 }
 
@@ -213,7 +259,7 @@ ur_status ur_run_save_checkpoint(ur_run *run, ur_err *err)
     char *path = ur_checkpoint_path(run->a, run->folder, p->step);
     if (!path)
         return ur_no_memory(err, strlen(run->folder) + 64);
-    const ur_status status = write_weights(run, path, more, n, err);
+    const ur_status status = write_weights(run, false, path, more, n, err);
     ur_free(run->a, path);
     if (status == UR_OK)
         remove_old(run, p->step);
@@ -264,6 +310,8 @@ static ur_status read_state(ur_run *run, ur_st *st, const char *path, ur_err *er
                                              .unbeaten = s[UNBEATEN]}};
     if (s[VERSION] == 1) /* there were no schedules */
         t->progress.schedule = ur_schedule_start(&t->options);
+    if (run->lr_anew > 0.0)
+        t->progress.schedule.lr = run->lr_anew;
     const double lr = t->progress.schedule.lr;
     if (!(lr >= 0.0 && lr <= t->options.lr))
         return ur_fail(err, UR_BAD_FILE, "%s: the learning rate is %g, 0 to %g expected", path, lr,
@@ -285,6 +333,8 @@ static ur_status read_tensors(ur_run *run, ur_st *st, const char *path, ur_err *
     size_t count;
     float *carry = carried(run, &count);
     ur_status status = ur_weights_read(run->assets.model->params, st, path, "", err);
+    if (status == UR_OK)
+        status = ur_run_check_finite(run, path, err);
     float *const m1 = ur_optimizer_moment(t->optimizer, 0);
     float *const m2 = ur_optimizer_moment(t->optimizer, 1);
     if (status == UR_OK && m1)
@@ -294,6 +344,63 @@ static ur_status read_tensors(ur_run *run, ur_st *st, const char *path, ur_err *
     if (status == UR_OK && carry)
         status = ur_st_load_floats(st, CARRIED_NAME, 1, &count, carry, err);
     return status;
+}
+
+ur_status ur_run_check_newest(const ur_run *run, ur_err *err)
+{
+    uint64_t step = 0;
+    bool found;
+    ur_st *st;
+    ur_status status = newest_below(run, UINT64_MAX, &found, &step, err);
+    if (status != UR_OK || !found)
+        return status;
+    char *path = ur_checkpoint_path(run->a, run->folder, step);
+    if (!path)
+        return ur_no_memory(err, strlen(run->folder) + 64);
+    if (ur_st_open(run->a, path, &st, NULL) == UR_OK) {
+        status = ur_run_check_words(run, st, path, err);
+        ur_st_close(st);
+    }
+    ur_free(run->a, path);
+    return status;
+}
+
+/* A file that is no checkpoint any more. What is wrong with the data or the vocabulary is not its
+ * fault. */
+static ur_status open_checkpoint(ur_run *run, const char *path, ur_st **st, ur_err *err)
+{
+    uint64_t unused[STATE_WORDS] = {0};
+    ur_status status = ur_st_open(run->a, path, st, err);
+    if (status != UR_OK)
+        return status;
+    status = read_words(*st, path, unused, err);
+    if (status == UR_OK)
+        status = ur_weights_check(run->assets.model->params, *st, path, "", NULL, NULL, err);
+    if (status != UR_OK)
+        ur_st_close(*st);
+    return status;
+}
+
+/* Names the checkpoint before a damaged one, if that one is whole. */
+static ur_status offer_older(ur_run *run, uint64_t damaged, const char *path, ur_err *err)
+{
+    const ur_err why = err ? *err : (ur_err){UR_BAD_FILE, ""};
+    uint64_t step;
+    bool found;
+    ur_st *st;
+    if (newest_below(run, damaged, &found, &step, NULL) != UR_OK || !found)
+        return UR_BAD_FILE;
+    char *older = ur_checkpoint_path(run->a, run->folder, step);
+    if (!older || open_checkpoint(run, older, &st, NULL) != UR_OK) {
+        ur_free(run->a, older);
+        return UR_BAD_FILE;
+    }
+    ur_st_close(st);
+    ur_fail(err, UR_BAD_FILE,
+            "%s; the one before, %s, is whole: remove %s, and training goes on from step %llu",
+            why.text, older, path, (unsigned long long)step);
+    ur_free(run->a, older);
+    return UR_BAD_FILE;
 }
 
 ur_status ur_run_load_checkpoint(ur_run *run, ur_err *err)
@@ -309,12 +416,14 @@ ur_status ur_run_load_checkpoint(ur_run *run, ur_err *err)
     if (!path)
         return ur_no_memory(err, strlen(run->folder) + 64);
     ur_st *st;
-    status = ur_st_open(run->a, path, &st, err);
+    status = open_checkpoint(run, path, &st, err);
     if (status == UR_OK) {
         status = read_state(run, st, path, err);
         if (status == UR_OK)
             status = read_tensors(run, st, path, err);
         ur_st_close(st);
+    } else if (status == UR_BAD_FILE) {
+        status = offer_older(run, step, path, err);
     }
     ur_free(run->a, path);
     return status;

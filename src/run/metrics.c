@@ -1,20 +1,25 @@
 /* metrics.c - metrics.jsonl for programs, train.log for people.
  *
- * metrics.jsonl is rewritten whole, atomically, at every evaluation: it is small, and so it never
- * ends in half a line nor tells of steps that a resumed run takes again. */
+ * Both grow by a line at every evaluation, which costs the same however many there are. A crash can
+ * leave lines of steps after the newest checkpoint, and half a line at the end: a resume cuts both
+ * files back to the step that it goes on from, and readers pass over an end without a line feed. */
 #include "run/run.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/status.h"
 #include "io/json.h"
 
+enum { MOST_LOG = 1 << 30 };
 #define UR_COUNT(x) (sizeof(x) / sizeof *(x))
 
 /* ---- figures ------------------------------------------------------------------------------ */
@@ -124,7 +129,18 @@ double ur_metrics_figure(const ur_kind *kind, const ur_metrics *m, const char *n
 
 /* ---- writing ------------------------------------------------------------------------------ */
 
-static ur_status metrics_line(const ur_run *run, const ur_metrics *m, ur_replace *file, ur_err *err)
+static ur_status append(const char *path, const char *text, size_t size, ur_err *err)
+{
+    FILE *file = fopen(path, "a");
+    if (!file)
+        return ur_fail(err, UR_IO, "%s: cannot be opened for writing", path);
+    const bool bad = fwrite(text, 1, size, file) != size;
+    if (fclose(file) != 0 || bad)
+        return ur_fail(err, UR_IO, "%s: writing failed", path);
+    return UR_OK;
+}
+
+static ur_status metrics_line(const ur_run *run, const char *path, const ur_metrics *m, ur_err *err)
 {
     ur_json_writer *w;
     ur_status status = ur_json_writer_new(run->a, 0, &w, err);
@@ -143,24 +159,16 @@ static ur_status metrics_line(const ur_run *run, const ur_metrics *m, ur_replace
     ur_json_close_object(w);
     size_t size;
     const char *text = ur_json_text(w, &size, err);
-    status = text ? ur_replace_write(file, text, size, err) : UR_NO_MEMORY;
-    if (status == UR_OK)
-        status = ur_replace_write(file, "\n", 1, err);
+    char *line = text ? ur_alloc(run->a, size + 1, 1) : NULL;
+    if (line) {
+        memcpy(line, text, size);
+        line[size] = '\n';
+        status = append(path, line, size + 1, err);
+    } else {
+        status = text ? ur_no_memory(err, size + 1) : UR_NO_MEMORY;
+    }
+    ur_free(run->a, line);
     ur_json_writer_free(w);
-    return status;
-}
-
-static ur_status write_all(ur_run *run, const char *path, ur_err *err)
-{
-    ur_replace *file;
-    ur_status status = ur_replace_begin(run->a, path, &file, err);
-    if (status != UR_OK)
-        return status;
-    for (size_t i = 0; i < run->metrics_count && status == UR_OK; i++)
-        status = metrics_line(run, &run->metrics[i], file, err);
-    if (status == UR_OK)
-        return ur_replace_commit(file, err);
-    ur_replace_abort(file);
     return status;
 }
 
@@ -198,22 +206,99 @@ static ur_status log_line(const ur_run *run, const char *path, const ur_metrics 
     return UR_OK;
 }
 
+ur_status ur_run_start_metrics(const ur_run *run, ur_err *err)
+{
+    char *path = ur_path_join(run->a, run->folder, "metrics.jsonl");
+    if (!path)
+        return ur_no_memory(err, strlen(run->folder) + 32);
+    const bool gone = unlink(path) == 0 || errno == ENOENT;
+    const ur_status status =
+        gone ? UR_OK : ur_fail(err, UR_IO, "%s: cannot be removed: %s", path, strerror(errno));
+    ur_free(run->a, path);
+    return status;
+}
+
 ur_status ur_run_add_metrics(ur_run *run, const ur_metrics *metrics, ur_err *err)
 {
-    if (!ur_reserve(run->a, &run->metrics, &run->metrics_capacity, run->metrics_count,
-                    run->metrics_count + 1, sizeof *metrics))
-        return ur_no_memory(err, sizeof *metrics);
-    run->metrics[run->metrics_count++] = *metrics;
     char *path = ur_path_join(run->a, run->folder, "metrics.jsonl");
     char *log = ur_path_join(run->a, run->folder, "train.log");
     ur_status status = path && log ? UR_OK : ur_no_memory(err, strlen(run->folder) + 32);
     if (status == UR_OK)
-        status = write_all(run, path, err);
+        status = metrics_line(run, path, metrics, err);
     if (status == UR_OK)
         status = log_line(run, log, metrics, err);
     ur_free(run->a, path);
     ur_free(run->a, log);
     return status;
+}
+
+ur_status ur_run_log(const ur_run *run, const char *text, ur_err *err)
+{
+    char *path = ur_path_join(run->a, run->folder, "train.log");
+    if (!path)
+        return ur_no_memory(err, strlen(run->folder) + 32);
+    const ur_status status = append(path, text, strlen(text), err);
+    ur_free(run->a, path);
+    return status;
+}
+
+/* ---- cutting back ------------------------------------------------------------------------- */
+
+/* The step that a line of either file tells of; false: it tells of none. */
+static bool step_of_line(const char *line, const char *end, uint64_t *step)
+{
+    static const char *const before[] = {"\"step\":", "  step "};
+    for (size_t i = 0; i < UR_COUNT(before); i++) {
+        const size_t n = strlen(before[i]);
+        for (const char *at = line; at + n < end; at++)
+            if (memcmp(at, before[i], n) == 0) {
+                at += n;
+                at += *at == ' ';
+                *step = strtoull(at, NULL, 10);
+                return *at >= '0' && *at <= '9';
+            }
+    }
+    return false;
+}
+
+/* How much of the text tells of no step after `step`, in whole lines. */
+static size_t part_until(const char *text, size_t size, uint64_t step)
+{
+    size_t at = 0;
+    while (at < size) {
+        const char *end = memchr(text + at, '\n', size - at);
+        uint64_t own;
+        if (!end || (step_of_line(text + at, end, &own) && own > step))
+            break;
+        at = (size_t)(end - text) + 1;
+    }
+    return at;
+}
+
+static ur_status cut_back(const ur_run *run, const char *name, uint64_t step, ur_err *err)
+{
+    char *path = ur_path_join(run->a, run->folder, name), *text = NULL;
+    struct stat there;
+    size_t size;
+    if (!path)
+        return ur_no_memory(err, strlen(run->folder) + 32);
+    ur_status status = UR_OK;
+    if (stat(path, &there) == 0)
+        status = ur_read_file(run->a, path, MOST_LOG, &text, &size, err);
+    if (status == UR_OK && text) {
+        const size_t kept = part_until(text, size, step);
+        if (kept < size)
+            status = ur_replace_file(run->a, path, text, kept, err);
+    }
+    ur_free(run->a, text);
+    ur_free(run->a, path);
+    return status;
+}
+
+ur_status ur_run_cut_metrics(const ur_run *run, uint64_t step, ur_err *err)
+{
+    const ur_status status = cut_back(run, "metrics.jsonl", step, err);
+    return status == UR_OK ? cut_back(run, "train.log", step, err) : status;
 }
 
 /* ---- reading ------------------------------------------------------------------------------ */
@@ -285,24 +370,6 @@ static ur_status load(const ur_allocator *a, const char *folder, const ur_kind *
     *out = metrics;
     *count = n;
     return UR_OK;
-}
-
-ur_status ur_run_load_metrics(ur_run *run, uint64_t step, ur_err *err)
-{
-    char *path = ur_path_join(run->a, run->folder, "metrics.jsonl");
-    if (!path)
-        return ur_no_memory(err, strlen(run->folder) + 32);
-    struct stat there;
-    const bool exists = stat(path, &there) == 0;
-    ur_free(run->a, path);
-    if (!exists)
-        return UR_OK;
-    const ur_status status =
-        load(run->a, run->folder, run->assets.kind, &run->metrics, &run->metrics_count, err);
-    run->metrics_capacity = run->metrics_count;
-    while (run->metrics_count && run->metrics[run->metrics_count - 1].step > step)
-        run->metrics_count--;
-    return status;
 }
 
 ur_status ur_metrics_load(ur_context *context, const char *folder, ur_metrics **out, size_t *count,

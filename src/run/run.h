@@ -2,6 +2,7 @@
 #ifndef UR_RUN_RUN_H
 #define UR_RUN_RUN_H
 
+#include "text/remarks.h"
 #include "train/trainer.h"
 #include "unroll/run.h"
 
@@ -16,13 +17,43 @@ struct ur_run {
     bool own_data; /* assets.train and valid are the caller's */
     ur_trainer *trainer;
     double seconds, train_seconds; /* of earlier sessions and this one */
-    ur_metrics *metrics;           /* every evaluation so far */
-    size_t metrics_count, metrics_capacity;
+    float *best;                   /* the weights of the least validation loss, or NULL: none yet */
+    uint64_t best_epoch, best_step;
+    bool best_noted;     /* they are not on the disk yet */
+    double lr_anew;      /* what the learning rate goes on from; 0: as the checkpoint has it */
+    const char *weights; /* UR_BEST_FILE or UR_LAST_FILE, of an opened folder */
+    uint64_t epoch;      /* that they are of; 0: unknown */
+    ur_remarks remarks;  /* on the data that was read last */
 };
+
+/* Adds what the kind says of data that was read. */
+ur_status ur_run_remember(ur_run *run, const void *data, ur_err *err);
 
 /* FOLDER/NAME, or with a number FOLDER/checkpoints/N.safetensors; fresh memory or NULL. */
 char *ur_path_join(const ur_allocator *a, const char *folder, const char *name);
 char *ur_checkpoint_path(const ur_allocator *a, const char *folder, uint64_t step);
+
+/* ---- vocabularies and merges (stored.c) ----------------------------------------------------- */
+
+typedef struct ur_stored ur_stored;
+
+/* Number i of them, NULL behind the last; its file in a run's folder; its key in the metadata of
+ * safetensors files. */
+const ur_stored *ur_stored_at(size_t i);
+const char *ur_stored_file(const ur_stored *stored);
+const char *ur_stored_key(const ur_stored *stored);
+void ur_stored_free_all(ur_assets *assets);
+
+/* As fresh text; NULL: the run has none. */
+ur_status ur_stored_print(const ur_stored *stored, const ur_assets *assets, char **text,
+                          size_t *size, ur_err *err);
+ur_status ur_stored_save_all(const ur_run *run, ur_err *err);
+
+/* Reads it into run->assets where it is there; UR_BAD_FILE where the kind needs it and it is not. text:
+ * NULL for none; name is what messages call it. */
+ur_status ur_stored_from_text(const ur_stored *stored, ur_run *run, const char *name,
+                              const char *text, ur_err *err);
+ur_status ur_stored_from_folder(const ur_stored *stored, ur_run *run, ur_err *err);
 
 /* ---- config.json (config.c) ---------------------------------------------------------------- */
 
@@ -47,21 +78,48 @@ ur_status ur_run_save_config(ur_run *run, ur_err *err);
 
 /* ---- weights (checkpoint.c, open.c) -------------------------------------------------------- */
 
+#define UR_LAST_FILE "model.safetensors"
+#define UR_BEST_FILE "best.safetensors"
+/* In their metadata: epochs and steps done. */
+#define UR_EPOCH_KEY "unroll.epoch"
+#define UR_STEP_KEY "unroll.step"
+
 /* model.safetensors, and a checkpoint after which older ones but the last are removed. */
 ur_status ur_run_save_model(ur_run *run, ur_err *err);
+/* The weights as they are now have the least validation loss: keeps a copy of them. */
+ur_status ur_run_note_best(ur_run *run, ur_err *err);
+/* Writes that copy as best.safetensors, with early stopping also as model.safetensors, unless it was
+ * written. */
+ur_status ur_run_save_best(ur_run *run, ur_err *err);
 ur_status ur_run_save_checkpoint(ur_run *run, ur_err *err);
+
+/* All of them, of a run that the folder held before. */
+void ur_run_remove_checkpoints(const ur_run *run);
+
+/* Whether the newest checkpoint, if it can be read, has the folder's vocabularies: before the data is
+ * read with them. */
+ur_status ur_run_check_newest(const ur_run *run, ur_err *err);
 
 /* Puts trainer and model where the newest checkpoint stands. UR_BAD_FILE when there is none. */
 ur_status ur_run_load_checkpoint(ur_run *run, ur_err *err);
 
-/* The weights of model.safetensors, into the run's model. */
+/* Whether the vocabularies are those that the open file's weights were trained with, where it says so;
+ * whether all weights are finite. UR_BAD_FILE by line, and by tensor. */
+ur_status ur_run_check_words(const ur_run *run, ur_st *st, const char *path, ur_err *err);
+ur_status ur_run_check_finite(const ur_run *run, const char *path, ur_err *err);
+
+/* The weights of model.safetensors (of an opened folder run->weights), into the run's model. */
 ur_status ur_run_load_model(ur_run *run, ur_err *err);
 
 /* ---- metrics (metrics.c) ------------------------------------------------------------------- */
 
-/* Appends to run->metrics and writes metrics.jsonl and train.log. */
+/* No line yet. */
+ur_status ur_run_start_metrics(const ur_run *run, ur_err *err);
+/* A line more in metrics.jsonl and train.log. */
 ur_status ur_run_add_metrics(ur_run *run, const ur_metrics *metrics, ur_err *err);
-/* Reads metrics.jsonl, forgetting what came after `step`. */
-ur_status ur_run_load_metrics(ur_run *run, uint64_t step, ur_err *err);
+/* Whole lines for train.log. */
+ur_status ur_run_log(const ur_run *run, const char *text, ur_err *err);
+/* Takes what tells of steps after `step` off both. */
+ur_status ur_run_cut_metrics(const ur_run *run, uint64_t step, ur_err *err);
 
 #endif

@@ -9,12 +9,8 @@
 #include "base/alloc.h"
 #include "base/status.h"
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
+/* Seconds from one save to the next, where the settings say nothing else. */
+static const double SAVE_SECONDS = 5.0;
 
 /* This session of training. */
 typedef struct session {
@@ -25,9 +21,18 @@ typedef struct session {
     size_t steps;              /* of this session */
     double step_seconds;       /* of all of them */
     double evaluation_seconds; /* of the last evaluation */
-    bool least;                /* the epoch that just ended has the least validation loss so far */
+    double saved;              /* when, by the clock */
     ur_step last;
 } session;
+
+static double now(const session *s)
+{
+    struct timespec t;
+    if (s->hooks->clock)
+        return s->hooks->clock(s->hooks->user);
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
 
 static double per_second(const session *s, size_t count)
 {
@@ -62,13 +67,13 @@ static double mean(double sum, size_t count)
 }
 
 /* What the epoch's steps say; the figures of validation data are not known yet. */
-static ur_metrics figures_of(const session *s)
+static ur_metrics figures_of(const session *s, bool validates)
 {
     const double unknown = (double)NAN;
     const ur_step *last = &s->last;
     ur_metrics m = {.epoch = last->epoch,
                     .step = last->step,
-                    .has_valid = s->run->assets.valid != NULL,
+                    .has_valid = validates,
                     .lr = last->lr,
                     .train_loss = last->epoch_loss,
                     .train_perplexity = exp(mean(last->epoch_nll, last->epoch_positions)),
@@ -81,28 +86,56 @@ static ur_metrics figures_of(const session *s)
     return m;
 }
 
-static ur_status evaluate(session *s, ur_err *err)
+/* The validation data's figures, and what schedules, early stopping and the best weights go by. */
+static ur_status validate(const session *s, ur_metrics *m, ur_err *err)
 {
     ur_run *run = s->run;
-    ur_metrics m = figures_of(s);
-    const double begin = now();
-    ur_status status = UR_OK;
-    if (run->assets.valid) {
-        const ur_kind *kind = run->assets.kind;
-        ur_measure sum;
-        status = ur_evaluate(run->assets.model, run->assets.valid, &sum, err);
-        m.valid_loss = ur_measure_figure(kind, &sum, "loss");
-        for (size_t i = 0; kind->figures && kind->figures[i].name; i++)
-            m.valid[i] = ur_measure_figure(kind, &sum, kind->figures[i].name);
-        if (status == UR_OK && !isfinite(m.valid_loss))
-            status = ur_fail(err, UR_DIVERGED, "step %zu: the validation loss is %g", s->last.step,
-                             m.valid_loss);
-    }
-    s->evaluation_seconds = now() - begin;
+    const ur_kind *kind = run->assets.kind;
+    ur_measure sum;
+    ur_status status = ur_evaluate(run->assets.model, run->assets.valid, &sum, err);
+    if (status != UR_OK)
+        return status;
+    m->valid_loss = ur_measure_figure(kind, &sum, "loss");
+    for (size_t i = 0; kind->figures && kind->figures[i].name; i++)
+        m->valid[i] = ur_measure_figure(kind, &sum, kind->figures[i].name);
+    if (!isfinite(m->valid_loss))
+        return ur_fail(err, UR_DIVERGED, "step %zu: the validation loss is %g", s->last.step,
+                       m->valid_loss);
+    return s->last.epoch_ended && ur_trainer_validated(run->trainer, m->valid_loss)
+               ? ur_run_note_best(run, err)
+               : UR_OK;
+}
+
+/* Whether this epoch's end is one at which the validation data is measured. */
+static bool validates(const session *s, bool all)
+{
+    const size_t every = s->run->settings.eval_every;
+    return s->run->assets.valid && (all || every <= 1 || s->last.epoch % every == 0);
+}
+
+/* After the first epoch of a run that was given minutes: how many epochs fit into them. */
+static ur_status fix_epochs(session *s, ur_err *err)
+{
+    ur_run *run = s->run;
+    const double wanted = run->settings.minutes * 60.0, took = run->seconds;
+    const double most = 1 << 30;
+    double epochs = took > 0.0 ? floor(wanted / took) : most;
+    epochs = epochs < 1.0 ? 1.0 : epochs > most ? most : epochs;
+    run->settings.train.epochs = run->trainer->options.epochs = (size_t)epochs;
+    return ur_run_save_config(run, err);
+}
+
+static ur_status evaluate(session *s, bool all, ur_err *err)
+{
+    ur_run *run = s->run;
+    ur_metrics m = figures_of(s, validates(s, all));
+    const double begin = now(s);
+    ur_status status = m.has_valid ? validate(s, &m, err) : UR_OK;
+    s->evaluation_seconds = now(s) - begin;
     run->seconds += s->evaluation_seconds;
     m.seconds = run->seconds;
-    if (status == UR_OK && run->assets.valid && s->last.epoch_ended)
-        s->least = ur_trainer_validated(run->trainer, m.valid_loss);
+    if (status == UR_OK && run->settings.minutes > 0.0 && s->last.epoch_ended && s->last.epoch == 1)
+        status = fix_epochs(s, err);
     if (status == UR_OK)
         status = ur_run_add_metrics(run, &m, err);
     if (status == UR_OK && s->hooks->on_evaluation)
@@ -113,7 +146,7 @@ static ur_status evaluate(session *s, ur_err *err)
 /* Whether there is a model.safetensors. */
 static ur_status model_saved(const ur_run *run, bool *saved, ur_err *err)
 {
-    char *path = ur_path_join(run->a, run->folder, "model.safetensors");
+    char *path = ur_path_join(run->a, run->folder, UR_LAST_FILE);
     struct stat there;
     if (!path)
         return ur_no_memory(err, strlen(run->folder) + 32);
@@ -122,15 +155,31 @@ static ur_status model_saved(const ur_run *run, bool *saved, ur_err *err)
     return UR_OK;
 }
 
-/* With early stopping a saved model gives way to a better one alone. */
-static ur_status save(const session *s, ur_err *err)
+/* The first epoch is saved, so that there is something to use soon; then it is a matter of time, for
+ * the disk takes longer than a short epoch. */
+static bool save_due(const session *s)
+{
+    const ur_progress *p = &s->run->trainer->progress;
+    const size_t every = s->run->settings.save_every;
+    if (every)
+        return p->epoch % every == 0;
+    return p->epoch == 1 || now(s) - s->saved >= SAVE_SECONDS;
+}
+
+/* With early stopping a saved model gives way to a better one alone, which ur_run_save_best writes. */
+static ur_status save(session *s, ur_err *err)
 {
     ur_run *run = s->run;
-    bool keep = run->settings.train.early_stop > 0 && !s->least;
-    ur_status status = keep ? model_saved(run, &keep, err) : UR_OK;
+    bool keep = run->settings.train.early_stop > 0;
+    ur_status status = ur_run_save_best(run, err);
+    if (status == UR_OK && keep)
+        status = model_saved(run, &keep, err);
     if (status == UR_OK && !keep)
         status = ur_run_save_model(run, err);
-    return status == UR_OK ? ur_run_save_checkpoint(run, err) : status;
+    if (status == UR_OK)
+        status = ur_run_save_checkpoint(run, err);
+    s->saved = now(s);
+    return status;
 }
 
 /* A step whose gradient was finite may still have thrown a weight out of range: such weights must
@@ -150,10 +199,11 @@ static ur_status weights_finite(const ur_run *run, ur_err *err)
     return UR_OK;
 }
 
-/* The weights before the step that failed are saved if nothing is yet. */
+/* The weights before the step that failed are saved if nothing is yet, and the best ones. */
 static ur_status keep_last_good(ur_run *run, ur_err *err)
 {
     bool saved;
+    ur_run_save_best(run, NULL);
     if (model_saved(run, &saved, NULL) == UR_OK && !saved && weights_finite(run, NULL) == UR_OK)
         ur_run_save_model(run, NULL);
     return err ? err->status : UR_DIVERGED;
@@ -162,9 +212,9 @@ static ur_status keep_last_good(ur_run *run, ur_err *err)
 static ur_status one_step(session *s, ur_err *err)
 {
     ur_run *run = s->run;
-    const double begin = now();
+    const double begin = now(s);
     const ur_status status = ur_trainer_step(run->trainer, &s->last, err);
-    const double took = now() - begin;
+    const double took = now(s) - begin;
     if (status != UR_OK)
         return status;
     run->seconds += took;
@@ -187,15 +237,15 @@ static ur_status after_step(session *s, ur_err *err)
     const bool stop = !all && s->hooks->should_stop && s->hooks->should_stop(s->hooks->user);
     const bool evaluation = s->last.epoch_ended || all;
     ur_status status = evaluation || stop ? weights_finite(run, err) : UR_OK;
-    s->least = false;
     if (status == UR_OK && evaluation) {
-        status = evaluate(s, err);
+        status = evaluate(s, all, err);
         s->epoch_seconds = 0.0;
         s->epoch_examples = s->epoch_positions = 0;
     }
-    if (status == UR_OK && (evaluation || stop))
+    const bool ended = ur_trainer_finished(run->trainer); /* early stopping may have decided so */
+    if (status == UR_OK && (ended || stop || (evaluation && save_due(s))))
         status = save(s, err);
-    if (status == UR_OK && stop && !ur_trainer_finished(run->trainer))
+    if (status == UR_OK && stop && !ended)
         return ur_fail(err, UR_INTERRUPTED, "stopped after step %zu", s->last.step);
     return status;
 }
@@ -210,6 +260,7 @@ ur_status ur_run_train(ur_run *run, const ur_run_hooks *hooks, ur_err *err)
     if (!run->trainer)
         return ur_fail(err, UR_INVALID, "this run was opened to be used, not to be trained");
     session s = {.run = run, .hooks = hooks ? hooks : &silent};
+    s.saved = now(&s);
     ur_status status = UR_OK;
     while (status == UR_OK && !ur_trainer_finished(run->trainer)) {
         status = one_step(&s, err);

@@ -5,7 +5,57 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "run/run.h"
+#include "text/normalise.h"
 #include "unroll/decode.h"
+
+/* ---- data ---------------------------------------------------------------------------------- */
+
+ur_status ur_run_remember(ur_run *run, const void *data, ur_err *err)
+{
+    const ur_kind *kind = run->assets.kind;
+    const char *remark;
+    ur_status status = UR_OK;
+    if (!kind->remark || !data)
+        return UR_OK;
+    for (size_t i = 0; status == UR_OK && (remark = kind->remark(data, i)); i++)
+        status = ur_remark(&run->remarks, err, "%s", remark);
+    return status;
+}
+
+const char *ur_run_remark(const ur_run *run, size_t i)
+{
+    return ur_remark_at(&run->remarks, i);
+}
+
+ur_status ur_run_set_reading(ur_run *run, const char *name, const char *value, ur_err *err)
+{
+    const ur_kind *kind = run->assets.kind;
+    const ur_field *f = strncmp(name, "read.", 5) == 0 ? ur_field_find(kind->fields, name) : NULL;
+    ur_err why;
+    if (!f)
+        return ur_fail(err, UR_INVALID, "a %s has no %s", kind->name, name);
+    char *at = (char *)run->assets.config + f->offset, *old = NULL, *copy = NULL;
+    if (f->type == UR_FIELD_TEXT) {
+        memcpy(&old, at, sizeof old);
+        copy = value ? ur_strdup(run->a, value) : NULL;
+        if (value && !copy)
+            return ur_no_memory(err, strlen(value) + 1);
+        value = copy;
+    }
+    ur_status status = UR_OK;
+    if (f->type == UR_FIELD_TEXT && !value)
+        memcpy(at, &copy, sizeof copy);
+    else
+        status = ur_field_set(f, run->assets.config, value, &why);
+    if (status != UR_OK) {
+        ur_free(run->a, copy);
+        return ur_fail(err, status, "%s: %s", name, why.text);
+    }
+    ur_free(run->a, old);
+    if (f->type == UR_FIELD_TEXT) /* the model's copy points to the same text */
+        memcpy((char *)run->assets.model->config + f->offset, &copy, sizeof copy);
+    return UR_OK;
+}
 
 /* ---- evaluation and answers --------------------------------------------------------------- */
 
@@ -23,9 +73,47 @@ ur_status ur_run_evaluate(ur_run *run, const ur_pair_source *source, ur_measure 
     ur_status status = kind->open(&run->assets, source, &data, err);
     if (status != UR_OK)
         return status;
-    status = ur_evaluate_with(run->assets.model, data, out, confusion, err);
+    ur_remarks_free(&run->remarks);
+    status = ur_run_remember(run, data, err);
+    if (status == UR_OK)
+        status = ur_evaluate_with(run->assets.model, data, out, confusion, err);
     kind->free_data(data);
     return status;
+}
+
+void ur_run_search(ur_run *run, const ur_search_options *options)
+{
+    run->assets.search = options;
+}
+
+ur_status ur_run_score(ur_run *run, const ur_pair_source *source, double **out, size_t *count,
+                       ur_err *err)
+{
+    UR_FPMODE_HERE;
+    const ur_kind *kind = run->assets.kind;
+    void *data = NULL;
+    *out = NULL;
+    *count = 0;
+    if (!kind->score || !kind->open)
+        return ur_fail(err, UR_UNSUPPORTED, "a %s gives no probability of a text", kind->name);
+    ur_status status = kind->open(&run->assets, source, &data, err);
+    if (status != UR_OK)
+        return status;
+    *count = kind->examples(run->assets.model, data);
+    *out = ur_alloc(run->a, *count, sizeof **out);
+    status = *out ? kind->score(run->assets.model, data, *out, err)
+                  : ur_no_memory(err, *count * sizeof **out);
+    kind->free_data(data);
+    if (status != UR_OK) {
+        ur_free(run->a, *out);
+        *out = NULL;
+    }
+    return status;
+}
+
+void ur_scores_free(ur_context *context, double *scores)
+{
+    ur_free(ur_context_allocator(context), scores);
 }
 
 ur_status ur_run_predict(ur_run *run, size_t count, const char *const *texts,
@@ -137,7 +225,8 @@ static void list_unknown(ur_writer *w, const char *prompt)
         n = first_part(prompt, w->text->tokenizer == UR_CHARACTERS);
         if (n == 0)
             break;
-        const bool fits = n <= UR_TOKEN_LONGEST && used + n + 8 < sizeof w->unknown;
+        const bool fits = ur_normalised_room(w->text->unicode, n) <= UR_TOKEN_LONGEST &&
+                          used + n + 8 < sizeof w->unknown;
         if (fits && strncmp(prompt, "<unk>", n) != 0 &&
             ur_text_encode(w->text, w->vocabulary, prompt, n, ids, &tokens, &unknown, NULL) ==
                 UR_OK &&
@@ -170,6 +259,25 @@ static ur_status read_ids(ur_writer *w, const char *prompt, int32_t *ids, ur_err
     return ur_generator_read(w->generator, read, err);
 }
 
+/* A generator that does not write what its kind never writes, unless the caller has a list. */
+static ur_status new_generator(ur_run *run, const ur_search_options *options, ur_generator **out,
+                               ur_err *err)
+{
+    ur_search_options o = options ? *options : (ur_search_options){0};
+    const ur_kind *kind = run->assets.kind;
+    const size_t count = kind->never ? kind->never(&run->assets, NULL) : 0;
+    int32_t *never = ur_alloc(run->a, count, sizeof *never);
+    if (!never)
+        return ur_no_memory(err, count * sizeof *never);
+    if (!o.never && count) {
+        o.never_count = kind->never(&run->assets, never);
+        o.never = never;
+    }
+    const ur_status status = ur_generator_new(run->context, run->assets.model, &o, out, err);
+    ur_free(run->a, never);
+    return status;
+}
+
 ur_status ur_writer_new(ur_run *run, const char *prompt, const ur_search_options *options,
                         ur_writer **out, ur_err *err)
 {
@@ -183,10 +291,11 @@ ur_status ur_writer_new(ur_run *run, const char *prompt, const ur_search_options
     w->a = run->a;
     w->text = kind->writes(run->assets.config);
     w->vocabulary = run->assets.vocabulary;
-    int32_t *ids = ur_alloc(run->a, strlen(prompt) + 1, sizeof *ids);
-    ur_status status = ids ? UR_OK : ur_no_memory(err, strlen(prompt) * sizeof *ids);
+    const size_t room = ur_normalised_room(w->text->unicode, strlen(prompt)) + 1;
+    int32_t *ids = ur_alloc(run->a, room, sizeof *ids);
+    ur_status status = ids ? UR_OK : ur_no_memory(err, room * sizeof *ids);
     if (status == UR_OK)
-        status = ur_generator_new(run->context, run->assets.model, options, &w->generator, err);
+        status = new_generator(run, options, &w->generator, err);
     if (status == UR_OK)
         status = read_ids(w, prompt, ids, err);
     ur_free(run->a, ids);

@@ -89,7 +89,7 @@ ur_status ur_subwords_encode(const ur_subwords *s, const char *text, size_t byte
         ur_line line;
         status = ur_lines_next(&lines, &line);
         if (status == UR_OK)
-            status = ur_lines_check(&lines, line.bytes, line.size, "", NULL);
+            status = ur_lines_check(&lines, line.bytes, line.size);
         ur_scanner_line(&scanner, line.bytes, line.size, false);
         if (status == UR_OK)
             status = encode_line(&e, &scanner);

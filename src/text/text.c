@@ -3,14 +3,16 @@
 #include "base/hash.h"
 #include "base/status.h"
 #include "text/lines.h"
+#include "text/normalise.h"
 #include "text/tokens.h"
+#include "text/vocabulary.h"
 
 #include <string.h>
 
 /* ---- to ids ------------------------------------------------------------------------------- */
 
-static ur_status encode_line(ur_scanner *s, const ur_lines *lines, int32_t unknown, int32_t *ids,
-                             size_t *count)
+static ur_status encode_line(ur_scanner *s, const ur_lines *lines, int32_t unknown, bool lacking,
+                             int32_t *ids, size_t *count)
 {
     for (;;) {
         ur_token token;
@@ -20,15 +22,16 @@ static ur_status encode_line(ur_scanner *s, const ur_lines *lines, int32_t unkno
         if (what == UR_SCAN_TOO_LONG)
             return ur_token_too_long(lines->err, lines->name, lines->line);
         int32_t id = ur_token_id(s->vocabulary, &token, unknown);
-        if (id < 0)
+        if (id < 0 && !lacking)
             return ur_token_unknown(lines->err, lines->name, lines->line, &token);
         ids[(*count)++] = id;
     }
 }
 
-ur_status ur_text_encode(const ur_text_options *options, const ur_vocabulary *vocabulary,
-                         const char *text, size_t bytes, int32_t *ids, size_t *count,
-                         size_t *unknown, ur_err *err)
+/* lacking: tokens that the vocabulary lacks, and has no <unk> for, are UR_UNKNOWN. */
+static ur_status encode(const ur_text_options *options, const ur_vocabulary *vocabulary,
+                        const char *text, size_t bytes, bool lacking, int32_t *ids, size_t *count,
+                        size_t *unknown, ur_err *err)
 {
     ur_scanner s;
     ur_lines lines = {.name = "the text", .bytes = text, .size = bytes, .err = err};
@@ -40,22 +43,41 @@ ur_status ur_text_encode(const ur_text_options *options, const ur_vocabulary *vo
         return status;
     int32_t unk = ur_vocabulary_find_reserved(vocabulary, "unk");
     size_t n = 0;
+    ur_normaliser normal = {.a = ur_vocabulary_allocator(vocabulary), .form = options->unicode};
     ur_scanner_start(&s, options, vocabulary);
     while (status == UR_OK && lines.size > 0) {
         ur_line line;
         status = ur_lines_next(&lines, &line);
         if (status == UR_OK)
-            status = ur_lines_check(&lines, line.bytes, line.size, "", NULL);
-        ur_scanner_line(&s, line.bytes, line.size, line.ended);
+            status = ur_lines_check(&lines, line.bytes, line.size);
         if (status == UR_OK)
-            status = encode_line(&s, &lines, unk, ids, &n);
+            status = ur_normalise(&normal, &line.bytes, &line.size, err);
+        if (status != UR_OK)
+            break;
+        ur_scanner_line(&s, line.bytes, line.size, line.ended);
+        status = encode_line(&s, &lines, unk, lacking, ids, &n);
     }
+    ur_normaliser_free(&normal);
     if (status != UR_OK)
         return status;
     *count = n;
-    if (unknown && unk >= 0)
-        *unknown = ur_ids_count((ur_ids){ids, n}, unk);
+    if (unknown)
+        *unknown = ur_ids_count((ur_ids){ids, n}, unk); /* which may be UR_UNKNOWN */
     return UR_OK;
+}
+
+ur_status ur_text_encode(const ur_text_options *options, const ur_vocabulary *vocabulary,
+                         const char *text, size_t bytes, int32_t *ids, size_t *count,
+                         size_t *unknown, ur_err *err)
+{
+    return encode(options, vocabulary, text, bytes, false, ids, count, unknown, err);
+}
+
+ur_status ur_text_encode_lacking(const ur_text_options *options, const ur_vocabulary *vocabulary,
+                                 const char *text, size_t bytes, int32_t *ids, size_t *count,
+                                 size_t *unknown, ur_err *err)
+{
+    return encode(options, vocabulary, text, bytes, true, ids, count, unknown, err);
 }
 
 /* ---- to text ------------------------------------------------------------------------------ */

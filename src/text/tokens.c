@@ -430,6 +430,8 @@ ur_status ur_text_check(const ur_text_options *o, const ur_vocabulary *vocabular
     const ur_tokenizer_kind *kind = ur_tokenizer_of(o->tokenizer);
     if (!kind)
         return ur_fail(err, UR_INVALID, "there is no tokenizer number %d", (int)o->tokenizer);
+    if ((unsigned)o->unicode > UR_UNICODE_NFKC)
+        return ur_fail(err, UR_INVALID, "there is no normalisation number %d", (int)o->unicode);
     if (kind->line_feeds && o->line_ends)
         return ur_fail(err, UR_INVALID,
                        "line ends as tokens are for words; as characters, line feeds are tokens");

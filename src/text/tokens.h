@@ -63,6 +63,11 @@ ur_scan ur_scanner_word(ur_scanner *s, const char *bytes, size_t size, ur_token 
 /* The id of a token, <unk>'s (which may be -1) if the vocabulary lacks it. */
 int32_t ur_token_id(const ur_vocabulary *vocabulary, const ur_token *token, int32_t unknown);
 
+/* ur_text_encode, but a token that the vocabulary lacks and has no <unk> for is UR_UNKNOWN. */
+ur_status ur_text_encode_lacking(const ur_text_options *options, const ur_vocabulary *vocabulary,
+                                 const char *text, size_t bytes, int32_t *ids, size_t *count,
+                                 size_t *unknown, ur_err *err);
+
 /* What the sentences about a token that was not found, and one that is too long, say. `name` stands
  * for the file. */
 ur_status ur_token_unknown(ur_err *err, const char *name, size_t line, const ur_token *token);

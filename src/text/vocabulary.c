@@ -65,6 +65,11 @@ size_t ur_vocabulary_size(const ur_vocabulary *v)
     return v->count;
 }
 
+const ur_allocator *ur_vocabulary_allocator(const ur_vocabulary *v)
+{
+    return v->a;
+}
+
 /* FNV-1a, whose low bits are folded with the high ones since the table uses the low ones alone. */
 static uint64_t hash_of(const char *text, size_t bytes, bool reserved)
 {

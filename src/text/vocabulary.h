@@ -13,4 +13,7 @@ ur_status ur_vocabulary_parse(const ur_allocator *a, const char *name, const cha
 ur_status ur_vocabulary_print(const ur_vocabulary *vocabulary, char **bytes, size_t *size,
                               ur_err *err);
 
+/* Where its memory comes from. */
+const ur_allocator *ur_vocabulary_allocator(const ur_vocabulary *vocabulary);
+
 #endif

@@ -49,6 +49,7 @@ static void add(void *arg, const void *result)
     const ur_measure *m = result;
     e->sum->loss += m->loss;
     e->sum->positions += m->positions;
+    e->sum->unknown += m->unknown;
     e->sum->examples += m->examples;
     for (size_t i = 0; i < UR_MOST_FIGURES; i++)
         e->sum->sum[i] += m->sum[i];

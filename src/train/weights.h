@@ -8,10 +8,11 @@
 /* Names that begin so are a checkpoint's own and no weights. */
 #define UR_CHECKPOINT_PREFIX "trainer."
 
-/* All parameters, then `more` tensors, with metadata. */
-ur_status ur_weights_write(const ur_allocator *a, const ur_params *params, const char *path,
-                           const ur_st_tensor *more, size_t n_more, const ur_st_pair *metadata,
-                           size_t n_metadata, ur_err *err);
+/* All parameters, then `more` tensors, with metadata. values: a vector in place of the parameters' own
+ * (NULL). */
+ur_status ur_weights_write(const ur_allocator *a, const ur_params *params, const float *values,
+                           const char *path, const ur_st_tensor *more, size_t n_more,
+                           const ur_st_pair *metadata, size_t n_metadata, ur_err *err);
 
 /* Fills the parameters from an open file, strictly, under a prefix (see ur_params_load); tensors
  * of a checkpoint's own are passed over. */

@@ -8,10 +8,11 @@
 #include "base/status.h"
 #include "tape/params.h"
 
-ur_status ur_weights_write(const ur_allocator *a, const ur_params *params, const char *path,
-                           const ur_st_tensor *more, size_t n_more, const ur_st_pair *metadata,
-                           size_t n_metadata, ur_err *err)
+ur_status ur_weights_write(const ur_allocator *a, const ur_params *params, const float *values,
+                           const char *path, const ur_st_tensor *more, size_t n_more,
+                           const ur_st_pair *metadata, size_t n_metadata, ur_err *err)
 {
+    const float *from = values ? values : ur_params_data(params);
     const size_t count = ur_params_count(params);
     ur_st_tensor *tensors = ur_alloc(a, count + n_more, sizeof *tensors);
     if (!tensors)
@@ -20,8 +21,7 @@ ur_status ur_weights_write(const ur_allocator *a, const ur_params *params, const
     for (size_t i = 0; i < count; i++) {
         const ur_param *p = ur_params_entry(params, i);
         if (p->alias_of < 0)
-            tensors[n++] = (ur_st_tensor){p->name, UR_ST_F32, p->ndim, p->dim,
-                                          ur_params_data(params) + p->offset};
+            tensors[n++] = (ur_st_tensor){p->name, UR_ST_F32, p->ndim, p->dim, from + p->offset};
     }
     if (n_more)
         memcpy(tensors + n, more, n_more * sizeof *more);

@@ -29,37 +29,63 @@ refused "builtin:poems" builtin:poems
 
 # what only a trained model can miss
 printf '1/2/88_1988-01-02\n1/\303\251/88_1988-01-03\n' >new.txt
-expect 3 "new.txt: line 2: the character U+00E9 '.*' is not in the model's vocabulary" \
-    eval model --data new.txt
+expect 0 '^pairs  *2$' eval model --data new.txt
+grep -q 'new.txt: 1 characters, in 1 of 2 pairs, are unknown to the model: nothing is read' err ||
+    fail "eval, unknown: $(cat err)"
+expect 0 '^pairs  *1$' eval model --data new.txt --skip
+grep -q 'new.txt: 1 pairs are left out' err || fail "eval --skip: $(cat err)"
+expect 2 'no such option' eval model --data new.txt --label-column 1
 printf '1/2/88                          _1988-01-02\n' >long.txt
 expect 3 'long.txt: line 1: the question has 32 characters' eval model --data long.txt
 expect 3 'at most 400000 pairs' train seq2seq --data builtin:additions --size 400001 --out o
 [ ! -e o ] || fail "a run folder was made"
 
 # texts to predict
-expect 3 "text 2: the character U+00E9 '.*' (number 3 of the question)" \
-    predict model 1/2/88 "$(printf '1/\303\251')" 1/3/88
-[ "$(wc -l <out)" -eq 1 ] || fail "predict: the answer before the bad text is missing"
+run predict model 1/2/88 "$(printf '1/\303\251')" 1/3/88
+[ $code -eq 0 ] && [ "$(wc -l <out)" -eq 3 ] && [ "$(grep -c . out)" -eq 3 ] ||
+    fail "predict, unknown: $code $(cat out)"
+grep -q '^unroll: 1 token, in 1 of 3 texts, is unknown to the model and read as nothing$' err ||
+    fail "predict, unknown: $(cat err)"
+run predict model --skip 1/2/88 "$(printf '1/\303\251')" 1/3/88
+[ $code -eq 0 ] && [ "$(grep -n '^$' out)" = 2: ] || fail "predict --skip: $code $(cat out)"
+grep -q '1 of 3 texts were left out (--skip)' err || fail "predict --skip: $(cat err)"
 expect 3 'text 1: .*UTF-8' predict model "$(printf '\377')"
 expect 3 'text 1: the question has 40 characters, .* at most 29' \
     predict model 1234567890123456789012345678901234567890
 
-# lines to predict: answers first, then the number of the bad one
-# answered ANSWERS PATTERN: the file lines is refused with this sentence after so many answers.
+# lines to predict: those that cannot be answered have empty answers and are named by their number
+# answered ANSWERS PATTERN EMPTY: so many answers to the file lines, this sentence, empty ones where.
 answered() {
     run predict model - <lines
     wanted=3
     pattern="^unroll: standard input: $2"
     check_result "predict, expecting '$2'"
     [ "$(wc -l <out)" -eq "$1" ] || fail "predict: $(wc -l <out) answers, expected $1"
+    [ "$(grep -n '^$' out | tr '\n' ' ')" = "$3" ] || fail "predict: $(grep -n '^$' out), expected $3"
+    "$tool" predict model --in lines >again 2>err.in
+    same out again
+    grep -q "^unroll: lines: $2" err.in || fail "--in: $(cat err.in)"
 }
 
-awk 'BEGIN { for (i = 1; i <= 700; i++) print i == 600 ? "#" : "1/2/88" }' >lines
-answered 599 "line 600: the character U+0023 '#'"
+awk 'BEGIN { for (i = 1; i <= 700; i++) print i == 600 ? "123456789012345678901234567890" : "1/2/88" }' >lines
+answered 700 "line 600: the question has 30 characters" '600: '
 printf '1/2/88\n1\0002\n3\n' >lines
-answered 1 'line 2 has a zero byte'
-head -c 1100000 /dev/zero | tr '\0' 1 >lines
-answered 0 'line 1 is longer than 1 MiB'
+answered 3 'line 2: a zero byte' '2: '
+{ echo 1/2/88; head -c 3000000 /dev/zero | tr '\0' 1; printf '\n3/4/99\n'; } >lines
+answered 3 'line 2: longer than 1 MiB' '2: '
+printf '1/2/88\n\377\n\376\n1/2/88\n' >lines
+run predict model --json - <lines
+[ $code -eq 3 ] && [ "$(grep -c '"text":"' out)" -eq 2 ] &&
+    [ "$(grep -c '^{"input":"\\ufffd","error":"the question is not valid UTF-8 (byte 1)"}$\|^{"input":".*","error":"the question is not valid UTF-8 (byte 1)"}$' out)" -eq 2 ] ||
+    fail "errors as JSON: $code $(cat out)"
+[ "$(grep -c 'standard input: line [23]: ' err)" -eq 2 ] || fail "errors of lines: $(cat err)"
+run predict model lines
+grep -q "^unroll: 'lines' is taken as a text, and is the name of a file: --in 'lines' answers" err ||
+    fail "no hint at --in: $(cat err)"
+run predict model "$(printf '1/2/88\t1988-01-02')"
+grep -q '^unroll: text 1 has a tab in it: a text has no columns' err || fail "no hint at columns: $(cat err)"
+expect 2 'one argument too many' predict model --in lines text
+expect 3 'none.txt: cannot be opened' predict model --in none.txt
 run predict model - <folder
 wanted=4
 pattern='reading standard input failed: '

@@ -73,10 +73,12 @@ expect 0 '^ brown$' predict run 'the quick' --max-tokens 6
 # words: unknown ones are named
 lm words --epochs 3 --tokenizer word-punct --lower --min-freq 6 --tied --quiet
 [ ! -s out ] || fail "--quiet prints a sample"
-expect 0 '^the <unk> ' generate words --prompt 'The Zebra' --tokens 12
+expect 0 '^the <unk>' generate words --prompt 'The Zebra' --tokens 30 --temperature 3
+[ "$(grep -o '<unk>' out | wc -l)" -eq 1 ] || fail "generate writes <unk>: $(cat out)"
 grep -q "1 of the prompt's tokens are unknown to the model and read as <unk>: 'Zebra'" err ||
     fail "generate: the unknown word is not named: $(cat err)"
 expect 0 . generate words --prompt '' --tokens 5 --top-p 0.9
+expect 2 'does not go with --temperature' generate words --greedy --temperature 1
 
 # resumed is what was not interrupted
 lm whole --epochs 3 --layers 2 --embed 7 --dropout 0.2 --threads 1
@@ -100,7 +102,7 @@ refused() {
     expect 3 "$1" train lm --data "$2" --out o --hidden 8
     [ ! -e o ] || fail "$2: a run folder was made"
 }
-refused 'one batch of 32 windows of 35 steps takes' other
+refused 'one batch of 16 windows of 35 steps takes' other
 refused 'missing.txt' missing.txt
 : >empty
 refused 'empty' empty

@@ -32,7 +32,7 @@ sed -n 's/^{"input":"[^"]*","text":"\([^"]*\)","log_probability":-*[0-9.e-]*,"co
     out >json.answers
 same json.answers answers
 run predict model --json '1/2/88' -- '--"'
-[ $code -eq 3 ] || fail "a quote: $code"
+[ $code -eq 0 ] && grep -q '^{"input":"--\\"","text":' out || fail "a quote: $code $(cat out)"
 expect 0 '^[^ ]' predict model -- '-1'
 
 # a wider search: the best first, each text's answers ended by a blank line; the same as JSON

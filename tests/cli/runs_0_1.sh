@@ -48,7 +48,7 @@ while read -r name kind epochs verb data input; do
         run predict "$folder" - <texts
         as_then "$name.predict"
     elif [ "$verb" = generate ]; then
-        run generate "$folder" --prompt "$input" --tokens 12 --temperature 1
+        run generate "$folder" --prompt "$input" --tokens 12 --greedy
         as_then "$name.generate"
     fi
     for file in "$folder"/checkpoints/*.safetensors; do

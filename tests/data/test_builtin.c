@@ -243,7 +243,7 @@ static void check_learned(const char *data, size_t size, size_t tokens, size_t q
     ur_vocabulary *v;
     ur_pair_format f;
     ur_err err = {UR_OK, ""};
-    if (ur_pairs_learn(NULL, &source, false, &pairs, &v, &f, &err) != UR_OK)
+    if (ur_pairs_learn(NULL, &source, NULL, &pairs, &v, &f, &err) != UR_OK)
         fail_msg("%s", err.text);
     assert_int_equal(f.form, UR_PAIRS_FIXED);
     assert_int_equal(f.question_width, question);
@@ -283,7 +283,9 @@ static void test_stripped(void **state)
     ur_pairs *pairs;
     ur_vocabulary *v;
     ur_pair_format f;
-    assert_int_equal(ur_pairs_learn(NULL, &source, true, &pairs, &v, &f, NULL), UR_OK);
+    assert_int_equal(
+        ur_pairs_learn(NULL, &source, &(ur_pair_format){.strip = true}, &pairs, &v, &f, NULL),
+        UR_OK);
     assert_int_equal(f.form, UR_PAIRS_RAGGED);
     assert_int_equal(f.start, 0);
     assert_int_equal(f.end, 1);

@@ -98,7 +98,7 @@ static void assert_encode(const ur_pair_format *f, const ur_vocabulary *v, const
     int32_t ids[16];
     size_t length;
     char back[64];
-    assert_int_equal(ur_pair_encode(f, v, text, strlen(text), ids, &length, NULL), UR_OK);
+    assert_int_equal(ur_pair_encode(f, v, text, strlen(text), ids, &length, NULL, NULL), UR_OK);
     ur_vocabulary_decode(v, ids, length, back, sizeof back);
     assert_string_equal(back, expected_text);
 }
@@ -109,7 +109,8 @@ static void assert_encode_refused(const ur_pair_format *f, const ur_vocabulary *
     int32_t ids[16];
     size_t length = 99;
     ur_err err = {UR_OK, ""};
-    assert_int_equal(ur_pair_encode(f, v, text, strlen(text), ids, &length, &err), UR_BAD_FILE);
+    assert_int_equal(ur_pair_encode(f, v, text, strlen(text), ids, &length, NULL, &err),
+                     UR_BAD_FILE);
     assert_int_equal(length, 0);
     if (!strstr(err.text, says))
         fail_msg("%s", err.text);
@@ -127,8 +128,12 @@ static void test_encode(void **state)
     assert_encode(&f, spaceless, "abc", "abc");
     assert_encode_refused(&f, v, "abca", "has 4 characters, this model's have at most 3");
     assert_encode_refused(&f, spaceless, "ab", "has 2 characters, this model's have exactly 3");
-    assert_encode_refused(&f, v, "a\xE2\x82\xAC", "U+20AC '\xE2\x82\xAC' (number 2 of");
-    assert_encode_refused(&f, v, "a\n", "U+000A (number 2");
+    int32_t ids[16];
+    size_t length, unknown = 9;
+    assert_int_equal(ur_pair_encode(&f, v, "a\xE2\x82\xAC\n", 5, ids, &length, &unknown, NULL),
+                     UR_OK);
+    assert_true(length == 3 && unknown == 2 && ids[0] == 0);
+    assert_true(ids[1] == UR_UNKNOWN && ids[2] == UR_UNKNOWN);
     assert_encode_refused(&f, v, "a\xFF", "not valid UTF-8 (byte 2)");
     f = format_of(UR_PAIRS_RAGGED, UR_ANSWER_FORWARD);
     f.question_width = 0;

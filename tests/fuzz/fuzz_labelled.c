@@ -46,16 +46,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     ur_vocabulary_options choice = {.min_freq = data[0] >> 6};
     const char *text = (const char *)data + 1;
-    ur_status status = ur_labelled_learn_bytes(NULL, "input", text, size - 1, kind, &o, &choice, &d,
-                                               &v, &labels, &err);
+    ur_status status = ur_labelled_learn_bytes(NULL, "input", text, size - 1, kind, &o, NULL,
+                                               &choice, &d, &v, &labels, &err);
     if (status != UR_OK) {
         if (status != UR_BAD_FILE || err.text[0] == 0 || d || v || labels)
             abort();
         return 0;
     }
     check_sequences(d, kind, v, labels);
-    if (ur_labelled_open_bytes(NULL, "input", text, size - 1, kind, &o, v, labels, &again, &err) !=
-            UR_OK ||
+    if (ur_labelled_open_bytes(NULL, "input", text, size - 1, kind, &o, NULL, v, labels, &again,
+                               &err) != UR_OK ||
         ur_labelled_count(again) != ur_labelled_count(d) ||
         ur_labelled_unknown(again) != ur_labelled_unknown(d) ||
         ur_labelled_fingerprint(again) != ur_labelled_fingerprint(d))

@@ -43,7 +43,7 @@ static void check_pair(const ur_pairs *p, const ur_pairs *again, const ur_pair_f
     if (!text || !ids)
         abort();
     ur_vocabulary_decode(v, question.ids, question.length, text, bytes + 1);
-    if (ur_pair_encode(f, v, text, bytes, ids, &length, NULL) != UR_OK ||
+    if (ur_pair_encode(f, v, text, bytes, ids, &length, NULL, NULL) != UR_OK ||
         !same((ur_ids){ids, length}, question))
         abort();
     free(text);
@@ -59,8 +59,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     const char *text = (const char *)data + 1;
+    const ur_pair_format wanted = {.strip = *data & 1, .lower = *data & 16};
     ur_status status =
-        ur_pairs_learn_bytes(NULL, "input", text, size - 1, NULL, *data & 1, &p, &v, &f, &err);
+        ur_pairs_learn_bytes(NULL, "input", text, size - 1, NULL, NULL, &wanted, &p, &v, &f, &err);
     if (status != UR_OK) {
         if (status != UR_BAD_FILE || err.text[0] == 0 || p || v)
             abort();
@@ -69,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     f.reverse_input = *data & 2;
     f.answer_order = (ur_answer_order)(*data / 4 % 3);
     if (ur_pair_format_check(&f, v, &err) != UR_OK ||
-        ur_pairs_open_bytes(NULL, "input", text, size - 1, &f, v, &again, &err) != UR_OK ||
+        ur_pairs_open_bytes(NULL, "input", text, size - 1, NULL, &f, v, &again, &err) != UR_OK ||
         ur_pairs_count(again) != ur_pairs_count(p))
         abort();
     for (size_t i = 0; i < ur_pairs_count(p); i++)

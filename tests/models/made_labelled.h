@@ -54,7 +54,8 @@ static inline ur_labelled *labelled_of(const ur_allocator *a, ur_labelled_kind k
     ur_labelled *data;
     ur_err err;
     write_labelled("labelled.txt", kind, count, length, ids, labels);
-    if (ur_labelled_open(a, "labelled.txt", kind, &options, tokens, names, &data, &err) != UR_OK)
+    if (ur_labelled_open(a, "labelled.txt", kind, &options, NULL, tokens, names, &data, &err) !=
+        UR_OK)
         fail_msg("%s", err.text);
     ur_vocabulary_free(tokens);
     ur_vocabulary_free(names);

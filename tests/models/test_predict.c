@@ -1,5 +1,6 @@
 /* test_predict.c - every kind from files to predictions: what is prepared, what texts get, that it does
  * not depend on threads or on what stands beside a text, and memory that runs out. */
+#include "io/fields.h"
 #include "support/contexts.h"
 #include "support/failing_alloc.h"
 #include "unroll/decode.h"
@@ -84,6 +85,7 @@ static void assets_free(ur_assets *a)
     ur_model_free(a->model);
     ur_vocabulary_free(a->vocabulary);
     ur_vocabulary_free(a->labels);
+    ur_fields_free(ur_context_allocator(a->context), a->kind->fields, a->config);
     free(a->config);
 }
 

@@ -191,6 +191,61 @@ static void initialisation(void **state)
     free(first);
 }
 
+/* ---- ids that the vocabulary lacks ---------------------------------------------------------- */
+
+/* They are rows of zeros and learn nothing; the others have the bits that they have without them. */
+static void unknown_ids(void **state)
+{
+    fixture *f = *state;
+    ur_tape *t = f->tape;
+    const size_t length[] = {3, 2}, known_length[] = {3, 1};
+    ur_embedding_init(&f->embed, f->params, 1);
+    ur_tape_start(t, UR_TRAIN, f->params, f->gradient, 0, 0);
+    const ur_layout *l = ur_new_layout(t, UR_SEQUENCE_MAJOR, 2, length, NULL);
+    ur_seq *y =
+        ur_embedding(t, &f->embed, ur_seq_ints(t, l, (int32_t[]){7, UR_UNKNOWN, 9, 7, UR_UNKNOWN}));
+    tape_fine(t);
+    const float *table =
+        ur_params_data(f->params) + ur_params_entry(f->params, (size_t)f->embed.weight)->offset;
+    for (size_t i = 0; i < 40; i++) {
+        assert_true(ur_floats(y->values)[i] == table[7 * 40 + i]);
+        assert_true(ur_floats(y->values)[40 + i] == 0.0f);
+        assert_true(ur_floats(y->values)[80 + i] == table[9 * 40 + i]);
+        assert_true(ur_floats(y->values)[160 + i] == 0.0f);
+    }
+    assert_int_equal(ur_backward(t, ur_sum(t, y->values)), UR_OK);
+    const float *g = ur_param_gradient(t, f->embed.weight);
+    for (size_t i = 0; i < 120 * 40; i++)
+        assert_true(g[i] == (i / 40 == 7 ? 2.0f : i / 40 == 9 ? 1.0f : 0.0f));
+    /* a stack over them: what stands before an unknown id does not know of it */
+    ur_rnn_stack rnn;
+    ur_params *p;
+    const ur_rnn_config config = {
+        .cell = "gru", .input_size = 40, .hidden_size = 9, .num_layers = 1};
+    assert_int_equal(ur_params_new(f->context, &p, NULL), UR_OK);
+    const ur_embedding_layer embed = ur_embedding_add(p, "embed", 120, 40);
+    assert_int_equal(ur_rnn_add(p, "gru", &config, &rnn, NULL), UR_OK);
+    assert_int_equal(ur_params_seal(p, NULL), UR_OK);
+    ur_embedding_init(&embed, p, 1);
+    ur_rnn_init(&rnn, p, 1);
+    ur_tape_start(t, UR_INFER, p, NULL, 0, 0);
+    l = ur_new_layout(t, UR_SEQUENCE_MAJOR, 2, length, NULL);
+    const ur_rnn_out with = ur_rnn_embedded(
+        t, &rnn, &embed, ur_seq_ints(t, l, (int32_t[]){3, 4, 5, 7, UR_UNKNOWN}), (ur_state){0});
+    l = ur_new_layout(t, UR_SEQUENCE_MAJOR, 2, known_length, NULL);
+    const ur_rnn_out without =
+        ur_rnn_embedded(t, &rnn, &embed, ur_seq_ints(t, l, (int32_t[]){3, 4, 5, 7}), (ur_state){0});
+    tape_fine(t);
+    for (size_t s = 0; s < 3; s++)
+        assert_memory_equal(ur_floats(with.y->values) + ur_row(with.y->layout, 0, s) * 9,
+                            ur_floats(without.y->values) + ur_row(without.y->layout, 0, s) * 9,
+                            9 * sizeof(float));
+    assert_memory_equal(ur_floats(with.y->values) + ur_row(with.y->layout, 1, 0) * 9,
+                        ur_floats(without.y->values) + ur_row(without.y->layout, 1, 0) * 9,
+                        9 * sizeof(float));
+    ur_params_free(p);
+}
+
 /* ---- what does not fit --------------------------------------------------------------------- */
 
 static void sentences(void **state)
@@ -204,8 +259,8 @@ static void sentences(void **state)
 
     ur_tape_start(t, UR_TRAIN, f->params, f->gradient, 0, 0);
     l = ur_new_layout(t, UR_STEP_MAJOR, 2, length, NULL);
-    ur_embedding(t, &f->embed, ur_seq_ints(t, l, (int32_t[]){0, -1, 1}));
-    tape_failed(t, UR_INVALID, "embedding: id -1");
+    ur_embedding(t, &f->embed, ur_seq_ints(t, l, (int32_t[]){0, -2, 1}));
+    tape_failed(t, UR_INVALID, "embedding: id -2");
 
     ur_tape_start(t, UR_TRAIN, f->params, f->gradient, 0, 0);
     l = ur_new_layout(t, UR_STEP_MAJOR, 2, length, NULL);
@@ -271,6 +326,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(drops_as_often_as_asked, setup, teardown),
         cmocka_unit_test_setup_teardown(backward_has_the_same_mask, setup, teardown),
         cmocka_unit_test_setup_teardown(initialisation, setup, teardown),
+        cmocka_unit_test_setup_teardown(unknown_ids, setup, teardown),
         cmocka_unit_test_setup_teardown(sentences, setup, teardown),
         cmocka_unit_test_setup_teardown(losses, setup, teardown),
     };

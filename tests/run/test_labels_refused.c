@@ -32,13 +32,12 @@ static void bad_data(void **state)
     (void)state;
     ur_context *context = context_of(NULL, 1, NULL);
     const char *tags = "a X\nb Y\n\na Y\n", *classes = "X\ta b\nY\tb\n";
-    create_fails(context, false, tags, "a X\nb Z\n", "valid.txt: line 2: the label ");
-    create_fails(context, false, tags, "a X\nb Z\n", "Z");
+    create_fails(context, false, tags, "a X\nb\n", "valid.txt: line 2: one column");
     create_fails(context, false, "", tags, "train.txt");
     create_fails(context, false, "\n\n", tags, "train.txt: an empty file");
     create_fails(context, false, "a X\nb\n", tags, "train.txt: line 2: one column");
     create_fails(context, false, "a X\n\xff X\n", tags, "line 2");
-    create_fails(context, true, classes, "X\ta\nZ\ta\n", "valid.txt: line 2: the label ");
+    create_fails(context, true, classes, "X\ta\nZ\n", "valid.txt: line 2: no tab");
     create_fails(context, true, "", classes, "train.txt");
     create_fails(context, true, "X\ta\nno tab\n", classes, "train.txt: line 2: no tab");
     create_fails(context, true, "X\ta\n\tb\n", classes, "line 2: the label is empty");
@@ -123,7 +122,8 @@ static void edited_runs(void **state)
     open_fails(context, config, "\"lower\": false", "\"lower\": 3", "text.lower");
     open_fails(context, config, "\"labels\": 3", "\"label\": 3", "label");
     open_fails(context, config, "\"classifier\"", "\"lstm\"", "\"model\"");
-    open_fails(context, "labels.txt", "begins\\swith\\sA\n", "", "labels");
+    open_fails(context, "labels.txt", "begins\\swith\\sA\n", "begins\\swith\\sZ\n",
+               "run/labels.txt was changed: line ");
     put_file("train.txt", "begins with A\ta\nbegins with B\tb\nbegins with C\tc\n");
     ur_err err;
     assert_int_equal(ur_run_resume(context, "run", 2, 0, &run, &err), UR_BAD_FILE);

@@ -67,13 +67,13 @@ static void a_folder(void **state)
     assert_int_equal(ur_run_train(run, &hooks, NULL), UR_OK);
     assert_int_equal(evaluations, 4);
     ur_run_free(run);
-    static const char *const names[] = {"config.json", "vocab.txt", "model.safetensors",
-                                        "metrics.jsonl", "train.log"};
+    static const char *const names[] = {"config.json",      "vocab.txt",     "model.safetensors",
+                                        "best.safetensors", "metrics.jsonl", "train.log"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         assert_true(is_file("run", names[i]));
-    assert_int_equal(folder_entries("run/checkpoints"), 2); /* the last two */
+    assert_int_equal(folder_entries("run/checkpoints"), 2); /* the last two that were saved */
     assert_true(is_file("run", "checkpoints/16.safetensors"));
-    assert_true(is_file("run", "checkpoints/12.safetensors"));
+    assert_true(is_file("run", "checkpoints/4.safetensors"));
     ur_metrics *m;
     size_t n;
     assert_int_equal(ur_metrics_load(context, "run", &m, &n, NULL, NULL), UR_OK);
@@ -200,17 +200,41 @@ static void opened_in_three_ways(void **state)
 static void bad_questions(void **state)
 {
     (void)state;
-    static const char *const questions[] = {"1/2/03", "\xc3\xa9", "x"};
+    static const char *const questions[] = {"1/2/03", "\xff", "x"};
+    static const char *const strange[] = {"\xc3\xa9/\xc3\xa9", "1/2/03"};
     train_one("run");
     ur_run *run = run_opened(context, "run");
     ur_prediction a[3];
     size_t bad = 99;
     ur_err err;
-    refused(ur_run_predict(run, 3, questions, NULL, a, &bad, &err), UR_BAD_FILE, &err, "\xc3\xa9");
+    refused(ur_run_predict(run, 3, questions, NULL, a, &bad, &err), UR_BAD_FILE, &err,
+            "not valid UTF-8");
     assert_int_equal(bad, 1);
     for (int i = 0; i < 3; i++)
         assert_null(a[i].memory);
     assert_int_equal(ur_run_predict(run, 1, questions, NULL, a, NULL, NULL), UR_OK);
+    /* unknown characters are counted, and nothing changes for the other texts */
+    ur_prediction b[2];
+    assert_int_equal(ur_run_predict(run, 2, strange, NULL, b, NULL, NULL), UR_OK);
+    assert_int_equal(b[0].unknown, 2);
+    assert_int_equal(b[1].unknown, 0);
+    assert_string_equal(b[0].inputs[0], "\xEF\xBF\xBD");
+    assert_string_equal(b[1].text, a[0].text);
+    assert_memory_equal(&b[1].log_probability, &a[0].log_probability, sizeof(double));
+    ur_prediction_free(context, &b[0]);
+    ur_prediction_free(context, &b[1]);
+    assert_int_equal(ur_run_set_reading(run, "read.skip", "true", NULL), UR_OK);
+    assert_int_equal(ur_run_predict(run, 2, strange, NULL, b, NULL, NULL), UR_OK);
+    assert_true(b[0].left_out && !b[0].text && !b[1].left_out);
+    assert_string_equal(b[1].text, a[0].text);
+    ur_prediction_free(context, &b[0]);
+    ur_prediction_free(context, &b[1]);
+    refused(ur_run_set_reading(run, "hidden_size", "3", &err), UR_INVALID, &err,
+            "has no hidden_size");
+    refused(ur_run_set_reading(run, "read.label_column", "3", &err), UR_INVALID, &err,
+            "a seq2seq has no read.label_column");
+    assert_int_equal(ur_run_set_reading(run, "read.source_column", "en", NULL), UR_OK);
+    assert_int_equal(ur_run_set_reading(run, "read.source_column", "fr", NULL), UR_OK);
     ur_prediction_free(context, &a[0]);
     assert_int_equal(ur_run_predict(run, 0, NULL, NULL, NULL, NULL, NULL), UR_OK);
     ur_run_free(run);

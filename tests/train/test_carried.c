@@ -235,7 +235,11 @@ static void stops_early_with_the_best(void **state)
     ur_measure in_run;
     assert_int_equal(ur_evaluate(run->assets.model, run->assets.valid, &in_run, NULL), UR_OK);
     assert_true(in_run.loss / 2.0 == least);
-    assert_true(run->metrics[run->metrics_count - 1].valid_loss > least);
+    ur_metrics *m;
+    size_t count;
+    assert_int_equal(ur_metrics_load(context, "early", &m, &count, NULL, NULL), UR_OK);
+    assert_true(m[count - 1].valid_loss > least);
+    ur_metrics_free(context, m);
     ur_param_values(run->assets.model->params, 0)[0] = 9.0f;
     assert_int_equal(ur_run_load_model(run, NULL), UR_OK);
     assert_int_equal(ur_evaluate(run->assets.model, run->assets.valid, &in_run, NULL), UR_OK);

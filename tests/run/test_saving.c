@@ -1,0 +1,281 @@
+/* test_saving.c - when a run saves, which weights are the best, and what a crash between two saves
+ * leaves. Time is the test's own: every epoch takes as long as the test says. */
+#include "run/runs.h"
+
+#include <math.h>
+#include <unroll/io.h>
+
+static ur_context *context;
+
+static int enter(void **state)
+{
+    context = context_of(NULL, 1, NULL);
+    return run_folder_enter(state);
+}
+
+static int leave(void **state)
+{
+    ur_context_free(context);
+    return test_folder_leave(state);
+}
+
+/* A training that is watched: its epochs take `seconds` of its clock. */
+typedef struct watched {
+    double now, seconds;
+    char saved[400];  /* steps of the newest checkpoint as each epoch ended, before it was saved */
+    size_t copy_at;   /* the epoch after which the folder is copied to "crashed"; 0: none */
+    size_t validated; /* epochs */
+} watched;
+
+static double clock_of(void *user)
+{
+    return ((watched *)user)->now;
+}
+
+static void epoch_ended(void *user, const ur_metrics *m)
+{
+    watched *w = user;
+    for (size_t step = m->step; step + 1 > 0; step--) {
+        char name[64];
+        snprintf(name, sizeof name, "checkpoints/%zu.safetensors", step);
+        if (!is_file("run", name))
+            continue;
+        snprintf(w->saved + strlen(w->saved), sizeof w->saved - strlen(w->saved), " %zu", step);
+        break;
+    }
+    w->now += w->seconds;
+    w->validated += m->has_valid;
+    assert_true(m->has_valid == !isnan(m->valid_loss));
+    if (w->copy_at == m->epoch)
+        assert_int_equal(system("cp -r run crashed"), 0);
+}
+
+static void train_watched(watched *w, const ur_run_settings *settings)
+{
+    const ur_seq2seq_config config = tiny_config();
+    const ur_run_hooks hooks = {.user = w, .on_evaluation = epoch_ended, .clock = clock_of};
+    ur_err err;
+    ur_run *run = run_created(context, "run", settings, &config);
+    if (ur_run_train(run, &hooks, &err) != UR_OK)
+        fail_msg("%s", err.text);
+    ur_run_free(run);
+}
+
+/* 4 steps an epoch; the checkpoint of step 0 is made with the run. */
+static void by_time(void **state)
+{
+    (void)state;
+    ur_run_settings s = tiny_settings();
+    watched w = {.seconds = 2.0};
+    s.train.epochs = 8;
+    train_watched(&w, &s);
+    assert_string_equal(w.saved, " 0 4 4 4 16 16 16 28");
+    assert_true(is_file("run", "checkpoints/32.safetensors")); /* the end */
+}
+
+static void by_epochs(void **state)
+{
+    (void)state;
+    ur_run_settings s = tiny_settings();
+    watched w = {.seconds = 100.0};
+    s.train.epochs = 8;
+    s.save_every = 3;
+    train_watched(&w, &s);
+    assert_string_equal(w.saved, " 0 0 0 12 12 12 24 24");
+    assert_true(is_file("run", "checkpoints/32.safetensors"));
+}
+
+static void validated_now_and_then(void **state)
+{
+    (void)state;
+    ur_run_settings s = tiny_settings();
+    watched w = {.seconds = 1.0};
+    s.train.epochs = 8;
+    s.eval_every = 3;
+    train_watched(&w, &s);
+    assert_int_equal(w.validated, 3); /* epochs 3, 6 and the last */
+    ur_metrics *m;
+    size_t n;
+    assert_int_equal(ur_metrics_load(context, "run", &m, &n, NULL, NULL), UR_OK);
+    assert_int_equal(n, 8);
+    for (size_t i = 0; i < n; i++)
+        assert_true(isnan(m[i].valid_loss) == (i != 2 && i != 5 && i != 7));
+    ur_metrics_free(context, m);
+}
+
+/* Lines of epochs that no checkpoint has are cut off, half a line too, and come again. */
+static void a_crash(void **state)
+{
+    (void)state;
+    ur_run_settings s = tiny_settings();
+    watched w = {.seconds = 0.5, .copy_at = 4};
+    s.train.epochs = 6;
+    train_watched(&w, &s);
+    ur_metrics *m;
+    size_t n;
+    assert_int_equal(ur_metrics_load(context, "crashed", &m, &n, NULL, NULL), UR_OK);
+    assert_int_equal(n, 4);
+    ur_metrics_free(context, m);
+    assert_int_equal(system("printf '{\"epoch\":5,\"step\":2' >>crashed/metrics.jsonl"), 0);
+    ur_run *run = run_resumed(context, "crashed", 0, 0);
+    size_t size;
+    char *log = file_of("crashed", "train.log", &size);
+    assert_non_null(strstr(log, "epoch 1  step 4  "));
+    assert_null(strstr(log, "epoch 2  "));
+    free(log);
+    assert_int_equal(ur_metrics_load(context, "crashed", &m, &n, NULL, NULL), UR_OK);
+    assert_int_equal(n, 1);
+    ur_metrics_free(context, m);
+    run_trained(run);
+    ur_run_free(run);
+    same_metrics(context, "run", "crashed");
+    same_files("run", "crashed", "model.safetensors");
+    same_files("run", "crashed", "best.safetensors");
+}
+
+/* Validation data that contradicts the training data: the first epochs are the best. */
+static ur_run_settings contradiction(void)
+{
+    put_file("train.txt", "aa\tb\nab\tb\nba\tb\nbb\tb\n");
+    put_file("valid.txt", "aa\ta\nbb\ta\n");
+    ur_run_settings s = {.data = "train.txt", .valid = "valid.txt", .train = ur_train_defaults()};
+    s.train.batch = 2;
+    s.train.epochs = 12;
+    s.train.lr = 1e-2;
+    return s;
+}
+
+static float first_weight(const ur_run *run)
+{
+    return ur_param_values(ur_run_model(run)->params, 0)[0];
+}
+
+static void best_and_last(void **state)
+{
+    (void)state;
+    const ur_run_settings s = contradiction();
+    watched w = {.seconds = 1.0};
+    train_watched(&w, &s);
+    ur_metrics *m;
+    size_t n, best = 0, epoch;
+    assert_int_equal(ur_metrics_load(context, "run", &m, &n, NULL, NULL), UR_OK);
+    for (size_t i = 0; i < n; i++)
+        best = m[i].valid_loss < m[best].valid_loss ? i : best;
+    assert_true(best + 1 < n);
+    ur_run *run = run_opened(context, "run"), *last, *file;
+    assert_true(ur_run_has_best(run, &epoch));
+    assert_int_equal(epoch, best + 1);
+    const ur_pair_source valid = {.data = "valid.txt"};
+    ur_measure measure;
+    assert_int_equal(ur_run_evaluate(run, &valid, &measure, NULL, NULL), UR_OK);
+    assert_true(ur_measure_figure(ur_run_kind(run), &measure, "loss") == m[best].valid_loss);
+    assert_int_equal(ur_run_open_last(context, "run", &last, NULL), UR_OK);
+    assert_false(ur_run_has_best(last, &epoch));
+    assert_int_equal(epoch, n);
+    assert_int_equal(ur_run_evaluate(last, &valid, &measure, NULL, NULL), UR_OK);
+    assert_true(ur_measure_figure(ur_run_kind(run), &measure, "loss") == m[n - 1].valid_loss);
+    file = run_opened(context, "run/best.safetensors");
+    assert_true(first_weight(file) == first_weight(run) && first_weight(last) != first_weight(run));
+    ur_run_free(run);
+    ur_run_free(last);
+    ur_run_free(file);
+    ur_metrics_free(context, m);
+}
+
+/* With early stopping both files are the best model's. */
+static void early_stopping(void **state)
+{
+    (void)state;
+    ur_run_settings s = contradiction();
+    watched w = {.seconds = 1.0};
+    s.train.early_stop = 2;
+    train_watched(&w, &s);
+    assert_true(w.validated < s.train.epochs);
+    assert_int_equal(system("cmp -s run/model.safetensors run/best.safetensors"), 0);
+}
+
+/* ---- what is refused ----------------------------------------------------------------------- */
+
+static void refused(ur_status status, const ur_err *err, const char *says)
+{
+    if (status != UR_BAD_FILE || !strstr(err->text, says))
+        fail_msg("\"%s\"; expected was \"%s\"", err->text, says);
+}
+
+static void overwrite_end(const char *path, const void *bytes, size_t size)
+{
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, -(long)size, SEEK_END), 0);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void weights_that_are_not_finite(void **state)
+{
+    (void)state;
+    const ur_run_settings s = tiny_settings();
+    watched w = {.seconds = 1.0};
+    const float nan = NAN;
+    ur_run *run;
+    ur_err err;
+    train_watched(&w, &s);
+    overwrite_end("run/model.safetensors", &nan, sizeof nan);
+    refused(ur_run_open(context, "run", &run, &err), &err, "has a weight that is not finite");
+    refused(ur_run_open(context, "run/model.safetensors", &run, &err), &err, "decoder.fc.bias");
+}
+
+static void a_damaged_checkpoint(void **state)
+{
+    (void)state;
+    const ur_run_settings s = tiny_settings();
+    watched w = {.seconds = 9.0};
+    ur_run *run;
+    ur_err err;
+    train_watched(&w, &s); /* checkpoints 4 and 8 */
+    assert_int_equal(truncate("run/checkpoints/8.safetensors", 2000), 0);
+    refused(ur_run_resume(context, "run", 0, 0, &run, &err), &err,
+            "the one before, run/checkpoints/4.safetensors, is whole");
+    assert_int_equal(unlink("run/checkpoints/8.safetensors"), 0);
+    run = run_resumed(context, "run", 0, 0);
+    run_trained(run);
+    ur_run_free(run);
+    assert_true(is_file("run", "checkpoints/8.safetensors"));
+    assert_int_equal(truncate("run/checkpoints/8.safetensors", 2000), 0);
+    assert_int_equal(truncate("run/checkpoints/4.safetensors", 2000), 0);
+    assert_int_equal(ur_run_resume(context, "run", 0, 0, &run, &err), UR_BAD_FILE);
+    assert_null(strstr(err.text, "is whole"));
+}
+
+/* Sorted, or with other line ends: every id would mean something else. */
+static void an_edited_vocabulary(void **state)
+{
+    (void)state;
+    const ur_run_settings s = tiny_settings();
+    watched w = {.seconds = 1.0};
+    ur_run *run;
+    ur_err err;
+    train_watched(&w, &s);
+    assert_int_equal(system("sort -r run/vocab.txt >sorted && mv sorted run/vocab.txt"), 0);
+    refused(ur_run_open(context, "run", &run, &err), &err, "run/vocab.txt was changed: line 1 ");
+    refused(ur_run_resume(context, "run", 3, 0, &run, &err), &err, "run/vocab.txt was changed");
+    run = run_opened(context, "run/model.safetensors");
+    ur_run_free(run);
+}
+
+int main(void)
+{
+#define IN_A_FOLDER(test) cmocka_unit_test_setup_teardown(test, enter, leave)
+    const struct CMUnitTest tests[] = {
+        IN_A_FOLDER(by_time),
+        IN_A_FOLDER(by_epochs),
+        IN_A_FOLDER(validated_now_and_then),
+        IN_A_FOLDER(a_crash),
+        IN_A_FOLDER(best_and_last),
+        IN_A_FOLDER(early_stopping),
+        IN_A_FOLDER(weights_that_are_not_finite),
+        IN_A_FOLDER(a_damaged_checkpoint),
+        IN_A_FOLDER(an_edited_vocabulary),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
