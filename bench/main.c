@@ -27,6 +27,6 @@ int main(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "--write-dates") == 0)
         return write_dates(argv[2]);
     const bench_kind kinds[] = {bench_layer, bench_language_model, bench_stream, bench_product,
-                                bench_date,  bench_flops,          bench_reading};
+                                bench_date,  bench_attention,      bench_flops,  bench_reading};
     return bench_main(argc, argv, "unroll " UR_VERSION, kinds, sizeof kinds / sizeof *kinds);
 }

@@ -14,6 +14,10 @@ CELLS = tuple(GATES)
 # hidden, batch, steps
 SHAPES = ((64, 32, 100), (64, 256, 20), (128, 64, 50), (128, 256, 100), (256, 32, 35), (256, 128, 50),
           (512, 64, 20), (512, 32, 50), (1024, 32, 20))
+# features, heads, batch, steps
+ATTENTION = ((64, 4, 128, 16), (64, 4, 64, 64), (64, 4, 16, 512), (128, 4, 32, 64),
+             (256, 4, 64, 40), (256, 8, 32, 128), (512, 8, 64, 16), (512, 8, 8, 512),
+             (768, 12, 16, 64), (768, 12, 4, 512))
 # rows of weights, columns: the recurrent products of LSTM, of GRU, of RNN, and an output layer
 PRODUCTS = ((256, 64), (512, 128), (1024, 256), (2048, 512), (4096, 1024), (768, 256), (512, 512),
             (28, 256))
@@ -82,6 +86,24 @@ def one_sequence(cell, hidden, steps, compiled):
     return row
 
 
+def attention_flops(dim, batch, steps, ragged=False, backward=False):
+    """Four projections; scores and contexts; backward the projections twice, of the two products the
+    gradients of both factors (the scores, computed again, are not counted)."""
+    each = lengths(batch, steps, ragged)
+    forward = sum(8 * t * dim * dim + 4 * t * t * dim for t in each)
+    return 3 * forward if backward else forward
+
+
+def attention(dim, heads, batch, steps, ragged=False, backward=False):
+    family = "attention_ragged" if ragged else "attention"
+    work = (f"attention dim={dim} heads={heads} batch={batch} steps={steps}"
+            + (" ragged=1" if ragged else "") + (" backward=1" if backward else ""))
+    kinds = ["module", "sdpa"] + (["rows"] if ragged else [])
+    return Row(family, f"{family}/D{dim}-h{heads}-B{batch}-T{steps}"
+               f"{'/train' if backward else '/forward'}", work,
+               attention_flops(dim, batch, steps, ragged, backward), {"pytorch": kinds})
+
+
 def language_model(cell, hidden=256, vocabulary=28, batch=32, steps=35):
     flops = 3 * batch * steps * (2 * GATES[cell] * hidden * hidden + 2 * hidden * vocabulary)
     kinds = ["time", "batch"] + (["mkl-time"] if cell == "lstm" else [])
@@ -127,6 +149,8 @@ def all_rows(data, compiled=False):
     for family, ragged in (("layer", False), ("ragged", True)):
         rows += [layer(family, cell, *shape, ragged, backward)
                  for cell in CELLS for shape in SHAPES for backward in (False, True)]
+    rows += [attention(*shape, ragged, backward) for ragged in (False, True)
+             for shape in ATTENTION for backward in (False, True)]
     rows += [one_sequence(cell, hidden, steps, compiled)
              for cell in CELLS for hidden in (64, 128, 256, 512, 1024) for steps in (20, 100)]
     rows += [layer("projection", "lstm", 512, batch, steps, False, backward, 128)

@@ -7,12 +7,15 @@
  *   bpe       words cut into parts
  *   bleu      how good translations are
  *   corpus    tokenizers, whole texts, texts with labels
+ *   parallel  sentences of two languages
  *   field     configuration structs, member by member
  *   model     kinds of models, and models of these
  *   seq2seq   encoder-decoders
  *   language  language models, and models of the next word
  *   tagger    models that give labels to tokens or texts
+ *   translation  models that translate
  *   decode    decoders, and the search for what they write
+ *   transformer  Transformers, and their decoding step by step
  *   train     weights in files, optimisers and the trainer
  *   run       run folders */
 #ifndef UNROLL_H
@@ -28,10 +31,13 @@
 #include "unroll/language.h"
 #include "unroll/model.h"
 #include "unroll/nn.h"
+#include "unroll/parallel.h"
 #include "unroll/run.h"
 #include "unroll/seq2seq.h"
 #include "unroll/tagger.h"
 #include "unroll/text.h"
 #include "unroll/train.h"
+#include "unroll/transformer.h"
+#include "unroll/translation.h"
 
 #endif

@@ -62,6 +62,73 @@ def layer(words):
     return run
 
 
+class Attention(nn.Module):
+    """nn.MultiheadAttention's computation for one sequence batch, without what it does for options."""
+
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.heads = heads
+        self.inputs, self.output = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
+
+    def forward(self, x, mask=None, causal=False):
+        parts = self.inputs(x).unflatten(-1, (3, self.heads, -1)).unbind(-3)
+        q, k, v = (p.transpose(1, 2) for p in parts)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
+        return self.output(y.transpose(1, 2).flatten(2))
+
+    def by_sequence(self, x, lengths, causal=False):
+        """Rows of all sequences, without padding."""
+        y = []
+        for rows in self.inputs(x).split(lengths):
+            q, k, v = rows.unflatten(-1, (3, self.heads, -1)).permute(1, 2, 0, 3).unsqueeze(1)
+            y.append(F.scaled_dot_product_attention(q, k, v, is_causal=causal)[0].transpose(0, 1))
+        return self.output(torch.cat(y).flatten(1))
+
+
+def attention(words):
+    """attention dim= heads= batch= steps= [ragged=1] [causal=1] [backward=1]; variants: module,
+    sdpa (written out), rows (without padding, sequence by sequence), each compiled with compile-."""
+    dim, heads, batch = words.number("dim", 256), words.number("heads", 4), words.number("batch", 32)
+    steps, backward = words.number("steps", 32), words.number("backward") == 1
+    causal, compiled = words.number("causal") == 1, words.get("variant", "").startswith("compile-")
+    variant = words.get("variant", "sdpa").removeprefix("compile-")
+    ragged = words.number("ragged") == 1
+    lengths = torch.tensor(serve.lengths(words))
+    padding = torch.arange(steps)[None] >= lengths[:, None]  # true beyond the end
+    x = torch.rand(batch, steps, dim) * 2 - 1
+    if variant == "module":
+        module = nn.MultiheadAttention(dim, heads, batch_first=True).train(backward)
+        mask = nn.Transformer.generate_square_subsequent_mask(steps) if causal else None
+
+        def call(x):
+            return module(x, x, x, key_padding_mask=padding if ragged else None, attn_mask=mask,
+                          is_causal=causal, need_weights=False)[0]
+    elif variant == "sdpa":
+        module = Attention(dim, heads)
+        mask = ~padding[:, None, None] if ragged else None
+
+        def call(x):
+            return module(x, mask, causal)
+    else:
+        module = Attention(dim, heads)
+        x = torch.rand(int(lengths.sum()), dim) * 2 - 1
+
+        def call(x):
+            return module.by_sequence(x, lengths.tolist(), causal)
+    x.requires_grad_(backward)
+    dy = torch.rand_like(x.detach())
+    call = torch.compile(call, dynamic=False) if compiled else call
+
+    def run():
+        with torch.inference_mode(not backward):
+            y = call(x)
+            if backward:
+                x.grad = None
+                module.zero_grad(set_to_none=True)
+                y.backward(dy)
+    return run
+
+
 class LanguageModel(nn.Module):
     def __init__(self, words, vocabulary, batch_first):
         super().__init__()
@@ -154,7 +221,7 @@ def main():
     torch.manual_seed(1)
     serve.serve(args, "PyTorch " + torch.__version__.split("+")[0],
                 {"layer": layer, "language_model": language_model, "stream": stream,
-                 "product": product, "date": date})
+                 "product": product, "date": date, "attention": attention})
 
 
 if __name__ == "__main__":

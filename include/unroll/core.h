@@ -296,6 +296,13 @@ ur_tensor *ur_relu(ur_tape *tape, ur_tensor *x);
  * Gimpel 2016.) */
 ur_tensor *ur_gelu(ur_tape *tape, ur_tensor *x);
 ur_tensor *ur_gelu_tanh(ur_tape *tape, ur_tensor *x);
+/* Which of these stands between two layers (ur_feed_forward). */
+typedef enum ur_activation {
+    UR_ACT_NONE,
+    UR_ACT_RELU,
+    UR_ACT_GELU,
+    UR_ACT_GELU_TANH
+} ur_activation;
 ur_tensor *ur_softmax(ur_tape *tape, ur_tensor *x); /* over the last dimension */
 ur_tensor *ur_sum(ur_tape *tape, ur_tensor *x);     /* (1) */
 ur_tensor *ur_mean(ur_tape *tape, ur_tensor *x);    /* (1) */

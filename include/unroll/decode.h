@@ -23,6 +23,7 @@ typedef struct ur_sources {
     size_t count;
     const ur_ids *ids;    /* (count) in reading order */
     const int32_t *first; /* (count) what the decoder is fed with first; NULL: as it was trained */
+    const ur_ids *begin;  /* (count) what the answers begin with; NULL: nothing is given */
     const uint64_t *id;   /* (count) a number that names the source, see ur_search_options.seed;
                              NULL: 0, 1, 2 ... */
 } ur_sources;
@@ -64,6 +65,8 @@ struct ur_decoder {
 
     /* The rest may be NULL. */
 
+    /* Steps that the answer to this source has at most, where it is not `steps` alone; at least 1. */
+    size_t (*limit)(const ur_decoder *decoder, ur_ids source);
     /* Feeds the only open hypothesis with several symbols, as as many steps would. */
     void (*read)(ur_tape *tape, void *state, ur_ids ids);
     /* Where row `row` looked in the last step: a weight for each position of its source, in the
@@ -78,6 +81,10 @@ ur_status ur_model_decoder(const ur_model *model, ur_decoder *out, ur_err *err);
 /* ---- search --------------------------------------------------------------------------------- */
 
 enum { UR_MOST_HYPOTHESES = 4096 }; /* of one source */
+
+/* Length penalties. These are their numbers in the list; ur_penalty_name(i) is NULL behind the last. */
+enum { UR_PENALTY_WU, UR_PENALTY_CTRANSLATE2 };
+const char *ur_penalty_name(size_t i);
 
 /* How answers are searched for; all zero: greedily.
  *
@@ -94,7 +101,7 @@ enum { UR_MOST_HYPOTHESES = 4096 }; /* of one source */
  * hypothesis is open, or when n_best have ended and no open one can score higher than the worst of
  * them. The score of Y is log P(Y) / lp(Y), where (Wu et al. 2016, equation 14)
  *     lp(Y) = (5 + |Y|)^a / (5 + 1)^a,   |Y| = its symbols, the end symbol included
- * A beam of 1 is the greedy search, whatever a. */
+ * or, with UR_PENALTY_CTRANSLATE2, lp(Y) = |Y|^a. A beam of 1 is the greedy search, whatever a. */
 typedef struct ur_search_options {
     float temperature;    /* 0 to 1e6 */
     size_t top_k;         /* 0: all */
@@ -103,6 +110,7 @@ typedef struct ur_search_options {
     size_t beam;          /* 0: 1; at most UR_MOST_HYPOTHESES. More than 1 draws nothing */
     size_t n_best;        /* answers that are wanted, at most beam; 0: 1 */
     float length_penalty; /* a, 0 to 4; 0: none */
+    int penalty;          /* which: UR_PENALTY_WU ... */
     size_t least;         /* symbols that an answer has before it may end */
     size_t most;          /* steps, that of the end symbol included; 0: the decoder's limit, which
                              also holds where it is smaller */

@@ -7,10 +7,12 @@
 #ifndef UNROLL_MODEL_H
 #define UNROLL_MODEL_H
 
+#include "unroll/bleu.h"
 #include "unroll/core.h"
 #include "unroll/corpus.h"
 #include "unroll/field.h"
 #include "unroll/nn.h"
+#include "unroll/parallel.h"
 #include "unroll/text.h"
 
 #ifdef __cplusplus
@@ -86,6 +88,9 @@ typedef struct ur_measure {
                          them out */
     size_t examples;
     double sum[UR_MOST_FIGURES]; /* of the kind's figures, in their order */
+    /* What is to be said with a figure so that others can compute the same (sacreBLEU's signatures); ""
+     * for most. */
+    char signature[UR_MOST_FIGURES][UR_SIGNATURE];
 } ur_measure;
 
 /* The figure of that name ("loss", or one of the kind's); NaN: there is none, or it is 0/0. */
@@ -113,12 +118,14 @@ typedef struct ur_data_options {
 typedef struct ur_assets {
     ur_context *context;
     const ur_kind *kind;
-    void *config;                /* the kind's struct */
-    ur_vocabulary *vocabulary;   /* NULL: none (yet) */
-    ur_vocabulary *labels;       /* likewise, of kinds with labels */
-    ur_model *model;             /* NULL: not made yet */
-    void *train, *valid;         /* the kind's data, or NULL */
-    const ur_data_options *data; /* NULL: not to be trained */
+    void *config;                    /* the kind's struct */
+    ur_vocabulary *vocabulary;       /* NULL: none (yet) */
+    ur_vocabulary *labels;           /* likewise, of kinds with labels */
+    ur_languages languages;          /* beside the vocabulary, which is the source's; see there */
+    ur_model *model;                 /* NULL: not made yet */
+    void *train, *valid;             /* the kind's data, or NULL */
+    const ur_data_options *data;     /* NULL: not to be trained */
+    const ur_search_options *search; /* how evaluations search for answers; NULL: greedily */
 } ur_assets;
 
 /* ---- predictions --------------------------------------------------------------------------- */
@@ -202,11 +209,15 @@ struct ur_kind {
     const ur_shorthand *shorthands; /* ended by a flag of NULL; or NULL */
     const ur_preset *presets;       /* ended by a name of NULL; or NULL */
     size_t samples;                 /* examples that are shown after training */
+    bool two_files; /* data may also be two files, their names with a tab between them */
+    bool searches;  /* evaluations search for answers as ur_assets.search says */
+    bool numbered;  /* the n best answers are lines "number ||| text ||| score" */
 
     /* ---- configuration */
     const ur_field *fields;
     size_t config_size;         /* bytes that can be copied */
     const ur_setting *defaults; /* of training, where they differ; ended by NULL; or NULL */
+    size_t steps; /* that a training takes where nobody says how many epochs; 0: 4,000 */
     /* Rules across fields, whatever the vocabulary; ranges are checked before. May be NULL. */
     ur_status (*check)(const void *config, ur_err *err);
     const ur_figure *figures; /* ended by a name of NULL; or NULL: the loss alone */
@@ -271,6 +282,8 @@ struct ur_kind {
     ur_status (*predict)(const ur_assets *assets, size_t count, const char *const *texts,
                          const ur_search_options *options, ur_prediction *out, size_t *bad,
                          ur_err *err);
+    /* log P(target | source) of every example of the data: (examples). May be NULL. */
+    ur_status (*score)(const ur_model *model, const void *data, double *out, ur_err *err);
     /* An example of the data as a prediction with its target. May be NULL. */
     ur_status (*sample)(const ur_assets *assets, const void *data, size_t index, ur_prediction *out,
                         ur_err *err);

@@ -28,6 +28,35 @@ void ur_embedding_init(const ur_embedding_layer *layer, ur_params *params, uint6
 /* ids (rows) in [0, count) -> (rows, size). */
 ur_seq *ur_embedding(ur_tape *tape, const ur_embedding_layer *layer, const ur_seq *ids);
 
+/* ---- positions ---------------------------------------------------------------------------- */
+
+/* Sine and cosine encodings of positions 0 to count - 1 (Vaswani et al. 2017, section 3.5): column 2i is
+ * sin(pos / 10000^(2i/size)), column 2i + 1 the cosine. */
+typedef struct ur_sine_positions ur_sine_positions;
+ur_status ur_sine_positions_new(ur_context *context, size_t count, size_t size,
+                                ur_sine_positions **out, ur_err *err);
+void ur_sine_positions_free(ur_sine_positions *positions); /* accepts NULL */
+
+/* A row for each position: learned, PREFIX.weight (count, size), or sines, which must outlive it. */
+typedef struct ur_positions_layer {
+    size_t count, size;
+    int weight; /* -1: sines */
+    const ur_sine_positions *sines;
+} ur_positions_layer;
+
+ur_positions_layer ur_positions_add(ur_params *params, const char *prefix, size_t count,
+                                    size_t size);
+ur_positions_layer ur_positions_of(const ur_sine_positions *sines);
+/* Learned ones: N(0, deviation^2). */
+void ur_positions_init(const ur_positions_layer *layer, ur_params *params, float deviation,
+                       uint64_t seed);
+
+/* ids (rows) -> (rows, size): scale times the embedding, plus the row of the position, where step t of a
+ * sequence is at position first + t. Transformers scale by sqrt(size). positions NULL: none are
+ * added. UR_INVALID: a sequence that goes on behind the last position. */
+ur_seq *ur_embedding_at(ur_tape *tape, const ur_embedding_layer *layer, float scale,
+                        const ur_positions_layer *positions, size_t first, const ur_seq *ids);
+
 /* ---- linear ------------------------------------------------------------------------------- */
 
 /* PREFIX.weight (out, in), PREFIX.bias (out) unless without bias. torch.nn.Linear. */
@@ -50,12 +79,47 @@ void ur_linear_init(const ur_linear_layer *layer, ur_params *params, uint64_t se
 ur_tensor *ur_linear(ur_tape *tape, const ur_linear_layer *layer, ur_tensor *x);
 ur_seq *ur_linear_seq(ur_tape *tape, const ur_linear_layer *layer, const ur_seq *x);
 
+/* ---- feed-forward ------------------------------------------------------------------------- */
+
+/* y = second(drop(act(first(x)))): two linear layers with what stands between them, as one operation.
+ * drop is ur_dropout with p. (Vaswani et al. 2017, section 3.3.) */
+ur_seq *ur_feed_forward(ur_tape *tape, const ur_linear_layer *first, ur_activation act, float p,
+                        const ur_linear_layer *second, const ur_seq *x);
+
 /* ---- drop-out ----------------------------------------------------------------------------- */
 
 /* In training every unit is zeroed with probability p in [0, 1) and the others are divided by 1-p;
  * in inference x itself. Which units depends on (seed, step, which drop-out of the forward, the
  * sequence's id, step of the sequence, unit) and on nothing else. torch.nn.Dropout. */
 ur_seq *ur_dropout(ur_tape *tape, ur_seq *x, float p);
+
+/* ---- layer normalisation ------------------------------------------------------------------ */
+
+/* PREFIX.weight (size) and PREFIX.bias (size). torch.nn.LayerNorm (Ba, Kiros and Hinton 2016) over the
+ * last dimension; affine false: elementwise_affine=False, has neither; bias false: has no bias. */
+typedef struct ur_layer_norm_layer {
+    size_t size;
+    float eps;
+    int weight, bias; /* -1: has none */
+} ur_layer_norm_layer;
+
+/* eps: PyTorch's default is 1e-5. */
+ur_layer_norm_layer ur_layer_norm_add(ur_params *params, const char *prefix, size_t size, float eps,
+                                      bool affine, bool bias);
+/* Ones and zeros. */
+void ur_layer_norm_init(const ur_layer_norm_layer *layer, ur_params *params);
+
+/* Rows (rows, size). */
+ur_seq *ur_layer_norm_seq(ur_tape *tape, const ur_layer_norm_layer *layer, const ur_seq *x);
+
+/* A residual connection, as Transformers have them around every sub-layer (Vaswani et al. 2017): sum = x +
+ * drop(f), where drop is ur_dropout with p, and norm = the layer's of that sum, in one pass over the
+ * rows. layer NULL: the sum alone. x and f are of one layout. */
+typedef struct ur_residual_out {
+    ur_seq *sum, *norm; /* norm: NULL without a layer */
+} ur_residual_out;
+ur_residual_out ur_residual(ur_tape *tape, const ur_layer_norm_layer *layer, const ur_seq *x,
+                            const ur_seq *f, float p);
 
 /* ---- recurrent layers --------------------------------------------------------------------- */
 
@@ -406,11 +470,21 @@ ur_seq *ur_multi_head_attention(ur_tape *tape, const ur_multi_head_layer *layer,
 ur_tensor *ur_cross_entropy(ur_tape *tape, const ur_seq *logits, const ur_seq *targets,
                             double normaliser);
 
+/* The same with label smoothing s in [0, 1] (Szegedy et al. 2016): each position's target is to have the
+ * probability 1 - s + s/V and every other one of the V classes s/V:
+ *     (1-s) -log p[target] + s/V sum of -log p
+ * torch.nn.CrossEntropyLoss(label_smoothing=s). */
+ur_tensor *ur_cross_entropy_smoothed(ur_tape *tape, const ur_seq *logits, const ur_seq *targets,
+                                     double normaliser, float smoothing);
+
 /* ---- initialisation ----------------------------------------------------------------------- */
 
 /* Fills one parameter from its own stream of random numbers under `seed`. */
 void ur_init_uniform(ur_params *params, int index, float bound, uint64_t seed);
 void ur_init_normal(ur_params *params, int index, uint64_t seed); /* N(0, 1) */
+/* U(-a, a) with a = sqrt(6 / (rows + columns)) for a matrix (Glorot and Bengio 2010: PyTorch's
+ * xavier_uniform_); vectors stay. */
+void ur_init_xavier(ur_params *params, int index, uint64_t seed);
 /* N(0, 1/columns) for a matrix (LeCun et al. 1998), zeros for a bias; other vectors stay. */
 void ur_init_lecun(ur_params *params, int index, uint64_t seed);
 

@@ -38,7 +38,7 @@ typedef struct ur_pack {
     size_t rows, columns; /* of W */
 } ur_pack;
 
-/* y = x W^T + b, and its gradients. Where *_blank, nothing stands there yet. */
+/* y = act(x W^T + b), and the gradients of x W^T + b. Where *_blank, nothing stands there yet. */
 typedef struct ur_linear_pass {
     size_t rows, in, out;
     const float *x;    /* (rows, in) */
@@ -52,6 +52,13 @@ typedef struct ur_linear_pass {
                                this W; 0: out */
     float *dx, *dw, *db; /* NULL: not wanted; db is added to */
     bool dx_blank, dw_blank;
+    /* Forward: slope receives act' of every element, for gelu; NULL: not wanted. */
+    ur_activation act;
+    float *slope; /* (rows, out) */
+    /* Backward, where x = drop(act(z)): dx, blank, becomes the gradient of z, times x_slope (rows, in)
+     * or, where that is NULL and x_factor is not 0, times x_factor where x > 0. */
+    const float *x_slope;
+    float x_factor;
 } ur_linear_pass;
 
 /* y = x w^T of two tensors, and its gradients. */
@@ -64,18 +71,19 @@ typedef struct ur_matmul_pass {
     bool dx_blank, dw_blank;
 } ur_matmul_pass;
 
-/* loss = scale * sum over rows r with target[r] != ignore of -log softmax(x_r)[target[r]].
+/* loss = scale * sum over rows r with target[r] != ignore of
+ *     (1-s) -log softmax(x_r)[target[r]] + s/classes sum of -log softmax(x_r),   s = smoothing
  * Every other target must be in [0, classes). */
 typedef struct ur_cross_entropy_pass {
     size_t rows, classes;
     const float *x;        /* (rows, classes) */
     const int32_t *target; /* (rows) */
     int32_t ignore;
-    float scale;
+    float scale, smoothing;
     float *row_loss; /* (rows) out, 0 where ignored */
     float *p;        /* (rows, classes) softmax(x), saved for backward; NULL: not saved */
     float *loss;     /* (1) out: the rows' losses in order; NULL: not wanted */
-    /* backward: dx += dloss scale (p - onehot(target)) on rows that are not ignored. p is
+    /* backward: dx += dloss scale (p - (1-s) onehot(target) - s/classes) on rows that are not ignored. p is
      * overwritten: by the gradient, zeros on ignored rows, where dx is p itself. */
     const float *dloss; /* (1) */
     float *dx;
@@ -103,17 +111,41 @@ typedef enum ur_map {
     UR_MAP_GELU_TANH
 } ur_map;
 
-/* y = (x - mean) rstd gain + bias over rows, rstd = 1 / sqrt(variance + eps), and its gradients, which
- * are added to. */
+/* Layer normalisation of rows, of what a sub-layer adds to its input where there is one:
+ *   s = x + drop(f)  (s = x where f is NULL),   y = (s - mean) rstd gain + bias,
+ *   rstd = 1 / sqrt(variance + eps)
+ * y NULL: s alone. In training drop is ur_dropout_pass's mask of the layout's rows with probability
+ * p > 0. Backward: with ds what comes back through y, plus dsum, dx is ds and df is drop's gradient;
+ * *_blank: nothing stands there yet, else they are added to, as dgain and dbias are. */
 typedef struct ur_norm_pass {
     size_t rows, width;
     float eps;
     const float *x, *gain, *bias; /* (rows, width), (width) or NULL, (width) or NULL */
-    float *y;                     /* (rows, width) */
-    float *mean, *rstd;           /* (rows) out, in for backward */
-    const float *dy;              /* backward: (rows, width) */
-    float *dx, *dgain, *dbias;    /* NULL: not wanted */
+    const float *f;               /* (rows, width) or NULL */
+    const ur_layout *layout;      /* with p > 0: of the rows */
+    float p;
+    uint64_t key;
+    float *sum;             /* (rows, width): s, where f is given */
+    float *y;               /* (rows, width) */
+    float *kept;            /* (rows, 2) out: mean and rstd, in for backward; with y alone */
+    const float *dy, *dsum; /* backward: (rows, width), either may be NULL */
+    float *dx, *df, *dgain, *dbias; /* NULL: not wanted */
+    bool dx_blank, df_blank;
 } ur_norm_pass;
+
+/* y = scale table(ids) + positions(position) over rows, and its gradients, which are added to, rows in
+ * order. */
+typedef struct ur_embed_pass {
+    size_t rows, width;
+    const int32_t *ids;
+    const float *table; /* (.., width) */
+    float scale;
+    const size_t *position;     /* (rows) */
+    const float *positions;     /* (.., width), or NULL: none */
+    float *y;                   /* (rows, width) */
+    const float *dy;            /* backward */
+    float *dtable, *dpositions; /* NULL: not wanted */
+} ur_embed_pass;
 
 struct ur_backend {
     const char *name;
@@ -154,6 +186,8 @@ struct ur_backend {
                    const float *table, float *y);
     void (*scatter_add)(const ur_executor *e, size_t rows, size_t width, const int32_t *ids,
                         const float *x, float *table);
+    void (*embed)(const ur_executor *e, const ur_embed_pass *pass);
+    void (*embed_back)(const ur_executor *e, const ur_embed_pass *pass);
     /* y(to[r], :) = x(from[r], :), or +=, rows in order; NULL stands for 0, 1, 2 ... */
     void (*copy_rows)(const ur_executor *e, size_t rows, size_t width, const size_t *from,
                       const float *x, const size_t *to, float *y);
@@ -180,7 +214,7 @@ struct ur_backend {
                      const float *dy, float *dx);
     void (*softmax)(const ur_executor *e, size_t rows, size_t width, const float *x, float *y);
     void (*norm)(const ur_executor *e, const ur_norm_pass *pass);
-    void (*norm_back)(const ur_executor *e, const ur_norm_pass *pass);
+    bool (*norm_back)(const ur_executor *e, const ur_norm_pass *pass);
     void (*softmax_back)(const ur_executor *e, size_t rows, size_t width, const float *y,
                          const float *dy, float *dx);
 

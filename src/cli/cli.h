@@ -123,8 +123,8 @@ bool stop_asked(void);
 /* ---- a training while it runs (progress.c) ------------------------------------------------- */
 
 typedef struct progress {
+    const ur_run *run;
     const ur_kind *kind;
-    size_t epochs; /* that were asked for */
     bool quiet, json;
     bool terminal;  /* a line that rewrites itself */
     bool line_open; /* such a line is on the screen */
@@ -133,12 +133,18 @@ typedef struct progress {
     size_t step;  /* the last one */
     bool evaluated;
     ur_metrics metrics; /* the last ones */
+    double first_loss;  /* of the first epoch seen */
+    size_t epochs_seen;
+    double best; /* of the kind's first figure in per cent, on validation data; NaN: none */
 } progress;
 
 progress progress_start(const ur_run *run, bool quiet, bool json);
 
 /* Hooks that tell what happens; `p` must outlive them. */
 ur_run_hooks progress_hooks(progress *p);
+
+/* After a training that learned nothing: what to try. */
+void say_what_to_try(const progress *p);
 
 /* Takes the rewriting line off the screen. */
 void progress_clear(progress *p);
@@ -148,15 +154,20 @@ void progress_clear(progress *p);
 /* The kind's figures, the loss, and what was counted, a line each (eval.c). */
 void print_measure(ur_run *run, const ur_measure *measure);
 
+/* Data that is two files: *data, and what stands behind the run among the arguments. False after saying
+ * what is wrong. */
+bool join_data(command *c, ur_run *run, const char **data);
+
 /* A line for each label, and the matrix; in place of a matrix too wide to be read the most frequent
  * confusions. unit: what has a label, "tokens". */
 void print_label_table(const ur_vocabulary *names, const ur_confusion *confusion, const char *unit);
 /* ,"labels":[...],"confusion":[...] of an object. */
 void print_label_json(const ur_vocabulary *names, const ur_confusion *confusion);
 
-/* One text's answer: as one object; or in lines, of several alternatives (`best`) one each with its
- * log probability behind a tab. */
-void print_prediction(ur_run *run, const ur_prediction *prediction, bool json, bool best);
+/* The answer to text `number` (from 0): as one object; or in lines, of several alternatives (`best`) one
+ * each with its log probability behind a tab, or of kinds that say so as `number ||| text ||| score`. */
+void print_prediction(ur_run *run, const ur_prediction *prediction, size_t number, bool json,
+                      bool best);
 
 /* The empty answer to a text that cannot be answered (NULL: it is not even a text), as one object with
  * the reason. */
@@ -169,8 +180,8 @@ int print_samples(ur_run *run, const char *prompt);
 
 /* ---- the verbs ----------------------------------------------------------------------------- */
 
-extern const verb train_verb, eval_verb, predict_verb, generate_verb, plot_verb, inspect_verb,
-    completions_verb;
+extern const verb train_verb, eval_verb, score_verb, predict_verb, generate_verb, plot_verb,
+    inspect_verb, completions_verb;
 
 /* All of them, ended by NULL (main.c). */
 const verb *const *all_verbs(void);

@@ -24,6 +24,19 @@ static const ur_field fields[] = {
 };
 /* clang-format on */
 
+/* Of the search what changes the answers of an evaluation. */
+static bool has(const command *c, const ur_field *field)
+{
+    static const char *const searched[] = {"beam", "length_penalty", "penalty", NULL};
+    (void)c;
+    if (field >= fields && field < fields + sizeof fields / sizeof *fields)
+        return true;
+    for (const char *const *name = searched; *name; name++)
+        if (strcmp(*name, field->name) == 0)
+            return true;
+    return false;
+}
+
 /* ---- what was measured --------------------------------------------------------------------- */
 
 /* What a loss in bits is told of. */
@@ -48,9 +61,13 @@ void print_measure(ur_run *run, const ur_measure *m)
     char text[GROUPED];
     for (const ur_figure *f = kind->figures; f && f->name; f++) {
         const double value = ur_measure_figure(kind, m, f->name);
+        const char *signature = m->signature[f - kind->figures];
         const bool perplexity = f->average == UR_PERPLEXITY;
         printf("%-16s %8.4f %s   %s\n", f->title, f->percent ? 100 * value : value,
-               f->percent ? "%" : " ", perplexity ? unit_of(run, f) : f->help);
+               f->percent ? "%" : " ",
+               perplexity   ? unit_of(run, f)
+               : *signature ? signature
+                            : f->help);
         if (perplexity)
             printf("%-16s %8.4f     %s\n", "bits", bits(loss), unit_of(run, f));
     }
@@ -78,6 +95,11 @@ static void print_json(ur_run *run, const ur_measure *m, const ur_confusion *con
     putchar('{');
     for (const ur_figure *f = kind->figures; f && f->name; f++) {
         print_number(f->name, ur_measure_figure(kind, m, f->name));
+        if (*m->signature[f - kind->figures]) {
+            printf("\"%s_signature\":", f->name);
+            json_string(stdout, m->signature[f - kind->figures]);
+            putchar(',');
+        }
         if (f->average == UR_PERPLEXITY)
             print_number("bits", bits(loss));
     }
@@ -92,9 +114,25 @@ static void print_json(ur_run *run, const ur_measure *m, const ur_confusion *con
 
 /* ---- the verb ------------------------------------------------------------------------------ */
 
-static int evaluate(const command *c, ur_context *context, ur_run *run)
+/* `--data FIRST SECOND`: the second file is what stands behind the run. */
+bool join_data(command *c, ur_run *run, const char **data)
+{
+    if (c->n_arguments < 2)
+        return true;
+    if (ur_run_kind(run)->two_files)
+        return (*data = two_files(c, *data, c->arguments[1])) != NULL;
+    say_usage(c, "'%s' is one argument too many", c->arguments[1]);
+    return false;
+}
+
+static int evaluate(command *c, ur_context *context, ur_run *run)
 {
     const eval_options *o = c->own;
+    const ur_search_options *search = given_search(c);
+    if (search && !ur_run_kind(run)->searches)
+        return say_usage(c, "%s is a %s, whose evaluation searches for nothing", c->arguments[0],
+                         ur_run_kind(run)->name);
+    ur_run_search(run, search);
     ur_pair_source source = {
         .data = o->data, .size = o->size, .seed = o->seed, .split = UR_SPLIT_VALID};
     ur_measure measure = {.examples = 0};
@@ -119,18 +157,18 @@ static int evaluate(const command *c, ur_context *context, ur_run *run)
 
 static int run_eval(command *c)
 {
-    const eval_options *o = c->own;
+    eval_options *o = c->own;
     if (c->n_arguments == 0)
         return say_usage(c, "the run is missing: unroll eval RUN --data FILE");
-    if (c->n_arguments > 1)
-        return say_usage(c, "'%s' is one argument too many", c->arguments[1]);
     if (!o->data)
         return say_usage(c, "--data is missing: a file as for training, or builtin:NAME");
+    if (c->n_arguments > 2)
+        return say_usage(c, "'%s' is one argument too many", c->arguments[2]);
     int code;
     ur_context *context = open_context(c->common.threads, &code);
     ur_run *run = context ? open_run(c, context, c->arguments[0], &code) : NULL;
     if (run)
-        code = set_reading(c, run);
+        code = join_data(c, run, &o->data) ? set_reading(c, run) : CODE_USAGE;
     if (run && code == CODE_OK)
         code = evaluate(c, context, run);
     ur_run_free(run);
@@ -138,7 +176,7 @@ static int run_eval(command *c)
     return code;
 }
 
-static const char *const usage[] = {"eval RUN --data FILE [options]", NULL};
+static const char *const usage[] = {"eval RUN --data FILE [FILE] [options]", NULL};
 
 const verb eval_verb = {
     .name = "eval",
@@ -172,5 +210,7 @@ const verb eval_verb = {
     .threads = true,
     .reads = true,
     .weights = true,
+    .searches = true,
+    .has = has,
     .run = run_eval,
 };

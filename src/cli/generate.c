@@ -69,7 +69,7 @@ static int write_best(const command *c, ur_run *run, const char *prompt)
     ur_err err;
     if (ur_run_predict(run, 1, &prompt, &c->search, &prediction, NULL, &err) != UR_OK)
         return say_error(&err);
-    print_prediction(run, &prediction, c->common.json, c->search.n_best > 1);
+    print_prediction(run, &prediction, 0, c->common.json, c->search.n_best > 1);
     ur_prediction_free(ur_run_assets(run)->context, &prediction);
     return flush_output();
 }

@@ -51,7 +51,7 @@ static bool shows(const command *c, const ur_field *fields, const ur_field *f)
 {
     if (f->flag && !*f->flag)
         return false;
-    if (fields == c->verb->fields)
+    if (fields == c->verb->fields || fields == ur_search_fields())
         return !c->verb->has || c->verb->has(c, f);
     if (fields == ur_run_settings_fields())
         return c->kind ? !is_hidden(c->kind, f) : !is_of_data(f);
@@ -158,6 +158,8 @@ bool open_command(command *c, const verb *v, const ur_kind *kind)
 
 void close_command(command *c)
 {
+    while (c->n_joined)
+        free(c->joined[--c->n_joined]);
     free(c->options);
     free(c->own);
     free(c->config);
@@ -286,6 +288,26 @@ static void say_unknown(const command *c, const char *text)
         say_usage(c, "unknown option %s (a text that begins with - goes after --)", text);
 }
 
+/* Whether an option of training names data, which may then be two files. */
+static bool takes_two_files(const command *c, const option *o)
+{
+    return c->kind && c->kind->two_files && o->fields == ur_run_settings_fields() &&
+           o->field->type == UR_FIELD_TEXT && is_of_data(o->field);
+}
+
+const char *two_files(command *c, const char *first, const char *second)
+{
+    char *both = malloc(strlen(first) + strlen(second) + 2);
+    if (!both || c->n_joined == sizeof c->joined / sizeof *c->joined) {
+        free(both);
+        say_no_memory();
+        return NULL;
+    }
+    sprintf(both, "%s\t%s", first, second);
+    c->joined[c->n_joined++] = both;
+    return both;
+}
+
 /* Reads the option at argv[*at], and its value, which may be the next argument. */
 static bool read_option(command *c, int argc, char **argv, int *at)
 {
@@ -310,6 +332,9 @@ static bool read_option(command *c, int argc, char **argv, int *at)
             return false;
         }
         value = argv[++*at];
+        if (takes_two_files(c, o) && *at + 1 < argc && argv[*at + 1][0] != '-' &&
+            !(value = two_files(c, value, argv[++*at])))
+            return false;
     }
     o->given = true;
     o->value = value;

@@ -36,7 +36,7 @@ typedef struct verb {
     bool searches;           /* whether answers are searched for: ur_search_fields */
     bool reads;              /* whether it reads for a run: the kinds' fields "read.NAME" */
     bool trains;             /* is followed by what is trained: options of kinds and of training */
-    /* Whether an option of this command is one of `fields`; NULL: all are. */
+    /* Whether an option of this command is one of `fields`, or of the search's; NULL: all are. */
     bool (*has)(const command *c, const ur_field *field);
     int (*run)(command *c);
 } verb;
@@ -68,6 +68,8 @@ struct command {
     common_options common;
     char **arguments; /* what is not an option */
     size_t n_arguments;
+    char *joined[8]; /* (n_joined) names of two files */
+    size_t n_joined;
 };
 
 /* Memory for the options of a verb, at their defaults. False without memory, after saying so;
@@ -91,6 +93,10 @@ enum { OPTION_NAME = 64 };
 const char *option_name(const option *o, char name[OPTION_NAME]); /* without dashes */
 /* Whether it is given alone, as a flag is. */
 bool takes_no_value(const option *o);
+
+/* The names of two files as the library reads them, in memory of the command's; NULL after saying that
+ * there is none. */
+const char *two_files(command *c, const char *first, const char *second);
 
 /* Makes the run read as the options say that were given; CODE_USAGE after saying which its kind does
  * not have. */

@@ -41,14 +41,15 @@ static void take_note(asker *a, const ur_prediction *p)
     a->left_out += p->left_out;
 }
 
-/* Answers up to MOST_TEXTS texts and prints. UR_BAD_FILE, when one cannot be used, comes before
- * anything is printed, its index in *bad. */
-static ur_status ask(asker *a, size_t count, const char *const *texts, size_t *bad, ur_err *err)
+/* Answers up to MOST_TEXTS texts, of which the first is number `first` of all (from 1), and prints.
+ * UR_BAD_FILE, when one cannot be used, comes before anything is printed, its index in *bad. */
+static ur_status ask(asker *a, size_t count, const char *const *texts, size_t first, size_t *bad,
+                     ur_err *err)
 {
     ur_prediction answers[MOST_TEXTS];
     const ur_status status = ur_run_predict(a->run, count, texts, a->search, answers, bad, err);
     for (size_t i = 0; status == UR_OK && i < count; i++) {
-        print_prediction(a->run, &answers[i], a->json, a->best);
+        print_prediction(a->run, &answers[i], first - 1 + i, a->json, a->best);
         take_note(a, &answers[i]);
         ur_prediction_free(ur_run_assets(a->run)->context, &answers[i]);
     }
@@ -75,13 +76,13 @@ static int answer(asker *a, size_t count, const char *const *texts, size_t first
         ur_err err;
         size_t bad = SIZE_MAX;
         const size_t left = count - done;
-        ur_status status = ask(a, left, texts + done, &bad, &err);
+        ur_status status = ask(a, left, texts + done, first + done, &bad, &err);
         if (status == UR_OK)
             break;
         if (status != UR_BAD_FILE || bad >= left)
             return say_error(&err);
         ur_err other;
-        if (bad && (status = ask(a, bad, texts + done, NULL, &other)) != UR_OK)
+        if (bad && (status = ask(a, bad, texts + done, first + done, NULL, &other)) != UR_OK)
             return say_error(&other);
         const int code = refuse(a, texts[done + bad], first + done + bad, err.text);
         if (code != CODE_OK)
@@ -316,7 +317,8 @@ const verb predict_verb = {
         "probability; a tagger's a line for each token (token, label, probability, with "
         "tabs between them) and a blank line; a language model's what comes next. Of the --n-best "
         "answers each has a line, with its log probability after a tab, and a blank line ends "
-        "those of a text. RUN is a run's folder, or a model.safetensors or "
+        "those of a text; those of a translator are lines `number ||| text ||| score`, texts being "
+        "numbered from 0. RUN is a run's folder, or a model.safetensors or "
         "checkpoint from one.",
     .example = "  $ unroll predict runs/dates \"september 27, 1994\" 5/16/08\n"
                "  1994-09-27\n"

@@ -18,6 +18,12 @@ static void print_labels(const ur_prediction *p)
         putchar('\n');
 }
 
+static void print_numbered(const ur_prediction *p, size_t number)
+{
+    for (size_t i = 0; i < p->n_alternatives; i++)
+        printf("%zu ||| %s ||| %.6f\n", number, p->alternatives[i].text, p->alternatives[i].score);
+}
+
 static void print_best(const ur_prediction *p)
 {
     for (size_t i = 0; i < p->n_alternatives; i++)
@@ -136,7 +142,7 @@ void print_refusal(const char *text, bool json, const char *why)
     puts("}");
 }
 
-void print_prediction(ur_run *run, const ur_prediction *p, bool json, bool best)
+void print_prediction(ur_run *run, const ur_prediction *p, size_t number, bool json, bool best)
 {
     if (p->left_out && json)
         print_left_out(p);
@@ -146,6 +152,8 @@ void print_prediction(ur_run *run, const ur_prediction *p, bool json, bool best)
         print_json(run, p);
     else if (p->labels)
         print_labels(p);
+    else if (best && p->n_alternatives && ur_run_kind(run)->numbered)
+        print_numbered(p, number);
     else if (best && p->n_alternatives)
         print_best(p);
     else

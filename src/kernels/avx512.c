@@ -5,11 +5,13 @@
 
 #include "kernels/vec_avx512.h"
 #include "kernels/body_math.h"
+#include "kernels/body_activation.h"
 #include "kernels/body_gemm.h"
 #include "kernels/body_lstm.h"
 #include "kernels/body_gru.h"
 #include "kernels/body_cells.h"
 #include "kernels/body_rows.h"
+#include "kernels/body_norm.h"
 #include "kernels/body_attention.h"
 #include "kernels/body_layer_norm.h"
 #include "kernels/body_optim.h"

@@ -108,6 +108,18 @@ static void edge_tile(tile t, const panel *at, size_t rows, tile_fn compute)
     panel_out(at, rows, scratch, c, c_row);
 }
 
+/* The epilogue of a finished tile: what is in the first cache still. */
+static void finish_tile(const ur_product *p, const panel *at, size_t rows, float *c)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t v = 0; v < (size_t)at->vectors; v++) {
+            float *here = c + r * p->c_row + v * at->step;
+            const ptrdiff_t place = here - p->c;
+            finish(p->epilogue, p->factor, lanes_of(at, v), here, p->side ? p->side + place : NULL,
+                   p->slope ? p->slope + place : NULL);
+        }
+}
+
 enum { FAR_FLOATS = UR_SIZE(512 * 1024, 256) };
 
 /* Row k0 of a panel. */
@@ -159,6 +171,8 @@ static void product_chain(const ur_product *p, const panel *at, size_t row0, siz
             fit[n - 1](&t);
         else
             edge_tile(t, at, n, fit[n - 1]);
+        if (p->epilogue && k1 == p->k)
+            finish_tile(p, at, n, t.c);
         t.a += n * p->a_row;
         t.c += n * p->c_row;
         t.index += p->index ? n : 0;

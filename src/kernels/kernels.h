@@ -43,6 +43,17 @@ typedef enum ur_start {
     UR_START_ROWS, /* chains of row r start from row index[r] of a table */
 } ur_start;
 
+/* What becomes of an element c of C when its sum is complete; s is the element of `side` at the same
+ * place, and `slope` receives a derivative there unless it is NULL. */
+typedef enum ur_epilogue {
+    UR_EPILOGUE_NONE,
+    UR_EPILOGUE_RELU,      /* max(c, 0) */
+    UR_EPILOGUE_GELU,      /* gelu(c) */
+    UR_EPILOGUE_GELU_TANH, /* its approximation */
+    UR_EPILOGUE_MUL,       /* c s */
+    UR_EPILOGUE_POSITIVE   /* factor c where s > 0, else 0 */
+} ur_epilogue;
+
 /* C = start + A B for panels [begin, end) of B: C(r, j) with r < m, sums over k.
  * A(r, i) = a[r*a_row + i*a_k], where a_row or a_k is 1; C(r, j) = c[r*c_row + j]. */
 typedef struct ur_product {
@@ -60,6 +71,10 @@ typedef struct ur_product {
     const float *table; /* (.., N) with table_row floats between rows */
     size_t table_row;
     const int32_t *index; /* (m) */
+    ur_epilogue epilogue;
+    const float *side; /* of the epilogue: what it reads ... */
+    float *slope;      /* ... or writes */
+    float factor;
 } ur_product;
 
 /* ---- cells (body_lstm.h, body_gru.h, body_cells.h) ----------------------------------------- */
@@ -278,6 +293,9 @@ typedef struct ur_kernels {
     void (*tanh)(size_t n, const float *x, float *y);
     void (*sigmoid)(size_t n, const float *x, float *y);
     void (*erf)(size_t n, const float *x, float *y);
+    /* y = gelu(x), or its approximation by tanh, and its derivative in slope unless that is NULL. */
+    void (*gelu)(size_t n, const float *x, float *y, float *slope);
+    void (*gelu_tanh)(size_t n, const float *x, float *y, float *slope);
 
     void (*add)(size_t n, const float *x, float *y);                     /* y += x */
     void (*mul)(size_t n, const float *a, const float *b, float *y);     /* y = a b */
@@ -298,6 +316,18 @@ typedef struct ur_kernels {
     /* table(ids[r], j) += x(r, j) for all rows in order, columns [begin, end) of `width`. */
     void (*scatter_add)(size_t rows, const int32_t *ids, const float *x, size_t width, float *table,
                         size_t begin, size_t end);
+
+    /* Layer normalisation of one row of n: with z = (x - mean) r, r = 1 / sqrt(variance + eps),
+     * y = z gain + bias (fused); gain and bias may be NULL. kept receives mean and r. y may be x.
+     * norm_back: dx = r (d - mean(d) - z mean(d z)) + extra, d = dy gain; extra may be NULL. dx may be
+     * dy or extra.
+     * norm_sums: dgain += dy z and dbias += dy (either may be NULL), for n columns of a row. */
+    void (*norm)(size_t n, float eps, const float *x, const float *gain, const float *bias,
+                 float *y, float kept[2]);
+    void (*norm_back)(size_t n, const float *x, const float kept[2], const float *gain,
+                      const float *dy, const float *extra, float *dx);
+    void (*norm_sums)(size_t n, const float *x, const float kept[2], const float *dy, float *dgain,
+                      float *dbias);
 
     /* p = softmax(x) of one row of n; a row of length 0 stays empty. x and p may be the same.
      * Entries of -inf get probability 0; a row of nothing but -inf gives zeros. */

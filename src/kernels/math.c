@@ -50,3 +50,24 @@ double ur_cos_pi(double x)
         return -cos_near(r);
     return sin_near(r); /* NaN and infinity: NaN */
 }
+
+double ur_exp_double(double x)
+{
+    static const double ln2_high = 0x1.62e42fee00000p-1, ln2_low = 0x1.a39ef35793c76p-33;
+    const double n = rint(x * 0x1.71547652b82fep+0), r = fma(-n, ln2_low, fma(-n, ln2_high, x));
+    double sum = 1.0;
+    for (int i = 15; i > 0; i--) /* Taylor's series for |r| <= ln2 / 2 */
+        sum = fma(sum, r / (double)i, 1.0);
+    return ldexp(sum, (int)n); /* exact */
+}
+
+void ur_sin_cos(double x, double *sine, double *cosine)
+{
+    /* pi/2 in two parts, the first of 33 bits: its multiples are exact. */
+    static const double high = 0x1.921fb54400000p+0, low = 0x1.0b4611a626331p-34;
+    const double n = rint(x * 0x1.45f306dc9c883p-1);
+    const double r = fma(-n, low, x - n * high) * 0x1.45f306dc9c883p-2; /* in units of pi */
+    const double turn = n - 4.0 * floor(0.25 * n), s = sin_near(r), c = cos_near(r);
+    *sine = turn == 0.0 ? s : turn == 1.0 ? c : turn == 2.0 ? -s : -c;
+    *cosine = turn == 0.0 ? c : turn == 1.0 ? -s : turn == 2.0 ? -c : s;
+}

@@ -19,6 +19,10 @@ double ur_power(double x, uint64_t n);
 /* cos(pi x), to about 1e-15: cosine schedules. */
 double ur_cos_pi(double x);
 
+/* e^x for |x| <= 700, and sin and cos of |x| <= 2^20, to about 1e-15: position encodings. */
+double ur_exp_double(double x);
+void ur_sin_cos(double x, double *sine, double *cosine);
+
 /* The index of the largest of n numbers, the first of equals; NaN is never the largest. 0 where
  * there is none. */
 size_t ur_argmax(const float *x, size_t n);

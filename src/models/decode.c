@@ -2,6 +2,7 @@
  *
  *   cost of a symbol y after a prefix = -log softmax(logits)[y],   log P(Y) = -sum of its costs
  *   score(Y) = log P(Y) / lp(Y),   lp(Y) = ((5 + |Y|) / 6)^a         (Wu et al. 2016, equation 14)
+ *                                  lp(Y) = |Y|^a                     (CTranslate2)
  *
  * Rows are the open hypotheses, those of a source side by side, the most probable first; all have as
  * many symbols as steps were taken. Each chosen symbol is a node that points to the one before it,
@@ -66,7 +67,8 @@ typedef struct search {
     ur_search_options o; /* with beam and n_best filled in */
     bool probabilities, attention;
     int32_t end;
-    size_t limit; /* steps */
+    size_t limit;   /* steps */
+    size_t *limits; /* (sources) of each */
     void *state;
     ur_chooser chooser;
     ur_random *random; /* (sources) where symbols are drawn */
@@ -85,12 +87,34 @@ typedef struct search {
     size_t floats, float_room;
 } search;
 
+static float wu(size_t symbols)
+{
+    return (5.0f + (float)symbols) / 6.0f;
+}
+
+static float whole_length(size_t symbols)
+{
+    return (float)symbols;
+}
+
+/* In the order of UR_PENALTY_WU ...: what is raised to the power a. All grow with the length. */
+static const struct {
+    const char *name;
+    float (*base)(size_t symbols);
+} penalties[] = {{"wu", wu}, {"ctranslate2", whole_length}};
+enum { PENALTIES = sizeof penalties / sizeof *penalties };
+
+const char *ur_penalty_name(size_t i)
+{
+    return i < PENALTIES ? penalties[i].name : NULL;
+}
+
 /* lp(Y) of |Y| symbols. */
 static double length_penalty(const search *s, size_t symbols)
 {
     if (s->o.length_penalty == 0.0f)
         return 1.0;
-    return (double)ur_expf(s->o.length_penalty * ur_logf((5.0f + (float)symbols) / 6.0f));
+    return (double)ur_expf(s->o.length_penalty * ur_logf(penalties[s->o.penalty].base(symbols)));
 }
 
 /* ---- setting up --------------------------------------------------------------------------- */
@@ -117,12 +141,35 @@ static bool check(search *s)
              (s->end != -1 && !ur_are_symbols(vocabulary, &s->end, 1, &bad)))
         ur_tape_fail(t, UR_INVALID, "search: the options name symbol %d, the vocabulary has %zu",
                      (int)bad, vocabulary);
-    else if (s->limit == 0)
+    else if (s->limit == 0 && !s->decoder->limit)
         ur_tape_fail(t, UR_INVALID, "search: neither the options nor the decoder limit the steps");
     else if (s->sources->count > SIZE_MAX / 256 / s->o.beam)
         ur_tape_fail(t, UR_NO_MEMORY, "search: %zu sources are more than memory can hold",
                      s->sources->count);
     return ur_tape_ok(t);
+}
+
+/* Steps of each source; s->limit becomes the most of them. What is given must be symbols. */
+static bool set_limits(search *s)
+{
+    const ur_sources *sources = s->sources;
+    size_t most = 0;
+    for (size_t b = 0; b < sources->count; b++) {
+        const ur_decoder *d = s->decoder;
+        size_t limit = d->limit ? d->limit(d, sources->ids[b]) : s->limit;
+        limit = s->limit && s->limit < limit ? s->limit : limit;
+        s->limits[b] = limit;
+        most = limit > most ? limit : most;
+        int32_t bad = 0;
+        if (sources->begin &&
+            !ur_are_symbols(d->vocabulary, sources->begin[b].ids, sources->begin[b].length, &bad))
+            return ur_tape_fail(s->tape, UR_INVALID,
+                                "search: an answer is to begin with symbol %d, the vocabulary has "
+                                "%zu",
+                                (int)bad, d->vocabulary);
+    }
+    s->limit = sources->count ? most : s->limit;
+    return true;
 }
 
 static bool set_up(search *s)
@@ -141,7 +188,8 @@ static bool set_up(search *s)
     s->ended = ur_take(t, count * s->o.n_best, sizeof *s->ended);
     s->open = ur_take(t, count, sizeof *s->open);
     s->ended_count = ur_take(t, count, sizeof *s->ended_count);
-    if (!ur_tape_ok(t))
+    s->limits = ur_take(t, count, sizeof *s->limits);
+    if (!ur_tape_ok(t) || !set_limits(s))
         return false;
     s->rows = count;
     for (size_t b = 0; b < count; b++) {
@@ -247,6 +295,12 @@ static void choose(search *s, size_t b, size_t r, ur_costs costs, const float *l
           (candidate){s->row[r].log_probability - (double)cost, r, (int32_t)id, logits[id], cost});
 }
 
+/* Whether the symbol of this step was given, in which case it ends nothing. */
+static bool is_given(const search *s, size_t b, size_t step)
+{
+    return s->sources->begin && step < s->sources->begin[b].length;
+}
+
 /* Fills the heap for rows [begin, begin + open) of source b, in order. False when the tape failed. */
 static bool find_best(search *s, size_t b, size_t begin, size_t step, float *logits)
 {
@@ -263,6 +317,12 @@ static bool find_best(search *s, size_t b, size_t begin, size_t step, float *log
         const bool summed = s->probabilities || s->o.beam > 1;
         const ur_costs costs =
             summed ? ur_costs_of(s->tape->context, vocabulary, x) : (ur_costs){0};
+        if (is_given(s, b, step)) {
+            const int32_t id = s->sources->begin[b].ids[step];
+            const float cost = summed ? ur_cost(costs, x[id]) : 0.0f;
+            offer(s, (candidate){s->row[r].log_probability - (double)cost, r, id, x[id], cost});
+            continue;
+        }
         ur_rule_out(&s->o, x);
         if (s->end >= 0 && step < s->o.least)
             x[s->end] = -INFINITY;
@@ -319,7 +379,7 @@ static bool is_over(const search *s, size_t b, const row *first)
     const size_t n_best = s->o.n_best;
     if (s->ended_count[b] < n_best)
         return false;
-    return first->log_probability / length_penalty(s, s->limit) <=
+    return first->log_probability / length_penalty(s, s->limits[b]) <=
            s->ended[b * n_best + n_best - 1].score;
 }
 
@@ -329,7 +389,7 @@ static size_t advance(search *s, size_t b, size_t step, size_t at)
     size_t count = 0;
     for (size_t i = 0; i < s->found; i++) {
         const candidate *c = &s->heap[i];
-        if (c->id == s->end) {
+        if (c->id == s->end && !is_given(s, b, step)) {
             set_aside(s, b,
                       (ended){.node = s->row[c->row].node,
                               .count = step,
@@ -344,7 +404,7 @@ static size_t advance(search *s, size_t b, size_t step, size_t at)
             return 0;
         s->symbols[at + count++] = c->id;
     }
-    if (step + 1 < s->limit)
+    if (step + 1 < s->limits[b])
         return count && is_over(s, b, &s->next[at]) ? 0 : count;
     for (size_t i = 0; i < count; i++)
         set_aside(s, b,

@@ -80,6 +80,12 @@ const ur_field *ur_search_fields(void)
          .help =
              "With --beam: log probabilities are divided by ((5 + length) / 6)^A, so that longer "
              "texts are not at a disadvantage."},
+        {.name = "penalty",
+         .metavar = "wu|ctranslate2",
+         .type = UR_FIELD_ENUM,
+         AT(penalty),
+         .word = ur_penalty_name,
+         .help = "What they are divided by: that (Wu et al.), or length^A as CTranslate2 does."},
         {.name = "most",
          .flag = "max-tokens",
          .alias = "tokens",

@@ -10,7 +10,8 @@
     KIND(language_model)                                                                           \
     KIND(text_lstm)                                                                                \
     KIND(tagger)                                                                                   \
-    KIND(classifier)
+    KIND(classifier)                                                                               \
+    KIND(translation)
 
 #define UR_DECLARE_KIND(name) extern const ur_kind ur_kind_##name;
 UR_KINDS(UR_DECLARE_KIND)

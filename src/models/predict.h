@@ -25,8 +25,8 @@ const char **ur_prediction_tokens(const ur_prediction *prediction, const ur_voca
 
 /* What a kind does with texts. */
 typedef struct ur_predictor {
-    /* A text's ids; there is room for as many as it has bytes, and for least_room of them. May set
-     * *unknown. */
+    /* A text's ids; there is room for as many as it has bytes and one more, and for least_room of them.
+     * May set *unknown. */
     ur_status (*encode)(const ur_assets *assets, const char *text, size_t bytes, int32_t *ids,
                         size_t *count, size_t *unknown, ur_err *err);
     size_t least_room;

@@ -1,6 +1,7 @@
-/* loss.c - cross-entropy of logits against target ids.
+/* loss.c - cross-entropy of logits against target ids, with label smoothing s.
  *
- *   loss = 1/normaliser sum_r -log softmax(x_r)[target_r],   dx_r = (softmax(x_r) - onehot)/norm.
+ *   q_r = (1-s) onehot + s/V,   loss = 1/normaliser sum_r - q_r . log softmax(x_r)
+ *   dx_r = (softmax(x_r) - q_r) / normaliser
  * Positions whose target is UR_IGNORE count nothing. */
 #include "nn/nn.h"
 
@@ -35,6 +36,12 @@ static bool check_targets(ur_tape *tape, const int32_t *target, size_t rows, siz
 ur_tensor *ur_cross_entropy(ur_tape *tape, const ur_seq *logits, const ur_seq *targets,
                             double normaliser)
 {
+    return ur_cross_entropy_smoothed(tape, logits, targets, normaliser, 0.0f);
+}
+
+ur_tensor *ur_cross_entropy_smoothed(ur_tape *tape, const ur_seq *logits, const ur_seq *targets,
+                                     double normaliser, float smoothing)
+{
     UR_FPMODE_HERE;
     static const ur_op op = {"cross_entropy", cross_entropy_back, true};
     if (!ur_operand_seq(tape, &op, logits, UR_F32, 2) ||
@@ -50,6 +57,9 @@ ur_tensor *ur_cross_entropy(ur_tape *tape, const ur_seq *logits, const ur_seq *t
     if (!(normaliser > 0.0))
         return ur_tape_fail(tape, UR_INVALID, "cross_entropy: normaliser %g must be positive",
                             normaliser);
+    if (!(smoothing >= 0.0f && smoothing <= 1.0f))
+        return ur_tape_fail(tape, UR_INVALID, "cross_entropy: label smoothing %g must be in [0, 1]",
+                            (double)smoothing);
     if (!check_targets(tape, target, rows, classes))
         return NULL;
     ur_tensor *y = ur_tensor_new(tape, UR_F32, 1, (size_t[]){1});
@@ -60,6 +70,7 @@ ur_tensor *ur_cross_entropy(ur_tape *tape, const ur_seq *logits, const ur_seq *t
         .target = target,
         .ignore = UR_IGNORE,
         .scale = (float)(1.0 / normaliser),
+        .smoothing = smoothing,
         .row_loss = ur_take_floats(tape, rows),
         .p = ur_wants_grad(tape, x) ? ur_take_floats(tape, rows * classes) : NULL,
         .loss = y ? y->data : NULL,

@@ -45,6 +45,14 @@ void ur_init_normal(ur_params *params, int index, uint64_t seed)
         ur_normal_fill(seed, (uint64_t)index, ur_params_entry(params, (size_t)index)->count, x);
 }
 
+void ur_init_xavier(ur_params *params, int index, uint64_t seed)
+{
+    UR_FPMODE_HERE;
+    const ur_param *p = ur_params_entry(params, (size_t)index);
+    if (p->ndim == 2)
+        ur_init_uniform(params, index, sqrtf(6.0f / (float)(p->dim[0] + p->dim[1])), seed);
+}
+
 static bool is_bias(const char *name)
 {
     const char *last = strrchr(name, '.');

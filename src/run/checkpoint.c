@@ -15,7 +15,6 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "unroll/io.h"
-#include "text/vocabulary.h"
 #include "train/weights.h"
 
 enum { KEPT_CHECKPOINTS = 2 };
@@ -69,39 +68,34 @@ char *ur_checkpoint_path(const ur_allocator *a, const char *folder, uint64_t ste
     return ur_path_join(a, folder, name);
 }
 
+enum { MOST_STORED = 8 };
+
 /* Weights: the model's, or the best ones; `more` tensors, and what makes the file open alone. */
 static ur_status write_weights(ur_run *run, bool best, const char *path, const ur_st_tensor *more,
                                size_t n_more, ur_err *err)
 {
     static const ur_progress none = {0};
     const ur_progress *p = run->trainer ? &run->trainer->progress : &none;
-    char *config, *vocabulary = NULL, *labels = NULL, epoch[24], step[24];
-    size_t size;
+    char *config, *text[MOST_STORED], epoch[24], step[24];
+    const ur_stored *stored;
+    size_t size, texts = 0, n = 4;
     ur_status status =
         ur_config_print(run->a, run->assets.kind, run->assets.config, NULL, &config, err);
-    if (status == UR_OK && run->assets.vocabulary)
-        status = ur_vocabulary_print(run->assets.vocabulary, &vocabulary, &size, err);
-    if (status == UR_OK && run->assets.labels)
-        status = ur_vocabulary_print(run->assets.labels, &labels, &size, err);
-    if (status == UR_OK) {
-        snprintf(epoch, sizeof epoch, "%llu",
-                 (unsigned long long)(best ? run->best_epoch : p->epoch));
-        snprintf(step, sizeof step, "%llu", (unsigned long long)(best ? run->best_step : p->step));
-        ur_st_pair metadata[6] = {{"format", "pt"},
-                                  {"unroll.config", config},
-                                  {UR_EPOCH_KEY, epoch},
-                                  {UR_STEP_KEY, step}};
-        size_t n = 4;
-        if (vocabulary)
-            metadata[n++] = (ur_st_pair){"unroll.vocabulary", vocabulary};
-        if (labels)
-            metadata[n++] = (ur_st_pair){"unroll.labels", labels};
+    snprintf(epoch, sizeof epoch, "%llu", (unsigned long long)(best ? run->best_epoch : p->epoch));
+    snprintf(step, sizeof step, "%llu", (unsigned long long)(best ? run->best_step : p->step));
+    ur_st_pair metadata[4 + MOST_STORED] = {
+        {"format", "pt"}, {"unroll.config", config}, {UR_EPOCH_KEY, epoch}, {UR_STEP_KEY, step}};
+    for (; status == UR_OK && texts < MOST_STORED && (stored = ur_stored_at(texts)); texts++) {
+        status = ur_stored_print(stored, &run->assets, &text[texts], &size, err);
+        if (text[texts])
+            metadata[n++] = (ur_st_pair){ur_stored_key(stored), text[texts]};
+    }
+    if (status == UR_OK)
         status = ur_weights_write(run->a, run->assets.model->params, best ? run->best : NULL, path,
                                   more, n_more, metadata, n, err);
-    }
     ur_free(run->a, config);
-    ur_free(run->a, vocabulary);
-    ur_free(run->a, labels);
+    while (texts > 0)
+        ur_free(run->a, text[--texts]);
     return status;
 }
 
@@ -191,6 +185,19 @@ static void remove_old(const ur_run *run, uint64_t newest)
         if (path)
             unlink(path);
         ur_free(run->a, path);
+    }
+}
+
+void ur_run_remove_checkpoints(const ur_run *run)
+{
+    uint64_t step;
+    bool found;
+    while (newest_below(run, UINT64_MAX, &found, &step, NULL) == UR_OK && found) {
+        char *path = ur_checkpoint_path(run->a, run->folder, step);
+        const bool removed = path && unlink(path) == 0;
+        ur_free(run->a, path);
+        if (!removed)
+            break;
     }
 }
 

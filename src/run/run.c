@@ -3,15 +3,16 @@
 #include "run/run.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/status.h"
 #include "io/fields.h"
-#include "text/vocabulary.h"
 #include "train/weights.h"
 
 enum { MOST_CONFIG = 16 << 20, MOST_PATH = 4096 };
@@ -59,8 +60,7 @@ void ur_run_free(ur_run *run)
         kind->free_data(run->assets.valid);
     }
     ur_model_free(run->assets.model);
-    ur_vocabulary_free(run->assets.vocabulary);
-    ur_vocabulary_free(run->assets.labels);
+    ur_stored_free_all(&run->assets);
     if (kind && run->assets.config)
         ur_fields_free(a, kind->fields, run->assets.config);
     ur_free(a, run->assets.config);
@@ -87,36 +87,43 @@ static void point_to_data(ur_run *run)
 
 /* ---- create ------------------------------------------------------------------------------- */
 
-/* The folder is there, can be written to, and holds no run yet. */
+/* Files of a run that was there before, its configuration first: from then on it is none. */
+static void remove_run(const ur_run *run)
+{
+    static const char *const names[] = {"config.json", UR_LAST_FILE,    UR_BEST_FILE, "vocab.txt",
+                                        "labels.txt",  "metrics.jsonl", "train.log"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *path = ur_path_join(run->a, run->folder, names[i]);
+        if (path)
+            unlink(path);
+        ur_free(run->a, path);
+    }
+    ur_run_remove_checkpoints(run);
+}
+
+/* The folder is there, can be written to, and holds no run (any more). */
 static ur_status make_folder(const ur_run *run, ur_err *err)
 {
     char *config = ur_path_join(run->a, run->folder, "config.json");
     char *checkpoints = ur_path_join(run->a, run->folder, "checkpoints");
     ur_status status = config && checkpoints ? UR_OK : ur_no_memory(err, MOST_PATH);
     struct stat there;
-    if (status == UR_OK && stat(config, &there) == 0)
-        status = ur_fail(err, UR_INVALID,
-                         "%s already holds a run: go on with it (resume), or choose another folder",
-                         run->folder);
+    if (status == UR_OK && !run->settings.overwrite && stat(config, &there) == 0)
+        status =
+            ur_fail(err, UR_INVALID,
+                    "%s already holds a run: go on with it (resume), choose another folder, or "
+                    "let it be removed (overwrite)",
+                    run->folder);
     if (status == UR_OK)
         status = ur_make_folder(run->a, run->folder, err);
     if (status == UR_OK)
         status = ur_make_folder(run->a, checkpoints, err);
+    if (status == UR_OK && stat(config, &there) == 0)
+        remove_run(run);
+    if (status == UR_OK) /* lines would be added to those of another run */
+        status = ur_run_start_metrics(run, err);
     ur_free(run->a, config);
     ur_free(run->a, checkpoints);
-    return status;
-}
-
-static ur_status save_words(const ur_run *run, const ur_vocabulary *words, const char *name,
-                            ur_err *err)
-{
-    char *path = words ? ur_path_join(run->a, run->folder, name) : NULL;
-    if (!words)
-        return UR_OK;
-    if (!path)
-        return ur_no_memory(err, MOST_PATH);
-    const ur_status status = ur_vocabulary_save(words, path, err);
-    ur_free(run->a, path);
     return status;
 }
 
@@ -160,8 +167,11 @@ static ur_status new_trainer(ur_run *run, ur_err *err)
         return ur_fail(err, UR_INVALID,
                        "the %s schedule goes by validation data, and there is none",
                        ur_schedule_name((size_t)o->schedule));
-    return ur_trainer_new(run->context, run->assets.model, run->assets.train, o, &run->trainer,
-                          err);
+    const ur_status status =
+        ur_trainer_new(run->context, run->assets.model, run->assets.train, o, &run->trainer, err);
+    if (status == UR_OK) /* it may have been its choice */
+        run->settings.train.epochs = ur_trainer_options(run->trainer)->epochs;
+    return status;
 }
 
 /* Data and model; from files, or given. */
@@ -198,9 +208,7 @@ static ur_status start_run(ur_run *run, ur_err *err)
     if (status == UR_OK)
         status = make_folder(run, err);
     if (status == UR_OK)
-        status = save_words(run, run->assets.vocabulary, "vocab.txt", err);
-    if (status == UR_OK)
-        status = save_words(run, run->assets.labels, "labels.txt", err);
+        status = ur_stored_save_all(run, err);
     if (status == UR_OK)
         status = ur_run_save_checkpoint(run, err); /* from now on the run can be resumed */
     return status == UR_OK ? ur_run_save_config(run, err) : status;
@@ -250,62 +258,44 @@ static ur_status blame(const char *name, ur_status status, ur_err *err)
     return ur_fail(err, UR_BAD_FILE, "%s: %s", name, why.text);
 }
 
-/* What there is to open a model from: texts, and what messages call them. */
-typedef struct sources {
-    const char *config_name, *words_name, *labels_name;
-    const char *words, *labels; /* NULL: there is none in the file */
-    bool files;                 /* the names are files */
-} sources;
-
-static ur_status load_words(const ur_run *run, const sources *s, const char *name, const char *text,
-                            ur_vocabulary **out, ur_err *err)
-{
-    if (s->files)
-        return ur_vocabulary_load(run->a, name, out, err);
-    return ur_vocabulary_parse(run->a, name, text ? text : "", text ? strlen(text) : 0, out, err);
-}
-
-/* Builds the model that run->config_text tells of; its parameters are still zero. */
-static ur_status rebuild(ur_run *run, const sources *s, ur_run_settings *settings, ur_err *err)
+/* Builds the model that run->config_text tells of; its parameters are still zero. single: the file that
+ * carries it, name what messages call the configuration. */
+static ur_status rebuild(ur_run *run, const ur_st *single, const char *name,
+                         ur_run_settings *settings, ur_err *err)
 {
     ur_assets *assets = &run->assets;
+    const ur_stored *stored;
     ur_status status =
-        ur_config_parse(run->context, s->config_name, run->config_text, strlen(run->config_text),
+        ur_config_parse(run->context, name, run->config_text, strlen(run->config_text),
                         &assets->kind, &assets->config, settings, err);
-    if (status == UR_OK && assets->kind->prepare)
-        status = load_words(run, s, s->words_name, s->words, &assets->vocabulary, err);
-    if (status == UR_OK && assets->kind->has_labels)
-        status = load_words(run, s, s->labels_name, s->labels, &assets->labels, err);
+    for (size_t i = 0; status == UR_OK && (stored = ur_stored_at(i)); i++)
+        status = single ? ur_stored_from_text(stored, run, name,
+                                              ur_st_metadata(single, ur_stored_key(stored)), err)
+                        : ur_stored_from_folder(stored, run, err);
     if (status != UR_OK)
         return status;
     if (assets->kind->fits)
         status = assets->kind->fits(assets, err);
     if (status == UR_OK)
         status = ur_model_new(run->context, assets->kind, assets->config, &assets->model, err);
-    return blame(s->config_name, status, err);
+    return blame(name, status, err);
 }
 
-/* config.json, vocab.txt and labels.txt of the run's folder. */
+/* config.json of the run's folder, vocabularies and merges. */
 static ur_status open_folder(ur_run *run, ur_err *err)
 {
     size_t size;
     char *config = ur_path_join(run->a, run->folder, "config.json");
-    char *words = ur_path_join(run->a, run->folder, "vocab.txt");
-    char *labels = ur_path_join(run->a, run->folder, "labels.txt");
-    const sources s = {
-        .config_name = config, .words_name = words, .labels_name = labels, .files = true};
-    ur_status status = config && words && labels ? UR_OK : ur_no_memory(err, MOST_PATH);
+    ur_status status = config ? UR_OK : ur_no_memory(err, MOST_PATH);
     if (status == UR_OK)
         status = ur_read_file(run->a, config, MOST_CONFIG, &run->config_text, &size, err);
     if (status == UR_OK && strlen(run->config_text) != size)
         status = ur_fail(err, UR_BAD_FILE, "%s: a zero byte in the text", config);
     if (status == UR_OK)
-        status = rebuild(run, &s, &run->settings, err);
+        status = rebuild(run, NULL, config, &run->settings, err);
     if (status == UR_OK)
         point_to_data(run);
     ur_free(run->a, config);
-    ur_free(run->a, words);
-    ur_free(run->a, labels);
     return status;
 }
 
@@ -313,12 +303,6 @@ static ur_status open_folder(ur_run *run, ur_err *err)
 static ur_status open_single(ur_run *run, const char *path, ur_st *st, ur_err *err)
 {
     const char *config = ur_st_metadata(st, "unroll.config");
-    const sources s = {path,
-                       path,
-                       path,
-                       ur_st_metadata(st, "unroll.vocabulary"),
-                       ur_st_metadata(st, "unroll.labels"),
-                       false};
     if (!config)
         return ur_fail(err, UR_BAD_FILE,
                        "%s holds weights but no configuration and vocabulary of a model: open the "
@@ -327,7 +311,7 @@ static ur_status open_single(ur_run *run, const char *path, ur_st *st, ur_err *e
     run->config_text = ur_strdup(run->a, config);
     if (!run->config_text)
         return ur_no_memory(err, strlen(config) + 1);
-    return rebuild(run, &s, NULL, err);
+    return rebuild(run, st, path, NULL, err);
 }
 
 /* The number of the line in which two texts differ first. */
@@ -339,36 +323,35 @@ static size_t different_line(const char *a, const char *b)
     return line;
 }
 
-/* Whether vocab.txt or labels.txt is still what the weights were trained with: ids are places in it. */
-static ur_status same_words(const ur_run *run, const ur_vocabulary *words, const char *name,
-                            ur_st *st, const char *key, const char *path, ur_err *err)
+/* Whether a stored text is still what the weights were trained with: ids are places in it. */
+static ur_status same_text(const ur_run *run, const ur_stored *stored, ur_st *st, const char *path,
+                           ur_err *err)
 {
-    const char *own = ur_st_metadata(st, key);
+    const char *own = ur_st_metadata(st, ur_stored_key(stored));
     char *text;
     size_t size;
-    if (!own || !words)
+    if (!own)
         return UR_OK;
-    ur_status status = ur_vocabulary_print(words, &text, &size, err);
+    ur_status status = ur_stored_print(stored, &run->assets, &text, &size, err);
     if (status != UR_OK)
         return status;
-    if (strcmp(own, text) != 0)
+    if (text && strcmp(own, text) != 0)
         status =
             ur_fail(err, UR_BAD_FILE,
                     "%s/%s was changed: line %zu is not what %s was trained with (its own copy "
                     "is in the file, which opens alone)",
-                    run->folder, name, different_line(own, text), path);
+                    run->folder, ur_stored_file(stored), different_line(own, text), path);
     ur_free(run->a, text);
     return status;
 }
 
 ur_status ur_run_check_words(const ur_run *run, ur_st *st, const char *path, ur_err *err)
 {
-    const ur_assets *a = &run->assets;
-    const ur_status status =
-        same_words(run, a->vocabulary, "vocab.txt", st, "unroll.vocabulary", path, err);
-    return status == UR_OK
-               ? same_words(run, a->labels, "labels.txt", st, "unroll.labels", path, err)
-               : status;
+    ur_status status = UR_OK;
+    const ur_stored *stored;
+    for (size_t i = 0; status == UR_OK && (stored = ur_stored_at(i)); i++)
+        status = same_text(run, stored, st, path, err);
+    return status;
 }
 
 ur_status ur_run_check_finite(const ur_run *run, const char *path, ur_err *err)
@@ -509,43 +492,124 @@ ur_status ur_run_check(ur_context *context, const char *path, listener tell, voi
 
 /* ---- resume ------------------------------------------------------------------------------- */
 
-static ur_status reopen(ur_run *run, size_t epochs, size_t max_steps, void *train, void *valid,
+/* Puts a fresh copy of `path` into the settings' member. */
+static ur_status replace_path(const ur_run *run, const char *path, const char **member, ur_err *err)
+{
+    char *copy = path ? ur_strdup(run->a, path) : NULL;
+    if (!path)
+        return UR_OK;
+    if (!copy)
+        return ur_no_memory(err, strlen(path) + 1);
+    union {
+        const char *given;
+        char *own; /* the settings of an opened run are its own memory */
+    } old = {.given = *member};
+    ur_free(run->a, old.own);
+    *member = copy;
+    return UR_OK;
+}
+
+/* What goes on in another way than it began, in the settings and for the log. */
+static ur_status change(ur_run *run, const ur_resume_options *o, char *said, size_t room,
                         ur_err *err)
 {
-    ur_status status = open_folder(run, err);
-    if (status != UR_OK)
-        return status;
-    if (epochs)
-        run->settings.train.epochs = epochs;
-    if (max_steps)
-        run->settings.train.max_steps = max_steps == UR_NO_LIMIT ? 0 : max_steps;
-    status = ur_run_check_newest(run, err);
+    ur_run_settings *s = &run->settings;
+    size_t used = 0;
+    if (o->epochs && o->epochs != s->train.epochs)
+        used += (size_t)snprintf(said + used, room - used, "  epochs %zu instead of %zu", o->epochs,
+                                 s->train.epochs);
+    if (o->lr > 0.0) {
+        used +=
+            (size_t)snprintf(said + used, room - used, "  lr %g instead of %g", o->lr, s->train.lr);
+        s->train.lr = run->lr_anew = o->lr;
+    }
+    if (o->data)
+        snprintf(said + used, room - used, "  the data is now %.400s", o->data);
+    if (o->epochs) {
+        s->train.epochs = o->epochs;
+        s->minutes = 0.0;
+    }
+    if (o->max_steps)
+        s->train.max_steps = o->max_steps == UR_NO_LIMIT ? 0 : o->max_steps;
+    ur_status status = replace_path(run, o->data, &s->data, err);
     if (status == UR_OK)
-        status = prepare(run, train, valid, err);
+        status = replace_path(run, o->valid, &s->valid, err);
+    point_to_data(run);
+    return status == UR_OK ? ur_train_check(&s->train, err) : status;
+}
+
+/* Whether a file that the run was made with is where it was. */
+static ur_status still_there(const ur_run *run, const char *path, const char *option, ur_err *err)
+{
+    struct stat there;
+    if (!path || strncmp(path, "builtin:", 8) == 0 || stat(path, &there) == 0)
+        return UR_OK;
+    return ur_fail(
+        err, UR_BAD_FILE,
+        "%s is not there any more, which %s was trained with; --%s FILE says where it is "
+        "now",
+        path, run->folder, option);
+}
+
+static ur_status log_resume(const ur_run *run, const char *said, ur_err *err)
+{
+    char line[700];
+    if (!*said)
+        return UR_OK;
+    snprintf(line, sizeof line, "resumed after step %llu:%s\n",
+             (unsigned long long)run->trainer->progress.step, said);
+    return ur_run_log(run, line, err);
+}
+
+static ur_status reopen(ur_run *run, const ur_resume_options *o, ur_err *err)
+{
+    char said[600] = "";
+    ur_status status = open_folder(run, err);
+    if (status == UR_OK)
+        status = change(run, o, said, sizeof said, err);
+    if (status == UR_OK)
+        status = ur_run_check_newest(run, err);
+    if (status == UR_OK && !o->train_data)
+        status = still_there(run, run->settings.data, "data", err);
+    if (status == UR_OK && !o->train_data)
+        status = still_there(run, run->settings.valid, "valid", err);
+    if (status == UR_OK)
+        status = prepare(run, o->train_data, o->valid_data, err);
     if (status == UR_OK)
         status = blame(run->folder, new_trainer(run, err), err);
     if (status == UR_OK)
         status = ur_run_load_checkpoint(run, err);
     if (status == UR_OK)
         status = ur_run_cut_metrics(run, run->trainer->progress.step, err);
+    if (status == UR_OK)
+        status = log_resume(run, said, err);
     return status == UR_OK ? ur_run_save_config(run, err) : status;
 }
 
-ur_status ur_run_resume_with(ur_context *context, const char *folder, size_t epochs,
-                             size_t max_steps, void *train, void *valid, ur_run **out, ur_err *err)
+ur_status ur_run_resume_as(ur_context *context, const char *folder,
+                           const ur_resume_options *options, ur_run **out, ur_err *err)
 {
     UR_FPMODE_HERE;
+    static const ur_resume_options none = {0};
     ur_run *run;
     *out = NULL;
     ur_status status = new_run(context, folder, &run, err);
     if (status == UR_OK)
-        status = reopen(run, epochs, max_steps, train, valid, err);
+        status = reopen(run, options ? options : &none, err);
     if (status != UR_OK) {
         ur_run_free(run);
         return status;
     }
     *out = run;
     return UR_OK;
+}
+
+ur_status ur_run_resume_with(ur_context *context, const char *folder, size_t epochs,
+                             size_t max_steps, void *train, void *valid, ur_run **out, ur_err *err)
+{
+    const ur_resume_options o = {
+        .epochs = epochs, .max_steps = max_steps, .train_data = train, .valid_data = valid};
+    return ur_run_resume_as(context, folder, &o, out, err);
 }
 
 ur_status ur_run_resume(ur_context *context, const char *folder, size_t epochs, size_t max_steps,

@@ -33,6 +33,28 @@ ur_status ur_run_remember(ur_run *run, const void *data, ur_err *err);
 char *ur_path_join(const ur_allocator *a, const char *folder, const char *name);
 char *ur_checkpoint_path(const ur_allocator *a, const char *folder, uint64_t step);
 
+/* ---- vocabularies and merges (stored.c) ----------------------------------------------------- */
+
+typedef struct ur_stored ur_stored;
+
+/* Number i of them, NULL behind the last; its file in a run's folder; its key in the metadata of
+ * safetensors files. */
+const ur_stored *ur_stored_at(size_t i);
+const char *ur_stored_file(const ur_stored *stored);
+const char *ur_stored_key(const ur_stored *stored);
+void ur_stored_free_all(ur_assets *assets);
+
+/* As fresh text; NULL: the run has none. */
+ur_status ur_stored_print(const ur_stored *stored, const ur_assets *assets, char **text,
+                          size_t *size, ur_err *err);
+ur_status ur_stored_save_all(const ur_run *run, ur_err *err);
+
+/* Reads it into run->assets where it is there; UR_BAD_FILE where the kind needs it and it is not. text:
+ * NULL for none; name is what messages call it. */
+ur_status ur_stored_from_text(const ur_stored *stored, ur_run *run, const char *name,
+                              const char *text, ur_err *err);
+ur_status ur_stored_from_folder(const ur_stored *stored, ur_run *run, ur_err *err);
+
 /* ---- config.json (config.c) ---------------------------------------------------------------- */
 
 /* The model, its text processing, and how it is trained; without settings (NULL) what
@@ -71,6 +93,9 @@ ur_status ur_run_note_best(ur_run *run, ur_err *err);
 ur_status ur_run_save_best(ur_run *run, ur_err *err);
 ur_status ur_run_save_checkpoint(ur_run *run, ur_err *err);
 
+/* All of them, of a run that the folder held before. */
+void ur_run_remove_checkpoints(const ur_run *run);
+
 /* Whether the newest checkpoint, if it can be read, has the folder's vocabularies: before the data is
  * read with them. */
 ur_status ur_run_check_newest(const ur_run *run, ur_err *err);
@@ -88,6 +113,8 @@ ur_status ur_run_load_model(ur_run *run, ur_err *err);
 
 /* ---- metrics (metrics.c) ------------------------------------------------------------------- */
 
+/* No line yet. */
+ur_status ur_run_start_metrics(const ur_run *run, ur_err *err);
 /* A line more in metrics.jsonl and train.log. */
 ur_status ur_run_add_metrics(ur_run *run, const ur_metrics *metrics, ur_err *err);
 /* Whole lines for train.log. */

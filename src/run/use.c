@@ -81,6 +81,41 @@ ur_status ur_run_evaluate(ur_run *run, const ur_pair_source *source, ur_measure 
     return status;
 }
 
+void ur_run_search(ur_run *run, const ur_search_options *options)
+{
+    run->assets.search = options;
+}
+
+ur_status ur_run_score(ur_run *run, const ur_pair_source *source, double **out, size_t *count,
+                       ur_err *err)
+{
+    UR_FPMODE_HERE;
+    const ur_kind *kind = run->assets.kind;
+    void *data = NULL;
+    *out = NULL;
+    *count = 0;
+    if (!kind->score || !kind->open)
+        return ur_fail(err, UR_UNSUPPORTED, "a %s gives no probability of a text", kind->name);
+    ur_status status = kind->open(&run->assets, source, &data, err);
+    if (status != UR_OK)
+        return status;
+    *count = kind->examples(run->assets.model, data);
+    *out = ur_alloc(run->a, *count, sizeof **out);
+    status = *out ? kind->score(run->assets.model, data, *out, err)
+                  : ur_no_memory(err, *count * sizeof **out);
+    kind->free_data(data);
+    if (status != UR_OK) {
+        ur_free(run->a, *out);
+        *out = NULL;
+    }
+    return status;
+}
+
+void ur_scores_free(ur_context *context, double *scores)
+{
+    ur_free(ur_context_allocator(context), scores);
+}
+
 ur_status ur_run_predict(ur_run *run, size_t count, const char *const *texts,
                          const ur_search_options *options, ur_prediction *out, size_t *bad,
                          ur_err *err)

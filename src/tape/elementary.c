@@ -370,11 +370,11 @@ static void norm_back(ur_tape *tape, ur_node *node)
 {
     ur_norm_pass pass = ((norm_node *)node)->pass;
     pass.dy = node->out[0]->grad;
-    pass.dx = ur_grad(tape, node->in[0]);
+    pass.dx = ur_grad_to_set(tape, node->in[0], &pass.dx_blank);
     pass.dgain = node->in[1] ? ur_grad(tape, node->in[1]) : NULL;
     pass.dbias = node->in[2] ? ur_grad(tape, node->in[2]) : NULL;
     if (ur_tape_ok(tape))
-        tape->backend->norm_back(&tape->on, &pass);
+        ur_had_memory(tape, node->op, tape->backend->norm_back(&tape->on, &pass));
 }
 
 static bool fits_rows(ur_tape *tape, const ur_op *op, const ur_tensor *vector, const ur_tensor *x)
@@ -412,8 +412,7 @@ ur_tensor *ur_layer_norm(ur_tape *tape, ur_tensor *x, ur_tensor *gain, ur_tensor
                                .gain = gain ? gain->data : NULL,
                                .bias = bias ? bias->data : NULL,
                                .y = y->data,
-                               .mean = kept,
-                               .rstd = kept + rows};
+                               .kept = kept};
     tape->backend->norm(&tape->on, &pass);
     norm_node *n = ur_record_all(tape, &op, sizeof *n, 1, (ur_tensor *[]){y}, 3,
                                  (ur_tensor *[]){x, gain, bias});

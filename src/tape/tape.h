@@ -95,6 +95,13 @@ ur_tensor *ur_move_rows(ur_tape *tape, const ur_op *op, ur_tensor *x, ur_tensor 
                         size_t width, const size_t *from, const size_t *to);
 void ur_move_rows_back(ur_tape *tape, ur_node *node);
 
+/* Rows [begin, begin + count) of x (N, F) (steps.c). */
+ur_tensor *ur_rows_from(ur_tape *tape, ur_tensor *x, size_t begin, size_t count);
+/* The first rows of each block of x (N, B, F): (N, rows, F). */
+ur_tensor *ur_first_of_each(ur_tape *tape, ur_tensor *x, size_t rows);
+/* Tensors (rows, F), one below the other. */
+ur_tensor *ur_join_rows(ur_tape *tape, size_t count, ur_tensor *const *x);
+
 /* Where to add x's gradient: zeros at first; NULL where none is wanted or memory ran out. */
 float *ur_grad(ur_tape *tape, ur_tensor *x);
 /* The same for an operation that can set it, which spares the zeros: where *blank comes back true,

@@ -132,3 +132,46 @@ size_t ur_alive(const ur_layout *layout, size_t t)
     }
     return low;
 }
+
+/* The last entry of offset that is at most `row`: its step, or its sequence, which has a row. */
+static size_t part_of_row(const ur_layout *l, size_t row)
+{
+    size_t low = 0, high = l->order == UR_STEP_MAJOR ? l->steps : l->batch;
+    while (high - low > 1) {
+        const size_t middle = low + (high - low) / 2;
+        if (l->offset[middle] <= row)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+ur_row_walk ur_row_walk_from(const ur_layout *l, size_t row)
+{
+    const size_t part = part_of_row(l, row), within = row - l->offset[part];
+    ur_row_walk at = {l, row, part, within};
+    if (l->order == UR_STEP_MAJOR) {
+        at.b = l->sequence[within];
+        at.t = part;
+    }
+    return at;
+}
+
+void ur_row_walk_on(ur_row_walk *at)
+{
+    const ur_layout *l = at->layout;
+    at->row++;
+    if (at->row >= l->rows)
+        return;
+    if (l->order == UR_STEP_MAJOR) {
+        at->t += at->row == l->offset[at->t + 1];
+        at->b = l->sequence[at->row - l->offset[at->t]];
+        return;
+    }
+    at->t++;
+    while (at->t == l->length[at->b]) {
+        at->b++;
+        at->t = 0;
+    }
+}

@@ -23,4 +23,12 @@ const ur_layout *ur_layout_reorder(ur_arena *arena, const ur_layout *layout, ur_
 bool ur_layout_same_lengths(const ur_layout *a, const ur_layout *b);
 bool ur_layout_same_rows(const ur_layout *a, const ur_layout *b);
 
+/* Row after row: which step of which sequence each is. */
+typedef struct ur_row_walk {
+    const ur_layout *layout;
+    size_t row, b, t;
+} ur_row_walk;
+ur_row_walk ur_row_walk_from(const ur_layout *layout, size_t row); /* there is such a row */
+void ur_row_walk_on(ur_row_walk *at); /* behind the last row, b and t say nothing */
+
 #endif

@@ -22,11 +22,20 @@ static void step_epoch(const ur_train_options *o, ur_schedule_state *s, uint64_t
         s->lr *= o->lr_factor;
 }
 
-/* done: of all epochs, 0 to 1. */
-static double cosine_lr(const ur_train_options *o, double done)
+/* done: of all epochs, 0 to 1; step: of all training, from 1. */
+static double cosine_lr(const ur_train_options *o, double done, uint64_t step)
 {
+    (void)step;
     const double part = done < 1.0 ? 0.5 * (1.0 + ur_cos_pi(done)) : 0.0; /* 1 to 0 */
     return o->lr_min + (o->lr - o->lr_min) * part;
+}
+
+/* From the end of the warm-up on, which makes the rates before it. */
+static double inverse_sqrt_lr(const ur_train_options *o, double done, uint64_t step)
+{
+    (void)done;
+    const uint64_t warm = o->warmup_steps;
+    return step > warm ? o->lr * sqrt((double)warm / (double)step) : o->lr;
 }
 
 static void plateau_validated(const ur_train_options *o, ur_schedule_state *s, double loss)
@@ -70,6 +79,15 @@ static ur_status check_least(const ur_train_options *o, ur_err *err)
                          o->lr_min, o->lr);
 }
 
+static ur_status check_warmup(const ur_train_options *o, ur_err *err)
+{
+    return o->warmup_steps
+               ? UR_OK
+               : ur_fail(err, UR_INVALID,
+                         "a learning rate by inverse square roots needs a warm-up of at least 1 "
+                         "step: its length says how fast the rate falls");
+}
+
 typedef ur_status check(const ur_train_options *options, ur_err *err);
 
 /* In the order of UR_LR_CONSTANT, UR_LR_STEP ... What a schedule has no use for is NULL. */
@@ -77,8 +95,8 @@ static const struct schedule {
     const char *name;
     const char *const *options;
     check *const *checks;
-    /* The rate by the part of the epochs that is done, instead of the state's. */
-    double (*lr)(const ur_train_options *options, double done);
+    /* The rate by the part of the epochs that is done and the step's number, instead of the state's. */
+    double (*lr)(const ur_train_options *options, double done, uint64_t step);
     void (*epoch)(const ur_train_options *options, ur_schedule_state *state, uint64_t epoch);
     void (*validated)(const ur_train_options *options, ur_schedule_state *state, double loss);
 } schedules[] = {
@@ -89,6 +107,8 @@ static const struct schedule {
      cosine_lr, NULL, NULL},
     {"plateau", (const char *const[]){"lr_factor", "lr_patience", "lr_min", NULL},
      (check *const[]){check_factor, check_least, NULL}, NULL, NULL, plateau_validated},
+    {"inverse_sqrt", (const char *const[]){NULL}, (check *const[]){check_warmup, NULL},
+     inverse_sqrt_lr, NULL, NULL},
 };
 enum { SCHEDULES = sizeof schedules / sizeof *schedules };
 
@@ -131,7 +151,7 @@ double ur_schedule_lr(const ur_train_options *o, const ur_schedule_state *s, uin
     double lr = s->lr;
     if (schedules[o->schedule].lr) {
         const double done = (double)epoch + (double)batch / (double)batches;
-        lr = schedules[o->schedule].lr(o, done / (double)o->epochs);
+        lr = schedules[o->schedule].lr(o, done / (double)o->epochs, step + 1);
     }
     if (step + 1 < o->warmup_steps)
         lr *= (double)(step + 1) / (double)o->warmup_steps;

@@ -1,6 +1,6 @@
 /* trainer.c - one optimiser step at a time.
  *
- * A batch is sorted by length (stable), cut into shards, and every shard runs the model's forward
+ * A step has one batch or several, whose gradients are added in their order. A batch is sorted by length (stable), cut into shards, and every shard runs the model's forward
  * and backward on a tape of its own (tape/runner.h); their gradients meet in a fixed tree
  * (shards.c). */
 #include "train/trainer.h"
@@ -15,10 +15,12 @@
 
 ur_train_options ur_train_defaults(void)
 {
-    return (ur_train_options){.batch = 256,
-                              .epochs = 30,
+    return (ur_train_options){.batch = 32,
+                              .accumulate = 1,
+                              .epochs = UR_EPOCHS_AUTO,
                               .optimizer = UR_ADAM,
-                              .lr = 2e-4,
+                              .lr = 2e-3,
+                              .clip = 1.0,
                               .beta1 = 0.9,
                               .beta2 = 0.999,
                               .eps = 1e-8,
@@ -36,7 +38,7 @@ static ur_status check_counts(const ur_train_options *o, ur_err *err)
     const struct {
         const char *name;
         size_t count;
-    } all[] = {{"epochs", o->epochs},
+    } all[] = {{"epochs", o->epochs == UR_EPOCHS_AUTO ? 1 : o->epochs},
                {"max_steps", o->max_steps},
                {"lr_epochs", o->lr_epochs},
                {"lr_patience", o->lr_patience},
@@ -48,6 +50,9 @@ static ur_status check_counts(const ur_train_options *o, ur_err *err)
                            all[i].count, MOST_COUNT);
     if (o->batch < 1 || o->batch > MOST_BATCH)
         return ur_fail(err, UR_INVALID, "batch size %zu, 1 to %d expected", o->batch, MOST_BATCH);
+    if (o->accumulate < 1 || o->accumulate > MOST_BATCH)
+        return ur_fail(err, UR_INVALID, "%zu batches per step, 1 to %d expected", o->accumulate,
+                       MOST_BATCH);
     return UR_OK;
 }
 
@@ -76,6 +81,17 @@ ur_status ur_train_check(const ur_train_options *o, ur_err *err)
     return ur_schedule_check(o, err);
 }
 
+/* What UR_EPOCHS_AUTO stands for. */
+static size_t choose_epochs(const ur_kind *kind, size_t steps_each)
+{
+    enum { STEPS = 4000 };
+    const size_t steps = kind->steps ? kind->steps : STEPS;
+    const size_t epochs = (steps + steps_each - 1) / steps_each;
+    return epochs < UR_LEAST_EPOCHS  ? UR_LEAST_EPOCHS
+           : epochs > UR_MOST_EPOCHS ? UR_MOST_EPOCHS
+                                     : epochs;
+}
+
 static bool take_memory(ur_trainer *t)
 {
     const ur_allocator *a = &t->context->allocator;
@@ -87,6 +103,11 @@ static bool take_memory(ur_trainer *t)
     ok = ok && (t->sorted = ur_alloc(a, 2 * t->options.batch, sizeof *t->sorted));
     ok = ok && (t->shard_loss = ur_alloc(a, shards, sizeof *t->shard_loss));
     ok = ok && ur_runner_new(t->context, &t->runner, NULL) == UR_OK;
+    if (t->options.accumulate > 1) {
+        const ur_allocator *device = &t->context->device;
+        t->gathered = device->allocate(device->user, size * sizeof *t->gathered);
+        ok = ok && t->gathered;
+    }
     return ok && ur_fold_new(t->context, size, shards, &t->fold, NULL) == UR_OK;
 }
 
@@ -116,6 +137,9 @@ ur_status ur_trainer_new(ur_context *context, ur_model *model, void *data,
     t->options = *options;
     t->examples = examples;
     t->batches = (examples + options->batch - 1) / options->batch;
+    if (t->options.epochs == UR_EPOCHS_AUTO)
+        t->options.epochs = choose_epochs(model->kind, (t->batches + options->accumulate - 1) /
+                                                           options->accumulate);
     t->progress.schedule = ur_schedule_start(options);
     if (!take_memory(t)) {
         ur_trainer_free(t);
@@ -133,10 +157,16 @@ void ur_trainer_free(ur_trainer *t)
     ur_runner_free(t->runner);
     ur_fold_free(t->fold);
     ur_optimizer_free(t->optimizer);
+    t->context->device.release(t->context->device.user, t->gathered);
     ur_free(a, t->order);
     ur_free(a, t->sorted);
     ur_free(a, t->shard_loss);
     ur_free(a, t);
+}
+
+const ur_train_options *ur_trainer_options(const ur_trainer *t)
+{
+    return &t->options;
 }
 
 bool ur_trainer_finished(const ur_trainer *t)
@@ -195,8 +225,9 @@ static size_t positions_of(const ur_trainer *t, size_t example)
 
 typedef struct batch_job {
     ur_trainer *trainer;
-    size_t count, shards, positions;
-    double normaliser;
+    size_t count, shards;
+    double normaliser; /* positions of all the step's batches */
+    uint64_t number;   /* of the batch over the whole training: keys drop-out */
 } batch_job;
 
 static void run_shard(void *arg, ur_tape *tape, size_t s)
@@ -205,7 +236,7 @@ static void run_shard(void *arg, ur_tape *tape, size_t s)
     ur_trainer *t = job->trainer;
     float *gradient = ur_fold_take(t->fold);
     ur_tape_start(tape, UR_TRAIN, t->model->params, gradient, t->options.seed ^ UR_KEY_DROPOUT,
-                  t->progress.step);
+                  job->number);
     if (!gradient) {
         ur_tape_fail(tape, UR_NO_MEMORY, "out of memory: a shard's gradient");
         return;
@@ -229,20 +260,30 @@ static double tree_sum(size_t n, double *x)
     return x[0];
 }
 
-/* The next batch, in the order of its shards. */
-static batch_job next_batch(ur_trainer *t)
+/* Examples [begin, end) of this epoch's order are its batch `index`. */
+static ur_range examples_of(const ur_trainer *t, size_t index)
 {
-    const size_t begin = t->progress.batch * t->options.batch;
-    const size_t left = t->examples - begin;
-    batch_job job = {.trainer = t, .count = left < t->options.batch ? left : t->options.batch};
+    const size_t begin = index * t->options.batch, left = t->examples - begin;
+    return (ur_range){begin, begin + (left < t->options.batch ? left : t->options.batch)};
+}
+
+static size_t example_at(const ur_trainer *t, size_t place)
+{
+    return t->order ? t->order[place] : place;
+}
+
+/* A batch of the epoch, in the order of its shards. */
+static batch_job batch_of(ur_trainer *t, size_t index, double normaliser)
+{
+    const ur_range all = examples_of(t, index);
+    batch_job job = {.trainer = t, .count = all.end - all.begin, .normaliser = normaliser};
     size_t steps = 0;
     for (size_t i = 0; i < job.count; i++) {
-        t->sorted[i] = t->order ? t->order[begin + i] : begin + i;
+        t->sorted[i] = example_at(t, all.begin + i);
         steps += length_of(t, t->sorted[i]);
-        job.positions += positions_of(t, t->sorted[i]);
     }
+    job.number = t->progress.step * t->options.accumulate + (index - t->progress.batch);
     job.shards = ur_shard_count(job.count, steps, ur_params_size(t->model->params));
-    job.normaliser = job.positions ? (double)job.positions : 1.0;
     size_t *spare = t->sorted + t->options.batch;
     ur_sort_longest_first(t->sorted, job.count, spare, length_of, t);
     if (length_of(t, t->sorted[0]) != length_of(t, t->sorted[job.count - 1]))
@@ -280,11 +321,10 @@ static ur_status diverged(const ur_trainer *t, const float *gradient, double los
                    (unsigned long long)t->progress.step + 1, loss);
 }
 
-/* Clips the gradient in the fold and steps. */
-static ur_status follow(ur_trainer *t, ur_step *report, ur_err *err)
+/* Clips the gradient and steps. */
+static ur_status follow(ur_trainer *t, const float *gradient, ur_step *report, ur_err *err)
 {
     const ur_progress *p = &t->progress;
-    const float *gradient = ur_fold_sum(t->fold, ur_pool_team(t->context->pool));
     const double norm = ur_optimizer_norm(t->optimizer, gradient), most = t->options.clip;
     if (!isfinite(report->loss) || !isfinite(norm))
         return diverged(t, gradient, report->loss, err);
@@ -296,21 +336,66 @@ static ur_status follow(ur_trainer *t, ur_step *report, ur_err *err)
     return UR_OK;
 }
 
+/* The batches of a step, and what they have together. */
+typedef struct step_job {
+    size_t first, batches, examples, positions;
+    double normaliser;
+} step_job;
+
+static step_job next_step(const ur_trainer *t)
+{
+    const size_t first = t->progress.batch, left = t->batches - first;
+    step_job s = {first, left < t->options.accumulate ? left : t->options.accumulate, 0, 0, 1.0};
+    for (size_t i = 0; i < s.batches; i++) {
+        const ur_range all = examples_of(t, first + i);
+        s.examples += all.end - all.begin;
+        for (size_t place = all.begin; place < all.end; place++)
+            s.positions += positions_of(t, example_at(t, place));
+    }
+    if (s.positions)
+        s.normaliser = (double)s.positions;
+    return s;
+}
+
+/* The gradient of all of a step's batches, added in their order; their loss in *loss. */
+static ur_status run_step(ur_trainer *t, const step_job *step, double *loss, const float **gradient,
+                          ur_err *err)
+{
+    const ur_context *c = t->context;
+    const ur_executor on = {c->backend, c->kernels, ur_pool_team(c->pool), NULL};
+    const size_t size = ur_params_size(t->model->params);
+    for (size_t i = 0; i < step->batches; i++) {
+        double part;
+        const ur_status status =
+            run_batch(t, batch_of(t, step->first + i, step->normaliser), &part, err);
+        if (status != UR_OK)
+            return status;
+        const float *sum = ur_fold_sum(t->fold, on.team);
+        *loss = i ? *loss + part : part;
+        *gradient = step->batches > 1 ? t->gathered : sum;
+        if (step->batches > 1 && i)
+            c->backend->add(&on, size, sum, t->gathered);
+        else if (step->batches > 1)
+            c->backend->copy_rows(&on, 1, size, NULL, sum, NULL, t->gathered);
+    }
+    return UR_OK;
+}
+
 /* Counts a step that was done. */
-static void advance(ur_trainer *t, const batch_job *job, ur_step *report)
+static void advance(ur_trainer *t, const step_job *step, ur_step *report)
 {
     ur_progress *p = &t->progress;
     p->step++;
-    p->batch++;
-    p->loss_sum += report->loss;
-    p->nll_sum += report->loss * job->normaliser;
-    p->positions += job->positions;
+    p->batch += step->batches;
+    p->loss_sum += report->loss * (double)step->batches;
+    p->nll_sum += report->loss * step->normaliser;
+    p->positions += step->positions;
     report->step = p->step;
     report->epoch = p->epoch + 1;
     report->batch = p->batch;
     report->batches = t->batches;
-    report->examples = job->count;
-    report->positions = job->positions;
+    report->examples = step->examples;
+    report->positions = step->positions;
     report->epoch_ended = p->batch == t->batches;
     report->epoch_loss = p->loss_sum / (double)p->batch;
     report->epoch_nll = p->nll_sum;
@@ -330,11 +415,12 @@ ur_status ur_trainer_step(ur_trainer *t, ur_step *report, ur_err *err)
     if (status != UR_OK)
         return status;
     UR_FPMODE_HERE;
-    const batch_job job = next_batch(t);
-    status = run_batch(t, job, &report->loss, err);
+    const step_job step = next_step(t);
+    const float *gradient = NULL;
+    status = run_step(t, &step, &report->loss, &gradient, err);
     if (status == UR_OK)
-        status = follow(t, report, err);
+        status = follow(t, gradient, report, err);
     if (status == UR_OK)
-        advance(t, &job, report);
+        advance(t, &step, report);
     return status;
 }

@@ -29,6 +29,7 @@ struct ur_trainer {
     ur_progress progress;
     ur_optimizer *optimizer;
     ur_fold *fold;
+    float *gathered; /* on the device: the sum over a step's batches; NULL: there is one */
     ur_runner *runner;
     size_t *order;        /* (examples) this epoch's shuffle; NULL: the model's own order */
     uint64_t order_epoch; /* 1 + the epoch it was made for; 0: none */

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-enum { KINDS = 5 };
+enum { KINDS = 6 };
 
 static void *defaults_of(const ur_kind *kind)
 {
@@ -135,7 +135,7 @@ static void figures(void **state)
             assert_true(ur_measure_figure(kind, &m, kind->figures[k].name) ==
                         want[kind->figures[k].average]);
         }
-        assert_true(isnan(ur_measure_figure(kind, &m, "bleu")));
+        assert_true(isnan(ur_measure_figure(kind, &m, "none")));
         assert_true(isnan(ur_measure_figure(kind, &(ur_measure){0}, "loss")));
     }
 }
@@ -187,7 +187,7 @@ static void no_word(const ur_kind *kind, const ur_field *f)
     int words = 0;
     while (ur_field_word(f, (size_t)words, word, sizeof word))
         words++;
-    assert_true(words > 1);
+    assert_true(words >= 1);
     one_value(kind, f, f->type == UR_FIELD_NAME ? (const void *)&nonsense : &words, nonsense,
               false);
 }

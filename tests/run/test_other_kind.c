@@ -3,9 +3,9 @@
 #include "run/labelled_runs.h"
 #include "unroll/language.h"
 
-enum { KINDS = 5 };
-static const char *const names[KINDS] = {"seq2seq", "language_model", "text_lstm", "tagger",
-                                         "classifier"};
+enum { KINDS = 6 };
+static const char *const names[KINDS] = {"seq2seq", "language_model", "text_lstm",
+                                         "tagger",  "classifier",     "translation"};
 
 /* A run of that kind with small layers; opened from the checkpoint that it begins with. */
 static ur_run *begun(ur_context *context, const char *name)
@@ -22,13 +22,19 @@ static ur_run *begun(ur_context *context, const char *name)
                      UR_OK);
     put_file("pairs.txt", "1+1_2\n2+2_4\n");
     put_file("tags.txt", "a X\nb Y\n\nb X\n");
+    put_file("sentences.txt", "a b\tx y\nb b\ty y\na\tx\nb a\ty x\nb\ty\nc\tz\na c\tx z\n");
     put_file("classes.txt", "X\ta b\nY\tb\n");
     put_file("words.txt", "to be or not to be, that is the question: whether it is nobler in the "
                           "mind to suffer the slings and arrows of outrageous fortune\n");
-    s.data = strcmp(name, "seq2seq") == 0      ? "pairs.txt"
-             : strcmp(name, "tagger") == 0     ? "tags.txt"
-             : strcmp(name, "classifier") == 0 ? "classes.txt"
-                                               : "words.txt";
+    s.data = strcmp(name, "seq2seq") == 0       ? "pairs.txt"
+             : strcmp(name, "tagger") == 0      ? "tags.txt"
+             : strcmp(name, "classifier") == 0  ? "classes.txt"
+             : strcmp(name, "translation") == 0 ? "sentences.txt"
+                                                : "words.txt";
+    if (strcmp(name, "translation") == 0)
+        assert_int_equal(
+            ur_field_set(ur_field_find(kind->fields, "text.valid_split"), config, "0", NULL),
+            UR_OK);
     s.train.batch = 1;
     if (ur_run_create(context, name, &s, name, config, &run, &err) != UR_OK)
         fail_msg("%s", err.text);
@@ -77,7 +83,7 @@ static void taken_for_another(void **state)
     ur_context *context = context_of(NULL, 1, NULL);
     for (int have = 0; have < KINDS; have++) {
         ur_run *run = begun(context, names[have]);
-        for (int want = 0; want < KINDS - 1; want++) { /* a classifier goes as a tagger */
+        for (int want = 0; want < 4; want++) { /* a classifier goes as a tagger */
             ur_err err = {UR_OK, ""};
             if (want == have || (want == 3 && have == 4))
                 continue;

@@ -81,6 +81,7 @@ static ur_linear_pass linear_of(ur_linear_pass p)
 {
     p.x = at(p.x), p.w = at(p.w), p.bias = at(p.bias), p.y = at(p.y), p.dy = at(p.dy);
     p.dx = at(p.dx), p.dw = at(p.dw), p.db = at(p.db);
+    p.slope = at(p.slope), p.x_slope = at(p.x_slope);
     return p;
 }
 
@@ -217,6 +218,25 @@ static void scatter_add(const ur_executor *e, size_t rows, size_t width, const i
     cpu->scatter_add(e, rows, width, ids, at(x), at(table));
 }
 
+static ur_embed_pass embed_of(ur_embed_pass p)
+{
+    p.table = at(p.table), p.positions = at(p.positions), p.y = at(p.y), p.dy = at(p.dy);
+    p.dtable = at(p.dtable), p.dpositions = at(p.dpositions);
+    return p;
+}
+
+static void embed(const ur_executor *e, const ur_embed_pass *p)
+{
+    const ur_embed_pass pass = embed_of(*p);
+    cpu->embed(e, &pass);
+}
+
+static void embed_back(const ur_executor *e, const ur_embed_pass *p)
+{
+    const ur_embed_pass pass = embed_of(*p);
+    cpu->embed_back(e, &pass);
+}
+
 static void copy_rows(const ur_executor *e, size_t rows, size_t width, const size_t *from,
                       const float *x, const size_t *to, float *y)
 {
@@ -289,9 +309,9 @@ static void transpose(const ur_executor *e, size_t rows, size_t columns, const f
 
 static ur_norm_pass norm_of(ur_norm_pass p)
 {
-    p.x = at(p.x), p.gain = at(p.gain), p.bias = at(p.bias), p.y = at(p.y), p.mean = at(p.mean);
-    p.rstd = at(p.rstd), p.dy = at(p.dy), p.dx = at(p.dx), p.dgain = at(p.dgain);
-    p.dbias = at(p.dbias);
+    p.x = at(p.x), p.gain = at(p.gain), p.bias = at(p.bias), p.f = at(p.f), p.sum = at(p.sum);
+    p.y = at(p.y), p.kept = at(p.kept), p.dy = at(p.dy), p.dsum = at(p.dsum), p.dx = at(p.dx);
+    p.df = at(p.df), p.dgain = at(p.dgain), p.dbias = at(p.dbias);
     return p;
 }
 
@@ -301,10 +321,11 @@ static void norm(const ur_executor *e, const ur_norm_pass *p)
     cpu->norm(e, &pass);
 }
 
-static void norm_back(const ur_executor *e, const ur_norm_pass *p)
+static bool norm_back(const ur_executor *e, const ur_norm_pass *p)
 {
+    const ur_executor on = inner(e);
     const ur_norm_pass pass = norm_of(*p);
-    cpu->norm_back(e, &pass);
+    return cpu->norm_back(&on, &pass);
 }
 
 static void softmax(const ur_executor *e, size_t rows, size_t width, const float *x, float *y)
@@ -401,6 +422,8 @@ const ur_backend shifted_backend = {
     .cross_entropy_back = cross_entropy_back,
     .gather = gather,
     .scatter_add = scatter_add,
+    .embed = embed,
+    .embed_back = embed_back,
     .copy_rows = copy_rows,
     .add_rows = add_rows,
     .copy_columns = copy_columns,

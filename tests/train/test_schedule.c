@@ -97,6 +97,9 @@ static void edges(void **state)
     o.warmup_steps = 4;
     assert_true(rate(&o, 0, 0, 0) == 0.125 && rate(&o, 2, 0, 2) == 0.375);
     assert_true(rate(&o, 3, 0, 3) == 0.5 && rate(&o, 4, 0, 4) == 0.5);
+    o.schedule = UR_LR_INVERSE_SQRT; /* 4 steps up, then by the root */
+    assert_true(rate(&o, 0, 0, 0) == 0.125 && rate(&o, 3, 0, 3) == 0.5);
+    assert_true(rate(&o, 15, 3, 0) == 0.25 && rate(&o, 63, 9, 0) == 0.125);
     o = base();
     o.schedule = UR_LR_COSINE;
     o.lr_min = 0.1;
@@ -143,7 +146,8 @@ static void out_of_range(void **state)
         bad[n].change;                                                                             \
         says[n++] = sentence;                                                                      \
     } while (0)
-    BAD(UR_LR_STEP, schedule = 4, "schedule 4");
+    BAD(UR_LR_STEP, schedule = 5, "schedule 5");
+    BAD(UR_LR_INVERSE_SQRT, warmup_steps = 0, "needs a warm-up");
     BAD(UR_LR_STEP, lr_epochs = 0, "every 0 epochs");
     BAD(UR_LR_STEP, lr_factor = 0.0, "factor 0");
     BAD(UR_LR_STEP, lr_factor = 1.0, "factor 1");

@@ -64,9 +64,28 @@ static void defaults_are_pytorch_s(void **state)
     (void)state;
     const ur_train_options o = ur_train_defaults();
     assert_true(o.optimizer == UR_ADAM && o.beta1 == 0.9 && o.beta2 == 0.999 && o.eps == 1e-8);
-    assert_true(o.momentum == 0.0 && !o.nesterov && o.weight_decay == 0.0 && o.clip == 0.0);
-    assert_true(o.batch == 256 && o.epochs == 30 && o.lr == 2e-4 && o.seed == 42);
+    assert_true(o.momentum == 0.0 && !o.nesterov && o.weight_decay == 0.0);
+    assert_true(o.batch == 32 && o.epochs == UR_EPOCHS_AUTO && o.lr == 2e-3 && o.clip == 1.0);
+    assert_true(o.seed == 42);
     assert_true(o.max_steps == 0);
+}
+
+/* As many epochs as make 4,000 steps of 100 examples, 5 to 200; and what was chosen can be asked. */
+static void epochs_are_chosen(void **state)
+{
+    fixture *f = *state;
+    static const struct {
+        size_t batch, epochs;
+    } all[] = {{1, 40}, {3, 118}, {40, 200}};
+    f->options.epochs = UR_EPOCHS_AUTO;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        ur_trainer *t;
+        f->options.batch = all[i].batch;
+        assert_int_equal(ur_trainer_new(f->context, f->model, &f->data, &f->options, &t, NULL),
+                         UR_OK);
+        assert_int_equal(ur_trainer_options(t)->epochs, all[i].epochs);
+        ur_trainer_free(t);
+    }
 }
 
 static void reports(void **state)
@@ -105,6 +124,37 @@ static void reports(void **state)
     ur_trainer_free(t);
 }
 
+/* A step of several batches is one of their mean; the last of an epoch has fewer. */
+static void accumulates(void **state)
+{
+    fixture *f = *state;
+    f->options.optimizer = UR_SGD;
+    f->options.lr = 1e-3;
+    f->options.accumulate = 2;
+    ur_trainer *t = trainer_of(f);
+    double norm = 0.0;
+    for (size_t i = 0; i < A + B; i++)
+        norm += (double)f->gradient[i] * (double)f->gradient[i];
+    float before[A];
+    for (size_t i = 0; i < 4; i++) {
+        ur_step s;
+        memcpy(before, ur_param_data(f->model->params, 0), sizeof before);
+        assert_int_equal(ur_trainer_step(t, &s, NULL), UR_OK);
+        assert_int_equal(s.step, i + 1);
+        assert_int_equal(s.batch, i % 2 ? 3 : 2);
+        assert_int_equal(s.batches, 3);
+        assert_int_equal(s.examples, i % 2 ? 20 : 80);
+        assert_int_equal(s.positions, i % 2 ? 20 : 80);
+        assert_int_equal(s.epoch_ended, i % 2);
+        assert_true(fabs(s.gradient_norm - sqrt(norm)) < 1e-5);
+        for (size_t j = 0; j < A; j++)
+            assert_true(fabsf(ur_param_data(f->model->params, 0)[j] -
+                              (before[j] - 1e-3f * f->gradient[j])) < 1e-6f);
+    }
+    assert_true(ur_trainer_finished(t));
+    ur_trainer_free(t);
+}
+
 static void options_out_of_range(void **state)
 {
     fixture *f = *state;
@@ -120,6 +170,7 @@ static void options_out_of_range(void **state)
     } while (0)
     BAD(batch = 0, "batch size 0");
     BAD(batch = (1 << 20) + 1, "batch size 1048577");
+    BAD(accumulate = 0, "0 batches per step");
     BAD(lr = 0.0, "learning rate 0");
     BAD(lr = -1.0, "learning rate -1");
     BAD(lr = (double)NAN, "learning rate");
@@ -334,7 +385,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_are_pytorch_s),
+        cmocka_unit_test_setup_teardown(epochs_are_chosen, setup, teardown),
         cmocka_unit_test_setup_teardown(reports, setup, teardown),
+        cmocka_unit_test_setup_teardown(accumulates, setup, teardown),
         cmocka_unit_test_setup_teardown(options_out_of_range, setup, teardown),
         cmocka_unit_test_setup_teardown(divergence_names_the_parameter, setup, teardown),
         cmocka_unit_test_setup_teardown(flags, setup, teardown),

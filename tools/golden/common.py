@@ -59,7 +59,7 @@ def relative_difference(a, b):
 
 
 def is_gradient_like(name):
-    return name.startswith("grad.") or name.startswith("after.")
+    return bool({"grad", "after"} & set(name.split(".")[:2]))
 
 
 def write_case(name, seed, config, compute):

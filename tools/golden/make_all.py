@@ -12,6 +12,7 @@ import next_words
 import optimizers
 import rnn
 import tagger
+import transformer
 import translator
 from common import FOLDER
 
@@ -25,6 +26,7 @@ def main():
     rnn.main()
     tagger.main()
     cells.main()
+    transformer.main()
     translator.main()
     next_words.main()
     language_model.main()

@@ -17,6 +17,8 @@ void ur_product_part(const ur_kernels *kernels, const ur_member *me, const ur_pr
     part.m = mine.end - mine.begin;
     part.a += mine.begin * product->a_row;
     part.c += mine.begin * product->c_row;
+    part.side += product->side ? mine.begin * product->c_row : 0;
+    part.slope += product->slope ? mine.begin * product->c_row : 0;
     kernels->product(&part, 0, panels);
 }
 

@@ -7,6 +7,7 @@
 
 #include "backend/backend.h"
 #include "kernels/kernels.h"
+#include "tensor/layout.h"
 
 /* This member's part of a product: rows or panels, whichever divides better. */
 void ur_product_part(const ur_kernels *kernels, const ur_member *me, const ur_product *product);
@@ -53,8 +54,13 @@ void ur_cpu_cross_entropy_back(const ur_executor *e, const ur_cross_entropy_pass
 void ur_cpu_map(const ur_executor *e, ur_map f, size_t n, const float *x, float *y);
 void ur_cpu_map_back(const ur_executor *e, ur_map f, size_t n, const float *x, const float *y,
                      const float *dy, float *dx);
+void ur_cpu_embed(const ur_executor *e, const ur_embed_pass *pass);
+void ur_cpu_embed_back(const ur_executor *e, const ur_embed_pass *pass);
 void ur_cpu_norm(const ur_executor *e, const ur_norm_pass *pass);
-void ur_cpu_norm_back(const ur_executor *e, const ur_norm_pass *pass);
+bool ur_cpu_norm_back(const ur_executor *e, const ur_norm_pass *pass);
+/* Drop-out of the one row that `at` stands on; x and y are this row. */
+void ur_cpu_drop_row(const ur_kernels *kernels, ur_row_walk at, size_t width, float p, uint64_t key,
+                     const float *x, float *y);
 void ur_cpu_dropout(const ur_executor *e, const ur_dropout_pass *pass);
 bool ur_cpu_dropout_back(const ur_executor *e, const ur_dropout_pass *pass);
 bool ur_cpu_dropout_mask(const ur_executor *e, const ur_dropout_pass *pass);

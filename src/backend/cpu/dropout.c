@@ -17,6 +17,12 @@ static void drop(const job *j, size_t b, size_t t, const float *x, float *y)
     j->kernels->dropout(p->width, p->p, p->key, (uint64_t)t << UNIT_BITS, p->layout->id[b], x, y);
 }
 
+void ur_cpu_drop_row(const ur_kernels *kernels, ur_row_walk at, size_t width, float p, uint64_t key,
+                     const float *x, float *y)
+{
+    kernels->dropout(width, p, key, (uint64_t)at.t << UNIT_BITS, at.layout->id[at.b], x, y);
+}
+
 static void sequences(void *arg, size_t begin, size_t end)
 {
     const job *j = arg;

@@ -13,13 +13,26 @@ static void forward_rows(void *arg, size_t begin, size_t end)
 {
     const job *j = arg;
     const ur_cross_entropy_pass *op = j->op;
+    const size_t n = op->classes;
     for (size_t r = begin; r < end; r++) {
-        float *p = op->p ? op->p + r * op->classes : NULL;
-        op->row_loss[r] =
-            op->target[r] == op->ignore
-                ? 0.0f
-                : j->kernels->cross_entropy(op->classes, op->x + r * op->classes, op->target[r], p);
+        const float *x = op->x + r * n;
+        float *p = op->p ? op->p + r * n : NULL, *loss = op->row_loss + r;
+        *loss = 0.0f;
+        if (op->target[r] == op->ignore)
+            continue;
+        *loss = j->kernels->cross_entropy(n, x, op->target[r], p);
+        if (op->smoothing > 0.0f) /* log total - mean(x) is the mean of -log p */
+            *loss += op->smoothing * (x[op->target[r]] - j->kernels->sum(n, x) / (float)n);
     }
+}
+
+/* p - q, where q is what the probabilities are to be. */
+static void less_wanted(const ur_cross_entropy_pass *op, int32_t target, float *p)
+{
+    const float share = op->smoothing / (float)op->classes;
+    p[target] -= 1.0f - op->smoothing;
+    for (size_t i = 0; share > 0.0f && i < op->classes; i++)
+        p[i] -= share;
 }
 
 static void backward_rows(void *arg, size_t begin, size_t end)
@@ -33,7 +46,7 @@ static void backward_rows(void *arg, size_t begin, size_t end)
                 memset(dx, 0, op->classes * sizeof *dx);
             continue;
         }
-        p[op->target[r]] -= 1.0f;
+        less_wanted(op, op->target[r], p);
         if (dx == p)
             j->kernels->scale(op->classes, j->factor, p, dx);
         else

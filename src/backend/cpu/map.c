@@ -1,25 +1,7 @@
 /* map.c - functions of one number, over arrays.
  *
- *   sigmoid 1 / (1 + e^-x)   tanh   exp   log   relu max(x, 0)
- *   gelu       x Phi(x) = x (1 + erf(x / sqrt 2)) / 2,   derivative Phi(x) + x e^(-x^2/2) / sqrt(2 pi)
- *   gelu_tanh  x (1 + tanh u) / 2,  u = sqrt(2 / pi) (x + 0.044715 x^3) */
+ *   sigmoid 1 / (1 + e^-x)   tanh   exp   log   relu max(x, 0)   gelu, gelu_tanh: body_activation.h */
 #include "backend/cpu/cpu.h"
-#include "kernels/math.h"
-
-static const float SQRT_HALF = 0.70710678118654752f; /* 1 / sqrt 2 */
-static const float DENSITY = 0.39894228040143268f;   /* 1 / sqrt(2 pi) */
-static const float SLOPE = 0.79788456080286536f;     /* sqrt(2 / pi) */
-static const float CUBIC = 0.044715f;
-
-static float distribution(float x)
-{
-    return 0.5f * (1.0f + ur_erff(x * SQRT_HALF));
-}
-
-static float bend(float x)
-{
-    return ur_tanhf(SLOPE * (x + CUBIC * x * x * x));
-}
 
 void ur_cpu_map(const ur_executor *e, ur_map f, size_t n, const float *x, float *y)
 {
@@ -41,12 +23,10 @@ void ur_cpu_map(const ur_executor *e, ur_map f, size_t n, const float *x, float 
             y[i] = x[i] < 0.0f ? 0.0f : x[i]; /* NaN stays */
         break;
     case UR_MAP_GELU:
-        for (size_t i = 0; i < n; i++)
-            y[i] = x[i] * distribution(x[i]);
+        e->kernels->gelu(n, x, y, NULL);
         break;
     case UR_MAP_GELU_TANH:
-        for (size_t i = 0; i < n; i++)
-            y[i] = 0.5f * x[i] * (1.0f + bend(x[i]));
+        e->kernels->gelu_tanh(n, x, y, NULL);
         break;
     }
 }
@@ -54,7 +34,6 @@ void ur_cpu_map(const ur_executor *e, ur_map f, size_t n, const float *x, float 
 /* f'(x) where y = f(x). */
 static float derivative(ur_map f, float x, float y)
 {
-    float t, u;
     switch (f) {
     case UR_MAP_SIGMOID:
         return y * (1.0f - y);
@@ -66,20 +45,33 @@ static float derivative(ur_map f, float x, float y)
         return 1.0f / x;
     case UR_MAP_RELU:
         return x > 0.0f ? 1.0f : 0.0f;
-    case UR_MAP_GELU:
-        return distribution(x) + x * (DENSITY * ur_expf(-0.5f * x * x));
+    case UR_MAP_GELU: /* these come in stretches, below */
     case UR_MAP_GELU_TANH:
-        t = bend(x);
-        u = SLOPE * (1.0f + 3.0f * CUBIC * x * x);
-        return 0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * u;
+        break;
     }
     return 0.0f;
+}
+
+/* A stretch at a time: the derivative comes with the value. */
+static void gelu_back(const ur_executor *e, ur_map f, size_t n, const float *x, const float *dy,
+                      float *dx)
+{
+    enum { STRETCH = 256 };
+    float y[STRETCH], slope[STRETCH];
+    for (size_t i = 0, part; i < n; i += part) {
+        part = n - i < STRETCH ? n - i : STRETCH;
+        (f == UR_MAP_GELU ? e->kernels->gelu : e->kernels->gelu_tanh)(part, x + i, y, slope);
+        e->kernels->mul_add(part, dy + i, slope, dx + i);
+    }
 }
 
 void ur_cpu_map_back(const ur_executor *e, ur_map f, size_t n, const float *x, const float *y,
                      const float *dy, float *dx)
 {
-    (void)e;
+    if (f == UR_MAP_GELU || f == UR_MAP_GELU_TANH) {
+        gelu_back(e, f, n, x, dy, dx);
+        return;
+    }
     for (size_t i = 0; i < n; i++)
         dx[i] += dy[i] * derivative(f, x[i], y[i]);
 }

@@ -1,6 +1,6 @@
 /* products.c - matrix products of whole layers.
  *
- *   linear: y = x W^T + b,   dx += dy W,   dW += dy^T x,   db += column sums of dy
+ *   linear: y = act(x W^T + b),   dx += dy W,   dW += dy^T x,   db += column sums of dy
  *   matmul: y = x w^T,       dx += dy w,   dw += dy^T x,   w being packed on the way */
 #include "backend/cpu/cpu.h"
 
@@ -20,6 +20,11 @@ static ur_product product_of(size_t m, size_t k, const float *a, const float *pa
                         .start = start};
 }
 
+static const ur_epilogue forward_epilogue[] = {[UR_ACT_NONE] = UR_EPILOGUE_NONE,
+                                               [UR_ACT_RELU] = UR_EPILOGUE_RELU,
+                                               [UR_ACT_GELU] = UR_EPILOGUE_GELU,
+                                               [UR_ACT_GELU_TANH] = UR_EPILOGUE_GELU_TANH};
+
 static size_t y_row(const ur_linear_pass *l)
 {
     return l->y_row ? l->y_row : l->out;
@@ -30,6 +35,8 @@ void ur_cpu_linear(const ur_executor *e, const ur_linear_pass *l)
     ur_product p =
         product_of(l->rows, l->in, l->x, l->w, (ur_columns){1, l->out}, l->y, UR_START_BIAS);
     p.bias = l->bias;
+    p.epilogue = forward_epilogue[l->act];
+    p.slope = l->slope;
     p.c_row = y_row(l);
     ur_cpu_product(e, &p);
 }
@@ -67,6 +74,11 @@ static void linear_back_member(void *arg, const ur_member *me)
     if (l->dx) {
         ur_product p =
             product_of(l->rows, l->out, l->dy, l->w, columns, l->dx, ur_add_or_set(l->dx_blank));
+        p.side = l->x_slope ? l->x_slope : l->x;
+        p.factor = l->x_factor;
+        p.epilogue = l->x_slope            ? UR_EPILOGUE_MUL
+                     : l->x_factor != 0.0f ? UR_EPILOGUE_POSITIVE
+                                           : UR_EPILOGUE_NONE;
         p.a_row = y_row(l);
         p.b_k = l->w_rows;
         p.b_begin = l->w_begin;

@@ -1,0 +1,81 @@
+/* score.c - unroll score: how probable given answers are. */
+#include "cli.h"
+
+typedef struct score_options {
+    const char *data;
+} score_options;
+
+/* clang-format off */
+static const ur_field fields[] = {
+    {.name = "data", .metavar = "FILE", .type = UR_FIELD_TEXT,
+     .offset = offsetof(score_options, data), .least = 1, .help = "Pairs, in a file as for training."},
+    {.name = NULL},
+};
+/* clang-format on */
+
+static void print_scores(const double *scores, size_t count, bool json)
+{
+    for (size_t i = 0; i < count; i++)
+        if (json) {
+            fputs("{\"log_probability\":", stdout);
+            json_number(stdout, scores[i]);
+            puts("}");
+        } else {
+            printf("%.6f\n", scores[i]);
+        }
+}
+
+static int score(const command *c, ur_context *context, ur_run *run)
+{
+    const score_options *o = c->own;
+    const ur_pair_source source = {.data = o->data, .split = UR_SPLIT_VALID};
+    double *scores;
+    size_t count;
+    ur_err err;
+    if (ur_run_score(run, &source, &scores, &count, &err) != UR_OK)
+        return say_error(&err);
+    print_scores(scores, count, c->common.json);
+    ur_scores_free(context, scores);
+    return CODE_OK;
+}
+
+static int run_score(command *c)
+{
+    score_options *o = c->own;
+    if (c->n_arguments == 0)
+        return say_usage(c, "the run is missing: unroll score RUN --data FILE");
+    if (!o->data)
+        return say_usage(c, "--data is missing: a file of pairs, as for training");
+    if (c->n_arguments > 2)
+        return say_usage(c, "'%s' is one argument too many", c->arguments[2]);
+    int code;
+    ur_context *context = open_context(c->common.threads, &code);
+    ur_run *run = context ? open_run(c, context, c->arguments[0], &code) : NULL;
+    if (run)
+        code = join_data(c, run, &o->data) ? score(c, context, run) : CODE_USAGE;
+    ur_run_free(run);
+    ur_context_free(context);
+    return code;
+}
+
+static const char *const usage[] = {"score RUN --data FILE [FILE] [options]", NULL};
+
+const verb score_verb = {
+    .name = "score",
+    .summary = "tell how probable given translations are",
+    .usage = usage,
+    .purpose = "Prints the log probability (natural logarithm) of each pair's translation, its end "
+               "included, one a line and in their order. RUN is a run's folder, or a "
+               "model.safetensors or checkpoint from one.",
+    .example = "  $ printf 'Go.\\tVa !\\nGo.\\tCours !\\n' > pairs.tsv\n"
+               "  $ unroll score runs/fra --data pairs.tsv\n"
+               "  -1.204118\n"
+               "  -6.910254\n",
+    .see_also = "unroll help eval, unroll help predict",
+    .fields = fields,
+    .size = sizeof(score_options),
+    .json_help = "Print an object per pair.",
+    .threads = true,
+    .weights = true,
+    .run = run_score,
+};

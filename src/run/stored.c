@@ -1,0 +1,152 @@
+/* stored.c - the texts that a run keeps beside its configuration, each as a file of its folder and
+ * inside model.safetensors and checkpoints: vocabularies and merges. */
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/status.h"
+#include "run/run.h"
+#include "text/bpe.h"
+#include "text/vocabulary.h"
+
+enum { MOST_STORED = 1 << 28 };
+
+/* One of them: a member of ur_assets. */
+struct ur_stored {
+    const char *file, *key; /* key: in the metadata of a safetensors file */
+    size_t offset;
+    bool merges;                         /* ur_bpe; else a vocabulary */
+    bool (*needed)(const ur_kind *kind); /* NULL: it is there or not */
+};
+
+static bool has_vocabulary(const ur_kind *kind)
+{
+    return kind->prepare != NULL;
+}
+
+static bool has_labels(const ur_kind *kind)
+{
+    return kind->has_labels;
+}
+
+#define AT(member) offsetof(ur_assets, member)
+
+static const ur_stored stored[] = {
+    {"vocab.txt", "unroll.vocabulary", AT(vocabulary), false, has_vocabulary},
+    {"labels.txt", "unroll.labels", AT(labels), false, has_labels},
+    {"target.txt", "unroll.target", AT(languages.target), false, NULL},
+    {"bpe.codes", "unroll.bpe", AT(languages.source_bpe), true, NULL},
+    {"target.codes", "unroll.target_bpe", AT(languages.target_bpe), true, NULL},
+};
+
+const ur_stored *ur_stored_at(size_t i)
+{
+    return i < sizeof stored / sizeof *stored ? &stored[i] : NULL;
+}
+
+const char *ur_stored_file(const ur_stored *s)
+{
+    return s->file;
+}
+
+const char *ur_stored_key(const ur_stored *s)
+{
+    return s->key;
+}
+
+static void *get(const ur_stored *s, const ur_assets *assets)
+{
+    void *what;
+    memcpy(&what, (const char *)assets + s->offset, sizeof what);
+    return what;
+}
+
+static void set(const ur_stored *s, ur_assets *assets, void *what)
+{
+    memcpy((char *)assets + s->offset, &what, sizeof what);
+}
+
+void ur_stored_free_all(ur_assets *assets)
+{
+    for (size_t i = 0; i < sizeof stored / sizeof *stored; i++) {
+        void *what = get(&stored[i], assets);
+        if (stored[i].merges)
+            ur_bpe_free(what);
+        else
+            ur_vocabulary_free(what);
+        set(&stored[i], assets, NULL);
+    }
+}
+
+ur_status ur_stored_print(const ur_stored *s, const ur_assets *assets, char **text, size_t *size,
+                          ur_err *err)
+{
+    const void *what = get(s, assets);
+    *text = NULL;
+    if (!what)
+        return UR_OK;
+    return s->merges ? ur_bpe_print(what, text, size, err)
+                     : ur_vocabulary_print(what, text, size, err);
+}
+
+ur_status ur_stored_save_all(const ur_run *run, ur_err *err)
+{
+    ur_status status = UR_OK;
+    for (size_t i = 0; status == UR_OK && i < sizeof stored / sizeof *stored; i++) {
+        char *text, *path;
+        size_t size = 0;
+        status = ur_stored_print(&stored[i], &run->assets, &text, &size, err);
+        if (status != UR_OK || !text)
+            continue;
+        path = ur_path_join(run->a, run->folder, stored[i].file);
+        status = path ? ur_replace_file(run->a, path, text, size, err)
+                      : ur_no_memory(err, strlen(run->folder));
+        ur_free(run->a, text);
+        ur_free(run->a, path);
+    }
+    return status;
+}
+
+/* Reads it from text, of a file called `name`. */
+static ur_status parse(const ur_stored *s, const ur_allocator *a, ur_assets *assets,
+                       const char *name, const char *text, size_t size, ur_err *err)
+{
+    if (s->merges) {
+        ur_bpe *merges;
+        const ur_status status = ur_bpe_parse(a, name, text, size, &merges, err);
+        set(s, assets, merges);
+        return status;
+    }
+    ur_vocabulary *words;
+    const ur_status status = ur_vocabulary_parse(a, name, text, size, &words, err);
+    set(s, assets, words);
+    return status;
+}
+
+ur_status ur_stored_from_text(const ur_stored *s, ur_run *run, const char *name, const char *text,
+                              ur_err *err)
+{
+    if (!text && !(s->needed && s->needed(run->assets.kind)))
+        return UR_OK;
+    return parse(s, run->a, &run->assets, name, text ? text : "", text ? strlen(text) : 0, err);
+}
+
+ur_status ur_stored_from_folder(const ur_stored *s, ur_run *run, ur_err *err)
+{
+    struct stat there;
+    char *path = ur_path_join(run->a, run->folder, s->file), *text;
+    size_t size;
+    if (!path)
+        return ur_no_memory(err, strlen(run->folder));
+    ur_status status = UR_OK;
+    if (s->needed ? s->needed(run->assets.kind) : stat(path, &there) == 0) {
+        status = ur_read_file(run->a, path, MOST_STORED, &text, &size, err);
+        if (status == UR_OK) {
+            status = parse(s, run->a, &run->assets, path, text, size, err);
+            ur_free(run->a, text);
+        }
+    }
+    ur_free(run->a, path);
+    return status;
+}
