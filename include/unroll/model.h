@@ -271,7 +271,10 @@ struct ur_kind {
     /* Other data, to evaluate with. */
     ur_status (*open)(const ur_assets *assets, const ur_pair_source *source, void **data,
                       ur_err *err);
-    void (*free_data)(void *data);             /* accepts NULL */
+    void (*free_data)(void *data); /* accepts NULL */
+    /* Takes about `part` of the examples out of the data, drawn by the seed, equal inputs together, to be
+     * validated with. NULL: its data is not split, or by an option of its own. */
+    ur_status (*split)(void *data, double part, uint64_t seed, void **valid, ur_err *err);
     uint64_t (*fingerprint)(const void *data); /* changes when the data does */
     size_t (*extent)(const void *data);        /* how much data there is, as people count it */
     /* Sentence i about what reading the data found; NULL behind the last. May be NULL. */

@@ -19,6 +19,7 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "kernels/math.h"
+#include "data/split.h"
 #include "models/kinds.h"
 #include "models/parts.h"
 #include "models/predict.h"
@@ -621,6 +622,14 @@ static void free_data(void *data)
     ur_pairs_free(data);
 }
 
+static ur_status split(void *data, double part, uint64_t seed, void **out, ur_err *err)
+{
+    ur_pairs *valid;
+    const ur_status status = ur_pairs_split(data, part, seed, &valid, err);
+    *out = valid;
+    return status;
+}
+
 /* Over ids and lengths. */
 static uint64_t fingerprint(const void *data)
 {
@@ -827,6 +836,7 @@ const ur_kind ur_kind_seq2seq = {
     .fits = fits,
     .open = open_pairs,
     .free_data = free_data,
+    .split = split,
     .fingerprint = fingerprint,
     .extent = extent,
     .remark = remark,
