@@ -939,13 +939,13 @@ const ur_kind ur_kind_seq2seq = {
     .description =
         "Trains an encoder-decoder over characters: it reads a question and writes an answer. The "
         "run's folder gets the model, its configuration, and a record of how the training went.",
-    .example = "  $ unroll train seq2seq --data builtin:dates --out runs/dates \\\n"
-               "        --reverse-input --epochs 8 --lr 1e-3 --clip 5\n"
-               "  epoch 1/8  loss 1.2345  accuracy   0.12 %  12,345 sequences/s  4.1 s\n"
+    .example = "  $ unroll train seq2seq --data builtin:dates --out runs/dates\n"
+               "  epoch 1/5  loss 0.2660  validation 0.0019  accuracy  99.92 %  ...\n"
                "  ...\n"
-               "  Q: september 27, 1994\n"
-               "  T: 1994-09-27\n"
-               "  A: 1994-09-27\n",
+               "  Q: 8/8/02\n"
+               "  T: 2002-08-08\n"
+               "  A: 2002-08-08\n"
+               "  ...\n",
     .notes = notes,
     .data_help = "a file with a question and its answer on each line, a tab or _ between them, or "
                  "builtin:dates, builtin:additions",
