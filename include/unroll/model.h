@@ -76,6 +76,8 @@ typedef struct ur_figure {
     ur_average average;
     bool higher_is_better, percent;
     bool headline; /* shown in the lines of epochs and in pictures of curves */
+    double
+        most; /* no value is above it, nor below 0; 0: 1 in per cent, else there is no such bound */
 } ur_figure;
 
 enum { UR_MOST_FIGURES = 8 };

@@ -372,7 +372,8 @@ static const ur_figure figures[] = {[UR_TAGGER_ACCURACY] = {.name = "accuracy",
                                                       .help = "mean of the labels' F1",
                                                       .average = UR_WHOLE,
                                                       .higher_is_better = true,
-                                                      .headline = true},
+                                                      .headline = true,
+                                                      .most = 1},
                                     {.name = NULL}};
 
 /* Their data is not generated. */
