@@ -52,6 +52,11 @@ static bool build(date_work *w, const char *data, int threads, ur_err *err)
     const ur_pair_source source = {.data = data};
     ur_train_options train = ur_train_defaults();
     train.epochs = 1 << 20;
+    train.batch = 256;
+    train.lr = 2e-4;
+    train.clip = 0.0;
+    config.embed_size = 16;
+    config.hidden_size = 128;
     if (ur_context_new(&options, &w->context, err) != UR_OK ||
         ur_pairs_learn(NULL, &source, NULL, &w->pairs, &w->vocabulary, &config.format, err) !=
             UR_OK)

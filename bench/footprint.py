@@ -44,7 +44,7 @@ def memory(build, data, pytorch):
     with tempfile.TemporaryDirectory() as folder:
         tool = subprocess.Popen(
             [os.path.join(build, "unroll"), "train", "seq2seq", "--data", "builtin:dates",
-             "--max-steps", "40", "--quiet", "--out", os.path.join(folder, "run")])
+             "--preset", "notes", "--max-steps", "40", "--quiet", "--out", os.path.join(folder, "run")])
         _, status, usage = os.wait4(tool.pid, 0)
         tool.returncode = os.waitstatus_to_exitcode(status)
     if tool.returncode:

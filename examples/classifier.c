@@ -37,7 +37,7 @@ int main(void)
     check(ur_classifier_new(context, &c, &model, &err), err.text);
     ur_tagger_init(model, 1);
     ur_train_options options = ur_train_defaults();
-    options.batch = 18, options.epochs = 20, options.lr = 5e-3;
+    options.batch = 18, options.epochs = 20, options.lr = 5e-3, options.clip = 0;
     check(ur_trainer_new(context, model, data, &options, &trainer, &err), err.text);
     for (ur_step step; !ur_trainer_finished(trainer);)
         check(ur_trainer_step(trainer, &step, &err), err.text);

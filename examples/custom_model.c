@@ -139,6 +139,7 @@ int main(void)
     options.batch = 16;
     options.epochs = 100;
     options.lr = 1e-2;
+    options.clip = 0;
     check(ur_trainer_new(context, model, NULL, &options, &trainer, &err), err.text);
     for (ur_step step; !ur_trainer_finished(trainer);)
         check(ur_trainer_step(trainer, &step, &err), err.text);

@@ -13,7 +13,9 @@ static void make_run(ur_context *context, const char *folder)
     ur_run_settings settings = {.data = "builtin:additions", .size = 2000, .valid_size = 100};
     settings.train = ur_train_defaults();
     settings.train.epochs = 2;
+    settings.train.batch = 256;
     settings.train.lr = 1e-2;
+    settings.train.clip = 0;
     check(ur_run_create(context, folder, &settings, "seq2seq", &config, &run, &err), err.text);
     check(ur_run_train(run, NULL, &err), err.text);
     ur_run_free(run);

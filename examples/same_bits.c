@@ -24,6 +24,8 @@ static float *train(const char *isa, int threads, size_t *bytes)
     ur_seq2seq_init(model, 1);
     ur_train_options options = ur_train_defaults();
     options.batch = 100;
+    options.lr = 2e-4;
+    options.clip = 0;
     options.max_steps = 8;
     check(ur_trainer_new(context, model, pairs, &options, &trainer, &err), err.text);
     for (ur_step step; !ur_trainer_finished(trainer);)

@@ -36,6 +36,7 @@ int main(void)
     settings.train.batch = 100;
     settings.train.epochs = 2;
     settings.train.lr = 1e-2;
+    settings.train.clip = 0;
     check(ur_run_create(context, folder, &settings, "seq2seq", &config, &w.run, &err), err.text);
     const ur_run_hooks stopping = {.user = &w, .on_evaluation = say, .should_stop = stop_soon};
     const ur_status status = ur_run_train(w.run, &stopping, &err);

@@ -217,6 +217,7 @@ struct ur_kind {
     const ur_field *fields;
     size_t config_size;         /* bytes that can be copied */
     const ur_setting *defaults; /* of training, where they differ; ended by NULL; or NULL */
+    size_t steps; /* that a training takes where nobody says how many epochs; 0: 4,000 */
     /* Rules across fields, whatever the vocabulary; ranges are checked before. May be NULL. */
     ur_status (*check)(const void *config, ur_err *err);
     const ur_figure *figures; /* ended by a name of NULL; or NULL: the loss alone */

@@ -28,8 +28,10 @@ typedef struct ur_run_settings {
     const char *data;        /* a file, or builtin:NAME where the kind has generators */
     const char *valid;       /* likewise; NULL: what the kind makes of it */
     size_t size, valid_size; /* of generated data; 0: 45,000 and 5,000 */
+    bool overwrite;          /* a run that the folder already holds is removed */
     size_t save_every;       /* epochs from save to save; 0: when 5 seconds have passed */
     size_t eval_every;       /* epochs from validation to validation; 0: 1 */
+    double minutes;          /* > 0: train.epochs is set after the first one, by its time */
     ur_train_options train;
 } ur_run_settings;
 
@@ -42,7 +44,7 @@ ur_run_settings ur_run_defaults(const ur_kind *kind);
  * what is known so far. config: the kind's struct, of which what comes from the data (vocabulary,
  * labels, widths) is filled in.
  * UR_INVALID: an unknown kind or one that reads no files, values out of range, the folder already
- * holds a run, or the plateau schedule or early stopping without validation data; UR_IO: it cannot
+ * holds a run (which settings.overwrite removes, once data and model are ready), or the plateau schedule or early stopping without validation data; UR_IO: it cannot
  * be written. */
 ur_status ur_run_create(ur_context *context, const char *folder, const ur_run_settings *settings,
                         const char *kind, const void *config, ur_run **out, ur_err *err);
@@ -71,6 +73,19 @@ ur_status ur_run_check(ur_context *context, const char *path,
  * UR_BAD_FILE when there is no checkpoint or the data is not what it was. */
 ur_status ur_run_resume(ur_context *context, const char *folder, size_t epochs, size_t max_steps,
                         ur_run **out, ur_err *err);
+/* What a resume changes; all zero: nothing. */
+typedef struct ur_resume_options {
+    size_t epochs, max_steps; /* as of ur_run_resume */
+    double lr;                /* > 0: the learning rate that training goes on from */
+    const char *data,
+        *valid; /* where the files are now; NULL: where they were. The training data must
+                                 be what it was */
+    void *train_data, *valid_data; /* of a run of ur_run_create_with */
+} ur_resume_options;
+/* As ur_run_resume. train.log says what was changed. */
+ur_status ur_run_resume_as(ur_context *context, const char *folder,
+                           const ur_resume_options *options, ur_run **out, ur_err *err);
+
 /* The same for a run of ur_run_create_with. */
 ur_status ur_run_resume_with(ur_context *context, const char *folder, size_t epochs,
                              size_t max_steps, void *train, void *valid, ur_run **out, ur_err *err);

@@ -84,13 +84,17 @@ enum { UR_LR_CONSTANT, UR_LR_STEP, UR_LR_COSINE, UR_LR_PLATEAU, UR_LR_INVERSE_SQ
 const char *ur_schedule_name(size_t index);
 const char *const *ur_schedule_options(size_t index);
 
-/* PyTorch's defaults (torch.optim.Adam, torch.optim.SGD) but for lr. */
+/* As many epochs as make the steps that the kind of model needs (ur_kind.steps), 5 to 200. */
+#define UR_EPOCHS_AUTO SIZE_MAX
+enum { UR_LEAST_EPOCHS = 5, UR_MOST_EPOCHS = 200 };
+
+/* PyTorch's defaults (torch.optim.Adam, torch.optim.SGD) but for batch, lr and clip. */
 typedef struct ur_train_options {
     size_t batch; /* sequences per step; the last batch of an epoch may be smaller */
     /* Batches per step: their gradients are added in order, of the mean loss over the positions of all
      * of them. The last step of an epoch may have fewer. */
     size_t accumulate;
-    size_t epochs;
+    size_t epochs;                /* UR_EPOCHS_AUTO: ur_trainer_new chooses */
     size_t max_steps;             /* 0: no limit */
     int optimizer;                /* UR_ADAM ... */
     double lr, beta1, beta2, eps; /* Adam: 0.9 0.999 1e-8 */
@@ -109,8 +113,9 @@ typedef struct ur_train_options {
     size_t early_stop;
 } ur_train_options;
 
-/* batch 256, one per step, 30 epochs, Adam 2e-4, seed 42; constant, else every 10 epochs, factor 0.1, patience 10
- * and least rate 0. */
+/* batch 32, one per step, UR_EPOCHS_AUTO, Adam 2e-3, clip 1, seed 42; constant, else every 10 epochs, factor 0.1,
+ * patience 10 and least rate 0. Kinds have changes of their own (ur_run_defaults); docs/defaults.md has
+ * what they were chosen by. */
 ur_train_options ur_train_defaults(void);
 /* Whether the options are in range and go together: UR_INVALID with the reason. */
 ur_status ur_train_check(const ur_train_options *options, ur_err *err);
@@ -189,6 +194,9 @@ typedef struct ur_step {
 ur_status ur_trainer_new(ur_context *context, ur_model *model, void *data,
                          const ur_train_options *options, ur_trainer **out, ur_err *err);
 void ur_trainer_free(ur_trainer *trainer);
+
+/* The options as they are: with the epochs that were chosen. */
+const ur_train_options *ur_trainer_options(const ur_trainer *trainer);
 
 /* Whether all epochs or steps are done, or training ends early. */
 bool ur_trainer_finished(const ur_trainer *trainer);

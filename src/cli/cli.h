@@ -119,8 +119,8 @@ bool stop_asked(void);
 /* ---- a training while it runs (progress.c) ------------------------------------------------- */
 
 typedef struct progress {
+    const ur_run *run;
     const ur_kind *kind;
-    size_t epochs; /* that were asked for */
     bool quiet, json;
     bool terminal;  /* a line that rewrites itself */
     bool line_open; /* such a line is on the screen */
@@ -129,12 +129,18 @@ typedef struct progress {
     size_t step;  /* the last one */
     bool evaluated;
     ur_metrics metrics; /* the last ones */
+    double first_loss;  /* of the first epoch seen */
+    size_t epochs_seen;
+    double best; /* of the kind's first figure in per cent, on validation data; NaN: none */
 } progress;
 
 progress progress_start(const ur_run *run, bool quiet, bool json);
 
 /* Hooks that tell what happens; `p` must outlive them. */
 ur_run_hooks progress_hooks(progress *p);
+
+/* After a training that learned nothing: what to try. */
+void say_what_to_try(const progress *p);
 
 /* Takes the rewriting line off the screen. */
 void progress_clear(progress *p);

@@ -38,8 +38,9 @@ progress progress_start(const ur_run *run, bool quiet, bool json)
     const char *name = getenv("TERM");
     const bool plain = !name || strcmp(name, "dumb") == 0;
     return (progress){
+        .run = run,
         .kind = ur_run_kind(run),
-        .epochs = ur_run_settings_of(run)->train.epochs,
+        .best = (double)NAN,
         .quiet = quiet,
         .json = json,
         .terminal = !quiet && !plain && isatty(STDERR_FILENO),
@@ -70,6 +71,12 @@ static void add_piece(char *line, size_t width, const char *piece)
         memcpy(line + used, piece, length + 1);
 }
 
+/* That were asked for: --minutes changes them. */
+static size_t epochs_of(const progress *p)
+{
+    return ur_run_settings_of(p->run)->train.epochs;
+}
+
 #define BAR 20
 
 static void draw(progress *p, const ur_step *step, double rate, double left)
@@ -82,7 +89,7 @@ static void draw(progress *p, const ur_step *step, double rate, double left)
     for (size_t i = 0; i < BAR; i++)
         bar[i] = i < done ? '#' : '.';
     bar[BAR] = '\0';
-    snprintf(piece, sizeof piece, "epoch %zu/%zu", step->epoch, p->epochs);
+    snprintf(piece, sizeof piece, "epoch %zu/%zu", step->epoch, epochs_of(p));
     add_piece(line, width, piece);
     if (width >= 90) {
         snprintf(piece, sizeof piece, "  %s", bar);
@@ -142,14 +149,26 @@ static void write_figure(const ur_figure *figure, const ur_metrics *m, double va
     }
 }
 
+/* Whose validation perplexity says what its loss would. */
+static bool has_perplexity(const ur_kind *kind)
+{
+    for (const ur_figure *f = kind->figures; f && f->name; f++)
+        if (f->average == UR_PERPLEXITY)
+            return true;
+    return false;
+}
+
 /* The line of an evaluation: the loss and those of the kind's figures that matter most. */
 static void write_line(const progress *p)
 {
     const ur_metrics *m = &p->metrics;
     char text[GROUPED], speed[UR_METRIC_NAME];
     fprintf(stderr, m->train_loss < 1e5 ? "epoch %*zu/%zu  loss %.4f" : "epoch %*zu/%zu  loss %.3e",
-            snprintf(NULL, 0, "%zu", p->epochs), m->epoch, p->epochs, m->train_loss);
+            snprintf(NULL, 0, "%zu", epochs_of(p)), m->epoch, epochs_of(p), m->train_loss);
     const ur_figure *figures = p->kind->figures;
+    if (!isnan(m->valid_loss) && !has_perplexity(p->kind))
+        fprintf(stderr, m->valid_loss < 1e5 ? "  validation %.4f" : "  validation %.3e",
+                m->valid_loss);
     for (size_t i = 0; figures && figures[i].name; i++)
         if (figures[i].headline)
             write_figure(&figures[i], m, m->valid[i]);
@@ -159,9 +178,51 @@ static void write_line(const progress *p)
             p->kind->unit, m->seconds);
 }
 
+/* The kind's first figure in per cent; NULL: it has none. */
+static const ur_figure *share_of(const progress *p)
+{
+    for (const ur_figure *f = p->kind->figures; f && f->name; f++)
+        if (f->percent && f->higher_is_better)
+            return f;
+    return NULL;
+}
+
+static void remember(progress *p, const ur_metrics *m)
+{
+    const ur_figure *share = share_of(p);
+    if (p->epochs_seen++ == 0)
+        p->first_loss = m->train_loss;
+    if (!share)
+        return;
+    const double value = m->valid[share - p->kind->figures];
+    if (!isnan(value) && !(value <= p->best))
+        p->best = value;
+}
+
+void say_what_to_try(const progress *p)
+{
+    const ur_train_options *o = &ur_run_settings_of(p->run)->train;
+    const ur_figure *share = share_of(p);
+    const double loss = p->metrics.train_loss;
+    const bool falls = p->epochs_seen < 2 || loss < 0.97 * p->first_loss || loss < 0.01;
+    const bool zero = share && p->best < 0.02;
+    if (p->epochs_seen == 0 || (falls && !zero))
+        return;
+    if (!falls)
+        say("the training loss did not fall: %.4f after the first epoch, %.4f after the last",
+            p->first_loss, loss);
+    else
+        say("the %s stayed near zero: %.2f %% at most", share->title, 100.0 * p->best);
+    say("what to try: another --lr (it was %g; ten times more or less), more --epochs (there were "
+        "%zu)%s%s",
+        o->lr, p->metrics.epoch, o->batch > 32 ? ", a smaller --batch, for more steps" : "",
+        o->clip > 0.0 ? "" : ", --clip 1 against jumps");
+}
+
 static void on_evaluation(void *user, const ur_metrics *m)
 {
     progress *p = user;
+    remember(p, m);
     p->metrics = *m;
     p->evaluated = true;
     p->step = m->step;

@@ -5,16 +5,17 @@
 
 typedef struct train_options {
     const char *out, *preset, *prompt;
-    bool resume;
+    bool resume, overwrite;
 } train_options;
 
-enum { OF_OUT, OF_PRESET, OF_RESUME, OF_PROMPT };
+enum { OF_OUT, OF_OVERWRITE, OF_PRESET, OF_RESUME, OF_PROMPT };
 
 /* clang-format off */
 static const ur_field fields[] = {
     [OF_OUT] = {.name = "out", .metavar = "FOLDER", .group = "data", .type = UR_FIELD_TEXT, .offset = offsetof(train_options, out), .least = 1, .help = "The run's folder, which is made."},
+    [OF_OVERWRITE] = {.name = "overwrite", .group = "data", .type = UR_FIELD_BOOL, .offset = offsetof(train_options, overwrite), .help = "Remove the run that --out already holds, once the data was read."},
     [OF_PRESET] = {.name = "preset", .metavar = "NAME", .group = "model", .type = UR_FIELD_TEXT, .offset = offsetof(train_options, preset), .least = 1, .help = "Values for several options at once; those that are given stay."},
-    [OF_RESUME] = {.name = "resume", .type = UR_FIELD_BOOL, .offset = offsetof(train_options, resume), .help = "Go on with the run in --out. Beside it only --epochs, --max-steps, " "--threads, --quiet and --json can be given."},
+    [OF_RESUME] = {.name = "resume", .type = UR_FIELD_BOOL, .offset = offsetof(train_options, resume), .help = "Go on with the run in --out. Beside it only --epochs, --max-steps, --lr, --data and --valid (where the files are now), " "--threads, --quiet and --json can be given."},
     [OF_PROMPT] = {.name = "sample_prompt", .metavar = "TEXT", .type = UR_FIELD_TEXT, .offset = offsetof(train_options, prompt), .shown = "the text's beginning", .help = "What the trained model goes on from, to show what it writes."},
     {.name = NULL},
 };
@@ -72,8 +73,8 @@ const ur_kind *choose_kind(int argc, char **argv)
 /* Everything else is in the run's configuration, which a second opinion would contradict. */
 static bool check_resume(const command *c)
 {
-    static const char *const allowed[] = {"out",    "epochs", "max-steps", "threads",
-                                          "resume", "quiet",  "json",      NULL};
+    static const char *const allowed[] = {"out",     "epochs", "max-steps", "lr",   "data", "valid",
+                                          "threads", "resume", "quiet",     "json", NULL};
     char name[OPTION_NAME];
     for (size_t i = 0; i < c->n_options; i++) {
         const option *o = &c->options[i];
@@ -142,6 +143,8 @@ static bool check(command *c)
         say_usage(c, "--out is missing: the folder of the run");
     else if (own->resume)
         return check_resume(c);
+    else if (was_given(c, "minutes") && was_given(c, "epochs"))
+        say_usage(c, "--minutes and --epochs are two ways to say how long to train");
     else if (!set_preset(c) || !check_options(c) || !check_data(c))
         return false;
     else if (ur_train_check(&c->settings.train, &err) != UR_OK ||
@@ -160,9 +163,13 @@ static ur_run *resume(const command *c, ur_context *context, int *code)
     const ur_train_options *t = &c->settings.train;
     ur_run *run;
     ur_err err;
-    const size_t epochs = was_given(c, "epochs") ? t->epochs : 0;
-    const size_t most = was_given(c, "max-steps") ? t->max_steps : UR_NO_LIMIT;
-    if (ur_run_resume(context, out, epochs, most, &run, &err) != UR_OK) {
+    const ur_resume_options options = {.epochs = was_given(c, "epochs") ? t->epochs : 0,
+                                       .max_steps =
+                                           was_given(c, "max-steps") ? t->max_steps : UR_NO_LIMIT,
+                                       .lr = was_given(c, "lr") ? t->lr : 0.0,
+                                       .data = c->settings.data,
+                                       .valid = c->settings.valid};
+    if (ur_run_resume_as(context, out, &options, &run, &err) != UR_OK) {
         *code = say_error(&err);
         return NULL;
     }
@@ -182,8 +189,9 @@ static ur_run *start(const command *c, ur_context *context, int *code)
     ur_err err;
     if (own->resume)
         return resume(c, context, code);
-    if (ur_run_create(context, own->out, &c->settings, c->kind->name, c->config, &run, &err) ==
-        UR_OK)
+    ur_run_settings settings = c->settings;
+    settings.overwrite = own->overwrite;
+    if (ur_run_create(context, own->out, &settings, c->kind->name, c->config, &run, &err) == UR_OK)
         return run;
     *code = say_error(&err);
     return NULL;
@@ -248,7 +256,9 @@ static int train(const command *c, ur_run *run)
     else if (p.evaluated)
         fprintf(stderr, "trained in %.1f s; the model is in %s\n", p.metrics.seconds, own->out);
     else
-        say("%s has had its %zu epochs already; --epochs asks for more", own->out, p.epochs);
+        say("%s has had its %zu epochs already; --epochs asks for more", own->out,
+            ur_run_settings_of(run)->train.epochs);
+    say_what_to_try(&p);
     return c->common.json ? CODE_OK : print_samples(run, own->prompt);
 }
 
@@ -286,8 +296,12 @@ static const char *const usage[] = {"train %s --data FILE --out FOLDER [options]
                                     "train %s --out FOLDER --resume [--epochs N]", NULL};
 
 static const char *const notes[] = {
-    "After every epoch the run holds the model and a checkpoint. Ctrl-C finishes the step, saves "
-    "and exits with 130; --resume then goes on, and the model becomes what it would have become.",
+    "After the first epoch, then every five seconds and in the end the run holds the model and a "
+    "checkpoint. Ctrl-C finishes the step, saves and exits with 130; --resume then goes on, and "
+    "the "
+    "model becomes what it would have become.",
+    "With validation data best.safetensors has the weights of the least validation loss; eval, "
+    "predict and generate take them where the last ones are others.",
     NULL};
 
 const verb train_verb = {

@@ -34,7 +34,7 @@ static const ur_field fields[] = {
      AT(embed_size), .most = UR_MOST_UNITS, .words = embed_words, .initial = "auto", .shown = "",
      .help = "Numbers that stand for a token. Without it characters are one-hot rows, and words "
              "get as many numbers as there are units."},
-    UR_HIDDEN_ROW(ur_language_model_config, "256", "Units of each layer."),
+    UR_HIDDEN_ROW(ur_language_model_config, "128", "Units of each layer."),
     UR_LAYERS_ROW(ur_language_model_config, "Layers.", NULL),
     {.name = "bidirectional", .group = "model", .type = UR_FIELD_BOOL, AT(bidirectional),
      .shown = "",
@@ -638,8 +638,28 @@ static size_t never(const ur_assets *assets, int32_t *ids)
 /* Its data is not generated. */
 static const char *const hides[] = {"size", "valid_size", NULL};
 
-static const ur_setting training[] = {
-    {"batch", "32"}, {"epochs", "20"}, {"lr", "2e-3"}, {"clip", "1"}, {NULL, NULL}};
+/* Chosen by measurement: docs/defaults.md. */
+static const ur_setting training[] = {{"batch", "16"}, {"lr", "4e-3"}, {NULL, NULL}};
+
+/* The book's time machine: 10,000 characters, SGD. */
+static const ur_setting of_book[] = {{"cell", "lstm"},
+                                     {"hidden_size", "256"},
+                                     {"embed_size", "0"},
+                                     {"bptt", "35"},
+                                     {"text.lower", "true"},
+                                     {"text.letters_only", "true"},
+                                     {"text.max_tokens", "10000"},
+                                     {"batch", "32"},
+                                     {"epochs", "500"},
+                                     {"optimizer", "sgd"},
+                                     {"lr", "1"},
+                                     {"clip", "1"},
+                                     {NULL, NULL}};
+static const ur_preset presets[] = {
+    {"book",
+     "The time machine of Dive into Deep Learning: SGD at rate 1, 500 epochs of 10,000 characters.",
+     of_book},
+    {NULL, NULL, NULL}};
 
 static const char *const notes[] = {
     "An epoch's perplexity is exp of the mean loss of its tokens, each batch before its step. That "
@@ -675,6 +695,7 @@ const ur_kind ur_kind_language_model = {
     .shorthands = shorthands,
     .fields = fields,
     .config_size = sizeof(ur_language_model_config),
+    .presets = presets,
     .defaults = training,
     .check = check,
     .figures = figures,

@@ -56,7 +56,7 @@ static const ur_field fields[] = {
     {.name = "embed_size", .flag = "embed", .metavar = "N", .group = "model", .type = UR_FIELD_SIZE,
      AT(embed_size), .least = 1, .most = UR_MOST_UNITS, .initial = "16",
      .help = "Numbers that stand for a character."},
-    UR_HIDDEN_ROW(ur_seq2seq_config, "128", "Units of each of the encoder's layers."),
+    UR_HIDDEN_ROW(ur_seq2seq_config, "64", "Units of each of the encoder's layers."),
     UR_CELL_ROW(ur_seq2seq_config, "What encoder and decoder are made of.", "lstm"),
     UR_LAYERS_ROW(ur_seq2seq_config, "Layers of the encoder.", "1"),
     {.name = "decoder_layers", .metavar = "N", .group = "model", .type = UR_FIELD_SIZE,
@@ -157,6 +157,26 @@ static const ur_shorthand shorthands[] = {
     {"peeky", "model", "Every decoder step sees the encoder's last state; means --attention none.",
      peeky},
     {NULL, NULL, NULL, NULL}};
+
+/* Chosen by measurement: docs/defaults.md. */
+static const ur_setting training[] = {{"lr", "4e-3"}, {NULL, NULL}};
+
+static const ur_setting of_notes[] = {{"embed_size", "16"}, {"hidden_size", "128"},
+                                      {"attention", "dot"}, {"text.reverse_input", "true"},
+                                      {"batch", "256"},     {"epochs", "30"},
+                                      {"lr", "2e-4"},       {"clip", "0"},
+                                      {NULL, NULL}};
+static const ur_setting of_book[] = {{"embed_size", "16"}, {"hidden_size", "256"},
+                                     {"attention", "dot"}, {"text.reverse_input", "true"},
+                                     {"batch", "128"},     {"epochs", "10"},
+                                     {"lr", "1e-3"},       {"clip", "5"},
+                                     {NULL, NULL}};
+static const ur_preset presets[] = {
+    {"notes", "The teaching notes' date translator: 128 units, Adam 2e-4, batches of 256.",
+     of_notes},
+    {"book", "That of Deep Learning from Scratch 2: 256 units, Adam 1e-3, batches of 128, clip 5.",
+     of_book},
+    {NULL, NULL, NULL}};
 
 ur_seq2seq_config ur_seq2seq_defaults(void)
 {
@@ -926,6 +946,8 @@ const ur_kind ur_kind_seq2seq = {
     .measured_name = "symbols",
     .unit = "sequences",
     .shorthands = shorthands,
+    .presets = presets,
+    .defaults = training,
     .samples = 3,
     .fields = fields,
     .config_size = sizeof(ur_seq2seq_config),

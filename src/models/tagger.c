@@ -37,7 +37,7 @@
          .initial = "64",                                                                          \
          .help = "Numbers that stand for a token."},                                               \
         UR_CELL_ROW(ur_tagger_config, "What the layers are made of.", NULL),                       \
-        UR_HIDDEN_ROW(ur_tagger_config, "128", "Units of each layer and direction."),              \
+        UR_HIDDEN_ROW(ur_tagger_config, "64", "Units of each layer and direction."),               \
         UR_LAYERS_ROW(ur_tagger_config, "Layers.", NULL),                                          \
         {.name = "bidirectional",                                                                  \
          .flag = "directions",                                                                     \
@@ -369,9 +369,6 @@ static const ur_figure figures[] = {[UR_TAGGER_ACCURACY] = {.name = "accuracy",
 /* Their data is not generated. */
 static const char *const hides[] = {"size", "valid_size", NULL};
 
-static const ur_setting training[] = {
-    {"batch", "32"}, {"epochs", "10"}, {"lr", "2e-3"}, {"clip", "1"}, {NULL, NULL}};
-
 static const char *const notes[] = {
     "F1 is the plain mean of the labels' F1, rare ones counting as much as frequent ones. "
     "A label that validation data has and training data has not is counted and never right.",
@@ -380,7 +377,7 @@ static const char *const notes[] = {
 /* What is the same of both. */
 #define LABELLING                                                                                  \
     .notes = notes, .symbols_name = "tokens", .hides = hides,                                      \
-    .config_size = sizeof(ur_tagger_config), .defaults = training, .figures = figures,             \
+    .config_size = sizeof(ur_tagger_config), .steps = 1000, .figures = figures,                    \
     .has_labels = true, .model_size = sizeof(ur_tagger), .layers = layers,                         \
     .n_layers = sizeof layers / sizeof *layers, .build = build, .init = init, .loss = loss,        \
     .evaluate = ur_tagger_measure, .examples = examples, .length = length, .positions = positions, \

@@ -673,8 +673,12 @@ static size_t never_written(const ur_assets *assets, int32_t *ids)
 /* Its data is not generated. */
 static const char *const hides[] = {"size", "valid_size", NULL};
 
-static const ur_setting training[] = {
-    {"batch", "32"}, {"epochs", "20"}, {"lr", "2e-3"}, {"clip", "1"}, {NULL, NULL}};
+/* The teaching notes' TextLSTM. */
+static const ur_setting of_notes[] = {{"bias_init", "one"}, {"output_from", "gate"}, {NULL, NULL}};
+static const ur_preset presets[] = {
+    {"notes", "The teaching notes' form: biases start at one, logits from the output gate.",
+     of_notes},
+    {NULL, NULL, NULL}};
 
 static const char *const notes[] = {
     "With --context a validation text's perplexity is over every word that has so many before it, "
@@ -700,7 +704,7 @@ const ur_kind ur_kind_text_lstm = {
     .samples = 5,
     .fields = fields,
     .config_size = sizeof(ur_text_lstm_config),
-    .defaults = training,
+    .presets = presets,
     .figures = figures,
     .model_size = sizeof(ur_text_lstm),
     .build = build,

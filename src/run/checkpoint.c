@@ -188,6 +188,19 @@ static void remove_old(const ur_run *run, uint64_t newest)
     }
 }
 
+void ur_run_remove_checkpoints(const ur_run *run)
+{
+    uint64_t step;
+    bool found;
+    while (newest_below(run, UINT64_MAX, &found, &step, NULL) == UR_OK && found) {
+        char *path = ur_checkpoint_path(run->a, run->folder, step);
+        const bool removed = path && unlink(path) == 0;
+        ur_free(run->a, path);
+        if (!removed)
+            break;
+    }
+}
+
 /* ---- saving and loading ------------------------------------------------------------------- */
 
 /* What the model's batches hand on; none: NULL. */

@@ -2,6 +2,7 @@
  * training. It is walked by the tables of the kind and of the settings. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/file.h"
@@ -118,13 +119,38 @@ ur_status ur_config_kind(ur_context *context, const char *folder, const ur_kind 
     return status;
 }
 
+/* A file's path such that it is found from any folder: *path becomes *own, fresh memory, unless it is
+ * one already, or built-in data. */
+static ur_status full_path(const ur_allocator *a, const char **path, char **own, ur_err *err)
+{
+    char here[4096];
+    *own = NULL;
+    if (!*path || **path == '/' || strncmp(*path, "builtin:", 8) == 0 || !getcwd(here, sizeof here))
+        return UR_OK;
+    *own = ur_path_join(a, strcmp(here, "/") == 0 ? "" : here, *path);
+    if (!*own)
+        return ur_no_memory(err, strlen(*path) + sizeof here);
+    *path = *own;
+    return UR_OK;
+}
+
 ur_status ur_run_save_config(ur_run *run, ur_err *err)
 {
     char *text, *path = ur_path_join(run->a, run->folder, "config.json");
     if (!path)
         return ur_no_memory(err, strlen(run->folder) + 16);
-    ur_status status =
-        ur_config_print(run->a, run->assets.kind, run->assets.config, &run->settings, &text, err);
+    ur_run_settings recorded = run->settings;
+    char *data = NULL, *valid = NULL;
+    ur_status status = UR_OK;
+    if (!run->own_data)
+        status = full_path(run->a, &recorded.data, &data, err);
+    if (status == UR_OK && !run->own_data)
+        status = full_path(run->a, &recorded.valid, &valid, err);
+    if (status == UR_OK)
+        status =
+            ur_config_print(run->a, run->assets.kind, run->assets.config, &recorded, &text, err);
+    ur_free(run->a, data);
+    ur_free(run->a, valid);
     if (status == UR_OK) {
         ur_free(run->a, run->config_text);
         run->config_text = text;

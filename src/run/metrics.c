@@ -5,12 +5,14 @@
  * files back to the step that it goes on from, and readers pass over an end without a line feed. */
 #include "run/run.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/file.h"
@@ -202,6 +204,18 @@ static ur_status log_line(const ur_run *run, const char *path, const ur_metrics 
     if (fclose(log) != 0 || bad)
         return ur_fail(err, UR_IO, "%s: writing failed", path);
     return UR_OK;
+}
+
+ur_status ur_run_start_metrics(const ur_run *run, ur_err *err)
+{
+    char *path = ur_path_join(run->a, run->folder, "metrics.jsonl");
+    if (!path)
+        return ur_no_memory(err, strlen(run->folder) + 32);
+    const bool gone = unlink(path) == 0 || errno == ENOENT;
+    const ur_status status =
+        gone ? UR_OK : ur_fail(err, UR_IO, "%s: cannot be removed: %s", path, strerror(errno));
+    ur_free(run->a, path);
+    return status;
 }
 
 ur_status ur_run_add_metrics(ur_run *run, const ur_metrics *metrics, ur_err *err)

@@ -3,9 +3,11 @@
 #include "run/run.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/file.h"
@@ -85,21 +87,41 @@ static void point_to_data(ur_run *run)
 
 /* ---- create ------------------------------------------------------------------------------- */
 
-/* The folder is there, can be written to, and holds no run yet. */
+/* Files of a run that was there before, its configuration first: from then on it is none. */
+static void remove_run(const ur_run *run)
+{
+    static const char *const names[] = {"config.json", UR_LAST_FILE,    UR_BEST_FILE, "vocab.txt",
+                                        "labels.txt",  "metrics.jsonl", "train.log"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *path = ur_path_join(run->a, run->folder, names[i]);
+        if (path)
+            unlink(path);
+        ur_free(run->a, path);
+    }
+    ur_run_remove_checkpoints(run);
+}
+
+/* The folder is there, can be written to, and holds no run (any more). */
 static ur_status make_folder(const ur_run *run, ur_err *err)
 {
     char *config = ur_path_join(run->a, run->folder, "config.json");
     char *checkpoints = ur_path_join(run->a, run->folder, "checkpoints");
     ur_status status = config && checkpoints ? UR_OK : ur_no_memory(err, MOST_PATH);
     struct stat there;
-    if (status == UR_OK && stat(config, &there) == 0)
-        status = ur_fail(err, UR_INVALID,
-                         "%s already holds a run: go on with it (resume), or choose another folder",
-                         run->folder);
+    if (status == UR_OK && !run->settings.overwrite && stat(config, &there) == 0)
+        status =
+            ur_fail(err, UR_INVALID,
+                    "%s already holds a run: go on with it (resume), choose another folder, or "
+                    "let it be removed (overwrite)",
+                    run->folder);
     if (status == UR_OK)
         status = ur_make_folder(run->a, run->folder, err);
     if (status == UR_OK)
         status = ur_make_folder(run->a, checkpoints, err);
+    if (status == UR_OK && stat(config, &there) == 0)
+        remove_run(run);
+    if (status == UR_OK) /* lines would be added to those of another run */
+        status = ur_run_start_metrics(run, err);
     ur_free(run->a, config);
     ur_free(run->a, checkpoints);
     return status;
@@ -145,8 +167,11 @@ static ur_status new_trainer(ur_run *run, ur_err *err)
         return ur_fail(err, UR_INVALID,
                        "the %s schedule goes by validation data, and there is none",
                        ur_schedule_name((size_t)o->schedule));
-    return ur_trainer_new(run->context, run->assets.model, run->assets.train, o, &run->trainer,
-                          err);
+    const ur_status status =
+        ur_trainer_new(run->context, run->assets.model, run->assets.train, o, &run->trainer, err);
+    if (status == UR_OK) /* it may have been its choice */
+        run->settings.train.epochs = ur_trainer_options(run->trainer)->epochs;
+    return status;
 }
 
 /* Data and model; from files, or given. */
@@ -467,43 +492,124 @@ ur_status ur_run_check(ur_context *context, const char *path, listener tell, voi
 
 /* ---- resume ------------------------------------------------------------------------------- */
 
-static ur_status reopen(ur_run *run, size_t epochs, size_t max_steps, void *train, void *valid,
+/* Puts a fresh copy of `path` into the settings' member. */
+static ur_status replace_path(const ur_run *run, const char *path, const char **member, ur_err *err)
+{
+    char *copy = path ? ur_strdup(run->a, path) : NULL;
+    if (!path)
+        return UR_OK;
+    if (!copy)
+        return ur_no_memory(err, strlen(path) + 1);
+    union {
+        const char *given;
+        char *own; /* the settings of an opened run are its own memory */
+    } old = {.given = *member};
+    ur_free(run->a, old.own);
+    *member = copy;
+    return UR_OK;
+}
+
+/* What goes on in another way than it began, in the settings and for the log. */
+static ur_status change(ur_run *run, const ur_resume_options *o, char *said, size_t room,
                         ur_err *err)
 {
-    ur_status status = open_folder(run, err);
-    if (status != UR_OK)
-        return status;
-    if (epochs)
-        run->settings.train.epochs = epochs;
-    if (max_steps)
-        run->settings.train.max_steps = max_steps == UR_NO_LIMIT ? 0 : max_steps;
-    status = ur_run_check_newest(run, err);
+    ur_run_settings *s = &run->settings;
+    size_t used = 0;
+    if (o->epochs && o->epochs != s->train.epochs)
+        used += (size_t)snprintf(said + used, room - used, "  epochs %zu instead of %zu", o->epochs,
+                                 s->train.epochs);
+    if (o->lr > 0.0) {
+        used +=
+            (size_t)snprintf(said + used, room - used, "  lr %g instead of %g", o->lr, s->train.lr);
+        s->train.lr = run->lr_anew = o->lr;
+    }
+    if (o->data)
+        snprintf(said + used, room - used, "  the data is now %.400s", o->data);
+    if (o->epochs) {
+        s->train.epochs = o->epochs;
+        s->minutes = 0.0;
+    }
+    if (o->max_steps)
+        s->train.max_steps = o->max_steps == UR_NO_LIMIT ? 0 : o->max_steps;
+    ur_status status = replace_path(run, o->data, &s->data, err);
     if (status == UR_OK)
-        status = prepare(run, train, valid, err);
+        status = replace_path(run, o->valid, &s->valid, err);
+    point_to_data(run);
+    return status == UR_OK ? ur_train_check(&s->train, err) : status;
+}
+
+/* Whether a file that the run was made with is where it was. */
+static ur_status still_there(const ur_run *run, const char *path, const char *option, ur_err *err)
+{
+    struct stat there;
+    if (!path || strncmp(path, "builtin:", 8) == 0 || stat(path, &there) == 0)
+        return UR_OK;
+    return ur_fail(
+        err, UR_BAD_FILE,
+        "%s is not there any more, which %s was trained with; --%s FILE says where it is "
+        "now",
+        path, run->folder, option);
+}
+
+static ur_status log_resume(const ur_run *run, const char *said, ur_err *err)
+{
+    char line[700];
+    if (!*said)
+        return UR_OK;
+    snprintf(line, sizeof line, "resumed after step %llu:%s\n",
+             (unsigned long long)run->trainer->progress.step, said);
+    return ur_run_log(run, line, err);
+}
+
+static ur_status reopen(ur_run *run, const ur_resume_options *o, ur_err *err)
+{
+    char said[600] = "";
+    ur_status status = open_folder(run, err);
+    if (status == UR_OK)
+        status = change(run, o, said, sizeof said, err);
+    if (status == UR_OK)
+        status = ur_run_check_newest(run, err);
+    if (status == UR_OK && !o->train_data)
+        status = still_there(run, run->settings.data, "data", err);
+    if (status == UR_OK && !o->train_data)
+        status = still_there(run, run->settings.valid, "valid", err);
+    if (status == UR_OK)
+        status = prepare(run, o->train_data, o->valid_data, err);
     if (status == UR_OK)
         status = blame(run->folder, new_trainer(run, err), err);
     if (status == UR_OK)
         status = ur_run_load_checkpoint(run, err);
     if (status == UR_OK)
         status = ur_run_cut_metrics(run, run->trainer->progress.step, err);
+    if (status == UR_OK)
+        status = log_resume(run, said, err);
     return status == UR_OK ? ur_run_save_config(run, err) : status;
 }
 
-ur_status ur_run_resume_with(ur_context *context, const char *folder, size_t epochs,
-                             size_t max_steps, void *train, void *valid, ur_run **out, ur_err *err)
+ur_status ur_run_resume_as(ur_context *context, const char *folder,
+                           const ur_resume_options *options, ur_run **out, ur_err *err)
 {
     UR_FPMODE_HERE;
+    static const ur_resume_options none = {0};
     ur_run *run;
     *out = NULL;
     ur_status status = new_run(context, folder, &run, err);
     if (status == UR_OK)
-        status = reopen(run, epochs, max_steps, train, valid, err);
+        status = reopen(run, options ? options : &none, err);
     if (status != UR_OK) {
         ur_run_free(run);
         return status;
     }
     *out = run;
     return UR_OK;
+}
+
+ur_status ur_run_resume_with(ur_context *context, const char *folder, size_t epochs,
+                             size_t max_steps, void *train, void *valid, ur_run **out, ur_err *err)
+{
+    const ur_resume_options o = {
+        .epochs = epochs, .max_steps = max_steps, .train_data = train, .valid_data = valid};
+    return ur_run_resume_as(context, folder, &o, out, err);
 }
 
 ur_status ur_run_resume(ur_context *context, const char *folder, size_t epochs, size_t max_steps,

@@ -93,6 +93,9 @@ ur_status ur_run_note_best(ur_run *run, ur_err *err);
 ur_status ur_run_save_best(ur_run *run, ur_err *err);
 ur_status ur_run_save_checkpoint(ur_run *run, ur_err *err);
 
+/* All of them, of a run that the folder held before. */
+void ur_run_remove_checkpoints(const ur_run *run);
+
 /* Whether the newest checkpoint, if it can be read, has the folder's vocabularies: before the data is
  * read with them. */
 ur_status ur_run_check_newest(const ur_run *run, ur_err *err);
@@ -110,6 +113,8 @@ ur_status ur_run_load_model(ur_run *run, ur_err *err);
 
 /* ---- metrics (metrics.c) ------------------------------------------------------------------- */
 
+/* No line yet. */
+ur_status ur_run_start_metrics(const ur_run *run, ur_err *err);
 /* A line more in metrics.jsonl and train.log. */
 ur_status ur_run_add_metrics(ur_run *run, const ur_metrics *metrics, ur_err *err);
 /* Whole lines for train.log. */

@@ -6,6 +6,8 @@
 #define AT(member) offsetof(ur_run_settings, member)
 #define TRAIN(member) offsetof(ur_run_settings, train.member)
 
+static const char *const epoch_words[] = {"auto", NULL};
+
 /* In the order of config.json. */
 /* clang-format off */
 static const ur_field fields[] = {
@@ -26,14 +28,19 @@ static const ur_field fields[] = {
      .offset = AT(eval_every), .most = 1 << 30, .initial = "1", .absent = "1",
      .help = "Measure the validation data after every N epochs, and in the end."},
     {.name = "batch", .metavar = "N", .group = "training", .type = UR_FIELD_SIZE,
-     .offset = TRAIN(batch), .least = 1, .most = 1 << 20, .initial = "256",
+     .offset = TRAIN(batch), .least = 1, .most = 1 << 20, .initial = "32",
      .help = "Sequences per step."},
     {.name = "accumulate", .metavar = "N", .group = "training", .type = UR_FIELD_SIZE,
      .offset = TRAIN(accumulate), .least = 1, .most = 1 << 20, .initial = "1", .absent = "1",
      .help = "Batches per step: their gradients are added."},
     {.name = "epochs", .metavar = "N", .group = "training", .type = UR_FIELD_SIZE,
-     .offset = TRAIN(epochs), .least = 1, .most = 1e9, .initial = "30",
-     .help = "Times through the data."},
+     .offset = TRAIN(epochs), .least = 1, .most = 1e9, .words = epoch_words, .initial = "auto",
+     .help = "Times through the data. auto: as many as make the steps that a good model took "
+             "(docs/defaults.md), 5 to 200."},
+    {.name = "minutes", .metavar = "N", .group = "training", .type = UR_FIELD_REAL,
+     .offset = AT(minutes), .most = 1e7, .absent = "0", .shown = "",
+     .help = "Train for about N minutes: the number of epochs is fixed after the first one, by how "
+             "long that took, and recorded. From then on the training is as exact as any other."},
     {.name = "max_steps", .metavar = "N", .group = "training", .type = UR_FIELD_SIZE,
      .offset = TRAIN(max_steps), .most = 1e12, .shown = "no limit",
      .help = "Stop after this many steps."},
@@ -41,7 +48,7 @@ static const ur_field fields[] = {
      .offset = TRAIN(optimizer), .word = ur_optimizer_name,
      .help = "How weights follow gradients."},
     {.name = "lr", .metavar = "X", .group = "training", .type = UR_FIELD_REAL, .offset = TRAIN(lr),
-     .most = 1e6, .open = UR_OPEN_LEAST, .initial = "2e-4", .help = "Learning rate."},
+     .most = 1e6, .open = UR_OPEN_LEAST, .initial = "2e-3", .help = "Learning rate."},
     {.name = "beta1", .metavar = "X", .group = "optimizer", .type = UR_FIELD_REAL,
      .offset = TRAIN(beta1), .most = 1, .open = UR_OPEN_MOST, .initial = "0.9",
      .belongs = "optimizer=adam|adamw", .help = "How slowly Adam's mean of gradients moves."},
@@ -62,7 +69,8 @@ static const ur_field fields[] = {
      .help = "L2 penalty, added to the gradient; with adamw what weights shrink by, times the "
              "rate."},
     {.name = "clip", .metavar = "X", .group = "training", .type = UR_FIELD_REAL,
-     .offset = TRAIN(clip), .most = 1e30, .help = "Largest norm of the gradient; 0 for no limit."},
+     .offset = TRAIN(clip), .most = 1e30, .initial = "1",
+     .help = "Largest norm of the gradient; 0 for no limit."},
     {.name = "seed", .metavar = "N", .group = "training", .type = UR_FIELD_SEED,
      .offset = TRAIN(seed), .initial = "42",
      .help = "Of everything random. Equal seeds give equal models, to the last bit."},

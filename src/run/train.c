@@ -113,6 +113,18 @@ static bool validates(const session *s, bool all)
     return s->run->assets.valid && (all || every <= 1 || s->last.epoch % every == 0);
 }
 
+/* After the first epoch of a run that was given minutes: how many epochs fit into them. */
+static ur_status fix_epochs(session *s, ur_err *err)
+{
+    ur_run *run = s->run;
+    const double wanted = run->settings.minutes * 60.0, took = run->seconds;
+    const double most = 1 << 30;
+    double epochs = took > 0.0 ? floor(wanted / took) : most;
+    epochs = epochs < 1.0 ? 1.0 : epochs > most ? most : epochs;
+    run->settings.train.epochs = run->trainer->options.epochs = (size_t)epochs;
+    return ur_run_save_config(run, err);
+}
+
 static ur_status evaluate(session *s, bool all, ur_err *err)
 {
     ur_run *run = s->run;
@@ -122,6 +134,8 @@ static ur_status evaluate(session *s, bool all, ur_err *err)
     s->evaluation_seconds = now(s) - begin;
     run->seconds += s->evaluation_seconds;
     m.seconds = run->seconds;
+    if (status == UR_OK && run->settings.minutes > 0.0 && s->last.epoch_ended && s->last.epoch == 1)
+        status = fix_epochs(s, err);
     if (status == UR_OK)
         status = ur_run_add_metrics(run, &m, err);
     if (status == UR_OK && s->hooks->on_evaluation)

@@ -15,11 +15,12 @@
 
 ur_train_options ur_train_defaults(void)
 {
-    return (ur_train_options){.batch = 256,
+    return (ur_train_options){.batch = 32,
                               .accumulate = 1,
-                              .epochs = 30,
+                              .epochs = UR_EPOCHS_AUTO,
                               .optimizer = UR_ADAM,
-                              .lr = 2e-4,
+                              .lr = 2e-3,
+                              .clip = 1.0,
                               .beta1 = 0.9,
                               .beta2 = 0.999,
                               .eps = 1e-8,
@@ -37,7 +38,7 @@ static ur_status check_counts(const ur_train_options *o, ur_err *err)
     const struct {
         const char *name;
         size_t count;
-    } all[] = {{"epochs", o->epochs},
+    } all[] = {{"epochs", o->epochs == UR_EPOCHS_AUTO ? 1 : o->epochs},
                {"max_steps", o->max_steps},
                {"lr_epochs", o->lr_epochs},
                {"lr_patience", o->lr_patience},
@@ -78,6 +79,17 @@ ur_status ur_train_check(const ur_train_options *o, ur_err *err)
     if (o->nesterov && !(o->momentum > 0.0))
         return ur_fail(err, UR_INVALID, "Nesterov's momentum needs a momentum above 0");
     return ur_schedule_check(o, err);
+}
+
+/* What UR_EPOCHS_AUTO stands for. */
+static size_t choose_epochs(const ur_kind *kind, size_t batches)
+{
+    enum { STEPS = 4000 };
+    const size_t steps = kind->steps ? kind->steps : STEPS;
+    const size_t epochs = (steps + batches - 1) / batches;
+    return epochs < UR_LEAST_EPOCHS  ? UR_LEAST_EPOCHS
+           : epochs > UR_MOST_EPOCHS ? UR_MOST_EPOCHS
+                                     : epochs;
 }
 
 static bool take_memory(ur_trainer *t)
@@ -125,6 +137,8 @@ ur_status ur_trainer_new(ur_context *context, ur_model *model, void *data,
     t->options = *options;
     t->examples = examples;
     t->batches = (examples + options->batch - 1) / options->batch;
+    if (t->options.epochs == UR_EPOCHS_AUTO)
+        t->options.epochs = choose_epochs(model->kind, t->batches);
     t->progress.schedule = ur_schedule_start(options);
     if (!take_memory(t)) {
         ur_trainer_free(t);
@@ -147,6 +161,11 @@ void ur_trainer_free(ur_trainer *t)
     ur_free(a, t->sorted);
     ur_free(a, t->shard_loss);
     ur_free(a, t);
+}
+
+const ur_train_options *ur_trainer_options(const ur_trainer *t)
+{
+    return &t->options;
 }
 
 bool ur_trainer_finished(const ur_trainer *t)

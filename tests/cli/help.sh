@@ -46,14 +46,14 @@ default() {
     [ "$("$tool" completions words -- train "$1" | grep -m 1 "^--$2:" |
         sed 's/.* Default: \(.*\)\.$/\1/')" = "$3" ] || fail "help train $1: --$2 is not $3"
 }
-default seq2seq batch 256
-default lm batch 32
-default lm epochs 20
-default tagger epochs 10
-default seq2seq clip 0
+default seq2seq batch 32
+default lm batch 16
+default lm epochs auto
+default tagger epochs auto
+default seq2seq clip 1
 default classifier clip 1
-default seq2seq hidden 128
-default lm hidden 256
+default seq2seq hidden 64
+default lm hidden 128
 default tagger min-freq 2
 default lm min-freq 1
 default classifier tokenizer word-punct

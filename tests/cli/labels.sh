@@ -21,7 +21,7 @@ run train tagger --data tags.txt --valid few.txt --out tagger $small
 [ "$code" -eq 0 ] || fail "train tagger: $(cat err)"
 grep -q '^30 sentences to learn, 3 to validate; 4 different tokens, 3 labels, ' err ||
     fail "train tagger: $(head -1 err)"
-grep -q '^epoch 2/2  loss [0-9.]*  accuracy  *[0-9.]* %  F1 [0-9.]*  [0-9,]* tokens/s' err ||
+grep -q '^epoch 2/2  loss [0-9.]*  validation [0-9.]*  accuracy  *[0-9.]* %  F1 [0-9.]*  [0-9,]* tokens/s' err ||
     fail "train tagger: $(cat err)"
 grep -q '^accuracy  *[0-9.]* %' out || fail "no scores: $(cat out)"
 grep -q '^tokens  *9$' out || fail "no counts: $(cat out)"

@@ -102,7 +102,7 @@ refused() {
     expect 3 "$1" train lm --data "$2" --out o --hidden 8
     [ ! -e o ] || fail "$2: a run folder was made"
 }
-refused 'one batch of 32 windows of 35 steps takes' other
+refused 'one batch of 16 windows of 35 steps takes' other
 refused 'missing.txt' missing.txt
 : >empty
 refused 'empty' empty

@@ -6,7 +6,7 @@
 # shellcheck disable=SC2086
 run train seq2seq $tiny --out runs/a --epochs 3
 [ $code -eq 0 ] || fail "train: exit code $code: $(cat err)"
-[ "$(grep -c '^epoch [123]/3  loss [0-9.]*  accuracy .* %  [0-9,]* sequences/s  [0-9.]* s$' err)" \
+[ "$(grep -c '^epoch [123]/3  loss [0-9.]*  validation [0-9.]*  accuracy .* %  [0-9,]* sequences/s  [0-9.]* s$' err)" \
     -eq 3 ] || fail "train: the log is not as expected: $(cat err)"
 [ "$(tr -cd '\r\033' <err | wc -c)" -eq 0 ] || fail "train: a log with a terminal's signs"
 [ "$(cut -c 1-3 out | tr -d '\n')" = 'Q: T: A: Q: T: A: Q: T: A: ' ] || fail "samples: $(cat out)"

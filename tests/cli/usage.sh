@@ -47,7 +47,7 @@ expect 2 "--peeky takes no value, but was given 'yes'" train seq2seq --peeky=yes
 expect 2 "--quiet takes no value, but was given ''" eval r --quiet=
 
 # values
-whole='expected a whole number from 1 to 1000000000'
+whole='expected a whole number from 1 to 1000000000, or auto'
 for value in x '' 3x -3 +3 ' 3' 1e3 0x10 3.0 99999999999999999999999 1000000001; do
     expect 2 "^unroll: --epochs $value: $whole\$" train seq2seq --epochs "$value"
     expect 2 "^unroll: --epochs $value: $whole\$" train seq2seq "--epochs=$value"
@@ -88,7 +88,7 @@ expect 3 'are two ways' \
     train lm --data f.txt --valid g.txt --valid-split 0.1 --out o
 expect 2 '--one-hot goes with --embed 0, not 3' train lm --data f.txt --one-hot --embed 3 --out o
 expect 2 'one-hot rows have no embedding' train lm --data f.txt --one-hot --tied --out o
-expect 2 'outputs of the layers, 256; it is 8' train lm --data f.txt --embed 8 --tied --out o
+expect 2 'outputs of the layers, 128; it is 8' train lm --data f.txt --embed 8 --tied --out o
 expect 2 '--peeky goes with --attention none, not dot' \
     train seq2seq --data builtin:dates --out o --peeky --attention dot
 expect 2 '--momentum belongs to --optimizer sgd' \
@@ -114,8 +114,8 @@ expect 2 '--lr-factor 1: expected a number above 0 and below 1' train seq2seq --
 expect 2 '--size is for built-in data; f.txt has' train seq2seq --data f.txt --out o --size 3
 expect 2 '--valid-size is for built-in data, not for f.txt' \
     train seq2seq --data builtin:dates --valid f.txt --out o --valid-size 3
-for option in data=a valid=a size=3 valid-size=3 strip hidden=3 embed=3 attention=dot peeky \
-    decoder-start=h reverse-input reverse-answer batch=3 optimizer=sgd lr=1 momentum=0 \
+for option in size=3 valid-size=3 strip hidden=3 embed=3 attention=dot peeky \
+    decoder-start=h reverse-input reverse-answer batch=3 optimizer=sgd minutes=1 momentum=0 \
     beta1=0.5 beta2=0.5 eps=1e-7 weight-decay=0 clip=0 dropout=0 seed=1 schedule=step lr-epochs=3 \
     lr-factor=0.5 lr-patience=1 lr-min=0 warmup=3 early-stop=1; do
     expect 2 "^unroll: --${option%%=*} does not go with --resume: " \

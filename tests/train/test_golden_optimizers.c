@@ -16,7 +16,7 @@ enum { STEPS = 3 };
 static ur_train_options base(int kind, double lr)
 {
     ur_train_options o = ur_train_defaults();
-    o.batch = 1;
+    o.batch = 1, o.clip = 0.0;
     o.optimizer = kind;
     o.lr = lr;
     return o;

@@ -64,9 +64,28 @@ static void defaults_are_pytorch_s(void **state)
     (void)state;
     const ur_train_options o = ur_train_defaults();
     assert_true(o.optimizer == UR_ADAM && o.beta1 == 0.9 && o.beta2 == 0.999 && o.eps == 1e-8);
-    assert_true(o.momentum == 0.0 && !o.nesterov && o.weight_decay == 0.0 && o.clip == 0.0);
-    assert_true(o.batch == 256 && o.epochs == 30 && o.lr == 2e-4 && o.seed == 42);
+    assert_true(o.momentum == 0.0 && !o.nesterov && o.weight_decay == 0.0);
+    assert_true(o.batch == 32 && o.epochs == UR_EPOCHS_AUTO && o.lr == 2e-3 && o.clip == 1.0);
+    assert_true(o.seed == 42);
     assert_true(o.max_steps == 0);
+}
+
+/* As many epochs as make 4,000 steps of 100 examples, 5 to 200; and what was chosen can be asked. */
+static void epochs_are_chosen(void **state)
+{
+    fixture *f = *state;
+    static const struct {
+        size_t batch, epochs;
+    } all[] = {{1, 40}, {3, 118}, {40, 200}};
+    f->options.epochs = UR_EPOCHS_AUTO;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        ur_trainer *t;
+        f->options.batch = all[i].batch;
+        assert_int_equal(ur_trainer_new(f->context, f->model, &f->data, &f->options, &t, NULL),
+                         UR_OK);
+        assert_int_equal(ur_trainer_options(t)->epochs, all[i].epochs);
+        ur_trainer_free(t);
+    }
 }
 
 static void reports(void **state)
@@ -366,6 +385,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_are_pytorch_s),
+        cmocka_unit_test_setup_teardown(epochs_are_chosen, setup, teardown),
         cmocka_unit_test_setup_teardown(reports, setup, teardown),
         cmocka_unit_test_setup_teardown(accumulates, setup, teardown),
         cmocka_unit_test_setup_teardown(options_out_of_range, setup, teardown),
