@@ -35,7 +35,7 @@ static const ur_field fields[] = {
      .offset = TRAIN(batch), .least = 1, .most = 1 << 20, .initial = "32",
      .help = "Sequences per step."},
     {.name = "accumulate", .metavar = "N", .group = "training", .type = UR_FIELD_SIZE,
-     .offset = TRAIN(accumulate), .least = 1, .most = 1 << 20, .initial = "1", .absent = "1",
+     .offset = TRAIN(accumulate), .most = 1 << 20, .initial = "1", .absent = "1",
      .help = "Batches per step: their gradients are added."},
     {.name = "epochs", .metavar = "N", .group = "training", .type = UR_FIELD_SIZE,
      .offset = TRAIN(epochs), .least = 1, .most = 1e9, .words = epoch_words, .initial = "auto",
@@ -108,6 +108,9 @@ static const ur_field fields[] = {
      .offset = TRAIN(early_stop), .most = 1 << 30, .absent = "0",
      .help = "End when the validation loss was not below its best for N epochs, and keep the "
              "best model; 0: train all epochs."},
+    {.name = "keep_checkpoints", .flag = "keep", .metavar = "N", .group = "training",
+     .type = UR_FIELD_SIZE, .offset = AT(keep), .most = 1 << 20, .initial = "2",
+     .absent = "2", .help = "Checkpoints that stay, the newest ones: unroll average needs them."},
     {.name = NULL},
 };
 /* clang-format on */
