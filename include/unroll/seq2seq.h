@@ -7,6 +7,7 @@
 #include "unroll/model.h"
 #include "unroll/nn.h"
 #include "unroll/text.h"
+#include "unroll/transformer.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -21,7 +22,11 @@ typedef enum ur_decoder_start { UR_START_H, UR_START_HC } ur_decoder_start;
  * 1998), biases 0 and embeddings N(0, 0.01^2). */
 typedef enum ur_initialisation { UR_INIT_PYTORCH, UR_INIT_LECUN } ur_initialisation;
 
-/* An embedding and a stack of recurrent layers over the question; a second embedding and stack over
+/* What reads and writes: their numbers in a list; ur_seq2seq_network_name(i) is NULL behind the last. */
+enum { UR_SEQ2SEQ_RNN, UR_SEQ2SEQ_TRANSFORMER };
+const char *ur_seq2seq_network_name(size_t i);
+
+/* rnn: an embedding and a stack of recurrent layers over the question; a second embedding and stack over
  * `_` and the answer; a linear layer over [context; decoder output] (attention dot), the decoder
  * output alone (none), or [encoder's last h; decoder output] (peeky, whose decoder reads [encoder's
  * last h; embedding]). (Sutskever et al. 2014; Luong et al. 2015; peeky: Cho et al. 2014.)
@@ -37,9 +42,15 @@ typedef enum ur_initialisation { UR_INIT_PYTORCH, UR_INIT_LECUN } ur_initialisat
  *
  * Parameters: encoder.embed.weight encoder.CELL.* decoder.embed.weight decoder.CELL.*
  * decoder.fc.weight decoder.fc.bias, where CELL is lstm, gru or rnn. Drop-out acts on both
- * embeddings' outputs, on the decoder's output, and between the layers of a stack. */
+ * embeddings' outputs, on the decoder's output, and between the layers of a stack.
+ *
+ * transformer: embeddings times sqrt(d) plus sines, an encoder and a decoder of `layers` layers each as in
+ * nn.Transformer, d = hidden_size, and a linear layer (Vaswani et al. 2017). Of the options only those
+ * with its name, layers and dropout count. Parameters: encoder.embed.weight encoder.layers.*
+ * encoder.norm.* decoder.embed.weight decoder.layers.* decoder.norm.* decoder.fc.*. */
 typedef struct ur_seq2seq_config {
     size_t vocabulary; /* symbols; 0: not known yet */
+    int network;       /* UR_SEQ2SEQ_RNN ... */
     size_t embed_size, hidden_size;
     const char *cell;         /* as in ur_rnn_config */
     size_t layers;            /* of the encoder, 1 to UR_MOST_LAYERS */
@@ -53,6 +64,12 @@ typedef struct ur_seq2seq_config {
     float recurrent_dropout, zoneout_h, zoneout_c; /* of both stacks, as in ur_rnn_config */
     bool bias;                                     /* of both stacks' cells */
     ur_initialisation init;
+    size_t heads;             /* transformer: divide hidden_size; 0: 4 */
+    size_t feed_forward_size; /* transformer; 0: 4 hidden_size */
+    ur_activation activation; /* transformer */
+    bool norm_first;          /* transformer */
+    ur_tie tie;               /* transformer: which embeddings are one */
+    float label_smoothing;    /* of the loss that is learned; 0: none */
     ur_pair_format format;
     ur_reading reading; /* of files, and of texts to answer */
 } ur_seq2seq_config;

@@ -14,6 +14,11 @@
 extern "C" {
 #endif
 
+/* Which weights of a model that reads and writes are one: none, the output layer's and those of the
+ * embedding of what it writes (Press and Wolf 2017), or both embeddings' as well (Vaswani et al.
+ * 2017, section 3.4). */
+typedef enum ur_tie { UR_TIE_NONE, UR_TIE_OUTPUT, UR_TIE_ALL } ur_tie;
+
 /* ---- layers ---------------------------------------------------------------------------------- */
 
 /* What is left out is as in PyTorch:

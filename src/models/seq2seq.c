@@ -25,6 +25,15 @@
 
 /* ---- configuration ------------------------------------------------------------------------ */
 
+static const ur_seq2seq_network *const networks[] = {&ur_seq2seq_rnn, &ur_seq2seq_transformer};
+
+const char *ur_seq2seq_network_name(size_t i)
+{
+    return i < sizeof networks / sizeof(ur_seq2seq_network *) ? networks[i]->name : NULL;
+}
+
+static const char *const activation_words[] = {"none", "relu", "gelu", "gelu-tanh", NULL};
+static const char *const tie_words[] = {"none", "output", "all", NULL};
 static const char *const attention_words[] = {"none", "dot", NULL};
 static const char *const start_words[] = {"h", "hc", NULL};
 static const char *const init_words[] = {"pytorch", "lecun", NULL};
@@ -41,6 +50,9 @@ static const char *const order_words[] = {"no", "yes", "with-start", NULL};
 /* clang-format off */
 static const ur_field fields[] = {
     UR_VOCABULARY_ROW(ur_seq2seq_config),
+    {.name = "network", .flag = "model", .group = "model", .type = UR_FIELD_ENUM, AT(network),
+     .word = ur_seq2seq_network_name, .initial = "rnn", .absent = "rnn",
+     .help = "What reads and writes: recurrent layers (rnn), or a Transformer."},
     {.name = "embed_size", .flag = "embed", .metavar = "N", .group = "model", .type = UR_FIELD_SIZE,
      AT(embed_size), .least = 1, .most = UR_MOST_UNITS, .initial = "16",
      .help = "Numbers that stand for a character."},
@@ -84,6 +96,26 @@ static const ur_field fields[] = {
      .words = init_words, .initial = "pytorch", .absent = "pytorch",
      .help = "Where weights start: as PyTorch's modules do, or matrices N(0, 1/columns), biases "
              "0 and embeddings N(0, 0.01^2)."},
+    {.name = "heads", .metavar = "N", .group = "model", .type = UR_FIELD_SIZE, AT(heads),
+     .most = UR_MOST_UNITS, .initial = "4", .absent = "4", .belongs = "network=transformer",
+     .help = "Attention heads of a Transformer; they divide --hidden. 0: 4."},
+    {.name = "feed_forward_size", .flag = "ffn", .metavar = "N", .group = "model",
+     .type = UR_FIELD_SIZE, AT(feed_forward_size), .most = UR_MOST_UNITS, .absent = "0",
+     .shown = "4 times --hidden", .belongs = "network=transformer",
+     .help = "Units between the two linear layers of a Transformer's layer."},
+    {.name = "activation", .metavar = "relu|gelu|gelu-tanh", .group = "model",
+     .type = UR_FIELD_ENUM, AT(activation), .words = activation_words, .initial = "relu",
+     .absent = "relu", .belongs = "network=transformer", .help = "What stands between these."},
+    {.name = "norm_first", .group = "model", .type = UR_FIELD_BOOL, AT(norm_first),
+     .absent = "false", .shown = "", .belongs = "network=transformer",
+     .help = "A Transformer's layers normalise what they read instead of what they add up to."},
+    {.name = "tie", .metavar = "none|output|all", .group = "model", .type = UR_FIELD_ENUM, AT(tie),
+     .words = tie_words, .initial = "none", .absent = "none", .belongs = "network=transformer",
+     .help = "Which weights are one: the output layer's and the decoder's embedding, or the "
+             "encoder's embedding as well."},
+    {.name = "label_smoothing", .metavar = "S", .group = "model", .type = UR_FIELD_FLOAT,
+     AT(label_smoothing), .most = 1, .initial = "0", .absent = "0",
+     .help = "Part of each target's probability that all symbols share, when it is learned."},
     {.name = "text.form", .flag = "", .type = UR_FIELD_ENUM, AT(format.form), .words = form_words,
      .help = "Whether all questions have one width and all answers another, or an end symbol."},
     {.name = "text.strip", .group = "data", .type = UR_FIELD_BOOL, AT(format.strip), .shown = "",
@@ -207,9 +239,8 @@ static ur_status check_start(const ur_seq2seq_config *c, const ur_cell *cell, ur
     return UR_OK;
 }
 
-static ur_status check(const void *config, ur_err *err)
+static ur_status check_rnn(const ur_seq2seq_config *c, ur_err *err)
 {
-    const ur_seq2seq_config *c = config;
     const ur_cell *cell = ur_configured_cell(c->cell);
     if (c->decoder_layers != 1 && c->decoder_layers != c->layers)
         return ur_fail(err, UR_INVALID,
@@ -232,6 +263,36 @@ static ur_status check(const void *config, ur_err *err)
     return status == UR_OK && c->decoder_start == UR_START_HC ? check_start(c, cell, err) : status;
 }
 
+static ur_pair_transformer_config transformer_of(const ur_seq2seq_config *c)
+{
+    return (ur_pair_transformer_config){.source_symbols = c->vocabulary,
+                                        .target_symbols = c->vocabulary,
+                                        .layers = c->layers,
+                                        .layer = {.d_model = c->hidden_size,
+                                                  .nhead = c->heads ? c->heads : 4,
+                                                  .dim_feedforward = c->feed_forward_size
+                                                                         ? c->feed_forward_size
+                                                                         : 4 * c->hidden_size,
+                                                  .dropout = c->dropout,
+                                                  .activation = c->activation,
+                                                  .norm_first = c->norm_first},
+                                        .tie = c->tie};
+}
+
+static ur_status check_transformer(const ur_seq2seq_config *c, ur_err *err)
+{
+    const ur_pair_transformer_config config = transformer_of(c);
+    if (c->activation == UR_ACT_NONE)
+        return ur_fail(err, UR_INVALID, "seq2seq: a Transformer's activation cannot be none");
+    return ur_pair_transformer_check(&config, err);
+}
+
+static ur_status check(const void *config, ur_err *err)
+{
+    const ur_seq2seq_config *c = config;
+    return networks[c->network]->check(c, err);
+}
+
 ur_status ur_seq2seq_check(const ur_seq2seq_config *config, ur_err *err)
 {
     return ur_kind_check(&ur_kind_seq2seq, config, err);
@@ -239,17 +300,37 @@ ur_status ur_seq2seq_check(const ur_seq2seq_config *config, ur_err *err)
 
 /* ---- parameters --------------------------------------------------------------------------- */
 
+static ur_status build_transformer(ur_seq2seq *m, ur_err *err)
+{
+    const ur_pair_transformer_config config = transformer_of(m->config);
+    return ur_pair_transformer_build(ur_params_context(m->base.params), m->base.params, &config,
+                                     &m->transformer, err);
+}
+
+static void free_model(ur_model *model)
+{
+    ur_pair_transformer_free(&((ur_seq2seq *)model)->transformer);
+}
+
 static ur_status build(ur_model *model, ur_err *err)
 {
     ur_seq2seq *m = (ur_seq2seq *)model;
     ur_seq2seq_config *c = model->config;
-    ur_params *p = model->params;
-    char name[64];
-    ur_status status = ur_check_vocabulary(model->kind, c->vocabulary, 1, err);
+    const ur_status status = ur_check_vocabulary(model->kind, c->vocabulary, 1, err);
     if (status != UR_OK)
         return status;
     m->config = c;
+    m->network = networks[c->network];
     c->cell = ur_configured_cell(c->cell)->name; /* lasts longer than the caller's */
+    return m->network->build(m, err);
+}
+
+static ur_status build_rnn(ur_seq2seq *m, ur_err *err)
+{
+    const ur_seq2seq_config *c = m->config;
+    ur_params *p = m->base.params;
+    char name[64];
+    ur_status status;
     const size_t width = width_of(c);
     const bool wide = c->peeky || c->attention != UR_ATTENTION_NONE;
     const ur_rnn_config encoder = encoder_of(c), decoder = decoder_of(c);
@@ -280,21 +361,32 @@ static void small_embedding(ur_params *params, const ur_embedding_layer *layer)
         x[i] *= 0.01f;
 }
 
+static void init_rnn(const ur_seq2seq *m, uint64_t seed)
+{
+    ur_params *p = m->base.params;
+    ur_embedding_init(&m->encoder.embed, p, seed);
+    ur_rnn_init(&m->encoder.rnn, p, seed);
+    ur_embedding_init(&m->decoder.embed, p, seed);
+    ur_rnn_init(&m->decoder.rnn, p, seed);
+    ur_linear_init(&m->decoder.fc, p, seed);
+    if (m->config->init == UR_INIT_LECUN) {
+        for (size_t i = 0; i < ur_params_count(p); i++)
+            if ((int)i != m->encoder.embed.weight && (int)i != m->decoder.embed.weight)
+                ur_init_lecun(p, (int)i, seed);
+        small_embedding(p, &m->encoder.embed);
+        small_embedding(p, &m->decoder.embed);
+    }
+}
+
+static void init_transformer(const ur_seq2seq *m, uint64_t seed)
+{
+    ur_pair_transformer_init(&m->transformer, m->base.params, seed);
+}
+
 static void init(ur_model *model, uint64_t seed)
 {
     const ur_seq2seq *m = ur_as_seq2seq(model);
-    ur_embedding_init(&m->encoder.embed, model->params, seed);
-    ur_rnn_init(&m->encoder.rnn, model->params, seed);
-    ur_embedding_init(&m->decoder.embed, model->params, seed);
-    ur_rnn_init(&m->decoder.rnn, model->params, seed);
-    ur_linear_init(&m->decoder.fc, model->params, seed);
-    if (m->config->init == UR_INIT_LECUN) {
-        for (size_t i = 0; i < ur_params_count(model->params); i++)
-            if ((int)i != m->encoder.embed.weight && (int)i != m->decoder.embed.weight)
-                ur_init_lecun(model->params, (int)i, seed);
-        small_embedding(model->params, &m->encoder.embed);
-        small_embedding(model->params, &m->decoder.embed);
-    }
+    m->network->init(m, seed);
 }
 
 void ur_seq2seq_init(ur_model *model, uint64_t seed)
@@ -316,7 +408,7 @@ static bool drops(const ur_tape *t, const ur_seq2seq *m)
     return m->config->dropout > 0.0f && ur_tape_mode(t) == UR_TRAIN;
 }
 
-ur_encoded ur_seq2seq_encode(ur_tape *t, const ur_seq2seq *m, const ur_seq *questions)
+static ur_encoded encode_rnn(ur_tape *t, const ur_seq2seq *m, const ur_seq *questions)
 {
     const ur_embedding_layer *embed = &m->encoder.embed;
     const ur_rnn_stack *rnn = &m->encoder.rnn;
@@ -372,6 +464,54 @@ ur_decoded ur_seq2seq_decode(ur_tape *t, const ur_seq2seq *m, const ur_encoded *
     return (ur_decoded){ur_linear_seq(t, &m->decoder.fc, d), {out.h_n, out.c_n}};
 }
 
+static ur_seq *logits_rnn(ur_tape *t, const ur_seq2seq *m, const ur_encoded *encoded,
+                          const ur_seq *inputs)
+{
+    return ur_seq2seq_decode(t, m, encoded, inputs, NULL, NULL, NULL).logits;
+}
+
+static ur_encoded encode_transformer(ur_tape *t, const ur_seq2seq *m, const ur_seq *questions)
+{
+    return (ur_encoded){.y = ur_pair_transformer_encode(t, &m->transformer, questions)};
+}
+
+static ur_seq *logits_transformer(ur_tape *t, const ur_seq2seq *m, const ur_encoded *encoded,
+                                  const ur_seq *inputs)
+{
+    return ur_pair_transformer_logits(t, &m->transformer, encoded->y, inputs);
+}
+
+static void *start_transformer(ur_tape *t, const ur_seq2seq *m, const ur_encoded *encoded,
+                               const ur_decoder_task *task)
+{
+    return ur_pair_transformer_start(t, &m->transformer, encoded->y, task);
+}
+
+const ur_seq2seq_network ur_seq2seq_rnn = {.name = "rnn",
+                                           .order = UR_STEP_MAJOR,
+                                           .check = check_rnn,
+                                           .build = build_rnn,
+                                           .init = init_rnn,
+                                           .encode = encode_rnn,
+                                           .logits = logits_rnn,
+                                           .start = ur_seq2seq_rnn_start,
+                                           .step = ur_seq2seq_rnn_step,
+                                           .reorder = ur_seq2seq_rnn_reorder,
+                                           .attention = ur_seq2seq_rnn_attention};
+
+const ur_seq2seq_network ur_seq2seq_transformer = {.name = "transformer",
+                                                   .order = UR_SEQUENCE_MAJOR,
+                                                   .check = check_transformer,
+                                                   .build = build_transformer,
+                                                   .init = init_transformer,
+                                                   .encode = encode_transformer,
+                                                   .logits = logits_transformer,
+                                                   .start = start_transformer,
+                                                   .step = ur_pair_transformer_step,
+                                                   .reorder = ur_pair_transformer_reorder,
+                                                   .attention = ur_pair_transformer_attention,
+                                                   .release = ur_pair_transformer_release};
+
 /* ---- batches ------------------------------------------------------------------------------ */
 
 static size_t *lengths_of(ur_tape *t, size_t count, const ur_ids *items)
@@ -402,7 +542,7 @@ ur_seq *ur_seq2seq_questions(ur_tape *t, const ur_seq2seq *m, size_t count, cons
         ur_pair_input(&m->config->format, questions[i], ids + at);
         at += length[i];
     }
-    return ur_seq_ints(t, ur_new_layout(t, UR_STEP_MAJOR, count, length, id), ids);
+    return ur_seq_ints(t, ur_new_layout(t, m->network->order, count, length, id), ids);
 }
 
 /* A shard of pairs as the model reads and writes them. */
@@ -435,7 +575,7 @@ static shard load_shard(ur_tape *t, const ur_seq2seq *m, const ur_pairs *pairs, 
         return s;
     for (size_t i = 0, at = 0; i < count; at += steps[i++])
         ur_pair_target(format, items[i], in + at, out + at);
-    const ur_layout *layout = ur_new_layout(t, UR_STEP_MAJOR, count, steps, id);
+    const ur_layout *layout = ur_new_layout(t, m->network->order, count, steps, id);
     s.answers_in = ur_seq_ints(t, layout, in);
     s.answers_out = ur_seq_ints(t, layout, out);
     return s;
@@ -443,8 +583,8 @@ static shard load_shard(ur_tape *t, const ur_seq2seq *m, const ur_pairs *pairs, 
 
 static ur_seq *teacher_forced(ur_tape *t, const ur_seq2seq *m, const shard *s, ur_encoded *encoded)
 {
-    *encoded = ur_seq2seq_encode(t, m, s->questions);
-    return ur_seq2seq_decode(t, m, encoded, s->answers_in, NULL, NULL, NULL).logits;
+    *encoded = m->network->encode(t, m, s->questions);
+    return m->network->logits(t, m, encoded, s->answers_in);
 }
 
 static ur_tensor *loss(ur_tape *t, const ur_model *model, const void *data, size_t count,
@@ -454,7 +594,8 @@ static ur_tensor *loss(ur_tape *t, const ur_model *model, const void *data, size
     const shard s = load_shard(t, m, data, count, which);
     ur_encoded encoded;
     ur_seq *logits = teacher_forced(t, m, &s, &encoded);
-    return ur_cross_entropy(t, logits, s.answers_out, normaliser);
+    return ur_cross_entropy_smoothed(t, logits, s.answers_out, normaliser,
+                                     m->config->label_smoothing);
 }
 
 ur_seq2seq_logits ur_seq2seq_forward(ur_tape *t, const ur_model *model, const ur_pairs *pairs,
@@ -816,6 +957,7 @@ const ur_kind ur_kind_seq2seq = {
     .layers = layers,
     .n_layers = sizeof layers / sizeof *layers,
     .build = build,
+    .free = free_model,
     .init = init,
     .loss = loss,
     .measure = measure,

@@ -1,4 +1,5 @@
-/* seq2seq_decode.c - the encoder-decoder as a decoder, and its answers.
+/* seq2seq_decode.c - the encoder-decoder as a decoder, recurrent layers writing step by step (a
+ * Transformer does in pair_transformer.c), and answers.
  *
  * What the encoder made of a source is kept once, however many hypotheses the source has: they are
  * queries of one sequence to the attention. A step's states lie on the tape, (N, rows, ..); the rows
@@ -32,11 +33,10 @@ typedef struct encoded_model {
     const ur_encoded *encoded;
 } encoded_model;
 
-static void *start_from(ur_tape *t, const ur_seq2seq *m, const ur_encoded *encoded,
-                        const ur_decoder_task *task, int32_t *symbols)
+void *ur_seq2seq_rnn_start(ur_tape *t, const ur_seq2seq *m, const ur_encoded *encoded,
+                           const ur_decoder_task *task)
 {
-    const ur_sources *sources = task->sources;
-    const size_t count = sources->count, most = count * task->hypotheses;
+    const size_t count = task->sources->count, most = count * task->hypotheses;
     const ur_state first = ur_seq2seq_start(t, m, encoded);
     writing *w = ur_take(t, 1, sizeof *w);
     size_t *source = ur_take(t, most, sizeof *source);
@@ -55,9 +55,18 @@ static void *start_from(ur_tape *t, const ur_seq2seq *m, const ur_encoded *encod
     for (size_t b = 0; b < count; b++) {
         source[b] = b;
         counts[b] = 1;
-        symbols[b] = sources->first ? sources->first[b] : m->config->format.start;
     }
     return w;
+}
+
+/* What each source's first step is fed with. */
+static void *start_from(ur_tape *t, const ur_seq2seq *m, const ur_encoded *encoded,
+                        const ur_decoder_task *task, int32_t *symbols)
+{
+    const ur_sources *sources = task->sources;
+    for (size_t b = 0; b < sources->count; b++)
+        symbols[b] = sources->first ? sources->first[b] : m->config->format.start;
+    return m->network->start(t, m, encoded, task);
 }
 
 static void *start(ur_tape *t, const ur_decoder *decoder, const ur_decoder_task *task,
@@ -66,7 +75,7 @@ static void *start(ur_tape *t, const ur_decoder *decoder, const ur_decoder_task 
     const ur_seq2seq *m = decoder->self;
     const ur_sources *sources = task->sources;
     const ur_seq *x = ur_seq2seq_questions(t, m, sources->count, sources->ids, NULL);
-    const ur_encoded encoded = ur_seq2seq_encode(t, m, x);
+    const ur_encoded encoded = m->network->encode(t, m, x);
     return start_from(t, m, &encoded, task, symbols);
 }
 
@@ -77,7 +86,7 @@ static void *start_encoded(ur_tape *t, const ur_decoder *decoder, const ur_decod
     return start_from(t, self->m, self->encoded, task, symbols);
 }
 
-static ur_tensor *step(ur_tape *t, void *state, const int32_t *symbols)
+ur_tensor *ur_seq2seq_rnn_step(ur_tape *t, void *state, const int32_t *symbols)
 {
     writing *w = state;
     const size_t sources = w->encoded.y->layout->batch;
@@ -88,7 +97,7 @@ static ur_tensor *step(ur_tape *t, void *state, const int32_t *symbols)
     return w->last.logits ? w->last.logits->values : NULL;
 }
 
-static void reorder(ur_tape *t, void *state, size_t rows, const size_t *parent)
+void ur_seq2seq_rnn_reorder(ur_tape *t, void *state, size_t rows, const size_t *parent)
 {
     writing *w = state;
     ur_states_take(t, &w->now, w->last.state, rows, parent);
@@ -101,7 +110,7 @@ static void reorder(ur_tape *t, void *state, size_t rows, const size_t *parent)
     w->rows = rows;
 }
 
-static const float *attention(const void *state, size_t row)
+const float *ur_seq2seq_rnn_attention(const void *state, size_t row)
 {
     const writing *w = state;
     const size_t b = w->source[row];
@@ -112,15 +121,17 @@ static const float *attention(const void *state, size_t row)
 ur_status ur_seq2seq_decoder(const ur_model *model, ur_decoder *out, ur_err *err)
 {
     const ur_seq2seq *m = ur_as_seq2seq(model);
+    const bool shows = m->network != &ur_seq2seq_rnn || m->config->attention != UR_ATTENTION_NONE;
     (void)err;
     *out = (ur_decoder){.self = m,
                         .vocabulary = m->config->vocabulary,
                         .end = m->config->format.end,
                         .steps = m->config->format.answer_steps,
                         .start = start,
-                        .step = step,
-                        .reorder = reorder,
-                        .attention = m->config->attention == UR_ATTENTION_NONE ? NULL : attention};
+                        .step = m->network->step,
+                        .reorder = m->network->reorder,
+                        .attention = shows ? m->network->attention : NULL,
+                        .release = m->network->release};
     return UR_OK;
 }
 

@@ -18,7 +18,7 @@ cut -f2 pairs.tsv >a.fr
 run train translation --data pairs.tsv --valid pairs.tsv --out run $small
 [ "$code" -eq 0 ] || fail "train: $(cat err)"
 grep -q '^12 pairs to learn, 12 to validate; [0-9]* different tokens, ' err || fail "$(head -1 err)"
-grep -q '^epoch 40/40  loss [0-9.]*  BLEU [0-9.]*  chrF2 [0-9.]*  ' err || fail "$(cat err)"
+grep -q '^epoch 40/40  loss [0-9.]*  .*BLEU [0-9.]*  chrF2 [0-9.]*  ' err || fail "$(cat err)"
 grep -q '"valid_bleu": [0-9.e-]*, "valid_bleu_first": [0-9.e-]*, "valid_chrf": ' run/metrics.jsonl ||
     fail "metrics: $(cat run/metrics.jsonl)"
 head -1 run/bpe.codes | grep -q '^#version: 0.2$' || fail "codes: $(head -1 run/bpe.codes)"
@@ -59,7 +59,28 @@ expect 0 '^{"log_probability":-[0-9.e-]*}$' score run --data a.en a.fr --json
 expect 0 '^run/plots/curves.svg$' plot run
 grep -q '>BLEU</text>' run/plots/curves.svg || fail "curves without BLEU"
 
+# ---- every model: the same bytes with other threads, alone and in company
+for model in rnn bahdanau transformer; do
+    settings='--hidden 16 --epochs 3 --lr 0.01 --batch 5 --min-freq 1 --bpe 30 --valid-split 0 --dropout 0.1'
+    run train translation --data pairs.tsv --out $model-2 --model $model --layers 2 $settings --threads 2
+    [ "$code" -eq 0 ] || fail "--model $model: $(cat err)"
+    run train translation --data pairs.tsv --out $model-1 --model $model --layers 2 $settings --threads 1
+    cmp $model-1/$weights $model-2/$weights || fail "$model: threads change the weights"
+    "$tool" predict $model-1 - --beam 4 <input >lines 2>err || fail "$model: predict: $(cat err)"
+    while IFS= read -r line; do
+        "$tool" predict $model-1 --beam 4 -- "$line"
+    done <input >one 2>err
+    same lines one
+done
+expect 0 '^transformer-1/plots/attention.svg$' plot transformer-1 --attention 'two dogs.'
+expect 0 '^bahdanau-1/plots/attention.svg$' plot bahdanau-1 --attention 'two dogs.'
+expect 1 'no attention to draw' plot rnn-1 --attention 'two dogs.'
+
 # ---- what is refused
+expect 2 '3 heads do not divide' train translation --data pairs.tsv --out no --model transformer --heads 3
+expect 2 'wants one vocabulary' train translation --data pairs.tsv --out no --model transformer \
+    --tie all --no-joint
+expect 2 'merges are of words' train translation --data pairs.tsv --out no --tokenizer char
 printf 'a\tb\tc\n' >three.tsv
 expect 3 'three.tsv: line 1: three columns' train translation --data three.tsv --out no
 expect 3 'pairs.tsv has 12 lines, three.tsv has 1' train translation --data pairs.tsv three.tsv --out no

@@ -22,6 +22,21 @@ static inline ur_ids question(size_t i)
     return (ur_ids){question_ids + question_at[i], question_at[i + 1] - question_at[i]};
 }
 
+enum { TRANSFORMERS = 48 }; /* variants from here on are such */
+
+static inline void make_transformer(ur_seq2seq_config *c, int variant)
+{
+    c->network = UR_SEQ2SEQ_TRANSFORMER;
+    c->attention = UR_ATTENTION_NONE;
+    c->peeky = false;
+    c->layers = 1 + (size_t)variant % 2;
+    c->heads = variant % 2 ? 3 : 2;
+    c->feed_forward_size = 20;
+    c->activation = variant % 2 ? UR_ACT_GELU : UR_ACT_RELU;
+    c->norm_first = variant / 2 % 2;
+    c->tie = (ur_tie)(variant % 3);
+}
+
 static inline ur_seq2seq_config config_of(int variant, bool ragged)
 {
     ur_seq2seq_config c = {.vocabulary = SYMBOLS,
@@ -39,6 +54,8 @@ static inline ur_seq2seq_config config_of(int variant, bool ragged)
     c.format.answer_steps = MOST_STEPS;
     c.format.start = START;
     c.format.end = ragged ? END : -1;
+    if (variant >= TRANSFORMERS)
+        make_transformer(&c, variant);
     return c;
 }
 

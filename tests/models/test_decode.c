@@ -477,7 +477,7 @@ static void check_attention(ur_tape *t, const ur_model *model, ur_ids q, const u
     if (!h->count)
         return;
     memcpy(in + 1, h->ids, (h->count - 1) * sizeof *in);
-    const ur_encoded e = ur_seq2seq_encode(t, m, ur_seq2seq_questions(t, m, 1, &q, NULL));
+    const ur_encoded e = m->network->encode(t, m, ur_seq2seq_questions(t, m, 1, &q, NULL));
     const ur_layout *steps = ur_new_layout(t, UR_STEP_MAJOR, 1, &h->count, NULL);
     ur_seq2seq_decode(t, m, &e, ur_seq_ints(t, steps, in), NULL, NULL, &weights);
     tape_fine(t);

@@ -68,7 +68,7 @@ static void answers_are_what_teacher_forcing_says(void **state)
     static const size_t which[PAIRS] = {0, 1, 2, 3, 4};
     ur_context *context = context_of(NULL, 2, NULL);
     size_t complete = 0, cut = 0;
-    for (int variant = 0; variant < 48; variant++) {
+    for (int variant = 0; variant < TRANSFORMERS + 12; variant++) {
         const bool ragged = variant / 6 % 2;
         ur_seq2seq_config config = config_of(variant, ragged);
         config.format.answer_order = variant / 12 % 2 ? UR_ANSWER_REVERSED : UR_ANSWER_FORWARD;
@@ -156,7 +156,8 @@ static void together_is_one_by_one(void **state)
 {
     (void)state;
     ur_context *context = context_of(NULL, 2, NULL);
-    for (int variant = 0; variant < 6; variant++) {
+    for (int v = 0; v < 10; v++) {
+        const int variant = v < 6 ? v : TRANSFORMERS + v;
         const ur_seq2seq_config config = config_of(variant, variant % 2);
         ur_model *m = model_of(context, &config, 11);
         ur_tape *t = inferring(context, m), *other = tape_of(context);
@@ -218,7 +219,8 @@ static void measure(void **state)
     (void)state;
     static const size_t which[PAIRS] = {0, 1, 2, 3, 4};
     ur_context *context = context_of(NULL, 1, NULL);
-    for (int variant = 0; variant < 12; variant++) {
+    for (int v = 0; v < 18; v++) {
+        const int variant = v < 12 ? v : TRANSFORMERS + v;
         const bool ragged = variant / 6;
         const ur_seq2seq_config config = config_of(variant, ragged);
         ur_model *m = model_of(context, &config, (uint64_t)variant);
@@ -303,8 +305,10 @@ static ur_status use(const ur_allocator *a, ur_err *err, void *arg)
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
-    for (int variant = 0; variant < 3; variant++)
+    for (int v = 0; v < 5; v++) {
+        int variant = v < 3 ? v : TRANSFORMERS + v;
         assert_true(failing_alloc_sweep(use, &variant) > 40);
+    }
 }
 
 int main(void)
