@@ -31,7 +31,11 @@ typedef struct ur_run_settings {
     bool overwrite;          /* a run that the folder already holds is removed */
     size_t save_every;       /* epochs from save to save; 0: when 5 seconds have passed */
     size_t eval_every;       /* epochs from validation to validation; 0: 1 */
-    double minutes;          /* > 0: train.epochs is set after the first one, by its time */
+    size_t valid_every;      /* steps from validation to validation, in place of epochs; 0: not */
+    const char
+        *best_by;   /* the figure of validation data by which the best weights are kept and early
+                                stopping goes: a name in the kind's figures; NULL: the loss */
+    double minutes; /* > 0: train.epochs is set after the first one, by its time */
     ur_train_options train;
 } ur_run_settings;
 

@@ -671,7 +671,7 @@ static size_t never_written(const ur_assets *assets, int32_t *ids)
 /* ---- the kind ----------------------------------------------------------------------------- */
 
 /* Its data is not generated. */
-static const char *const hides[] = {"size", "valid_size", NULL};
+static const char *const hides[] = {"size", "valid_size", "batch_tokens", NULL};
 
 /* The teaching notes' TextLSTM. */
 static const ur_setting of_notes[] = {{"bias_init", "one"}, {"output_from", "gate"}, {NULL, NULL}};

@@ -76,6 +76,30 @@ expect 0 '^transformer-1/plots/attention.svg$' plot transformer-1 --attention 't
 expect 0 '^bahdanau-1/plots/attention.svg$' plot bahdanau-1 --attention 'two dogs.'
 expect 1 'no attention to draw' plot rnn-1 --attention 'two dogs.'
 
+# ---- batches of tokens: other ones than those of sentences, the same with other threads and after a stop
+settings='--hidden 16 --epochs 4 --lr 0.01 --batch-tokens 30 --min-freq 1 --bpe 30 --valid-split 0'
+run train translation --data pairs.tsv --out tokens-2 $settings --threads 2
+[ "$code" -eq 0 ] || fail "--batch-tokens: $(cat err)"
+steps=$(sed -n 's/.*"step": \([0-9]*\),.*/\1/p' tokens-2/metrics.jsonl | tail -1)
+[ "$steps" -ge 12 ] && [ "$steps" -lt 48 ] || fail "--batch-tokens 30: $steps steps"
+run train translation --data pairs.tsv --out tokens-1 $settings --threads 1 --max-steps 6
+run train translation --out tokens-1 --resume
+cmp tokens-1/$weights tokens-2/$weights || fail "batches of tokens change with threads or a stop"
+expect 2 'not of unroll train lm' train lm --data a.fr --out no --batch-tokens 5
+
+# ---- validation every few steps, the best model by BLEU
+settings='--hidden 16 --epochs 30 --lr 0.02 --batch 4 --min-freq 1 --bpe 30 --valid-every 5'
+run train translation --data pairs.tsv --valid pairs.tsv --out by $settings --best-by bleu --early-stop 3
+[ "$code" -eq 0 ] || fail "--best-by: $(cat err)"
+grep -q '"epoch": 2, "step": 5,' by/metrics.jsonl || fail "--valid-every 5: $(cat by/metrics.jsonl)"
+# the last three validations were no better than the best before them
+sed -n 's/.*"valid_bleu": \([0-9.]*\).*/\1/p' by/metrics.jsonl | awk '
+    { x[NR] = $1 + 0 }
+    END { for (i = 1; i <= NR - 3; i++) if (x[i] > best) best = x[i]
+          for (i = NR - 2; i <= NR; i++) if (x[i] > best) exit 1 }' || fail "early stop: $(cat by/metrics.jsonl)"
+expect 0 'curves.svg' plot by
+expect 3 'no figure "rouge"' train translation --data pairs.tsv --out no --best-by rouge
+
 # ---- what is refused
 expect 2 '3 heads do not divide' train translation --data pairs.tsv --out no --model transformer --heads 3
 expect 2 'wants one vocabulary' train translation --data pairs.tsv --out no --model transformer \
