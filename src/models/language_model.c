@@ -636,7 +636,7 @@ static size_t never(const ur_assets *assets, int32_t *ids)
 /* ---- the kind ----------------------------------------------------------------------------- */
 
 /* Its data is not generated. */
-static const char *const hides[] = {"size", "valid_size", NULL};
+static const char *const hides[] = {"size", "valid_size", "batch_tokens", NULL};
 
 /* Chosen by measurement: docs/defaults.md. */
 static const ur_setting training[] = {{"batch", "16"}, {"lr", "4e-3"}, {NULL, NULL}};

@@ -671,7 +671,7 @@ static size_t never_written(const ur_assets *assets, int32_t *ids)
 /* ---- the kind ----------------------------------------------------------------------------- */
 
 /* Its data is not generated. */
-static const char *const hides[] = {"size", "valid_size", NULL};
+static const char *const hides[] = {"size", "valid_size", "batch_tokens", NULL};
 
 /* Chosen by measurement: docs/defaults.md. */
 static const ur_setting training[] = {{"batch", "64"}, {NULL, NULL}};

@@ -45,11 +45,16 @@ static void run_name(const char *folder, char *name, size_t size)
     snprintf(name, size, "%.*s", (int)(end - begin), folder + begin);
 }
 
-/* An evaluation inside an epoch stands at its fraction, which is not recorded: between epochs. */
-static double epoch_of(const ur_metrics *m, size_t i)
+/* An evaluation inside an epoch stands at its part of the epoch's steps, of which there are about as many
+ * as the last evaluation's steps and epochs say. */
+static double epoch_of(const ur_metrics *m, size_t n, size_t i)
 {
-    const bool inside = i > 0 && m[i].epoch == m[i - 1].epoch;
-    return (double)m[i].epoch + (inside ? 0.5 : 0.0);
+    const ur_metrics *last = &m[n - 1];
+    bool inside = false;
+    for (size_t k = 1; k < n; k++)
+        inside = inside || m[k].epoch == m[k - 1].epoch;
+    return inside && last->step ? (double)m[i].step * (double)last->epoch / (double)last->step
+                                : (double)m[i].epoch;
 }
 
 static bool has_perplexity(const ur_kind *kind)
@@ -149,7 +154,7 @@ static ur_status fill_columns(const ur_allocator *a, const panel_kind *panels, s
     if (!c->epoch)
         return ur_no_memory(err, columns * (c->n + 1) * sizeof *c->epoch);
     for (size_t i = 0; i < c->n; i++)
-        c->epoch[i] = epoch_of(c->metrics, i);
+        c->epoch[i] = epoch_of(c->metrics, c->n, i);
     for (size_t p = 0; p < n_panels; p++) {
         const bool loss = strcmp(panels[p].valid, "valid_loss") == 0;
         const bool mine = !loss || !has_perplexity(c->kind);

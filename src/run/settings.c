@@ -31,9 +31,21 @@ static const ur_field fields[] = {
     {.name = "eval_every", .metavar = "N", .group = "training", .type = UR_FIELD_SIZE,
      .offset = AT(eval_every), .most = 1 << 30, .initial = "1", .absent = "1",
      .help = "Measure the validation data after every N epochs, and in the end."},
+    {.name = "valid_every", .metavar = "N", .group = "training", .type = UR_FIELD_SIZE,
+     .offset = AT(valid_every), .most = 1 << 30, .initial = "0", .absent = "0", .shown = "",
+     .help = "Measure the validation data every N steps in place of after epochs; --early-stop then "
+             "counts these."},
+    {.name = "best_by", .metavar = "NAME", .group = "training", .type = UR_FIELD_TEXT,
+     .offset = AT(best_by), .absent = "", .shown = "loss",
+     .help = "What the best model is the best by, and --early-stop goes by: loss, or a figure of "
+             "the validation data as metrics.jsonl names it (bleu for valid_bleu)."},
     {.name = "batch", .metavar = "N", .group = "training", .type = UR_FIELD_SIZE,
      .offset = TRAIN(batch), .least = 1, .most = 1 << 20, .initial = "32",
      .help = "Sequences per step."},
+    {.name = "batch_tokens", .metavar = "N", .group = "training", .type = UR_FIELD_SIZE,
+     .offset = TRAIN(batch_tokens), .most = 1 << 20, .initial = "0", .absent = "0", .shown = "",
+     .help = "Batches of at most N tokens that are learned, sequences of like length together, in place "
+             "of --batch sequences."},
     {.name = "accumulate", .metavar = "N", .group = "training", .type = UR_FIELD_SIZE,
      .offset = TRAIN(accumulate), .most = 1 << 20, .initial = "1", .absent = "1",
      .help = "Batches per step: their gradients are added."},
