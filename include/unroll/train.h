@@ -92,7 +92,7 @@ enum { UR_LEAST_EPOCHS = 5, UR_MOST_EPOCHS = 200 };
 typedef struct ur_train_options {
     size_t batch; /* sequences per step; the last batch of an epoch may be smaller */
     /* Batches per step: their gradients are added in order, of the mean loss over the positions of all
-     * of them. The last step of an epoch may have fewer. */
+     * of them. The last step of an epoch may have fewer. 0: 1. */
     size_t accumulate;
     size_t epochs;                /* UR_EPOCHS_AUTO: ur_trainer_new chooses */
     size_t max_steps;             /* 0: no limit */
