@@ -91,8 +91,12 @@ enum { UR_LEAST_EPOCHS = 5, UR_MOST_EPOCHS = 200 };
 /* PyTorch's defaults (torch.optim.Adam, torch.optim.SGD) but for batch, lr and clip. */
 typedef struct ur_train_options {
     size_t batch; /* sequences per step; the last batch of an epoch may be smaller */
+    /* Batches of as many sequences as have at most so many positions of the loss, at least one sequence, in
+     * place of `batch` of them; sequences of like length together. Each epoch draws anew which of equal
+     * length stand together, and the order of the batches. 0: not. Not for kinds with start_epoch. */
+    size_t batch_tokens;
     /* Batches per step: their gradients are added in order, of the mean loss over the positions of all
-     * of them. The last step of an epoch may have fewer. */
+     * of them. The last step of an epoch may have fewer. 0: 1. */
     size_t accumulate;
     size_t epochs;                /* UR_EPOCHS_AUTO: ur_trainer_new chooses */
     size_t max_steps;             /* 0: no limit */

@@ -5,6 +5,7 @@
 #include "unroll/decode.h"
 #include "unroll/model.h"
 #include "unroll/parallel.h"
+#include "unroll/transformer.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -16,15 +17,17 @@ extern "C" {
  *             the word before (Cho et al. 2014; Dive into Deep Learning, section 9.7)
  *   bahdanau  at every step the decoder's state before it looks at all of the encoder's outputs, with
  *             additive attention, whose context is fed beside the word before (Bahdanau et al. 2014;
- *             Dive into Deep Learning, section 10.4) */
-enum { UR_TRANSLATOR_RNN, UR_TRANSLATOR_BAHDANAU };
+ *             Dive into Deep Learning, section 10.4)
+ *   transformer  attention alone, sine positions, a last norm on both sides (Vaswani et al. 2017) */
+enum { UR_TRANSLATOR_RNN, UR_TRANSLATOR_BAHDANAU, UR_TRANSLATOR_TRANSFORMER };
 const char *ur_translator_name(size_t i);
 
 enum { UR_TRANSLATION_PYTORCH, UR_TRANSLATION_XAVIER };
 
 /* Both sides end with <eos>; the decoder reads <bos> first. Parameters are encoder.embed.weight,
  * encoder.CELL.*, decoder.embed.weight, decoder.CELL.* and decoder.fc.*, named as in PyTorch, and for
- * bahdanau decoder.attention.W_q.weight, W_k.weight and w_v.weight. */
+ * bahdanau decoder.attention.W_q.weight, W_k.weight and w_v.weight; of a Transformer, where the bodies are
+ * nn.Transformer's, encoder.layers.*, encoder.norm.*, decoder.layers.*, decoder.norm.* in place of cells. */
 typedef struct ur_translation_config {
     size_t vocabulary, target_vocabulary; /* filled in from the data; they are one where joint */
     int model;                            /* UR_TRANSLATOR_RNN ... */
@@ -35,6 +38,12 @@ typedef struct ur_translation_config {
     float dropout;            /* of what goes from layer to layer, and of the attention weights */
     int init; /* UR_TRANSLATION_XAVIER: matrices of recurrent and linear layers U(-b, b), b =
                  sqrt(6 / (rows + columns)), all else as in PyTorch */
+    /* Of a Transformer, whose d is hidden_size: */
+    size_t heads, feed_forward_size; /* 0: 4 hidden_size */
+    ur_activation activation;
+    bool norm_first;
+    ur_tie tie;            /* UR_TIE_ALL: with one vocabulary alone */
+    float label_smoothing; /* see ur_cross_entropy_smoothed; of any model */
     ur_parallel_options text;
 } ur_translation_config;
 

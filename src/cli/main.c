@@ -8,9 +8,9 @@
 
 const verb *const *all_verbs(void)
 {
-    static const verb *const verbs[] = {&train_verb,   &eval_verb,        &score_verb,
-                                        &predict_verb, &generate_verb,    &plot_verb,
-                                        &inspect_verb, &completions_verb, NULL};
+    static const verb *const verbs[] = {&train_verb,       &eval_verb, &score_verb,   &predict_verb,
+                                        &generate_verb,    &plot_verb, &average_verb, &inspect_verb,
+                                        &completions_verb, NULL};
     return verbs;
 }
 

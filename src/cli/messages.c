@@ -58,8 +58,14 @@ static void say_best(const char *path, const ur_run *run)
     size_t epoch;
     if (!ur_run_has_best(run, &epoch))
         return;
-    say("%s: the weights of epoch %zu, which had the least validation loss (--last: the last ones)",
-        path, epoch);
+    const char *by = ur_run_settings_of(run)->best_by;
+    if (by && strcmp(by, "loss") != 0)
+        say("%s: the weights of epoch %zu, the best by %s (--last: the last ones)", path, epoch,
+            by);
+    else
+        say("%s: the weights of epoch %zu, which had the least validation loss (--last: the last "
+            "ones)",
+            path, epoch);
 }
 
 ur_run *open_run(const command *c, ur_context *context, const char *path, int *code)

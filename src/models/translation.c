@@ -6,7 +6,6 @@
  * number in the batch. */
 #include "models/translation.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "backend/cell.h"
@@ -18,13 +17,16 @@
 
 /* ---- configuration ------------------------------------------------------------------------ */
 
-static const ur_translator *const translators[] = {&ur_translator_rnn, &ur_translator_bahdanau};
+static const ur_translator *const translators[] = {&ur_translator_rnn, &ur_translator_bahdanau,
+                                                   &ur_translator_transformer};
 
 const char *ur_translator_name(size_t i)
 {
     return i < sizeof translators / sizeof(ur_translator *) ? translators[i]->name : NULL;
 }
 
+static const char *const activation_words[] = {"none", "relu", "gelu", "gelu-tanh", NULL};
+static const char *const tie_words[] = {"none", "output", "all", NULL};
 static const char *const init_words[] = {"pytorch", "xavier", NULL};
 
 #define AT(member) .offset = offsetof(ur_translation_config, member)
@@ -37,26 +39,47 @@ static const ur_field fields[] = {
     {.name = "translator", .flag = "model", .group = "model", .type = UR_FIELD_ENUM, AT(model),
      .word = ur_translator_name, .initial = "bahdanau",
      .help = "What translates: a recurrent encoder whose last state goes to every step of a "
-             "decoder (rnn), or one that a decoder looks at as a whole at every step (bahdanau)."},
+             "decoder (rnn), or one that a decoder looks at as a whole at every step (bahdanau); or a Transformer."},
     {.name = "embed_size", .flag = "embed", .metavar = "N", .group = "model", .type = UR_FIELD_SIZE,
      AT(embed_size), .least = 1, .most = UR_MOST_UNITS, .initial = "128",
-     .help = "Numbers that stand for a token."},
-    UR_HIDDEN_ROW(ur_translation_config, "256", "Units of each of the encoder's layers."),
+     .belongs = "translator=rnn|bahdanau",
+     .help = "Numbers that stand for a token; a Transformer has --hidden of them."},
+    UR_HIDDEN_ROW(ur_translation_config, "256", "Units of each of the encoder's layers, or a Transformer's features."),
     {.name = "cell", .group = "model", .type = UR_FIELD_NAME, AT(cell), .word = ur_cell_name,
-     .synonyms = ur_cell_synonyms, .initial = "gru",
+     .synonyms = ur_cell_synonyms, .initial = "gru", .belongs = "translator=rnn|bahdanau",
      .help = "What encoder and decoder are made of. rnn is rnn_tanh."},
     UR_LAYERS_ROW(ur_translation_config, "Layers of the encoder, and of the decoder.", NULL),
     {.name = "bidirectional", .flag = "directions", .metavar = "no|concat|average",
      .group = "model", .type = UR_FIELD_ENUM, AT(directions), .words = ur_direction_words,
-     .initial = "no",
+     .initial = "no", .belongs = "translator=rnn|bahdanau",
      .help = "Whether the encoder also reads from the end: the decoder gets both directions side by "
              "side, and is twice as wide, or their mean."},
     UR_DROPOUT_ROW(ur_translation_config, "Part of what goes from layer to layer, and of the attention "
                                           "weights, that is dropped."),
     {.name = "init", .metavar = "pytorch|xavier", .group = "model", .type = UR_FIELD_ENUM, AT(init),
-     .words = init_words,
+     .words = init_words, .belongs = "translator=rnn|bahdanau",
      .help = "Where weights start: as PyTorch's modules do, or matrices of recurrent and linear "
              "layers U(-b, b), b = sqrt(6 / (rows + columns))."},
+    {.name = "heads", .metavar = "N", .group = "model", .type = UR_FIELD_SIZE, AT(heads), .least = 1,
+     .most = UR_MOST_UNITS, .initial = "4", .belongs = "translator=transformer",
+     .help = "Attention heads of a Transformer; they divide --hidden."},
+    {.name = "feed_forward_size", .flag = "ffn", .metavar = "N", .group = "model",
+     .type = UR_FIELD_SIZE, AT(feed_forward_size), .most = UR_MOST_UNITS,
+     .shown = "4 times --hidden", .belongs = "translator=transformer",
+     .help = "Units between the two linear layers of a Transformer's layer."},
+    {.name = "activation", .metavar = "relu|gelu|gelu-tanh", .group = "model",
+     .type = UR_FIELD_ENUM, AT(activation), .words = activation_words, .initial = "relu",
+     .belongs = "translator=transformer", .help = "What stands between these."},
+    {.name = "norm_first", .group = "model", .type = UR_FIELD_BOOL, AT(norm_first),
+     .shown = "", .belongs = "translator=transformer",
+     .help = "A Transformer's layers normalise what they read instead of what they add up to."},
+    {.name = "tie", .metavar = "none|output|all", .group = "model", .type = UR_FIELD_ENUM, AT(tie),
+     .words = tie_words, .initial = "none", .belongs = "translator=transformer",
+     .help = "Which weights are one: the output layer's and the decoder's embedding, or the "
+             "encoder's embedding as well."},
+    {.name = "label_smoothing", .metavar = "S", .group = "model", .type = UR_FIELD_FLOAT,
+     AT(label_smoothing), .most = 1, .initial = "0",
+     .help = "Part of each target's probability that all symbols share, when it is learned."},
     {.name = "text.tokenizer", .group = "data", .type = UR_FIELD_ENUM, AT(text.text.tokenizer),
      .word = ur_tokenizer_words, .initial = "word-joined",
      .help = "What sentences are cut into: characters, what stands between white space, words and "
@@ -131,17 +154,15 @@ static ur_status build(ur_model *model, ur_err *err)
     return m->how->build(m, err);
 }
 
+static void free_model(ur_model *model)
+{
+    ur_pair_transformer_free(&((ur_translation *)model)->transformer);
+}
+
 static void init(ur_model *model, uint64_t seed)
 {
     ur_translation *m = (ur_translation *)model;
     m->how->init(m, seed);
-}
-
-void ur_translation_xavier(ur_params *params, int index, uint64_t seed)
-{
-    const ur_param *p = ur_params_entry(params, (size_t)index);
-    if (p->ndim == 2 && strstr(p->name, "weight"))
-        ur_init_uniform(params, index, sqrtf(6.0f / (float)(p->dim[0] + p->dim[1])), seed);
 }
 
 ur_status ur_translation_new(ur_context *context, const ur_translation_config *config,
@@ -157,7 +178,8 @@ const ur_translation_config *ur_translation_config_of(const ur_model *model)
 
 /* ---- batches ------------------------------------------------------------------------------ */
 
-ur_seq *ur_translation_sources(ur_tape *t, size_t count, const ur_ids *ids, const uint64_t *id)
+ur_seq *ur_translation_sources(ur_tape *t, ur_order order, size_t count, const ur_ids *ids,
+                               const uint64_t *id)
 {
     size_t rows = 0, *length = ur_take(t, count, sizeof *length);
     for (size_t i = 0; length && i < count; i++)
@@ -168,7 +190,7 @@ ur_seq *ur_translation_sources(ur_tape *t, size_t count, const ur_ids *ids, cons
     for (size_t i = 0, at = 0; i < count; at += length[i++])
         if (length[i])
             memcpy(all + at, ids[i].ids, length[i] * sizeof *all);
-    return ur_seq_ints(t, ur_new_layout(t, UR_STEP_MAJOR, count, length, id), all);
+    return ur_seq_ints(t, ur_new_layout(t, order, count, length, id), all);
 }
 
 /* A shard of pairs, longest target first. */
@@ -177,7 +199,7 @@ typedef struct shard {
 } shard;
 
 /* Some sentences, one after the other, each with a symbol before or behind it. */
-static ur_seq *sentences(ur_tape *t, const ur_translation_data *d, size_t count,
+static ur_seq *sentences(ur_tape *t, ur_order order, const ur_translation_data *d, size_t count,
                          const size_t *which, const uint64_t *id, int side, bool begin, bool end)
 {
     size_t rows = 0, *length = ur_take(t, count, sizeof *length);
@@ -197,7 +219,7 @@ static ur_seq *sentences(ur_tape *t, const ur_translation_data *d, size_t count,
         if (end)
             *at++ = UR_ID_EOS;
     }
-    return ur_seq_ints(t, ur_new_layout(t, UR_STEP_MAJOR, count, length, id), all);
+    return ur_seq_ints(t, ur_new_layout(t, order, count, length, id), all);
 }
 
 static size_t target_length(const void *data, size_t i)
@@ -206,8 +228,8 @@ static size_t target_length(const void *data, size_t i)
 }
 
 /* order (count) receives the pairs in the order of the shard; NULL: nobody asks. */
-static shard load_shard(ur_tape *t, const ur_translation_data *d, size_t count, const size_t *which,
-                        size_t *order)
+static shard load_shard(ur_tape *t, const ur_translation *m, const ur_translation_data *d,
+                        size_t count, const size_t *which, size_t *order)
 {
     size_t *sorted = ur_take(t, 2 * count, sizeof *sorted);
     uint64_t *id = ur_take(t, count, sizeof *id);
@@ -219,19 +241,20 @@ static shard load_shard(ur_tape *t, const ur_translation_data *d, size_t count, 
         id[i] = sorted[i];
     if (order)
         memcpy(order, sorted, count * sizeof *order);
-    return (shard){.sources = sentences(t, d, count, sorted, id, 0, false, true),
-                   .inputs = sentences(t, d, count, sorted, id, 1, true, false),
-                   .targets = sentences(t, d, count, sorted, id, 1, false, true)};
+    return (shard){.sources = sentences(t, m->how->order, d, count, sorted, id, 0, false, true),
+                   .inputs = sentences(t, m->how->order, d, count, sorted, id, 1, true, false),
+                   .targets = sentences(t, m->how->order, d, count, sorted, id, 1, false, true)};
 }
 
 static ur_tensor *loss(ur_tape *t, const ur_model *model, const void *data, size_t count,
                        const size_t *which, double normaliser)
 {
     const ur_translation *m = ur_as_translation(model);
-    const shard s = load_shard(t, data, count, which, NULL);
+    const shard s = load_shard(t, m, data, count, which, NULL);
     if (!ur_tape_ok(t))
         return NULL;
-    return ur_cross_entropy(t, m->how->logits(t, m, s.sources, s.inputs), s.targets, normaliser);
+    return ur_cross_entropy_smoothed(t, m->how->logits(t, m, s.sources, s.inputs), s.targets,
+                                     normaliser, m->config->label_smoothing);
 }
 
 ur_translation_logits ur_translation_forward(ur_tape *t, const ur_model *model,
@@ -249,7 +272,7 @@ ur_translation_logits ur_translation_forward_in(ur_tape *t, const ur_model *mode
     if (!ur_tape_takes(t, model, &ur_kind_translation))
         return none;
     const ur_translation *m = ur_as_translation(model);
-    const shard s = load_shard(t, data, count, which, order);
+    const shard s = load_shard(t, m, data, count, which, order);
     if (!ur_tape_ok(t))
         return none;
     ur_seq *logits = m->how->logits(t, m, s.sources, s.inputs);
@@ -296,7 +319,8 @@ ur_status ur_translation_decoder(const ur_model *model, ur_decoder *out, ur_err 
                         .start = m->how->start,
                         .step = m->how->step,
                         .reorder = m->how->reorder,
-                        .attention = m->how->attention};
+                        .attention = m->how->attention,
+                        .release = m->how->release};
     return UR_OK;
 }
 
@@ -526,9 +550,28 @@ static const ur_setting book_rnn[] = {
     {"translator", "rnn"}, OF_THE_BOOK, {"epochs", "300"}, {NULL, NULL}};
 static const ur_setting book_bahdanau[] = {
     {"translator", "bahdanau"}, OF_THE_BOOK, {"epochs", "250"}, {NULL, NULL}};
+static const ur_setting book_transformer[] = {
+    {"translator", "transformer"}, OF_THE_BOOK,       {"heads", "4"},
+    {"feed_forward_size", "64"},   {"epochs", "200"}, {NULL, NULL}};
+static const ur_setting transformer[] = {{"translator", "transformer"},
+                                         {"hidden_size", "256"},
+                                         {"layers", "3"},
+                                         {"heads", "4"},
+                                         {"dropout", "0.1"},
+                                         {"tie", "all"},
+                                         {"label_smoothing", "0.1"},
+                                         {"lr", "1e-3"},
+                                         {"beta2", "0.98"},
+                                         {"schedule", "inverse_sqrt"},
+                                         {"warmup_steps", "1000"},
+                                         {"clip", "1"},
+                                         {NULL, NULL}};
 static const ur_preset presets[] = {
+    {"transformer", "A Transformer of 3 and 3 layers of 256 features, tied, with warm-up.",
+     transformer},
     {"book-rnn", "Dive into Deep Learning, section 9.7: words, 2 layers of 32 units.", book_rnn},
     {"book-bahdanau", "The same with attention, section 10.4.", book_bahdanau},
+    {"book-transformer", "The same with a Transformer, section 10.7.", book_transformer},
     {NULL, NULL, NULL}};
 
 static const ur_setting training[] = {
@@ -586,6 +629,7 @@ const ur_kind ur_kind_translation = {
     .n_layers = sizeof layers / sizeof *layers,
     .build = build,
     .init = init,
+    .free = free_model,
     .loss = loss,
     .evaluate = ur_translation_evaluate,
     .decoder = ur_translation_decoder,

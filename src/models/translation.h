@@ -4,6 +4,7 @@
 
 #include "models/decode.h"
 #include "models/kinds.h"
+#include "models/pair_transformer.h"
 #include "tape/tape.h"
 #include "unroll/translation.h"
 
@@ -12,6 +13,7 @@ typedef struct ur_translation ur_translation;
 /* What translates. They stand in one list in translation.c, in the order of UR_TRANSLATOR_RNN ... */
 typedef struct ur_translator {
     const char *name;
+    ur_order order; /* of the rows of sources and targets */
     ur_status (*check)(const ur_translation_config *config, ur_err *err);
     ur_status (*build)(ur_translation *m, ur_err *err);
     void (*init)(ur_translation *m, uint64_t seed);
@@ -25,9 +27,10 @@ typedef struct ur_translator {
     ur_tensor *(*step)(ur_tape *tape, void *state, const int32_t *symbols);
     void (*reorder)(ur_tape *tape, void *state, size_t rows, const size_t *parent);
     const float *(*attention)(const void *state, size_t row); /* NULL: there is none */
+    void (*release)(void *state);                             /* or NULL */
 } ur_translator;
 
-extern const ur_translator ur_translator_rnn, ur_translator_bahdanau;
+extern const ur_translator ur_translator_rnn, ur_translator_bahdanau, ur_translator_transformer;
 
 /* Ids that every vocabulary of this kind has. */
 enum { UR_ID_UNK, UR_ID_BOS, UR_ID_EOS, UR_IDS_RESERVED };
@@ -42,6 +45,7 @@ struct ur_translation {
     } encoder, decoder;
     ur_additive_attention_layer attention; /* of bahdanau */
     ur_linear_layer fc;
+    ur_pair_transformer transformer;
 };
 
 static inline const ur_translation *ur_as_translation(const ur_model *model)
@@ -60,11 +64,9 @@ struct ur_translation_data {
 /* Symbols of the target. */
 size_t ur_translation_symbols(const ur_translation_config *config);
 
-/* Matrices as UR_TRANSLATION_XAVIER says: the parameters whose names have "weight" in them. */
-void ur_translation_xavier(ur_params *params, int index, uint64_t seed);
-
 /* Sources as one ragged batch. */
-ur_seq *ur_translation_sources(ur_tape *tape, size_t count, const ur_ids *ids, const uint64_t *id);
+ur_seq *ur_translation_sources(ur_tape *tape, ur_order order, size_t count, const ur_ids *ids,
+                               const uint64_t *id);
 
 /* ur_translation_forward; order (count), or NULL: receives the pairs in the order of the logits'
  * sequences. */

@@ -80,7 +80,7 @@ static void init(ur_translation *m, uint64_t seed)
     ur_linear_init(&m->fc, p, seed);
     for (size_t i = 0; m->config->init == UR_TRANSLATION_XAVIER && i < ur_params_count(p); i++)
         if ((int)i != m->encoder.embed.weight && (int)i != m->decoder.embed.weight)
-            ur_translation_xavier(p, (int)i, seed);
+            ur_init_xavier(p, (int)i, seed);
 }
 
 static ur_status build_bahdanau(ur_translation *m, ur_err *err)
@@ -259,7 +259,7 @@ static writing *start_from(ur_tape *t, const ur_translation *m, const ur_decoder
 
 static ur_seq *sources_of(ur_tape *t, const ur_decoder_task *task)
 {
-    return ur_translation_sources(t, task->sources->count, task->sources->ids, NULL);
+    return ur_translation_sources(t, UR_STEP_MAJOR, task->sources->count, task->sources->ids, NULL);
 }
 
 static void *start(ur_tape *t, const ur_decoder *decoder, const ur_decoder_task *task,

@@ -156,6 +156,32 @@ static ur_status take_settings(ur_run *run, const ur_run_settings *settings, con
     return UR_OK;
 }
 
+const ur_figure *ur_run_best_figure(const ur_run *run)
+{
+    const char *name = run->settings.best_by;
+    const ur_figure *f = name ? run->assets.kind->figures : NULL;
+    while (f && f->name && strcmp(f->name, name) != 0)
+        f++;
+    return f && f->name ? f : NULL;
+}
+
+/* Whether what was to be validated can be. */
+static ur_status check_validation(const ur_run *run, ur_err *err)
+{
+    const ur_run_settings *s = &run->settings;
+    const bool by_loss = !s->best_by || strcmp(s->best_by, "loss") == 0;
+    if (!by_loss && !ur_run_best_figure(run))
+        return ur_fail(err, UR_INVALID, "a %s has no figure \"%s\" to choose the best model by",
+                       run->assets.kind->name, s->best_by);
+    if (!run->assets.valid && (s->valid_every || !by_loss))
+        return ur_fail(err, UR_INVALID, "%s goes by validation data, and there is none",
+                       s->valid_every ? "valid_every" : "best_by");
+    if (!by_loss && ur_schedule_needs_validation((size_t)s->train.schedule))
+        return ur_fail(err, UR_INVALID, "the %s schedule goes by the validation loss, not by %s",
+                       ur_schedule_name((size_t)s->train.schedule), s->best_by);
+    return UR_OK;
+}
+
 /* The trainer, for a run whose data and model are there. */
 static ur_status new_trainer(ur_run *run, ur_err *err)
 {
@@ -167,11 +193,30 @@ static ur_status new_trainer(ur_run *run, ur_err *err)
         return ur_fail(err, UR_INVALID,
                        "the %s schedule goes by validation data, and there is none",
                        ur_schedule_name((size_t)o->schedule));
-    const ur_status status =
-        ur_trainer_new(run->context, run->assets.model, run->assets.train, o, &run->trainer, err);
+    ur_status status = check_validation(run, err);
+    if (status == UR_OK)
+        status = ur_trainer_new(run->context, run->assets.model, run->assets.train, o,
+                                &run->trainer, err);
     if (status == UR_OK) /* it may have been its choice */
         run->settings.train.epochs = ur_trainer_options(run->trainer)->epochs;
     return status;
+}
+
+/* Part of the data for validation, where that was asked for. */
+static ur_status split(ur_run *run, ur_err *err)
+{
+    ur_assets *assets = &run->assets;
+    const ur_run_settings *s = &run->settings;
+    if (!(s->valid_split > 0.0))
+        return UR_OK;
+    if (!assets->kind->split)
+        return ur_fail(err, UR_INVALID, "the data of a %s cannot be split for validation",
+                       assets->kind->name);
+    if (assets->valid)
+        return ur_fail(err, UR_INVALID,
+                       "data to validate with and a part of the training data for it (valid_split) "
+                       "are two ways to say one thing");
+    return assets->kind->split(assets->train, s->valid_split, s->train.seed, &assets->valid, err);
 }
 
 /* Data and model; from files, or given. */
@@ -186,8 +231,12 @@ static ur_status prepare(ur_run *run, void *train, void *valid, ur_err *err)
         ur_status status = kind->prepare(assets, err);
         if (status == UR_OK)
             status = ur_run_remember(run, assets->train, err);
+        if (status == UR_OK)
+            status = split(run, err);
         return status == UR_OK ? ur_run_remember(run, assets->valid, err) : status;
     }
+    if (run->settings.valid_split > 0.0)
+        return ur_fail(err, UR_INVALID, "data that the program made is split by the program");
     run->own_data = true;
     assets->train = train;
     assets->valid = valid;

@@ -29,6 +29,9 @@ struct ur_run {
 /* Adds what the kind says of data that was read. */
 ur_status ur_run_remember(ur_run *run, const void *data, ur_err *err);
 
+/* The figure that the best weights are chosen by; NULL: the loss. */
+const ur_figure *ur_run_best_figure(const ur_run *run);
+
 /* FOLDER/NAME, or with a number FOLDER/checkpoints/N.safetensors; fresh memory or NULL. */
 char *ur_path_join(const ur_allocator *a, const char *folder, const char *name);
 char *ur_checkpoint_path(const ur_allocator *a, const char *folder, uint64_t step);

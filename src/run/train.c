@@ -86,6 +86,17 @@ static ur_metrics figures_of(const session *s, bool validates)
     return m;
 }
 
+/* What is to be as low as possible: the validation loss, or the figure that was named, turned around where
+ * more of it is better. */
+static double least_wanted(const ur_run *run, const ur_metrics *m)
+{
+    const ur_figure *f = ur_run_best_figure(run);
+    if (!f)
+        return m->valid_loss;
+    const double value = m->valid[f - run->assets.kind->figures];
+    return f->higher_is_better ? -value : value;
+}
+
 /* The validation data's figures, and what schedules, early stopping and the best weights go by. */
 static ur_status validate(const session *s, ur_metrics *m, ur_err *err)
 {
@@ -101,15 +112,19 @@ static ur_status validate(const session *s, ur_metrics *m, ur_err *err)
     if (!isfinite(m->valid_loss))
         return ur_fail(err, UR_DIVERGED, "step %zu: the validation loss is %g", s->last.step,
                        m->valid_loss);
-    return s->last.epoch_ended && ur_trainer_validated(run->trainer, m->valid_loss)
+    const bool counts = s->last.epoch_ended || run->settings.valid_every;
+    return counts && ur_trainer_validated(run->trainer, least_wanted(run, m))
                ? ur_run_note_best(run, err)
                : UR_OK;
 }
 
-/* Whether this epoch's end is one at which the validation data is measured. */
+/* Whether this step, or this epoch's end, is one at which the validation data is measured. */
 static bool validates(const session *s, bool all)
 {
     const size_t every = s->run->settings.eval_every;
+    const size_t steps = s->run->settings.valid_every;
+    if (steps)
+        return s->run->assets.valid && (all || s->last.step % steps == 0);
     return s->run->assets.valid && (all || every <= 1 || s->last.epoch % every == 0);
 }
 
@@ -235,7 +250,8 @@ static ur_status after_step(session *s, ur_err *err)
     ur_run *run = s->run;
     const bool all = ur_trainer_finished(run->trainer);
     const bool stop = !all && s->hooks->should_stop && s->hooks->should_stop(s->hooks->user);
-    const bool evaluation = s->last.epoch_ended || all;
+    const size_t every = run->settings.valid_every;
+    const bool evaluation = s->last.epoch_ended || all || (every && s->last.step % every == 0);
     ur_status status = evaluation || stop ? weights_finite(run, err) : UR_OK;
     if (status == UR_OK && evaluation) {
         status = evaluate(s, all, err);

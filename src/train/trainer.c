@@ -6,6 +6,7 @@
 #include "train/trainer.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/philox.h"
@@ -50,8 +51,8 @@ static ur_status check_counts(const ur_train_options *o, ur_err *err)
                            all[i].count, MOST_COUNT);
     if (o->batch < 1 || o->batch > MOST_BATCH)
         return ur_fail(err, UR_INVALID, "batch size %zu, 1 to %d expected", o->batch, MOST_BATCH);
-    if (o->accumulate < 1 || o->accumulate > MOST_BATCH)
-        return ur_fail(err, UR_INVALID, "%zu batches per step, 1 to %d expected", o->accumulate,
+    if (o->accumulate > MOST_BATCH)
+        return ur_fail(err, UR_INVALID, "%zu batches per step, at most %d expected", o->accumulate,
                        MOST_BATCH);
     return UR_OK;
 }
@@ -92,15 +93,44 @@ static size_t choose_epochs(const ur_kind *kind, size_t steps_each)
                                      : epochs;
 }
 
+static size_t length_of(const void *trainer, size_t example)
+{
+    const ur_trainer *t = trainer;
+    const ur_model *m = t->model;
+    return m->kind->length ? m->kind->length(m, t->data, example) : 1;
+}
+
+static size_t positions_of(const ur_trainer *t, size_t example)
+{
+    const ur_model *m = t->model;
+    return m->kind->positions ? m->kind->positions(m, t->data, example) : 1;
+}
+
+/* Batches of tokens: about how many there are, before the first epoch cuts them, and the most examples
+ * that one can have. */
+static void count_batches(ur_trainer *t)
+{
+    const size_t tokens = t->options.batch_tokens;
+    size_t positions = 0;
+    for (size_t i = 0; i < t->examples; i++)
+        positions += positions_of(t, i);
+    t->batches = positions / tokens + 1;
+    t->most = tokens < t->examples ? tokens : t->examples;
+}
+
 static bool take_memory(ur_trainer *t)
 {
     const ur_allocator *a = &t->context->allocator;
     const size_t size = ur_params_size(t->model->params);
-    const size_t shards = ur_most_shards(t->options.batch);
+    const size_t shards = ur_most_shards(t->most);
     bool ok = ur_optimizer_new(t->model->params, &t->options, &t->optimizer, NULL) == UR_OK;
     if (!t->model->kind->start_epoch)
         ok = ok && (t->order = ur_alloc(a, t->examples, sizeof *t->order));
-    ok = ok && (t->sorted = ur_alloc(a, 2 * t->options.batch, sizeof *t->sorted));
+    if (t->options.batch_tokens) {
+        ok = ok && (t->cut = ur_alloc(a, t->examples + 1, sizeof *t->cut));
+        ok = ok && (t->spare = ur_alloc(a, 2 * t->examples + 2, sizeof *t->spare));
+    }
+    ok = ok && (t->sorted = ur_alloc(a, 2 * t->most, sizeof *t->sorted));
     ok = ok && (t->shard_loss = ur_alloc(a, shards, sizeof *t->shard_loss));
     ok = ok && ur_runner_new(t->context, &t->runner, NULL) == UR_OK;
     if (t->options.accumulate > 1) {
@@ -125,6 +155,9 @@ ur_status ur_trainer_new(ur_context *context, ur_model *model, void *data,
         return ur_fail(err, UR_INVALID,
                        "the data was made for batches of %zu, the trainer is to take %zu", batch,
                        options->batch);
+    if (options->batch_tokens && model->kind->start_epoch)
+        return ur_fail(err, UR_INVALID, "a %s makes its batches itself: they are not of tokens",
+                       model->kind->name);
     const size_t examples = model->kind->examples(model, data);
     if (examples == 0)
         return ur_fail(err, UR_INVALID, "there is nothing to train on: the data has no example");
@@ -135,8 +168,12 @@ ur_status ur_trainer_new(ur_context *context, ur_model *model, void *data,
     t->model = model;
     t->data = data;
     t->options = *options;
+    t->options.accumulate = options->accumulate ? options->accumulate : 1;
     t->examples = examples;
+    t->most = options->batch;
     t->batches = (examples + options->batch - 1) / options->batch;
+    if (options->batch_tokens)
+        count_batches(t);
     if (t->options.epochs == UR_EPOCHS_AUTO)
         t->options.epochs = choose_epochs(model->kind, (t->batches + options->accumulate - 1) /
                                                            options->accumulate);
@@ -159,6 +196,8 @@ void ur_trainer_free(ur_trainer *t)
     ur_optimizer_free(t->optimizer);
     t->context->device.release(t->context->device.user, t->gathered);
     ur_free(a, t->order);
+    ur_free(a, t->cut);
+    ur_free(a, t->spare);
     ur_free(a, t->sorted);
     ur_free(a, t->shard_loss);
     ur_free(a, t);
@@ -183,6 +222,50 @@ bool ur_trainer_validated(ur_trainer *t, double loss)
 
 /* ---- a batch ------------------------------------------------------------------------------ */
 
+static size_t falling_positions(const void *trainer, size_t example)
+{
+    return positions_of(trainer, example);
+}
+
+/* Where batches of tokens begin in `order`; returns how many there are. */
+static size_t cut_batches(const ur_trainer *t, size_t *begin)
+{
+    size_t n = 0, tokens = 0;
+    for (size_t i = 0; i < t->examples; i++) {
+        const size_t more = positions_of(t, t->order[i]);
+        const bool full =
+            i > 0 && (tokens + more > t->options.batch_tokens || i - begin[n - 1] == t->most);
+        if (i == 0 || full) {
+            begin[n++] = i;
+            tokens = 0;
+        }
+        tokens += more;
+    }
+    begin[n] = t->examples;
+    return n;
+}
+
+/* From an order of the examples to batches of tokens: longest targets first, then longest sources, of
+ * equals as they were drawn; and the batches in an order that is drawn. */
+static void make_batches(ur_trainer *t, ur_random *random)
+{
+    size_t *begin = t->spare, *moved = t->spare + t->examples + 1;
+    ur_sort_longest_first(t->order, t->examples, moved, length_of, t);
+    ur_sort_longest_first(t->order, t->examples, moved, falling_positions, t);
+    t->batches = cut_batches(t, begin);
+    for (size_t i = 0; i < t->batches; i++)
+        t->cut[i] = i;
+    ur_random_shuffle(random, t->cut, t->batches);
+    memcpy(moved, t->order, t->examples * sizeof *moved);
+    for (size_t i = 0, at = 0; i < t->batches; i++) {
+        const size_t from = begin[t->cut[i]], n = begin[t->cut[i] + 1] - from;
+        memcpy(t->order + at, moved + from, n * sizeof *moved);
+        t->cut[i] = at;
+        at += n;
+    }
+    t->cut[t->batches] = t->examples;
+}
+
 /* This epoch's order of the examples. */
 static void shuffle(ur_trainer *t)
 {
@@ -190,6 +273,8 @@ static void shuffle(ur_trainer *t)
         t->order[i] = i;
     ur_random random = ur_random_start(t->options.seed, UR_STREAM_SHUFFLE + t->progress.epoch);
     ur_random_shuffle(&random, t->order, t->examples);
+    if (t->cut)
+        make_batches(t, &random);
 }
 
 ur_status ur_trainer_prepare(ur_trainer *t, ur_err *err)
@@ -208,19 +293,6 @@ ur_status ur_trainer_prepare(ur_trainer *t, ur_err *err)
     }
     t->order_epoch = t->progress.epoch + 1;
     return UR_OK;
-}
-
-static size_t length_of(const void *trainer, size_t example)
-{
-    const ur_trainer *t = trainer;
-    const ur_model *m = t->model;
-    return m->kind->length ? m->kind->length(m, t->data, example) : 1;
-}
-
-static size_t positions_of(const ur_trainer *t, size_t example)
-{
-    const ur_model *m = t->model;
-    return m->kind->positions ? m->kind->positions(m, t->data, example) : 1;
 }
 
 typedef struct batch_job {
@@ -263,6 +335,8 @@ static double tree_sum(size_t n, double *x)
 /* Examples [begin, end) of this epoch's order are its batch `index`. */
 static ur_range examples_of(const ur_trainer *t, size_t index)
 {
+    if (t->cut)
+        return (ur_range){t->cut[index], t->cut[index + 1]};
     const size_t begin = index * t->options.batch, left = t->examples - begin;
     return (ur_range){begin, begin + (left < t->options.batch ? left : t->options.batch)};
 }
@@ -284,7 +358,7 @@ static batch_job batch_of(ur_trainer *t, size_t index, double normaliser)
     }
     job.number = t->progress.step * t->options.accumulate + (index - t->progress.batch);
     job.shards = ur_shard_count(job.count, steps, ur_params_size(t->model->params));
-    size_t *spare = t->sorted + t->options.batch;
+    size_t *spare = t->sorted + t->most;
     ur_sort_longest_first(t->sorted, job.count, spare, length_of, t);
     if (length_of(t, t->sorted[0]) != length_of(t, t->sorted[job.count - 1]))
         ur_shard_deal(job.count, job.shards, t->sorted, spare);

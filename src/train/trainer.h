@@ -31,9 +31,12 @@ struct ur_trainer {
     ur_fold *fold;
     float *gathered; /* on the device: the sum over a step's batches; NULL: there is one */
     ur_runner *runner;
-    size_t *order;        /* (examples) this epoch's shuffle; NULL: the model's own order */
+    size_t *order; /* (examples) this epoch's shuffle; NULL: the model's own order */
+    size_t *cut;   /* (batches + 1) where this epoch's batches begin in it; NULL: every `batch` */
+    size_t *spare; /* (2 examples + 2) to cut them */
+    size_t most;   /* examples of a batch, at most */
     uint64_t order_epoch; /* 1 + the epoch it was made for; 0: none */
-    size_t *sorted;       /* (2 batch) this batch, longest first; room to sort it */
+    size_t *sorted;       /* (2 most) this batch, longest first; room to sort it */
     double *shard_loss;   /* (shards) */
 };
 

@@ -18,7 +18,7 @@ cut -f2 pairs.tsv >a.fr
 run train translation --data pairs.tsv --valid pairs.tsv --out run $small
 [ "$code" -eq 0 ] || fail "train: $(cat err)"
 grep -q '^12 pairs to learn, 12 to validate; [0-9]* different tokens, ' err || fail "$(head -1 err)"
-grep -q '^epoch 40/40  loss [0-9.]*  BLEU [0-9.]*  chrF2 [0-9.]*  ' err || fail "$(cat err)"
+grep -q '^epoch 40/40  loss [0-9.]*  .*BLEU [0-9.]*  chrF2 [0-9.]*  ' err || fail "$(cat err)"
 grep -q '"valid_bleu": [0-9.e-]*, "valid_bleu_first": [0-9.e-]*, "valid_chrf": ' run/metrics.jsonl ||
     fail "metrics: $(cat run/metrics.jsonl)"
 head -1 run/bpe.codes | grep -q '^#version: 0.2$' || fail "codes: $(head -1 run/bpe.codes)"
@@ -59,7 +59,52 @@ expect 0 '^{"log_probability":-[0-9.e-]*}$' score run --data a.en a.fr --json
 expect 0 '^run/plots/curves.svg$' plot run
 grep -q '>BLEU</text>' run/plots/curves.svg || fail "curves without BLEU"
 
+# ---- every model: the same bytes with other threads, alone and in company
+for model in rnn bahdanau transformer; do
+    settings='--hidden 16 --epochs 3 --lr 0.01 --batch 5 --min-freq 1 --bpe 30 --valid-split 0 --dropout 0.1'
+    run train translation --data pairs.tsv --out $model-2 --model $model --layers 2 $settings --threads 2
+    [ "$code" -eq 0 ] || fail "--model $model: $(cat err)"
+    run train translation --data pairs.tsv --out $model-1 --model $model --layers 2 $settings --threads 1
+    cmp $model-1/$weights $model-2/$weights || fail "$model: threads change the weights"
+    "$tool" predict $model-1 - --beam 4 <input >lines 2>err || fail "$model: predict: $(cat err)"
+    while IFS= read -r line; do
+        "$tool" predict $model-1 --beam 4 -- "$line"
+    done <input >one 2>err
+    same lines one
+done
+expect 0 '^transformer-1/plots/attention.svg$' plot transformer-1 --attention 'two dogs.'
+expect 0 '^bahdanau-1/plots/attention.svg$' plot bahdanau-1 --attention 'two dogs.'
+expect 1 'no attention to draw' plot rnn-1 --attention 'two dogs.'
+
+# ---- batches of tokens: other ones than those of sentences, the same with other threads and after a stop
+settings='--hidden 16 --epochs 4 --lr 0.01 --batch-tokens 30 --min-freq 1 --bpe 30 --valid-split 0'
+run train translation --data pairs.tsv --out tokens-2 $settings --threads 2
+[ "$code" -eq 0 ] || fail "--batch-tokens: $(cat err)"
+steps=$(sed -n 's/.*"step": \([0-9]*\),.*/\1/p' tokens-2/metrics.jsonl | tail -1)
+[ "$steps" -ge 12 ] && [ "$steps" -lt 48 ] || fail "--batch-tokens 30: $steps steps"
+run train translation --data pairs.tsv --out tokens-1 $settings --threads 1 --max-steps 6
+run train translation --out tokens-1 --resume
+cmp tokens-1/$weights tokens-2/$weights || fail "batches of tokens change with threads or a stop"
+expect 2 'not of unroll train lm' train lm --data a.fr --out no --batch-tokens 5
+
+# ---- validation every few steps, the best model by BLEU
+settings='--hidden 16 --epochs 30 --lr 0.02 --batch 4 --min-freq 1 --bpe 30 --valid-every 5'
+run train translation --data pairs.tsv --valid pairs.tsv --out by $settings --best-by bleu --early-stop 3
+[ "$code" -eq 0 ] || fail "--best-by: $(cat err)"
+grep -q '"epoch": 2, "step": 5,' by/metrics.jsonl || fail "--valid-every 5: $(cat by/metrics.jsonl)"
+# the last three validations were no better than the best before them
+sed -n 's/.*"valid_bleu": \([0-9.]*\).*/\1/p' by/metrics.jsonl | awk '
+    { x[NR] = $1 + 0 }
+    END { for (i = 1; i <= NR - 3; i++) if (x[i] > best) best = x[i]
+          for (i = NR - 2; i <= NR; i++) if (x[i] > best) exit 1 }' || fail "early stop: $(cat by/metrics.jsonl)"
+expect 0 'curves.svg' plot by
+expect 3 'no figure "rouge"' train translation --data pairs.tsv --out no --best-by rouge
+
 # ---- what is refused
+expect 2 '3 heads do not divide' train translation --data pairs.tsv --out no --model transformer --heads 3
+expect 2 'wants one vocabulary' train translation --data pairs.tsv --out no --model transformer \
+    --tie all --no-joint
+expect 2 'merges are of words' train translation --data pairs.tsv --out no --tokenizer char
 printf 'a\tb\tc\n' >three.tsv
 expect 3 'three.tsv: line 1: three columns' train translation --data three.tsv --out no
 expect 3 'pairs.tsv has 12 lines, three.tsv has 1' train translation --data pairs.tsv three.tsv --out no
