@@ -4,7 +4,7 @@
  * Each side's sentences are kept as numbers of words (tokens that are not cut yet) at first. Merges are
  * learned from the different words; each of them is cut once, and sentences are put together from
  * that. */
-#include "unroll/parallel.h"
+#include "data/parallel.h"
 
 #include <string.h>
 
@@ -16,16 +16,6 @@
 #include "data/tally.h"
 #include "text/characters.h"
 #include "text/lines.h"
-
-struct ur_parallel {
-    const ur_allocator *a;
-    size_t count;
-    size_t *offset; /* (2 count + 1) into ids: source, target, source ... */
-    int32_t *ids;
-    size_t *text_offset; /* (2 count) into text */
-    char *text;
-    ur_parallel_notes notes;
-};
 
 /* ---- looking at it -------------------------------------------------------------------------- */
 

@@ -171,12 +171,19 @@ static const ur_setting of_book[] = {{"embed_size", "16"}, {"hidden_size", "256"
                                      {"batch", "128"},     {"epochs", "10"},
                                      {"lr", "1e-3"},       {"clip", "5"},
                                      {NULL, NULL}};
-static const ur_setting transformer[] = {
-    {"network", "transformer"}, {"text.strip", "true"}, {"hidden_size", "64"},
-    {"heads", "4"},             {"layers", "2"},        {"feed_forward_size", "128"},
-    {"batch", "64"},            {"lr", "1e-3"},         {"clip", "1"},
-    {"schedule", "cosine"},     {"warmup_steps", "200"}, {"epochs", "4"},
-    {NULL, NULL}};
+static const ur_setting transformer[] = {{"network", "transformer"},
+                                         {"text.strip", "true"},
+                                         {"hidden_size", "64"},
+                                         {"heads", "4"},
+                                         {"layers", "2"},
+                                         {"feed_forward_size", "128"},
+                                         {"batch", "64"},
+                                         {"lr", "1e-3"},
+                                         {"clip", "1"},
+                                         {"schedule", "cosine"},
+                                         {"warmup_steps", "200"},
+                                         {"epochs", "4"},
+                                         {NULL, NULL}};
 static const ur_preset presets[] = {
     {"notes", "The teaching notes' date translator: 128 units, Adam 2e-4, batches of 256.",
      of_notes},

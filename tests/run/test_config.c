@@ -313,11 +313,10 @@ static void at_random(const ur_kind *kind, void *config, ur_run_settings *settin
     void *kept = malloc(kind->config_size), *start = malloc(kind->config_size);
     uint64_t random = 2718, training_random = 1414; /* a field more in one table moves one walk */
     size_t taken = 0;
-    assert_non_null(kept);
-    assert_non_null(start);
+    assert_true(kept && start);
     memcpy(start, config, kind->config_size);
     for (int i = 0; i < WALK; i++) {
-        if (i % AGAIN == 0)
+        if (i % AGAIN == 0) /* some values rule out others for good */
             memcpy(config, start, kind->config_size);
         memcpy(kept, config, kind->config_size);
         wander(kind->fields, config, 1e300, &random, texts[0]);
@@ -333,6 +332,7 @@ static void at_random(const ur_kind *kind, void *config, ur_run_settings *settin
     }
     if (taken < WALK / 4)
         fail_msg("%s: its rules leave %zu of %d random settings", kind->name, taken, WALK);
+    memcpy(config, start, kind->config_size);
     free(kept);
     free(start);
 }
@@ -342,6 +342,25 @@ static void all_seen(const char *kind, const ur_field *fields, const seen *s)
     for (size_t i = 0; fields[i].name; i++)
         if (!s->several[i])
             fail_msg("%s: of %s there was only one value", kind, fields[i].name);
+}
+
+/* Values that rules across fields allow beside others alone, which a walk seldom meets. */
+static void together(const ur_kind *kind, void *config, ur_run_settings *settings, seen *s)
+{
+    static const ur_setting sets[][3] = {{{"layers", "2"}, {"decoder_layers", "2"}, {NULL, NULL}},
+                                         {{"proj_size", "3"}, {NULL, NULL}}};
+    void *kept = malloc(kind->config_size);
+    assert_non_null(kept);
+    memcpy(kept, config, kind->config_size);
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+        if (ur_fields_apply(kind->fields, config, sets[i], NULL) == UR_OK &&
+            ur_kind_check(kind, config, NULL) == UR_OK) {
+            there_and_back(kind, config, settings);
+            see(s, kind->fields, config);
+        }
+        memcpy(config, kept, kind->config_size);
+    }
+    free(kept);
 }
 
 static void every_value(void **state)
@@ -358,6 +377,7 @@ static void every_value(void **state)
         there_and_back(kind, config, &settings);
         at_the_ends(kind, config, &settings, false, &model);
         at_the_ends(kind, config, &settings, true, &training);
+        together(kind, config, &settings, &model);
         at_random(kind, config, &settings, &model, &training);
         all_seen(kind->name, kind->fields, &model);
         all_seen("training", ur_run_settings_fields(), &training);
