@@ -29,10 +29,12 @@ typedef struct ur_run_settings {
     const char *valid;       /* likewise; NULL: what the kind makes of it */
     size_t size, valid_size; /* of generated data; 0: 45,000 and 5,000 */
     bool overwrite;          /* a run that the folder already holds is removed */
-    size_t save_every;       /* epochs from save to save; 0: when 5 seconds have passed */
-    size_t eval_every;       /* epochs from validation to validation; 0: 1 */
-    size_t keep;             /* checkpoints that stay, the newest ones; 0: 2 */
-    double minutes;          /* > 0: train.epochs is set after the first one, by its time */
+    double valid_split; /* in [0, 1): of data this part, drawn by the seed, is what is validated
+                                with; of kinds with ur_kind.split */
+    size_t save_every;  /* epochs from save to save; 0: when 5 seconds have passed */
+    size_t eval_every;  /* epochs from validation to validation; 0: 1 */
+    size_t keep;        /* checkpoints that stay, the newest ones; 0: 2 */
+    double minutes;     /* > 0: train.epochs is set after the first one, by its time */
     ur_train_options train;
 } ur_run_settings;
 

@@ -19,6 +19,7 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "kernels/math.h"
+#include "data/split.h"
 #include "models/kinds.h"
 #include "models/parts.h"
 #include "models/predict.h"
@@ -777,6 +778,14 @@ static void free_data(void *data)
     ur_pairs_free(data);
 }
 
+static ur_status split(void *data, double part, uint64_t seed, void **out, ur_err *err)
+{
+    ur_pairs *valid;
+    const ur_status status = ur_pairs_split(data, part, seed, &valid, err);
+    *out = valid;
+    return status;
+}
+
 /* Over ids and lengths. */
 static uint64_t fingerprint(const void *data)
 {
@@ -945,13 +954,13 @@ const ur_kind ur_kind_seq2seq = {
     .description =
         "Trains an encoder-decoder over characters: it reads a question and writes an answer. The "
         "run's folder gets the model, its configuration, and a record of how the training went.",
-    .example = "  $ unroll train seq2seq --data builtin:dates --out runs/dates \\\n"
-               "        --reverse-input --epochs 8 --lr 1e-3 --clip 5\n"
-               "  epoch 1/8  loss 1.2345  accuracy   0.12 %  12,345 sequences/s  4.1 s\n"
+    .example = "  $ unroll train seq2seq --data builtin:dates --out runs/dates\n"
+               "  epoch 1/5  loss 0.2660  validation 0.0019  accuracy  99.92 %  ...\n"
                "  ...\n"
-               "  Q: september 27, 1994\n"
-               "  T: 1994-09-27\n"
-               "  A: 1994-09-27\n",
+               "  Q: 8/8/02\n"
+               "  T: 2002-08-08\n"
+               "  A: 2002-08-08\n"
+               "  ...\n",
     .notes = notes,
     .data_help = "a file with a question and its answer on each line, a tab or _ between them, or "
                  "builtin:dates, builtin:additions",
@@ -984,6 +993,7 @@ const ur_kind ur_kind_seq2seq = {
     .fits = fits,
     .open = open_pairs,
     .free_data = free_data,
+    .split = split,
     .fingerprint = fingerprint,
     .extent = extent,
     .remark = remark,

@@ -15,6 +15,10 @@ static const ur_field fields[] = {
      .least = 1, .help = "What to learn."},
     {.name = "valid", .metavar = "FILE", .group = "data", .type = UR_FIELD_TEXT,
      .offset = AT(valid), .least = 1, .help = "What to measure after every epoch."},
+    {.name = "valid_split", .metavar = "F", .group = "data", .type = UR_FIELD_REAL,
+     .offset = AT(valid_split), .most = 1, .open = UR_OPEN_MOST, .absent = "0", .shown = "",
+     .help = "Validate with this part of --data in place of a file: drawn by the seed, equal inputs "
+             "on one side. The rest is learned, in its order."},
     {.name = "size", .metavar = "N", .group = "data", .type = UR_FIELD_SIZE, .offset = AT(size),
      .most = 1e8, .shown = "45000", .help = "How many built-in examples to train with."},
     {.name = "valid_size", .metavar = "N", .group = "data", .type = UR_FIELD_SIZE,
