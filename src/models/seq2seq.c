@@ -183,14 +183,14 @@ static const ur_setting transformer[] = {{"network", "transformer"},
                                          {"clip", "1"},
                                          {"schedule", "cosine"},
                                          {"warmup_steps", "200"},
-                                         {"epochs", "4"},
+                                         {"epochs", "5"},
                                          {NULL, NULL}};
 static const ur_preset presets[] = {
     {"notes", "The teaching notes' date translator: 128 units, Adam 2e-4, batches of 256.",
      of_notes},
     {"book", "That of Deep Learning from Scratch 2: 256 units, Adam 1e-3, batches of 128, clip 5.",
      of_book},
-    {"transformer", "A small Transformer: 2 + 2 layers of 64 units, spaces stripped, 4 epochs.",
+    {"transformer", "A small Transformer: 2 + 2 layers of 64 units, spaces stripped, 5 epochs.",
      transformer},
     {NULL, NULL, NULL}};
 

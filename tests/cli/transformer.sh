@@ -42,6 +42,11 @@ expect 0 . plot whole --attention '1/2/88'
 tied=$("$tool" inspect whole | grep -c 'embed.weight')
 [ "$tied" -ge 1 ] || fail "inspect does not list embeddings"
 
+# shellcheck disable=SC2086
+train preset --preset transformer --epochs 1 --max-steps 3
+grep -q '"network": "transformer"' preset/config.json || fail "--preset transformer is none"
+grep -q '"strip": true' preset/config.json || fail "--preset transformer keeps spaces"
+
 expect 2 'belongs to' train seq2seq --out bad --data builtin:dates --heads 2
 expect 2 'do not divide' train seq2seq --out bad --data builtin:dates --model transformer --heads 3
 expect 2 'cannot be none' train seq2seq --out bad --data builtin:dates --model transformer \

@@ -96,6 +96,33 @@ static void rows(bench *t, size_t n)
     put(t->y, n);
 }
 
+/* Layer normalisation and activations. */
+static void norms(bench *t, size_t n)
+{
+    const ur_kernels *k = t->k;
+    float kept[2], *slope = t->packed, *sums = t->packed + MOST;
+    fill(t, t->a, n, 3.0f);
+    fill(t, t->b, n, 3.0f);
+    fill(t, t->c, n, 3.0f);
+    fill(t, sums, n, 1.0f);
+    if (n) {
+        k->norm(n, 1e-5f, t->a, n & 1 ? t->b : NULL, n & 2 ? t->c : NULL, t->d, kept);
+        put(t->d, n);
+        put(kept, 2);
+        k->norm_sums(n, t->a, kept, t->b, sums, t->c);
+        k->norm_back(n, t->a, kept, n & 1 ? t->c : NULL, t->b, n & 2 ? t->d : NULL, t->y);
+        put(t->y, n);
+        put(sums, n);
+        put(t->c, n);
+    }
+    k->gelu(n, t->a, t->y, slope);
+    put(t->y, n);
+    put(slope, n);
+    k->gelu_tanh(n, t->a, t->y, slope);
+    put(t->y, n);
+    put(slope, n);
+}
+
 static void tables(bench *t)
 {
     const ur_kernels *k = t->k;
@@ -166,9 +193,15 @@ static void product(bench *t)
                           .bias = t->d,
                           .table = t->c,
                           .table_row = n,
-                          .index = index};
+                          .index = index,
+                          .epilogue = (ur_epilogue)below(t, UR_EPILOGUE_POSITIVE + 1),
+                          .side = t->a,
+                          .slope = t->d + n,
+                          .factor = 1.25f};
+    fill(t, t->d + n, m * n, 1.0f);
     t->k->product(&p, 0, panels);
     put(t->y, m * n);
+    put(t->d + n, m * n);
 }
 
 static void lstm(bench *t)
@@ -238,6 +271,7 @@ int main(int argc, char **argv)
     for (size_t n = 0; n <= 40; n++) {
         elementary(&t, n);
         rows(&t, n);
+        norms(&t, n);
         optimisers(&t, n);
     }
     rows(&t, 5000);

@@ -131,6 +131,7 @@ static void accumulates(void **state)
     f->options.optimizer = UR_SGD;
     f->options.lr = 1e-3;
     f->options.accumulate = 2;
+    f->options.clip = 0.0;
     ur_trainer *t = trainer_of(f);
     double norm = 0.0;
     for (size_t i = 0; i < A + B; i++)
