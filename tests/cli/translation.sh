@@ -18,7 +18,7 @@ cut -f2 pairs.tsv >a.fr
 run train translation --data pairs.tsv --valid pairs.tsv --out run $small
 [ "$code" -eq 0 ] || fail "train: $(cat err)"
 grep -q '^12 pairs to learn, 12 to validate; [0-9]* different tokens, ' err || fail "$(head -1 err)"
-grep -q '^epoch 40/40  loss [0-9.]*  BLEU [0-9.]*  chrF2 [0-9.]*  ' err || fail "$(cat err)"
+grep -q '^epoch 40/40  loss [0-9.]*  validation [0-9.]*  BLEU [0-9.]*  chrF2 [0-9.]*  ' err || fail "$(cat err)"
 grep -q '"valid_bleu": [0-9.e-]*, "valid_bleu_first": [0-9.e-]*, "valid_chrf": ' run/metrics.jsonl ||
     fail "metrics: $(cat run/metrics.jsonl)"
 head -1 run/bpe.codes | grep -q '^#version: 0.2$' || fail "codes: $(head -1 run/bpe.codes)"

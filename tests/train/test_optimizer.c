@@ -74,8 +74,8 @@ static void lists(void **state)
     assert_string_equal(ur_schedule_name(UR_LR_STEP), "step");
     assert_string_equal(ur_schedule_name(UR_LR_COSINE), "cosine");
     assert_string_equal(ur_schedule_name(UR_LR_PLATEAU), "plateau");
-    assert_null(ur_schedule_name(UR_LR_PLATEAU + 1));
-    assert_null(ur_schedule_options(UR_LR_PLATEAU + 1));
+    assert_null(ur_schedule_name(UR_LR_INVERSE_SQRT + 1));
+    assert_null(ur_schedule_options(UR_LR_INVERSE_SQRT + 1));
     assert_null(ur_schedule_options(UR_LR_CONSTANT)[0]);
     assert_true(among(ur_schedule_options(UR_LR_PLATEAU), "lr_patience"));
 }
