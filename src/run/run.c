@@ -618,9 +618,9 @@ static ur_status reopen(ur_run *run, const ur_resume_options *o, ur_err *err)
         status = change(run, o, said, sizeof said, err);
     if (status == UR_OK)
         status = ur_run_check_newest(run, err);
-    if (status == UR_OK && !o->train_data)
+    if (status == UR_OK && !o->train_data && run->assets.kind->prepare)
         status = still_there(run, run->settings.data, "data", err);
-    if (status == UR_OK && !o->train_data)
+    if (status == UR_OK && !o->train_data && run->assets.kind->prepare)
         status = still_there(run, run->settings.valid, "valid", err);
     if (status == UR_OK)
         status = prepare(run, o->train_data, o->valid_data, err);

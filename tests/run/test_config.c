@@ -190,6 +190,7 @@ static void keys_of_members(void **state)
                                .size = 1000,
                                .valid_size = 200,
                                .train = {.batch = 31,
+                                         .accumulate = 1,
                                          .epochs = 32,
                                          .max_steps = 33,
                                          .optimizer = UR_SGD,

@@ -630,8 +630,9 @@ static void curves(void **state)
 {
     (void)state;
     static const char *const folders[] = {"run", "loss"};
-    static const char *const has[] = {">mean distance<", ">near ones<", ">loss (nats per point)<",
-                                      ">epoch<",         ">run<",       ">loss<"};
+    static const char *const has[] = {">mean distance<",         ">near ones<",
+                                      ">loss (nats per point)<", ">epoch<",
+                                      ">run, training<",         ">loss, training<"};
     ur_context *context = with_kind(1);
     ur_err err;
     size_t size;

@@ -128,6 +128,7 @@ static void reports(void **state)
 static void accumulates(void **state)
 {
     fixture *f = *state;
+    f->options.clip = 0.0;
     f->options.optimizer = UR_SGD;
     f->options.lr = 1e-3;
     f->options.accumulate = 2;
