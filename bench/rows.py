@@ -98,7 +98,7 @@ def attention(dim, heads, batch, steps, ragged=False, backward=False):
     family = "attention_ragged" if ragged else "attention"
     work = (f"attention dim={dim} heads={heads} batch={batch} steps={steps}"
             + (" ragged=1" if ragged else "") + (" backward=1" if backward else ""))
-    kinds = ["module", "sdpa"] + (["nested"] if ragged else [])
+    kinds = ["module", "sdpa"] + (["rows"] if ragged else [])
     return Row(family, f"{family}/D{dim}-h{heads}-B{batch}-T{steps}"
                f"{'/train' if backward else '/forward'}", work,
                attention_flops(dim, batch, steps, ragged, backward), {"pytorch": kinds})

@@ -8,7 +8,11 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_THREAD_PREFER_PTHREAD ON)
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 
+set(no_build_type OFF) # a project that took this one in may have none: its affair
 if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+    set(no_build_type ON)
+endif()
+if(no_build_type AND PROJECT_IS_TOP_LEVEL)
     set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, Debug or RelWithDebInfo" FORCE)
 endif()
 # RelWithDebInfo keeps its assertions: it is what the sanitizers run on.
@@ -22,6 +26,9 @@ endif()
 # The same bits everywhere: no multiply and add is fused that was not written as fused.
 add_library(unroll_flags INTERFACE)
 target_compile_options(unroll_flags INTERFACE -ffp-contract=off)
+if(no_build_type AND NOT PROJECT_IS_TOP_LEVEL)
+    target_compile_options(unroll_flags INTERFACE -O2)
+endif()
 target_compile_definitions(unroll_flags INTERFACE _POSIX_C_SOURCE=200809L _DEFAULT_SOURCE)
 if(APPLE)
     target_compile_definitions(unroll_flags INTERFACE _DARWIN_C_SOURCE)

@@ -1,4 +1,4 @@
-# Libraries, headers, tool, manual pages, pkg-config file, CMake package.
+# Libraries, headers, tool, import_pt, completions, manual pages, pkg-config file, CMake package.
 include(CMakePackageConfigHelpers)
 
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/Unroll")
@@ -32,6 +32,9 @@ if(TARGET unroll_tool)
     endif()
 endif()
 
+install(PROGRAMS tools/import_pt.py DESTINATION "${CMAKE_INSTALL_BINDIR}"
+        RENAME unroll-import-pt)
+
 file(GLOB manual_pages CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/docs/*.1")
 install(FILES ${manual_pages} DESTINATION "${CMAKE_INSTALL_MANDIR}/man1")
 install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}")
@@ -44,10 +47,11 @@ configure_file(unroll.pc.in unroll.pc @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/unroll.pc"
         DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 
-configure_package_config_file(UnrollConfig.cmake.in UnrollConfig.cmake
+# Files of these names are found by find_package(unroll) and find_package(Unroll).
+configure_package_config_file(UnrollConfig.cmake.in unroll-config.cmake
     INSTALL_DESTINATION "${package_dir}")
-write_basic_package_version_file("${PROJECT_BINARY_DIR}/UnrollConfigVersion.cmake"
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/unroll-config-version.cmake"
     COMPATIBILITY ${compatibility})
-install(FILES "${PROJECT_BINARY_DIR}/UnrollConfig.cmake"
-              "${PROJECT_BINARY_DIR}/UnrollConfigVersion.cmake"
+install(FILES "${PROJECT_BINARY_DIR}/unroll-config.cmake"
+              "${PROJECT_BINARY_DIR}/unroll-config-version.cmake"
         DESTINATION "${package_dir}")

@@ -2,7 +2,7 @@
 #   tests/<folder>/test_NAME.c         a cmocka program, <folder>_NAME
 #   tests/double/<folder>/test_NAME.c  the same against the library built with double for float
 #   tests/<folder>/NAME.sh             a shell script (lib*.sh are what scripts share)
-#   examples/NAME.c                    must build against the public headers alone, and exit 0
+#   examples/NAME.c, NAME.cpp          must build against the public headers alone, and exit 0
 # tests/support/*.c is linked into every program. Each test runs in a folder of its own.
 
 pkg_check_modules(CMOCKA IMPORTED_TARGET cmocka)
@@ -160,6 +160,16 @@ foreach(source IN LISTS script_sources)
 endforeach()
 
 file(GLOB example_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/examples/*.c")
+include(CheckLanguage)
+check_language(CXX)
+if(CMAKE_CXX_COMPILER)
+    enable_language(CXX)
+    set(CMAKE_CXX_STANDARD 17)
+    set(CMAKE_CXX_STANDARD_REQUIRED ON)
+    set(CMAKE_CXX_EXTENSIONS OFF)
+    file(GLOB cxx_examples CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/examples/*.cpp")
+    list(APPEND example_sources ${cxx_examples})
+endif()
 foreach(source IN LISTS example_sources)
     get_filename_component(name "${source}" NAME_WE)
     add_executable(example_${name} "${source}")

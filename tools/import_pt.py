@@ -5,22 +5,31 @@
     import_pt.py model.pt model.safetensors      writes them, and lists what it wrote
 
 The file is read with torch.load(weights_only=True), which runs no code from it. It may hold a
-state_dict, or a dictionary with one under `state_dict`, `model_state_dict`, `model` or `module`.
+state_dict, or a dictionary with one under `state_dict`, `model_state_dict`, `model_state`, `model`,
+`module` or `net`, or under whatever other key alone has one.
 Number formats stay as they are; tensors that share memory are written once each.
 """
 import argparse
 import ctypes
 import json
 import os
+import re
 import struct
 import sys
 import tempfile
 
-NESTED = ("state_dict", "model_state_dict", "model", "module")
+NESTED = ("state_dict", "model_state_dict", "model_state", "model", "module", "net")
 
 
 class Refused(Exception):
     """What is wrong with the file, in one sentence."""
+
+
+def plain(error):
+    """All that an exception says, on one line and without a terminal's escape codes."""
+    text = re.sub(r"\x1b\[[0-9;?]*[ -/]*[@-~]", "", str(error))
+    text = re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text)
+    return " ".join(text.split()) or type(error).__name__
 
 
 def load(path):
@@ -29,21 +38,28 @@ def load(path):
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise Refused(f"{path}: cannot be read as weights alone; a file that holds a whole module "
                       "or other Python objects must be saved again as its state_dict "
-                      f"({reason[:200]})")
+                      f"({plain(error)})")
+
+
+def has_tensors(content):
+    return isinstance(content, dict) and any(isinstance(v, torch.Tensor) for v in content.values())
 
 
 def state_dict_of(path, content):
-    """The dictionary of tensors: the content itself, or what one of its usual keys holds."""
+    """The dictionary of tensors: the content itself, or what one of its usual keys holds, or what the
+    only other dictionary of tensors in it is."""
     if not isinstance(content, dict):
         raise Refused(f"{path}: holds a {type(content).__name__}, a state_dict was expected")
-    if any(isinstance(value, torch.Tensor) for value in content.values()):
+    if has_tensors(content):
         return content
     for key in NESTED:
         if isinstance(content.get(key), dict):
             return state_dict_of(path, content[key])
+    others = [key for key, value in content.items() if has_tensors(value)]
+    if len(others) == 1:
+        return content[others[0]]
     keys = ", ".join(map(str, list(content)[:10])) or "none"
     raise Refused(f"{path}: no tensors, and no state_dict under {', '.join(NESTED)} (keys: {keys})")
 

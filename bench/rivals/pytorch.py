@@ -76,10 +76,18 @@ class Attention(nn.Module):
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal)
         return self.output(y.transpose(1, 2).flatten(2))
 
+    def by_sequence(self, x, lengths, causal=False):
+        """Rows of all sequences, without padding."""
+        y = []
+        for rows in self.inputs(x).split(lengths):
+            q, k, v = rows.unflatten(-1, (3, self.heads, -1)).permute(1, 2, 0, 3).unsqueeze(1)
+            y.append(F.scaled_dot_product_attention(q, k, v, is_causal=causal)[0].transpose(0, 1))
+        return self.output(torch.cat(y).flatten(1))
+
 
 def attention(words):
     """attention dim= heads= batch= steps= [ragged=1] [causal=1] [backward=1]; variants: module,
-    sdpa (written out), nested (ragged without padding), each compiled with compile-."""
+    sdpa (written out), rows (without padding, sequence by sequence), each compiled with compile-."""
     dim, heads, batch = words.number("dim", 256), words.number("heads", 4), words.number("batch", 32)
     steps, backward = words.number("steps", 32), words.number("backward") == 1
     causal, compiled = words.number("causal") == 1, words.get("variant", "").startswith("compile-")
@@ -103,17 +111,16 @@ def attention(words):
             return module(x, mask, causal)
     else:
         module = Attention(dim, heads)
-        rows = [torch.rand(n, dim) * 2 - 1 for n in lengths.tolist()]
-        x = torch.nested.nested_tensor(rows, layout=torch.jagged)
+        x = torch.rand(int(lengths.sum()), dim) * 2 - 1
 
         def call(x):
-            return module(x, None, causal)
+            return module.by_sequence(x, lengths.tolist(), causal)
     x.requires_grad_(backward)
     dy = torch.rand_like(x.detach())
     call = torch.compile(call, dynamic=False) if compiled else call
 
     def run():
-        with torch.inference_mode(not backward and variant != "nested"):
+        with torch.inference_mode(not backward):
             y = call(x)
             if backward:
                 x.grad = None

@@ -36,30 +36,34 @@ typedef enum ur_st_dtype {
     UR_ST_U16,
     UR_ST_U8,
     UR_ST_BOOL,
-    UR_ST_DTYPES /* how many there are */
+    UR_ST_DTYPES,              /* how many there are */
+    UR_ST_OTHER = UR_ST_DTYPES /* one that is not read here, such as F8_E4M3 or C64 */
 } ur_st_dtype;
 
 enum { UR_ST_MAX_DIMS = 8 };
 
-const char *ur_st_dtype_name(ur_st_dtype dtype); /* "F32" */
-size_t ur_st_dtype_size(ur_st_dtype dtype);      /* bytes an element takes */
+const char *ur_st_dtype_name(ur_st_dtype dtype); /* "F32"; of UR_ST_OTHER "other" */
+size_t ur_st_dtype_size(ur_st_dtype dtype);      /* bytes an element takes; of UR_ST_OTHER 0 */
 
 /* ---- reading ------------------------------------------------------------------------------ */
 
 /* An open file. */
 typedef struct ur_st ur_st;
 
-/* One tensor of an open file. The name lives as long as the file is open. */
+/* One tensor of an open file. Names live as long as the file is open. */
 typedef struct ur_st_info {
     const char *name;
     ur_st_dtype dtype;
-    int ndim; /* 0 to UR_ST_MAX_DIMS; 0 is a scalar, of one element */
+    const char *dtype_name; /* as the file has it */
+    int ndim;               /* 0 to UR_ST_MAX_DIMS; 0 is a scalar, of one element */
     size_t dims[UR_ST_MAX_DIMS];
     size_t count;    /* elements */
+    uint64_t bytes;  /* that they take in the file */
     uint64_t offset; /* of the first byte, counted from the start of the file */
 } ur_st_info;
 
-/* Opens and checks the file at `path`; tensors are read from it when asked for, so it must not
+/* Opens and checks the file at `path`; a file of another format is named, where its first bytes tell:
+ * PyTorch's, NumPy's, HDF5, GGUF, a pointer of Git LFS, an HTML page. Tensors are read from it when asked for, so it must not
  * change meanwhile. A file that is not there is UR_BAD_FILE, one that cannot be read UR_IO. */
 ur_status ur_st_open(const ur_allocator *a, const char *path, ur_st **out, ur_err *err);
 

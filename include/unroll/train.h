@@ -117,9 +117,9 @@ typedef struct ur_train_options {
     size_t early_stop;
 } ur_train_options;
 
-/* batch 32, one per step, UR_EPOCHS_AUTO, Adam 2e-3, clip 1, seed 42; constant, else every 10 epochs, factor 0.1,
- * patience 10 and least rate 0. Kinds have changes of their own (ur_run_defaults); docs/defaults.md has
- * what they were chosen by. */
+/* batch 32, one per step, UR_EPOCHS_AUTO, Adam 2e-3, clip 1, seed 42; constant, else every 10 epochs,
+ * factor 0.1, patience 10 and least rate 0. Kinds have changes of their own (ur_run_defaults);
+ * docs/defaults.md has what they were chosen by. */
 ur_train_options ur_train_defaults(void);
 /* Whether the options are in range and go together: UR_INVALID with the reason. */
 ur_status ur_train_check(const ur_train_options *options, ur_err *err);

@@ -63,6 +63,10 @@ void json_string(FILE *to, const char *text);
 void json_number(FILE *to, double number);
 void json_compact(FILE *to, const char *json);
 
+/* The text in fresh memory, with \u{1b} for characters that control a terminal; keep_lines: but for line
+ * feeds and tabs. NULL without memory. */
+char *shown_text(const char *text, bool keep_lines);
+
 /* `folder`/`name` in fresh memory; NULL without memory. */
 char *join_path(const char *folder, const char *name);
 

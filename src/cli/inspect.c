@@ -1,6 +1,7 @@
 /* inspect.c - unroll inspect: what is in a run or in a safetensors file. */
 #include "cli.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -38,22 +39,28 @@ static const char *name_of(const row *r)
     return r->name ? r->name : r->layer;
 }
 
-static void print_columns(const row *r, const int width[2], const char *count, const char *bytes)
+static void print_columns(const row *r, const int width[3], const char *count, const char *bytes)
 {
-    printf("%-*s  ", width[0], name_of(r));
+    char *name = shown_text(name_of(r), false);
+    printf("%-*s  ", width[0], name ? name : "");
+    free(name);
     if (r->dtype)
-        printf("%-5s  ", r->dtype);
+        printf("%-*s  ", width[2], r->dtype);
     printf("%-*s %14s %16s\n", width[1], r->shape, count, bytes);
 }
 
 static void print_table(table *t)
 {
     char count[GROUPED], bytes[GROUPED];
-    int width[2] = {5, 5};
+    int width[3] = {5, 5, 5};
     row r = {.dtype = NULL};
     for (size_t i = 0; i < t->n;) {
         r = t->next(t->of, &i, false);
-        const int name = (int)strlen(name_of(&r)), shape = (int)strlen(r.shape);
+        char *shown = shown_text(name_of(&r), false);
+        const int name = shown ? (int)strlen(shown) : 0, shape = (int)strlen(r.shape);
+        const int type = r.dtype ? (int)strlen(r.dtype) : 0;
+        free(shown);
+        width[2] = type > width[2] ? type : width[2];
         width[0] = name > width[0] && name <= 60 ? name : width[0];
         width[1] = shape > width[1] ? shape : width[1];
     }
@@ -100,9 +107,9 @@ static row next_tensor(const void *of, size_t *at, bool json)
 {
     const ur_st_info *info = ur_st_at(of, (*at)++);
     row r = {.name = info->name,
-             .dtype = ur_st_dtype_name(info->dtype),
+             .dtype = info->dtype_name,
              .count = info->count,
-             .bytes = info->count * ur_st_dtype_size(info->dtype)};
+             .bytes = (size_t)info->bytes};
     add_shape(&r, "", info->ndim, info->dims, json);
     return r;
 }
@@ -182,7 +189,11 @@ static void print_metadata(const ur_st *st, bool json)
         const char *key, *value;
         ur_st_metadata_at(st, i, &key, &value);
         if (!json) {
-            printf("%s%s%s%s\n", i ? "" : "\n", key, strchr(value, '\n') ? ":\n" : ": ", value);
+            char *name = shown_text(key, false), *text = shown_text(value, true);
+            printf("%s%s%s%s\n", i ? "" : "\n", name ? name : "",
+                   strchr(value, '\n') ? ":\n" : ": ", text ? text : "");
+            free(name);
+            free(text);
             continue;
         }
         putchar(i ? ',' : '{');

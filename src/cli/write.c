@@ -79,3 +79,30 @@ char *join_path(const char *folder, const char *name)
         snprintf(path, size, "%.*s/%s", (int)length, folder, name);
     return path;
 }
+
+/* Whether a character would do something to a terminal, or to the order of what is read there. */
+static bool acts(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7F && c <= 0x9F) || (c >= 0x200B && c <= 0x200F) ||
+           (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0xFEFF;
+}
+
+char *shown_text(const char *text, bool keep_lines)
+{
+    char *shown = malloc(10 * strlen(text) + 1), *to = shown;
+    for (size_t taken; shown && *text; text += taken) {
+        uint32_t c = 0xFFFD;
+        taken = ur_utf8_decode(text, strlen(text), &c);
+        const bool plain = taken && (!acts(c) || (keep_lines && (c == '\n' || c == '\t')));
+        taken = taken ? taken : 1;
+        if (plain) {
+            memcpy(to, text, taken);
+            to += taken;
+        } else {
+            to += sprintf(to, "\\u{%x}", (unsigned)(c == 0xFFFD ? (unsigned char)*text : c));
+        }
+    }
+    if (shown)
+        *to = '\0';
+    return shown;
+}

@@ -3,7 +3,8 @@
  * Everything that the header says is checked at opening, so that what is read afterwards can rely on
  * names, shapes and offsets. Order of the checks: the header's length against the file; its JSON;
  * every tensor by itself (keys, dtype, shape, bytes); all tensors together (data covered once, from
- * first to last byte).
+ * first to last byte). Of a tensor of a dtype that is not known here the bytes are what its offsets
+ * say: it can be listed, and not read.
  *
  * Elements are little-endian in the file whatever the machine is; they are put together byte by
  * byte, which compilers turn into plain loads. Data passes through a small buffer: reading takes no
@@ -44,12 +45,12 @@ static const struct {
 
 const char *ur_st_dtype_name(ur_st_dtype dtype)
 {
-    return dtypes[dtype].name;
+    return dtype < UR_ST_DTYPES ? dtypes[dtype].name : "other";
 }
 
 size_t ur_st_dtype_size(ur_st_dtype dtype)
 {
-    return dtypes[dtype].size;
+    return dtype < UR_ST_DTYPES ? dtypes[dtype].size : 0;
 }
 
 struct ur_st {
@@ -62,6 +63,7 @@ struct ur_st {
     json_t *header;             /* owns every string below */
     ur_st_info *tensors;
     size_t count;
+    size_t *by_name; /* (count) indices of tensors, their names rising */
     ur_st_pair *metadata;
     size_t metadata_count;
 };
@@ -102,7 +104,8 @@ static ur_status read_shape(const ur_st *st, const json_t *shape, ur_st_info *in
     if (json_array_size(shape) > UR_ST_MAX_DIMS)
         return bad_tensor(st, info->name, "more than 8 dimensions", err);
     info->ndim = (int)json_array_size(shape);
-    size_t product = dtypes[info->dtype].size, count = 1;
+    const size_t size = info->dtype == UR_ST_OTHER ? 1 : ur_st_dtype_size(info->dtype);
+    size_t product = size, count = 1;
     for (int i = 0; i < info->ndim; i++) {
         const json_t *dim = json_array_get(shape, (size_t)i);
         json_int_t value = json_integer_value(dim);
@@ -118,7 +121,7 @@ static ur_status read_shape(const ur_st *st, const json_t *shape, ur_st_info *in
         info->dims[i] = (size_t)value;
     }
     info->count = count;
-    *bytes = (uint64_t)count * dtypes[info->dtype].size;
+    *bytes = (uint64_t)count * size;
     return UR_OK;
 }
 
@@ -140,12 +143,20 @@ static ur_status read_offsets(const ur_st *st, const json_t *offsets, ur_st_info
                        "%s: tensor \"%s\" ends at byte %llu of the data, the file has %llu",
                        st->path, shown, (unsigned long long)end,
                        (unsigned long long)(st->size - st->data_start));
-    if (end - begin != bytes)
+    if (end - begin != bytes && info->dtype != UR_ST_OTHER)
         return ur_fail(
             err, UR_BAD_FILE, "%s: tensor \"%s\" has %llu bytes of data, dtype and shape want %llu",
             st->path, shown, (unsigned long long)(end - begin), (unsigned long long)bytes);
     info->offset = st->data_start + begin;
+    info->bytes = end - begin;
     return UR_OK;
+}
+
+static bool is_dtype(const char *name)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+    const size_t length = name ? strlen(name) : 0;
+    return length > 0 && length <= 32 && strspn(name, allowed) == length;
 }
 
 static ur_status read_tensor(const ur_st *st, const char *name, json_t *value, ur_st_info *info,
@@ -157,15 +168,14 @@ static ur_status read_tensor(const ur_st *st, const char *name, json_t *value, u
     const json_t *offsets = json_object_get(value, "data_offsets");
     if (!json_is_object(value) || json_object_size(value) != 3 || !dtype || !shape || !offsets)
         return bad_tensor(st, name, "expected an object of dtype, shape and data_offsets", err);
+    info->dtype_name = json_string_value(dtype);
+    if (!is_dtype(info->dtype_name))
+        return bad_tensor(st, name, "dtype must be a name such as F32, in capitals and digits",
+                          err);
     int known = 0;
-    while (known < UR_ST_DTYPES &&
-           (!json_is_string(dtype) || strcmp(dtypes[known].name, json_string_value(dtype)) != 0))
+    while (known < UR_ST_DTYPES && strcmp(dtypes[known].name, info->dtype_name) != 0)
         known++;
-    if (known == UR_ST_DTYPES)
-        return bad_tensor(
-            st, name, "dtype must be one of F64 F32 F16 BF16 I64 I32 I16 I8 U64 U32 U16 U8 BOOL",
-            err);
-    info->dtype = (ur_st_dtype)known;
+    info->dtype = (ur_st_dtype)known; /* UR_ST_OTHER behind the last */
     uint64_t bytes = 0;
     ur_status status = read_shape(st, shape, info, &bytes, err);
     return status != UR_OK ? status : read_offsets(st, offsets, info, bytes, err);
@@ -177,6 +187,8 @@ static ur_status read_metadata(ur_st *st, json_t *object, ur_err *err)
 {
     const char *key;
     json_t *value;
+    if (json_is_null(object))
+        return UR_OK;
     if (!json_is_object(object))
         return ur_fail(err, UR_BAD_FILE, "%s: __metadata__ must be an object of strings", st->path);
     st->metadata = ur_alloc(st->allocator, json_object_size(object), sizeof *st->metadata);
@@ -217,8 +229,7 @@ static ur_status check_cover(const ur_st *st, ur_err *err)
         return ur_no_memory(err, st->count * sizeof *extents);
     for (size_t i = 0; i < st->count; i++) {
         const ur_st_info *t = &st->tensors[i];
-        uint64_t bytes = (uint64_t)t->count * dtypes[t->dtype].size;
-        extents[i] = (extent){t->offset, t->offset + bytes, i};
+        extents[i] = (extent){t->offset, t->offset + t->bytes, i};
     }
     qsort(extents, st->count, sizeof *extents, compare_extents);
     uint64_t covered = st->data_start;
@@ -236,6 +247,34 @@ static ur_status check_cover(const ur_st *st, ur_err *err)
         status = ur_fail(err, UR_BAD_FILE, "%s: %llu bytes after the last tensor, expected none",
                          st->path, (unsigned long long)(st->size - covered));
     return status;
+}
+
+/* A name and where its tensor stands, while they are sorted. */
+typedef struct named {
+    const char *name;
+    size_t index;
+} named;
+
+static int compare_names(const void *left, const void *right)
+{
+    return strcmp(((const named *)left)->name, ((const named *)right)->name);
+}
+
+static ur_status sort_names(ur_st *st, ur_err *err)
+{
+    named *names = ur_alloc(st->allocator, st->count, sizeof *names);
+    st->by_name = ur_alloc(st->allocator, st->count, sizeof *st->by_name);
+    if (names == NULL || st->by_name == NULL) {
+        ur_free(st->allocator, names);
+        return ur_no_memory(err, st->count * sizeof *names);
+    }
+    for (size_t i = 0; i < st->count; i++)
+        names[i] = (named){st->tensors[i].name, i};
+    qsort(names, st->count, sizeof *names, compare_names);
+    for (size_t i = 0; i < st->count; i++)
+        st->by_name[i] = names[i].index;
+    ur_free(st->allocator, names);
+    return UR_OK;
 }
 
 static ur_status read_header(ur_st *st, ur_err *err)
@@ -256,7 +295,8 @@ static ur_status read_header(ur_st *st, ur_err *err)
         if (status != UR_OK)
             return status;
     }
-    return check_cover(st, err);
+    const ur_status status = check_cover(st, err);
+    return status == UR_OK ? sort_names(st, err) : status;
 }
 
 static ur_status parse_header(ur_st *st, const char *text, size_t length, ur_err *err)
@@ -276,6 +316,42 @@ static ur_status parse_header(ur_st *st, const char *text, size_t length, ur_err
         return ur_fail(err, UR_BAD_FILE, "%s: the header is not valid JSON: %s", st->path,
                        ur_shown(shown, why.text));
     return read_header(st, err);
+}
+
+/* What a file is that is no safetensors file, by its first bytes; NULL: cannot be told. */
+static const char *foreign_format(const unsigned char *b, size_t size)
+{
+    static const struct {
+        const char *magic;
+        size_t size;
+        const char *says;
+    } formats[] = {
+        {"PK\3\4", 4,
+         "a zip archive, as PyTorch's .pt files are: unroll-import-pt (tools/import_pt.py) makes a "
+         "safetensors file of it"},
+        {"\x80\2", 2,
+         "a pickle, as PyTorch's older .pt files are: unroll-import-pt (tools/import_pt.py) makes "
+         "a "
+         "safetensors file of it"},
+        {"\x80\4\x95", 3, "a pickle, of which only PyTorch's can be imported (tools/import_pt.py)"},
+        {"\x80\5\x95", 3, "a pickle, of which only PyTorch's can be imported (tools/import_pt.py)"},
+        {"version https://git-lfs", 23,
+         "a pointer of Git LFS and not the file that it stands for: git lfs pull fetches that"},
+        {"GGUF", 4, "a GGUF file, as llama.cpp has them, which is not read"},
+        {"\x93NUMPY", 6,
+         "an array of NumPy's (.npy): safetensors.numpy.save_file writes the format"},
+        {"\x89HDF\r\n", 6, "an HDF5 file, as Keras has them, which is not read"},
+        {"\x1f\x8b", 2, "compressed by gzip: gunzip it first"},
+    };
+    size_t blanks = 0;
+    while (blanks < size && strchr(" \t\r\n", b[blanks]) != NULL && b[blanks] != '\0')
+        blanks++;
+    if (size - blanks >= 2 && b[blanks] == '<' && (b[blanks + 1] == '!' || b[blanks + 1] == 'h'))
+        return "an HTML page: what was downloaded is not the file";
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (size >= formats[i].size && memcmp(b, formats[i].magic, formats[i].size) == 0)
+            return formats[i].says;
+    return NULL;
 }
 
 static ur_status open_parts(ur_st *st, ur_err *err)
@@ -306,6 +382,23 @@ static ur_status open_parts(ur_st *st, ur_err *err)
         status = parse_header(st, text, (size_t)length, err);
     ur_free(st->allocator, text);
     return status;
+}
+
+/* Opens; of a file without a header that could be read, says what else it is. */
+static ur_status open_or_name(ur_st *st, ur_err *err)
+{
+    unsigned char begin[32] = {0};
+    const size_t size = st->size < sizeof begin ? (size_t)st->size : sizeof begin;
+    if (st->size == 0)
+        return ur_fail(err, UR_BAD_FILE, "%s: is empty: too few bytes for a safetensors file",
+                       st->path);
+    const ur_status status = open_parts(st, err);
+    if (status != UR_BAD_FILE || st->header != NULL || bytes_at(st, 0, begin, size, NULL) != UR_OK)
+        return status;
+    const char *format = foreign_format(begin, size);
+    if (format == NULL)
+        return status;
+    return ur_fail(err, UR_BAD_FILE, "%s: no safetensors file, but %s", st->path, format);
 }
 
 /* ---- opening and closing ------------------------------------------------------------------ */
@@ -365,7 +458,7 @@ ur_status ur_st_open(const ur_allocator *a, const char *path, ur_st **out, ur_er
     if (status == UR_OK)
         status = open_file(st, err);
     if (status == UR_OK)
-        status = open_parts(st, err);
+        status = open_or_name(st, err);
     return finish(st, status, out);
 }
 
@@ -378,7 +471,7 @@ ur_status ur_st_open_bytes(const ur_allocator *a, const char *name, const void *
     if (status == UR_OK) {
         st->bytes = bytes;
         st->size = size;
-        status = open_parts(st, err);
+        status = open_or_name(st, err);
     }
     return finish(st, status, out);
 }
@@ -391,6 +484,7 @@ void ur_st_close(ur_st *st)
         fclose(st->file);
     json_decref(st->header);
     ur_free(st->allocator, st->tensors);
+    ur_free(st->allocator, st->by_name);
     ur_free(st->allocator, st->metadata);
     ur_free(st->allocator, st->path);
     ur_free(st->allocator, st);
@@ -410,10 +504,16 @@ const ur_st_info *ur_st_at(const ur_st *st, size_t index)
 
 size_t ur_st_index(const ur_st *st, const char *name)
 {
-    size_t i = 0;
-    while (i < st->count && strcmp(st->tensors[i].name, name) != 0)
-        i++;
-    return i;
+    size_t low = 0, high = st->count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (strcmp(st->tensors[st->by_name[middle]].name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    const bool found = low < st->count && strcmp(st->tensors[st->by_name[low]].name, name) == 0;
+    return found ? st->by_name[low] : st->count;
 }
 
 const ur_st_info *ur_st_find(const ur_st *st, const char *name)
@@ -509,7 +609,7 @@ static ur_status wrong_dtype(const ur_st *st, const ur_st_info *t, const char *w
 {
     char shown[UR_SHOWN];
     return ur_fail(err, UR_BAD_FILE, "%s: tensor \"%s\" has dtype %s, expected %s", st->path,
-                   ur_shown(shown, t->name), ur_st_dtype_name(t->dtype), wanted);
+                   ur_shown(shown, t->name), t->dtype_name, wanted);
 }
 
 ur_status ur_st_read_floats(ur_st *st, size_t index, float *out, ur_err *err)
@@ -535,7 +635,8 @@ ur_status ur_st_read_i64(ur_st *st, size_t index, int64_t *out, ur_err *err)
 {
     const ur_st_info *t = &st->tensors[index];
     const char *name = ur_st_dtype_name(t->dtype);
-    if (name[0] == 'F' || t->dtype == UR_ST_BF16 || t->dtype == UR_ST_U64)
+    if (name[0] == 'F' || t->dtype == UR_ST_BF16 || t->dtype == UR_ST_U64 ||
+        t->dtype == UR_ST_OTHER)
         return wrong_dtype(st, t, "I64, I32, I16, I8, U32, U16, U8 or BOOL", err);
     size_t size = ur_st_dtype_size(t->dtype), n = 0;
     unsigned char chunk[CHUNK];

@@ -5,6 +5,7 @@
  * spaces to a multiple of 8). */
 #include "unroll/io.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -34,9 +35,6 @@ static ur_status check_tensor(const char *path, const ur_st_tensor *tensors, siz
         return invalid(path, t->name, "expected 0 to 8 dimensions", err);
     if (strcmp(t->name, "__metadata__") == 0)
         return invalid(path, t->name, "this name is the format's own", err);
-    for (size_t i = 0; i < index; i++)
-        if (strcmp(tensors[i].name, t->name) == 0)
-            return invalid(path, t->name, "two tensors have this name", err);
     size_t count = ur_st_dtype_size(t->dtype);
     bool empty = false;
     for (int i = 0; i < t->ndim; i++) {
@@ -47,6 +45,28 @@ static ur_status check_tensor(const char *path, const ur_st_tensor *tensors, siz
     }
     *bytes = empty ? 0 : count;
     return UR_OK;
+}
+
+static int compare_names(const void *left, const void *right)
+{
+    return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+/* UR_INVALID where two tensors have one name. */
+static ur_status check_names(const ur_allocator *a, const char *path, const ur_st_tensor *tensors,
+                             size_t n, ur_err *err)
+{
+    const char **names = ur_alloc(a, n, sizeof *names);
+    ur_status status = names ? UR_OK : ur_no_memory(err, n * sizeof *names);
+    for (size_t i = 0; names && i < n; i++)
+        names[i] = tensors[i].name;
+    if (names)
+        qsort(names, n, sizeof *names, compare_names);
+    for (size_t i = 1; i < n && status == UR_OK; i++)
+        if (strcmp(names[i - 1], names[i]) == 0)
+            status = invalid(path, names[i], "two tensors have this name", err);
+    ur_free(a, names);
+    return status;
 }
 
 /* Where the data of each tensor begins; `bytes` becomes `begin`. */
@@ -172,6 +192,8 @@ ur_status ur_st_write(const ur_allocator *a, const char *path, const ur_st_tenso
         else if (status == UR_OK)
             total += begin[i];
     }
+    if (status == UR_OK)
+        status = check_names(a, path, tensors, n_tensors, err);
     for (size_t i = 0; i < n_metadata && status == UR_OK; i++)
         for (size_t j = 0; j < i && status == UR_OK; j++)
             if (strcmp(metadata[i].key, metadata[j].key) == 0)

@@ -34,7 +34,7 @@ static const char *const init_words[] = {"pytorch", "xavier", NULL};
 /* clang-format off */
 static const ur_field fields[] = {
     UR_VOCABULARY_ROW(ur_translation_config),
-    {.name = "target_vocabulary_size", .flag = "", .type = UR_FIELD_SIZE, AT(target_vocabulary),
+    {.name = "target_size", .flag = "", .type = UR_FIELD_SIZE, AT(target_vocabulary),
      .most = UR_MOST_VOCABULARY, .help = "Symbols of the target; filled in from the data."},
     {.name = "translator", .flag = "model", .group = "model", .type = UR_FIELD_ENUM, AT(model),
      .word = ur_translator_name, .initial = "bahdanau",
@@ -97,7 +97,7 @@ static const ur_field fields[] = {
     {.name = "text.joint", .flag = "no-joint", .group = "data", .type = UR_FIELD_BOOL,
      AT(text.joint), .initial = "true", .shown = "",
      .help = "Merges and vocabularies of each language by itself."},
-    {.name = "text.vocabulary_threshold", .metavar = "N", .group = "data", .type = UR_FIELD_SIZE,
+    {.name = "text.threshold", .flag = "vocabulary-threshold", .metavar = "N", .group = "data", .type = UR_FIELD_SIZE,
      AT(text.threshold), .most = 1 << 30, .initial = "0", .shown = "none",
      .help = "Parts of words that come up less often are cut again."},
     UR_FREQUENCY_ROWS(ur_translation_config, text.min_freq, text.max_size, "2"),
@@ -463,8 +463,7 @@ static ur_status fits(const ur_assets *assets, ur_err *err)
                                      : "each language has its vocabulary, but the target's is "
                                        "missing (target.txt)");
     if (l->target && ur_vocabulary_size(l->target) != c->target_vocabulary)
-        return ur_fail(err, UR_INVALID,
-                       "\"target_vocabulary_size\" is %zu, but the vocabulary has %zu",
+        return ur_fail(err, UR_INVALID, "\"target_size\" is %zu, but the vocabulary has %zu",
                        c->target_vocabulary, ur_vocabulary_size(l->target));
     if (l->target && (status = check_reserved(l->target, "target's", err)) != UR_OK)
         return status;

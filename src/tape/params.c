@@ -14,7 +14,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/hash.h"
 #include "base/status.h"
+#include "base/tiny.h"
 
 enum { ALIGN_FLOATS = 16 };
 
@@ -42,6 +44,8 @@ struct ur_params {
     ur_context *context;
     ur_param *entries;
     size_t count, entry_capacity;
+    int32_t *slot; /* (slots) entries by the hash of their names, at most half full; -1: none */
+    size_t slots;  /* a power of two, or 0 */
     packs *packs;
     size_t size;   /* floats */
     float *values; /* aligned, inside memory */
@@ -95,8 +99,45 @@ void ur_params_free(ur_params *p)
     ur_free(a, p->packs->at);
     ur_free(a, p->packs);
     ur_free(a, p->entries);
+    ur_free(a, p->slot);
     ur_free(a, p->memory);
     ur_free(a, p);
+}
+
+/* ---- entries by name ---------------------------------------------------------------------- */
+
+/* The slot of that name, or the empty one where it belongs. */
+static size_t slot_of(const ur_params *p, const char *name)
+{
+    const uint64_t hash = ur_fingerprint_bytes(UR_FINGERPRINT, name, strlen(name));
+    size_t i = (size_t)(hash ^ hash >> 32) & (p->slots - 1);
+    while (p->slot[i] >= 0 && strcmp(p->entries[p->slot[i]].name, name) != 0)
+        i = (i + 1) & (p->slots - 1);
+    return i;
+}
+
+int ur_params_find(const ur_params *p, const char *name)
+{
+    return p->slots ? p->slot[slot_of(p, name)] : -1;
+}
+
+/* Room for one more name. */
+static bool grow_slots(ur_params *p)
+{
+    if (2 * (p->count + 1) <= p->slots)
+        return true;
+    const size_t slots = p->slots ? 2 * p->slots : UR_SIZE(64, 4);
+    int32_t *slot = ur_alloc(&p->context->allocator, slots, sizeof *slot);
+    if (!slot)
+        return false;
+    ur_free(&p->context->allocator, p->slot);
+    p->slot = slot;
+    p->slots = slots;
+    for (size_t i = 0; i < slots; i++)
+        slot[i] = -1;
+    for (size_t i = 0; i < p->count; i++)
+        slot[slot_of(p, p->entries[i].name)] = (int32_t)i;
+    return true;
 }
 
 static int fail(ur_params *p, ur_status status, const char *format, const char *name)
@@ -113,14 +154,16 @@ static ur_param *new_entry(ur_params *p, const char *name)
         return NULL;
     const ur_allocator *a = &p->context->allocator;
     char *copy = ur_strdup(a, name);
-    if (!copy || !ur_reserve(a, &p->entries, &p->entry_capacity, p->count, p->count + 1,
-                             sizeof *p->entries)) {
+    if (!copy || !grow_slots(p) ||
+        !ur_reserve(a, &p->entries, &p->entry_capacity, p->count, p->count + 1,
+                    sizeof *p->entries)) {
         ur_free(a, copy);
         fail(p, UR_NO_MEMORY, "out of memory while adding parameter %s", name);
         return NULL;
     }
     ur_param *entry = &p->entries[p->count];
     memset(entry, 0, sizeof *entry);
+    p->slot[slot_of(p, copy)] = (int32_t)p->count;
     entry->name = copy;
     p->count++;
     return entry;
@@ -452,14 +495,6 @@ size_t ur_params_count(const ur_params *p)
 const ur_param *ur_params_entry(const ur_params *p, size_t index)
 {
     return &p->entries[index];
-}
-
-int ur_params_find(const ur_params *p, const char *name)
-{
-    for (size_t i = 0; i < p->count; i++)
-        if (strcmp(p->entries[i].name, name) == 0)
-            return (int)i;
-    return -1;
 }
 
 size_t ur_params_weights(const ur_params *p)

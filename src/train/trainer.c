@@ -83,11 +83,11 @@ ur_status ur_train_check(const ur_train_options *o, ur_err *err)
 }
 
 /* What UR_EPOCHS_AUTO stands for. */
-static size_t choose_epochs(const ur_kind *kind, size_t batches)
+static size_t choose_epochs(const ur_kind *kind, size_t steps_each)
 {
     enum { STEPS = 4000 };
     const size_t steps = kind->steps ? kind->steps : STEPS;
-    const size_t epochs = (steps + batches - 1) / batches;
+    const size_t epochs = (steps + steps_each - 1) / steps_each;
     return epochs < UR_LEAST_EPOCHS  ? UR_LEAST_EPOCHS
            : epochs > UR_MOST_EPOCHS ? UR_MOST_EPOCHS
                                      : epochs;
@@ -174,7 +174,8 @@ ur_status ur_trainer_new(ur_context *context, ur_model *model, void *data,
     if (options->batch_tokens)
         count_batches(t);
     if (t->options.epochs == UR_EPOCHS_AUTO)
-        t->options.epochs = choose_epochs(model->kind, t->batches);
+        t->options.epochs = choose_epochs(model->kind, (t->batches + options->accumulate - 1) /
+                                                           options->accumulate);
     t->progress.schedule = ur_schedule_start(options);
     if (!take_memory(t)) {
         ur_trainer_free(t);

@@ -65,6 +65,7 @@ typedef struct reading {
     ur_st *st;
     const ur_load_options *options;
     size_t *tensor; /* (parameters) its place in the file; NONE */
+    bool *there;    /* (parameters) of roots: one of its names is in the file, or may be missing */
     complaints *c;
 } reading;
 
@@ -148,24 +149,23 @@ static void complain_surplus(reading *r, const char *name, bool twice)
     complain(r->c, twice ? "twice, under two prefixes:" : "surplus", name, "");
 }
 
-static bool may_be_missing(const reading *r, size_t root)
+static bool may_be_missing(const reading *r, size_t i)
 {
     const ur_load_options *o = r->options;
-    for (size_t i = 0; i < ur_params_count(r->params); i++)
-        for (size_t j = 0; root_of(r->params, i) == root && j < o->n_missing; j++)
-            if (fnmatch(o->missing[j], ur_params_entry(r->params, i)->name, 0) == 0)
-                return true;
+    for (size_t j = 0; j < o->n_missing; j++)
+        if (fnmatch(o->missing[j], ur_params_entry(r->params, i)->name, 0) == 0)
+            return true;
     return false;
 }
 
-/* No name of the weights at `root` is in the file. */
-static void check_there(reading *r, size_t root)
+/* Of weights with several names one is enough. */
+static void find_roots(reading *r)
 {
-    for (size_t i = root; i < ur_params_count(r->params); i++)
-        if (root_of(r->params, i) == root && r->tensor[i] != NONE)
-            return;
-    if (!may_be_missing(r, root))
-        complain(r->c, "missing", name_in_file(r, ur_params_entry(r->params, root)->name).text, "");
+    for (size_t i = 0; i < ur_params_count(r->params); i++)
+        r->there[i] = false;
+    for (size_t i = 0; i < ur_params_count(r->params); i++)
+        if (r->tensor[i] != NONE || may_be_missing(r, i))
+            r->there[root_of(r->params, i)] = true;
 }
 
 static void check_tensor(reading *r, size_t i)
@@ -179,7 +179,9 @@ static void check_tensor(reading *r, size_t i)
         snprintf(detail, sizeof detail, " is %s, %s expected", has, wants);
         complain(r->c, "ill-shaped:", info->name, detail);
     } else if (info->dtype > UR_ST_BF16) {
-        complain(r->c, "not floating point:", info->name, "");
+        char detail[60];
+        snprintf(detail, sizeof detail, " is %s, F32, F16, BF16 or F64 expected", info->dtype_name);
+        complain(r->c, "not floating point:", info->name, detail);
     }
 }
 
@@ -213,9 +215,11 @@ static ur_status check_tied(reading *r, const char *path, ur_err *err)
 
 static ur_status check_file(reading *r, const char *path, ur_err *err)
 {
+    find_roots(r);
     for (size_t i = 0; i < ur_params_count(r->params); i++) {
-        if (root_of(r->params, i) == i)
-            check_there(r, i);
+        if (root_of(r->params, i) == i && !r->there[i])
+            complain(r->c, "missing", name_in_file(r, ur_params_entry(r->params, i)->name).text,
+                     "");
         if (r->tensor[i] != NONE)
             check_tensor(r, i);
     }
@@ -247,10 +251,14 @@ static ur_status load(const ur_params *params, ur_params *out, ur_st *st, const 
     const size_t size = ur_params_size(params);
     if (!ur_params_data(params))
         return ur_fail(err, UR_INVALID, "the parameters are not sealed yet (ur_params_seal)");
-    reading r = {params, st, options ? options : &strict, NULL, c};
+    reading r = {.params = params, .st = st, .options = options ? options : &strict, .c = c};
     r.tensor = ur_alloc(a, ur_params_count(params), sizeof *r.tensor);
-    if (!r.tensor)
+    r.there = ur_alloc(a, ur_params_count(params), sizeof *r.there);
+    if (!r.tensor || !r.there) {
+        ur_free(a, r.tensor);
+        ur_free(a, r.there);
         return ur_no_memory(err, ur_params_count(params) * sizeof *r.tensor);
+    }
     find_all(&r, NULL);
     ur_status status = check_file(&r, path, err);
     float *fresh = NULL;
@@ -264,6 +272,7 @@ static ur_status load(const ur_params *params, ur_params *out, ur_st *st, const 
         memcpy(ur_params_values(out), fresh, size * sizeof *fresh);
     ur_free(a, fresh);
     ur_free(a, r.tensor);
+    ur_free(a, r.there);
     return status;
 }
 

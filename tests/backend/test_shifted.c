@@ -78,6 +78,8 @@ typedef struct net {
     ur_params *params;
     ur_embedding_layer embed;
     ur_rnn_stack rnn, one_hot;
+    ur_multi_head_layer heads;
+    ur_additive_attention_layer additive;
     ur_linear_layer out;
     int w;
 } net;
@@ -97,6 +99,10 @@ static net net_of(ur_context *context, const ur_rnn_config *options)
         ur_rnn_add(n.params, "first", &first, &n.one_hot, &err) != UR_OK)
         fail_msg("%s", err.text);
     n.out = ur_linear_add(n.params, "out", ur_rnn_width(&n.rnn), SYMBOLS, true);
+    const ur_multi_head_config heads = {
+        .embed_dim = IN, .num_heads = 2, .kdim = ur_rnn_width(&n.rnn), .vdim = IN, .dropout = 0.2f};
+    assert_int_equal(ur_multi_head_attention_add(n.params, "heads", &heads, &n.heads, NULL), UR_OK);
+    n.additive = ur_additive_attention_add(n.params, "additive", IN, IN, HIDDEN, 0.1f);
     n.w = ur_params_add(n.params, "w", 2, (size_t[]){IN, IN}, UR_TRAINABLE);
     assert_int_equal(ur_params_seal(n.params, NULL), UR_OK);
     float *w = ur_params_values(n.params);
@@ -134,8 +140,15 @@ static ur_tensor *everything(ur_tape *t, void *arg)
     ur_tensor *sum = ur_add(t, ur_add(t, looked->values, sums->values), c.y->values);
     ur_seq *wide = ur_concat_seq(t, ur_seq_new(t, sum, l), b.y);
     ur_tensor *part = ur_slice(t, wide->values, 1, 1 + ur_rnn_width(&n->rnn));
+    static const bool hidden[ROWS * ROWS] = {[3] = true, [ROWS] = true};
+    const ur_attention_mask mask = {1, ROWS, ROWS, hidden, NULL};
+    ur_weights *weights;
+    const ur_attention_call call = {UR_CAUSAL, &mask, &weights, true};
+    ur_seq *seen = ur_multi_head_attention(t, &n->heads, x, b.y, e, &call);
+    seen = ur_additive_attention(t, &n->additive, e, seen, seen, &call);
     ur_seq *logits = ur_linear_seq(t, &n->out, ur_seq_new(t, part, l));
     ur_tensor *loss = ur_cross_entropy(t, logits, in, 4.0);
+    loss = ur_add(t, loss, ur_sum(t, ur_values(seen)));
     return ur_add(t, loss, ur_sum(t, ur_mul(t, ur_softmax(t, sum), sum)));
 }
 

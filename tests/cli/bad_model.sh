@@ -164,6 +164,17 @@ file changed data >plain.safetensors
 expect 3 'plain.safetensors holds weights but no configuration' predict plain.safetensors 1/2/88
 expect 0 'decoder.fc.bias' inspect plain.safetensors
 
+# ---- files of others
+
+printf '{"w\\u001b[31mred":{"dtype":"F8_E5M2","shape":[4],"data_offsets":[0,4]},"__metadata__":{"a\\u001b]":"\\u0007"}}' >other.header
+printf abcd >other.data
+file other.header other.data >other.safetensors
+expect 0 '^w\\u{1b}\[31mred  F8_E5M2  (4)  *4  *4$' inspect other.safetensors
+grep -q '^a\\u{1b}\]: \\u{7}$' out || fail "metadata: $(cat -v out)"
+printf 'PK\003\004\000\000\000\000\000\000' >other.pt
+expect 3 'other.pt: no safetensors file, but a zip archive, .* unroll-import-pt' inspect other.pt
+expect 3 'other.pt: no safetensors file, but a zip archive, .* unroll-import-pt' predict other.pt x
+
 # ---- checkpoints
 
 renew

@@ -334,18 +334,45 @@ static void golden_file(void **state)
     ur_st_close(st);
 }
 
+/* A dtype that is not read here is listed, and refused where its tensor is asked for. */
+static void other_dtypes(void **state)
+{
+    (void)state;
+    made m = make("{\"__metadata__\":null,\"q\":{\"dtype\":\"F8_E4M3\",\"shape\":[4],\"data_"
+                  "offsets\":[16,20]},"
+                  "\"w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
+                  "\"c\":{\"dtype\":\"C64\",\"shape\":[1],\"data_offsets\":[8,16]}}",
+                  20);
+    ur_st *st;
+    ur_err err;
+    float x[2] = {1, 1};
+    int64_t i64[4];
+    assert_int_equal(ur_st_open_bytes(NULL, "m", m.bytes, m.size, &st, &err), UR_OK);
+    assert_int_equal(ur_st_count(st), 3);
+    assert_int_equal(ur_st_metadata_count(st), 0);
+    const ur_st_info *q = ur_st_find(st, "q");
+    assert_true(q->dtype == UR_ST_OTHER && q->count == 4 && q->bytes == 4 && q->dims[0] == 4);
+    assert_string_equal(q->dtype_name, "F8_E4M3");
+    assert_int_equal(ur_st_find(st, "c")->bytes, 8);
+    assert_int_equal(ur_st_load_floats(st, "w", 1, (size_t[]){2}, x, &err), UR_OK);
+    assert_true(x[0] == 0.0f && x[1] == 0.0f);
+    assert_int_equal(ur_st_read_floats(st, ur_st_index(st, "q"), x, &err), UR_BAD_FILE);
+    assert_string_equal(err.text,
+                        "m: tensor \"q\" has dtype F8_E4M3, expected F32, F16, BF16 or F64");
+    assert_int_equal(ur_st_read_i64(st, ur_st_index(st, "q"), i64, &err), UR_BAD_FILE);
+    assert_int_equal(ur_st_index(st, "p"), 3);
+    assert_int_equal(ur_st_index(st, "z"), 3);
+    ur_st_close(st);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(round_trip),
-                                       cmocka_unit_test(large_tensor),
-                                       cmocka_unit_test(nothing_at_all),
-                                       cmocka_unit_test(every_float_type),
-                                       cmocka_unit_test(every_integer_type),
-                                       cmocka_unit_test(data_in_any_order),
-                                       cmocka_unit_test(files_that_cannot_be_opened),
-                                       cmocka_unit_test(file_that_shrinks),
-                                       cmocka_unit_test(writing_is_checked),
-                                       cmocka_unit_test(failing_allocations),
-                                       cmocka_unit_test(golden_file)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(other_dtypes),        cmocka_unit_test(round_trip),
+        cmocka_unit_test(large_tensor),        cmocka_unit_test(nothing_at_all),
+        cmocka_unit_test(every_float_type),    cmocka_unit_test(every_integer_type),
+        cmocka_unit_test(data_in_any_order),   cmocka_unit_test(files_that_cannot_be_opened),
+        cmocka_unit_test(file_that_shrinks),   cmocka_unit_test(writing_is_checked),
+        cmocka_unit_test(failing_allocations), cmocka_unit_test(golden_file)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,9 +5,11 @@
 #include "run/runs.h"
 #include "run/tables.h"
 #include "support/failing_alloc.h"
+#include "text/bpe.h"
 #include "text/vocabulary.h"
 #include "unroll/language.h"
 #include "unroll/tagger.h"
+#include "unroll/translation.h"
 
 #include "base/alloc.h"
 #include "io/fields.h"
@@ -190,6 +192,7 @@ static void keys_of_members(void **state)
                                .size = 1000,
                                .valid_size = 200,
                                .train = {.batch = 31,
+                                         .accumulate = 1,
                                          .epochs = 32,
                                          .max_steps = 33,
                                          .optimizer = UR_SGD,
@@ -313,11 +316,10 @@ static void at_random(const ur_kind *kind, void *config, ur_run_settings *settin
     void *kept = malloc(kind->config_size), *start = malloc(kind->config_size);
     uint64_t random = 2718, training_random = 1414; /* a field more in one table moves one walk */
     size_t taken = 0;
-    assert_non_null(kept);
-    assert_non_null(start);
+    assert_true(kept && start);
     memcpy(start, config, kind->config_size);
     for (int i = 0; i < WALK; i++) {
-        if (i % AGAIN == 0)
+        if (i % AGAIN == 0) /* some values rule out others for good */
             memcpy(config, start, kind->config_size);
         memcpy(kept, config, kind->config_size);
         wander(kind->fields, config, 1e300, &random, texts[0]);
@@ -333,6 +335,7 @@ static void at_random(const ur_kind *kind, void *config, ur_run_settings *settin
     }
     if (taken < WALK / 4)
         fail_msg("%s: its rules leave %zu of %d random settings", kind->name, taken, WALK);
+    memcpy(config, start, kind->config_size);
     free(kept);
     free(start);
 }
@@ -342,6 +345,25 @@ static void all_seen(const char *kind, const ur_field *fields, const seen *s)
     for (size_t i = 0; fields[i].name; i++)
         if (!s->several[i])
             fail_msg("%s: of %s there was only one value", kind, fields[i].name);
+}
+
+/* Values that rules across fields allow beside others alone, which a walk seldom meets. */
+static void together(const ur_kind *kind, void *config, ur_run_settings *settings, seen *s)
+{
+    static const ur_setting sets[][3] = {{{"layers", "2"}, {"decoder_layers", "2"}, {NULL, NULL}},
+                                         {{"proj_size", "3"}, {NULL, NULL}}};
+    void *kept = malloc(kind->config_size);
+    assert_non_null(kept);
+    memcpy(kept, config, kind->config_size);
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+        if (ur_fields_apply(kind->fields, config, sets[i], NULL) == UR_OK &&
+            ur_kind_check(kind, config, NULL) == UR_OK) {
+            there_and_back(kind, config, settings);
+            see(s, kind->fields, config);
+        }
+        memcpy(config, kept, kind->config_size);
+    }
+    free(kept);
 }
 
 static void every_value(void **state)
@@ -358,6 +380,7 @@ static void every_value(void **state)
         there_and_back(kind, config, &settings);
         at_the_ends(kind, config, &settings, false, &model);
         at_the_ends(kind, config, &settings, true, &training);
+        together(kind, config, &settings, &model);
         at_random(kind, config, &settings, &model, &training);
         all_seen(kind->name, kind->fields, &model);
         all_seen("training", ur_run_settings_fields(), &training);
@@ -370,7 +393,7 @@ static void every_value(void **state)
 /* Words with the reserved ones that some kind needs, or names of labels. */
 static ur_vocabulary *words_of(size_t count)
 {
-    char text[1024] = "<unk>\n<eos>\n<end>\n";
+    char text[1024] = "<unk>\n<bos>\n<eos>\n<end>\n";
     ur_vocabulary *words;
     ur_err err;
     size_t end = 0;
@@ -391,6 +414,22 @@ static size_t size_of(const ur_kind *kind, const void *config, const char *name)
     if (f)
         ur_field_print(f, config, text, sizeof text);
     return f ? strtoul(text, NULL, 10) : 0;
+}
+
+/* What a kind with two languages has beside its vocabulary: the target's, and merges, of which there are
+ * none. */
+static void add_languages(const ur_kind *kind, const void *config, ur_assets *assets)
+{
+    static const char codes[] = "#version: 0.2\n";
+    const ur_translation_config *c = config;
+    if (strcmp(kind->name, "translation") != 0)
+        return;
+    if (!c->text.joint && c->target_vocabulary)
+        assets->languages.target = words_of(c->target_vocabulary);
+    if (c->text.merges || c->text.codes)
+        assert_int_equal(ur_bpe_parse(allocator(), "codes", codes, strlen(codes),
+                                      &assets->languages.source_bpe, NULL),
+                         UR_OK);
 }
 
 /* What a run that was opened from the file holds is what was saved. */
@@ -429,6 +468,7 @@ static bool made_and_opened(const ur_kind *kind, void *config, const ur_run_sett
     run.assets = (ur_assets){.context = context, .kind = kind, .config = config};
     run.assets.vocabulary = words_of(size_of(kind, config, "vocabulary_size"));
     run.assets.labels = kind->has_labels ? words_of(size_of(kind, config, "labels")) : NULL;
+    add_languages(kind, config, &run.assets);
     if (!kind->fits || kind->fits(&run.assets, NULL) == UR_OK) {
         if (ur_model_new(context, kind, config, &run.assets.model, &err) != UR_OK)
             fail_msg("%s: %s", kind->name, err.text);
@@ -443,6 +483,7 @@ static bool made_and_opened(const ur_kind *kind, void *config, const ur_run_sett
     }
     ur_vocabulary_free(run.assets.vocabulary);
     ur_vocabulary_free(run.assets.labels);
+    ur_languages_free(&run.assets.languages);
     ur_model_free(run.assets.model);
     return done;
 }

@@ -9,6 +9,7 @@ fi
 rm -rf first moved user
 cmake --install "$UNROLL_BUILD_DIR" --prefix "$PWD/first" >install.log
 mv first moved
+[ -x moved/bin/unroll-import-pt ] || { echo "unroll-import-pt is not installed" && exit 1; }
 for file in bash-completion/completions/unroll zsh/site-functions/_unroll man/man1/unroll.1; do
     [ -s moved/share/$file ] || { echo "share/$file is not installed" && exit 1; }
 done
@@ -31,7 +32,7 @@ find_package(Unroll 0.1 QUIET)
 if(Unroll_FOUND)
     message(FATAL_ERROR "a program written for 0.1 was given ${Unroll_VERSION}")
 endif()
-find_package(Unroll 0.2 REQUIRED)
+find_package(${NAME} 0.2 REQUIRED)
 foreach(kind unroll static)
     add_executable(by_${kind} main.c)
     target_link_libraries(by_${kind} PRIVATE unroll::${kind})
@@ -55,7 +56,14 @@ export PKG_CONFIG_PATH="$pc"
 
 rm -r moved
 cmake --install "$UNROLL_BUILD_DIR" --prefix "$PWD/moved" >install.log
-cmake -S user -B user/build -DCMAKE_PREFIX_PATH="$PWD/moved" >configure.log
+cmake -S user -B user/build -DNAME=Unroll -DCMAKE_PREFIX_PATH="$PWD/moved" >configure.log
 cmake --build user/build >build.log
 user/build/by_unroll
 user/build/by_static
+cmake -S user -B user/small -DNAME=unroll -DCMAKE_PREFIX_PATH="$PWD/moved" >configure.log
+
+sh "$UNROLL_SOURCE_DIR/tools/uninstall" "$UNROLL_BUILD_DIR/install_manifest.txt"
+if [ -e moved ]; then
+    echo "left after uninstalling: $(find moved)"
+    exit 1
+fi
