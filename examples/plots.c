@@ -18,7 +18,8 @@ int main(int argc, char **argv)
         {.y_label = "accuracy", .series = &rights, .n_series = 1, .percent = true},
         {.y_label = "loss", .series = &losses, .n_series = 1, .log_y = true},
     };
-    const ur_plot_chart chart = {"A training", "epoch", panels, 2};
+    const ur_plot_chart chart = {
+        .title = "A training", .x_label = "epoch", .panels = panels, .n_panels = 2};
     snprintf(path, sizeof path, "%s/curves.svg", folder);
     check(ur_plot_lines(NULL, &chart, path, &err), err.text);
 

@@ -48,7 +48,13 @@ const char *ur_status_name(ur_status status);
 
 /* ---- memory ------------------------------------------------------------------------------- */
 
-/* Where memory comes from. allocate returns NULL on failure; release accepts NULL. */
+/* Where memory comes from. allocate returns NULL on failure; release accepts NULL.
+ * Alignment: allocate gives memory that is aligned for any type, as malloc does (max_align_t); what the
+ * library needs aligned further (64 bytes, for vectors) it aligns itself. `bytes` is never 0.
+ * Threads: the hooks of a context are called by the thread that calls the library and, with more than
+ * one thread, by the context's own threads, several at once, and memory is released by any of them: they
+ * must be safe for that. With .threads = 1 only callers of the library call them. Nothing is taken or
+ * released inside ur_stream_step over weights that have not changed since the last one. */
 typedef struct ur_allocator {
     void *(*allocate)(void *user, size_t bytes);
     void (*release)(void *user, void *memory);

@@ -150,8 +150,8 @@ typedef struct ur_plot_panel {
     const char *y_label; /* or NULL */
     const ur_plot_series *series;
     size_t n_series;
-    double y_min, y_max; /* the range of y; both 0: chosen from the data (percent: 0 to 1) */
-    bool percent;        /* 0.25 shows as 25 % */
+    double y_min, y_max; /* the range of y; both 0: chosen from the data */
+    bool percent; /* 0.25 shows as 25 %; ur_plot_chart.bounds is 1 unless it says otherwise */
     bool log_y;
 } ur_plot_panel;
 
@@ -162,6 +162,13 @@ typedef struct ur_plot_chart {
     const char *title, *x_label; /* or NULL */
     const ur_plot_panel *panels;
     size_t n_panels; /* 1 to 4 */
+    /* (n_panels) > 0: no value is below 0 or above this, and the axis goes no further: it is from 0 to the
+     * bound, unless all values lie in the highest fifth, or the lowest. NULL: there are none. */
+    const double *bounds;
+    /* (n_order) names of curves as the legend has them: curve 2i has colour and marker i and a solid line,
+     * curve 2i + 1 the same with a broken one. NULL: by the order of appearance, each with a look of its own. */
+    const char *const *order;
+    size_t n_order;
 } ur_plot_chart;
 
 /* Draws the chart into the file at `path`. UR_INVALID for a number of panels or a range of y that

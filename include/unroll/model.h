@@ -76,6 +76,8 @@ typedef struct ur_figure {
     ur_average average;
     bool higher_is_better, percent;
     bool headline; /* shown in the lines of epochs and in pictures of curves */
+    double
+        most; /* no value is above it, nor below 0; 0: 1 in per cent, else there is no such bound */
 } ur_figure;
 
 enum { UR_MOST_FIGURES = 8 };
@@ -271,7 +273,10 @@ struct ur_kind {
     /* Other data, to evaluate with. */
     ur_status (*open)(const ur_assets *assets, const ur_pair_source *source, void **data,
                       ur_err *err);
-    void (*free_data)(void *data);             /* accepts NULL */
+    void (*free_data)(void *data); /* accepts NULL */
+    /* Takes about `part` of the examples out of the data, drawn by the seed, equal inputs together, to be
+     * validated with. NULL: its data is not split, or by an option of its own. */
+    ur_status (*split)(void *data, double part, uint64_t seed, void **valid, ur_err *err);
     uint64_t (*fingerprint)(const void *data); /* changes when the data does */
     size_t (*extent)(const void *data);        /* how much data there is, as people count it */
     /* Sentence i about what reading the data found; NULL behind the last. May be NULL. */

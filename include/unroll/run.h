@@ -29,12 +29,16 @@ typedef struct ur_run_settings {
     const char *valid;       /* likewise; NULL: what the kind makes of it */
     size_t size, valid_size; /* of generated data; 0: 45,000 and 5,000 */
     bool overwrite;          /* a run that the folder already holds is removed */
-    size_t save_every;       /* epochs from save to save; 0: when 5 seconds have passed */
-    size_t eval_every;       /* epochs from validation to validation; 0: 1 */
-    size_t valid_every;      /* steps from validation to validation, in place of epochs; 0: not */
-    const char
-        *best_by;   /* the figure of validation data by which the best weights are kept and early
-                                stopping goes: a name in the kind's figures; NULL: the loss */
+    /* In [0, 1): of data this part, drawn by the seed, is what is validated with; of kinds with
+     * ur_kind.split. */
+    double valid_split;
+    size_t save_every;  /* epochs from save to save; 0: when 5 seconds have passed */
+    size_t eval_every;  /* epochs from validation to validation; 0: 1 */
+    size_t valid_every; /* steps from validation to validation, in place of epochs; 0: not */
+    /* The figure of validation data by which the best weights are kept and early stopping goes: a name
+     * in the kind's figures; NULL: the loss. */
+    const char *best_by;
+    size_t keep;    /* checkpoints that stay, the newest ones; 0: 2 */
     double minutes; /* > 0: train.epochs is set after the first one, by its time */
     ur_train_options train;
 } ur_run_settings;
@@ -59,6 +63,12 @@ ur_status ur_run_create(ur_context *context, const char *folder, const ur_run_se
 ur_status ur_run_create_with(ur_context *context, const char *folder,
                              const ur_run_settings *settings, const char *kind, const void *config,
                              void *train, void *valid, ur_run **out, ur_err *err);
+
+/* Writes the mean of the weights of the run's newest `last` checkpoints, at least one, to a file of
+ * weights that opens alone; path NULL: FOLDER/average.safetensors. The opened run has these weights from
+ * then on. (Vaswani et al. 2017, section 6.1, average so.) UR_BAD_FILE: there are fewer
+ * checkpoints, or one of them is damaged; the weights are then those of some checkpoint. */
+ur_status ur_run_average(ur_run *run, size_t last, const char *path, ur_err *err);
 
 /* Opens a trained model: a run's folder, or a file of weights from one. Of a folder the weights of the
  * least validation loss where there are some (best.safetensors), else the last ones; ur_run_open_last

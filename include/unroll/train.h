@@ -96,7 +96,7 @@ typedef struct ur_train_options {
      * length stand together, and the order of the batches. 0: not. Not for kinds with start_epoch. */
     size_t batch_tokens;
     /* Batches per step: their gradients are added in order, of the mean loss over the positions of all
-     * of them. The last step of an epoch may have fewer. */
+     * of them. The last step of an epoch may have fewer. 0: 1. */
     size_t accumulate;
     size_t epochs;                /* UR_EPOCHS_AUTO: ur_trainer_new chooses */
     size_t max_steps;             /* 0: no limit */

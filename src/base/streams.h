@@ -14,6 +14,7 @@
  *   seed ^ UR_KEY_DROPOUT   (step, which drop-out)          masks and noise (nn/dropout.c,
  *                                                           nn/cell_noise.c)
  *   UR_KEY_SPLIT            number of a question            its split, the same under every seed
+ *   seed ^ UR_KEY_VALID     hash of an input                whether it is set apart (data/split.c)
  *                                                           (data/builtin.c) */
 #ifndef UR_BASE_STREAMS_H
 #define UR_BASE_STREAMS_H
@@ -28,5 +29,6 @@
 
 #define UR_KEY_DROPOUT UINT64_C(0x9E3779B97F4A7C15)
 #define UR_KEY_SPLIT UINT64_C(0x73706C6974)
+#define UR_KEY_VALID UINT64_C(0x76616C6964)
 
 #endif

@@ -69,8 +69,6 @@ static int write_best(const command *c, ur_run *run, const char *prompt)
     ur_err err;
     if (ur_run_predict(run, 1, &prompt, &c->search, &prediction, NULL, &err) != UR_OK)
         return say_error(&err);
-    if (!c->common.json)
-        prediction.unknown = 0; /* was said */
     print_prediction(run, &prediction, 0, c->common.json, c->search.n_best > 1);
     ur_prediction_free(ur_run_assets(run)->context, &prediction);
     return flush_output();
@@ -87,7 +85,8 @@ static int generate(command *c, ur_run *run)
     ur_writer *writer;
     ur_err err;
     if (!ur_run_kind(run)->writes) {
-        say("%s is a %s, which does not write texts", c->arguments[0], ur_run_kind(run)->name);
+        say("%s is a %s, which does not write texts; unroll predict %s TEXT answers",
+            c->arguments[0], ur_run_kind(run)->name, c->arguments[0]);
         return CODE_FAILURE;
     }
     prompt = prompt ? prompt : "";

@@ -353,7 +353,7 @@ void print_help(FILE *to)
                         "a run, that everything else opens.");
     for (const verb *const *v = all_verbs(); *v; v++)
         fprintf(to, "  %-12s %s\n", (*v)->name, (*v)->summary);
-    fputs("\nTo begin, teach a model to write dates as numbers (two minutes), and ask it:\n"
+    fputs("\nTo begin, teach a model to write dates as numbers (a minute), and ask it:\n"
           "  $ unroll train seq2seq --data builtin:dates --out runs/dates\n"
           "  $ unroll predict runs/dates \"September 27, 1994\"\n"
           "  1994-09-27\n\n"

@@ -8,9 +8,9 @@
 
 const verb *const *all_verbs(void)
 {
-    static const verb *const verbs[] = {&train_verb,   &eval_verb,        &score_verb,
-                                        &predict_verb, &generate_verb,    &plot_verb,
-                                        &inspect_verb, &completions_verb, NULL};
+    static const verb *const verbs[] = {&train_verb,       &eval_verb, &score_verb,   &predict_verb,
+                                        &generate_verb,    &plot_verb, &average_verb, &inspect_verb,
+                                        &completions_verb, NULL};
     return verbs;
 }
 
@@ -22,10 +22,28 @@ static const verb *find_verb(const char *name)
     return NULL;
 }
 
+/* What other programs call a verb, and what it is called here. */
+static const char *const other_names[][2] = {
+    {"evaluate", "eval"},    {"test", "eval"},         {"measure", "eval"},
+    {"infer", "predict"},    {"answer", "predict"},    {"tag", "predict"},
+    {"classify", "predict"}, {"translate", "predict"}, {"run", "predict"},
+    {"sample", "generate"},  {"write", "generate"},    {"complete", "generate"},
+    {"fit", "train"},        {"learn", "train"},       {"resume", "train"},
+    {"draw", "plot"},        {"show", "inspect"},      {"list", "inspect"},
+    {"info", "inspect"},
+};
+
 static int say_unknown_verb(const char *name)
 {
     const char *names[16];
     size_t n = 0;
+    const ur_kind *kind = kind_of_word(name, 0);
+    if (kind)
+        return say_usage(NULL, "'%s' is no verb; did you mean unroll train %s?", name, kind->verb);
+    for (size_t i = 0; i < sizeof other_names / sizeof *other_names; i++)
+        if (strcmp(name, other_names[i][0]) == 0)
+            return say_usage(NULL, "unknown verb '%s'; here it is: unroll %s", name,
+                             other_names[i][1]);
     for (const verb *const *v = all_verbs(); *v; v++)
         names[n++] = (*v)->name;
     names[n++] = "help";

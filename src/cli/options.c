@@ -35,6 +35,8 @@ static bool add_option(command *c, option o)
 
 static bool is_hidden(const ur_kind *kind, const ur_field *field)
 {
+    if (kind && !kind->split && field->offset == offsetof(ur_run_settings, valid_split))
+        return true;
     for (const char *const *name = kind ? kind->hides : NULL; name && *name; name++)
         if (strcmp(*name, field->name) == 0)
             return true;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 typedef struct plot_options {
@@ -136,9 +137,36 @@ static void print_path(const char *path, bool json)
     puts("}");
 }
 
+/* "png" where the path ends so and names another kind of picture; else NULL. */
+static const char *other_format(const char *path)
+{
+    static const char *const endings[] = {"png", "pdf", "ps", "eps", "jpg", "jpeg", "gif", "webp"};
+    const char *dot = path ? strrchr(path, '.') : NULL;
+    for (size_t i = 0; dot && i < sizeof endings / sizeof *endings; i++)
+        if (strcasecmp(dot + 1, endings[i]) == 0)
+            return endings[i];
+    return NULL;
+}
+
+static int refuse_format(const command *c, const char *path, const char *ending)
+{
+    const int stem = (int)(strrchr(path, '.') - path);
+    const bool vectors =
+        strcmp(ending, "pdf") == 0 || strcmp(ending, "ps") == 0 || strcmp(ending, "eps") == 0;
+    say_usage(c,
+              "--out %s: pictures are SVG: --out %.*s.svg, and then\n"
+              "  rsvg-convert%s%s -o %.*s.%s %.*s.svg",
+              path, stem, path, vectors ? " -f " : "", vectors ? ending : "", stem, path,
+              vectors ? ending : "png", stem, path);
+    return CODE_USAGE;
+}
+
 static int run_plot(command *c)
 {
     const plot_options *o = c->own;
+    const char *ending = other_format(o->out);
+    if (ending)
+        return refuse_format(c, o->out, ending);
     if (c->n_arguments == 0)
         return say_usage(c, "the run is missing: unroll plot RUN");
     if (o->question && c->n_arguments > 1)

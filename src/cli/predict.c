@@ -243,8 +243,8 @@ static int predict(command *c, ur_run *run)
 {
     const predict_options *o = c->own;
     if (!ur_run_kind(run)->predict) {
-        say("%s is a %s, which predicts nothing from texts", c->arguments[0],
-            ur_run_kind(run)->name);
+        say("%s is a %s, which predicts nothing from texts%s", c->arguments[0],
+            ur_run_kind(run)->name, ur_run_kind(run)->writes ? "; unroll generate writes" : "");
         return CODE_FAILURE;
     }
     const ur_search_options *search = given_search(c);

@@ -176,7 +176,8 @@ static ur_run *resume(const command *c, ur_context *context, int *code)
     const ur_kind *kind = ur_run_kind(run);
     if (kind->verb && strcmp(kind->verb, c->kind->verb) == 0)
         return run;
-    say("%s holds a %s, which unroll %s does not train", out, kind->name, c->name);
+    say("%s holds a %s, which unroll %s does not train%s%s", out, kind->name, c->name,
+        kind->verb ? "; that is unroll train " : "", kind->verb ? kind->verb : "");
     ur_run_free(run);
     *code = CODE_INPUT;
     return NULL;

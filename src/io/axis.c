@@ -182,6 +182,28 @@ static void linear_y(ur_axis *axis, const ur_plot_panel *panel, double least, do
     add_ticks(axis, &ticks, panel->percent);
 }
 
+/* The range for values from 0 to `bound`: all of it, or the corner in which they lie, out to a tick. */
+static void bounded(double *least, double *most, double bound)
+{
+    const double corner = 0.2 * bound;
+    if (*least < 0 || *most > bound) /* no such values after all */
+        return;
+    if (*least >= bound - corner) {
+        const double low = fmin(*least, bound * (1 - 1e-3));
+        const ur_ticks ticks = ur_nice_ticks(low, bound, 5, false, true);
+        *least = fmax(ur_tick(&ticks, 0), 0);
+        *most = bound;
+    } else if (*most <= corner) {
+        const double high = fmax(*most, bound * 1e-3);
+        const ur_ticks ticks = ur_nice_ticks(0, high, 5, false, true);
+        *least = 0;
+        *most = fmin(ur_tick(&ticks, ticks.count - 1), bound);
+    } else {
+        *least = 0;
+        *most = bound;
+    }
+}
+
 /* ---- logarithmic axes --------------------------------------------------------------------- */
 
 /* The number factor * 10^power: "0.02", "100", further out "2e-7". */
@@ -198,7 +220,7 @@ static void power_label(int factor, int power, bool percent, char label[UR_TICK_
 }
 
 /* A tick at every power of ten (every n-th when there are many); at 2 and 5 times it, too, when there
- * are few; the other multiples only as lines. */
+ * are few, at every multiple where there is hardly one; the other multiples only as lines. */
 static void log_y(ur_axis *axis, const ur_plot_panel *panel, double least, double most, bool given)
 {
     axis->least = log10(least);
@@ -217,12 +239,13 @@ static void log_y(ur_axis *axis, const ur_plot_panel *panel, double least, doubl
     }
     int low = (int)floor(axis->least - 1e-9), high = (int)ceil(axis->most + 1e-9);
     int every = (int)((axis->most - axis->least) / 7) + 1;
-    bool few = axis->most - axis->least < 2.1;
+    bool few = axis->most - axis->least < 2.1, short_range = axis->most - axis->least < 0.75;
     for (int power = low; power <= high; power++) {
         for (int factor = 1; factor < (every == 1 ? 10 : 2); factor++) {
             char label[UR_TICK_LABEL] = "";
             double place = (power + log10(factor) - axis->least) / (axis->most - axis->least);
-            bool named = factor == 1 ? power % every == 0 : few && (factor == 2 || factor == 5);
+            bool named = factor == 1 ? power % every == 0
+                                     : short_range || (few && (factor == 2 || factor == 5));
             if (named)
                 power_label(factor, power, panel->percent, label);
             if (named || every == 1)
@@ -231,19 +254,24 @@ static void log_y(ur_axis *axis, const ur_plot_panel *panel, double least, doubl
     }
 }
 
-ur_axis ur_axis_for_y(const ur_plot_panel *panel)
+ur_axis ur_axis_for_y(const ur_plot_panel *panel, double bound)
 {
     ur_axis axis = {.log = panel->log_y};
     double least = INFINITY, most = -INFINITY;
     bool given = panel->y_min != 0 || panel->y_max != 0, any = false;
+    if (!(bound > 0))
+        bound = panel->percent ? 1 : 0;
     for (size_t s = 0; s < panel->n_series && !given; s++)
         any = extend(&axis, panel->series[s].y, panel->series[s].n, &least, &most) || any;
     if (given) {
         least = panel->y_min;
         most = panel->y_max;
-    } else if ((panel->percent || !any) && !panel->log_y) {
-        least = panel->percent && any ? fmin(least, 0) : 0;
-        most = panel->percent && any ? fmax(most, 1) : 1;
+    } else if (bound > 0 && any && !panel->log_y) {
+        bounded(&least, &most, bound);
+        given = true;
+    } else if (!any && !panel->log_y) {
+        least = 0;
+        most = bound > 0 ? bound : 1;
     } else if (!any) {
         least = 0.1;
         most = 1;

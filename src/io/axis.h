@@ -57,7 +57,7 @@ typedef struct ur_axis {
 ur_axis ur_axis_for_x(const ur_plot_chart *chart);
 
 /* The y axis of a panel: the range asked for (which is good), or round numbers around the data. */
-ur_axis ur_axis_for_y(const ur_plot_panel *panel);
+ur_axis ur_axis_for_y(const ur_plot_panel *panel, double bound);
 
 /* Whether a value can be placed at all, and where (0 to 1; beyond when outside the range). */
 bool ur_axis_shows(const ur_axis *axis, double value);

@@ -30,7 +30,9 @@ typedef struct layout {
     double legend; /* y of the legend's first row */
     double page;   /* height */
     ur_axis x, y[MOST_PANELS];
-    const char **names; /* the different names of curves, in the order they appear */
+    const char *
+        *names;    /* the different names of curves, in the order they appear, or in the chart's */
+    size_t *looks; /* (n_names) ur_plot_series.look */
     size_t n_names;
 } layout;
 
@@ -41,14 +43,45 @@ static bool has(const char *text)
 
 /* ---- arranging ---------------------------------------------------------------------------- */
 
-/* How a curve looks: the place of its name among the names; a nameless one its place in the panel. */
-static size_t look_of(const layout *l, const ur_plot_panel *panel, size_t series)
+/* Colour and marker, and the dashes of the line. */
+typedef struct look {
+    size_t colour, dash;
+} look;
+
+/* One more than a name's place in the chart's order; 0: it has none. */
+static size_t given_place(const ur_plot_chart *chart, const char *name)
+{
+    for (size_t i = 0; chart->order && has(name) && i < chart->n_order; i++)
+        if (strcmp(chart->order[i], name) == 0)
+            return i + 1;
+    return 0;
+}
+
+static look look_at(size_t given, size_t place)
+{
+    return given ? (look){(given - 1) / 2, (given - 1) % 2} : (look){place, place};
+}
+
+/* How a curve looks: by its place in the chart's order, or among the names; a nameless one by its place
+ * in the panel. */
+static look look_of(const layout *l, const ur_plot_panel *panel, size_t series)
 {
     const char *name = panel->series[series].name;
-    for (size_t i = 0; has(name) && i < l->n_names; i++)
+    const size_t given = given_place(l->chart, name);
+    for (size_t i = 0; !given && has(name) && i < l->n_names; i++)
         if (strcmp(l->names[i], name) == 0)
-            return i;
-    return series;
+            return look_at(0, i);
+    return look_at(given, series);
+}
+
+/* A name more, before those of later places. */
+static void add_name(layout *l, const char *name)
+{
+    const size_t given = given_place(l->chart, name);
+    size_t at = l->n_names++;
+    for (; given && at > 0 && given_place(l->chart, l->names[at - 1]) > given; at--)
+        l->names[at] = l->names[at - 1];
+    l->names[at] = name;
 }
 
 static ur_status collect_names(const ur_allocator *a, layout *l, ur_err *err)
@@ -66,7 +99,7 @@ static ur_status collect_names(const ur_allocator *a, layout *l, ur_err *err)
             for (size_t i = 0; i < l->n_names; i++)
                 known = known || strcmp(l->names[i], name) == 0;
             if (!known)
-                l->names[l->n_names++] = name;
+                add_name(l, name);
         }
     }
     return UR_OK;
@@ -101,7 +134,7 @@ static void arrange(layout *l)
     bool labels = false;
     l->x = ur_axis_for_x(chart);
     for (size_t p = 0; p < chart->n_panels; p++) {
-        l->y[p] = ur_axis_for_y(&chart->panels[p]);
+        l->y[p] = ur_axis_for_y(&chart->panels[p], chart->bounds ? chart->bounds[p] : 0);
         tick_width = fmax(tick_width, ur_axis_label_width(&l->y[p], 11));
         labels = labels || has(chart->panels[p].y_label);
     }
@@ -122,24 +155,24 @@ static void arrange(layout *l)
 
 enum { MARKERS = 5, DASHES = 4 };
 
-/* A marker of look `look` around (x, y): circle, square, triangles, diamond. */
-static void put_marker(ur_buffer *b, double x, double y, size_t look)
+/* Marker `number` around (x, y): circle, square, triangles, diamond. */
+static void put_marker(ur_buffer *b, double x, double y, size_t number)
 {
     static const char *const shapes[MARKERS] = {
         "M-3.2 0a3.2 3.2 0 1 0 6.4 0a3.2 3.2 0 1 0 -6.4 0z", "M-2.9 -2.9h5.8v5.8h-5.8z",
         "M0 -3.9L3.6 2.6H-3.6z", "M0 -4.1L3.4 0L0 4.1L-3.4 0z", "M0 3.9L3.6 -2.6H-3.6z"};
     ur_svg_put(b, "<path transform=\"translate(%f %f)\" d=\"%s\" fill=\"%s\"/>\n", x, y,
-               shapes[look % MARKERS], ur_curve_colour(look));
+               shapes[number % MARKERS], ur_curve_colour(number));
 }
 
-static void begin_line(ur_buffer *b, size_t look)
+static void begin_line(ur_buffer *b, look own)
 {
     static const char *const dashes[DASHES] = {"", "7 3", "2 2.4", "9 3 2 3"};
     ur_svg_put(b,
                "<path fill=\"none\" stroke=\"%s\" stroke-width=\"1.8\" stroke-linejoin=\"round\"",
-               ur_curve_colour(look));
-    if (look % DASHES != 0)
-        ur_svg_put(b, " stroke-dasharray=\"%s\"", dashes[look % DASHES]);
+               ur_curve_colour(own.colour));
+    if (own.dash % DASHES != 0)
+        ur_svg_put(b, " stroke-dasharray=\"%s\"", dashes[own.dash % DASHES]);
     ur_svg_put(b, " d=\"");
 }
 
@@ -175,15 +208,16 @@ static void put_curve(ur_buffer *b, const layout *l, size_t panel, size_t index)
 static void put_markers(ur_buffer *b, const layout *l, size_t panel, size_t index, double top)
 {
     const ur_plot_series *s = &l->chart->panels[panel].series[index];
-    size_t look = look_of(l, &l->chart->panels[panel], index);
-    size_t stride = s->n / 10 + 1, shift = (look * stride / 3) % stride;
+    const look own = look_of(l, &l->chart->panels[panel], index);
+    const size_t stride = s->n / 10 + 1;
+    const size_t shift = ((2 * own.colour + own.dash) * stride / 3) % stride;
     double x, y, unused_x, unused_y;
     for (size_t i = 0; i < s->n; i++) {
         bool before = i > 0 && point(l, panel, s, i - 1, &unused_x, &unused_y);
         bool after = i + 1 < s->n && point(l, panel, s, i + 1, &unused_x, &unused_y);
         bool wanted = i % stride == shift || (!before && !after);
         if (wanted && point(l, panel, s, i, &x, &y) && y > -1e-6 && y < l->height + 1e-6)
-            put_marker(b, x, top + y, look);
+            put_marker(b, x, top + y, own.colour);
     }
 }
 
@@ -249,9 +283,10 @@ static void put_legend(ur_buffer *b, const layout *l)
         double x = fmax((l->left + l->right - width) / 2, EDGE);
         x = fmin(x, WIDTH - EDGE - width);
         for (size_t i = first; i < first + n; i++) {
-            begin_line(b, i);
+            const look own = look_at(given_place(l->chart, l->names[i]), i);
+            begin_line(b, own);
             ur_svg_put(b, "M%f %fh%f\"/>\n", x, y, SAMPLE);
-            put_marker(b, x + SAMPLE / 2, y, i);
+            put_marker(b, x + SAMPLE / 2, y, own.colour);
             ur_svg_text(b, x + SAMPLE + 6, y, &style, WIDTH - 2 * EDGE - SAMPLE - 8, l->names[i]);
             x += entry_width(l, i) + 20;
         }

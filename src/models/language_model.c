@@ -680,9 +680,8 @@ const ur_kind ur_kind_language_model = {
         "Trains a language model: it reads a text, character by character or word by word, and "
         "learns to say what comes next. The run's folder gets the model, its configuration, and a "
         "record of how the training went.",
-    .example = "  $ unroll train lm --data timemachine.txt --lower --letters-only \\\n"
-               "        --optimizer sgd --lr 1 --epochs 500 --out runs/time\n"
-               "  epoch   1/500  loss 3.0012  perplexity 20.109  85,300 tokens/s  0.1 s\n"
+    .example = "  $ unroll train lm --data timemachine.txt --preset book --out runs/time\n"
+               "  epoch   1/500  loss 3.1809  perplexity 24.068  ...\n"
                "  ...\n",
     .notes = notes,
     .data_help = "a text file, UTF-8",

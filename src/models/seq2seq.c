@@ -19,6 +19,7 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "kernels/math.h"
+#include "data/split.h"
 #include "models/kinds.h"
 #include "models/parts.h"
 #include "models/predict.h"
@@ -171,11 +172,26 @@ static const ur_setting of_book[] = {{"embed_size", "16"}, {"hidden_size", "256"
                                      {"batch", "128"},     {"epochs", "10"},
                                      {"lr", "1e-3"},       {"clip", "5"},
                                      {NULL, NULL}};
+static const ur_setting transformer[] = {{"network", "transformer"},
+                                         {"text.strip", "true"},
+                                         {"hidden_size", "64"},
+                                         {"heads", "4"},
+                                         {"layers", "2"},
+                                         {"feed_forward_size", "128"},
+                                         {"batch", "64"},
+                                         {"lr", "1e-3"},
+                                         {"clip", "1"},
+                                         {"schedule", "cosine"},
+                                         {"warmup_steps", "200"},
+                                         {"epochs", "4"},
+                                         {NULL, NULL}};
 static const ur_preset presets[] = {
     {"notes", "The teaching notes' date translator: 128 units, Adam 2e-4, batches of 256.",
      of_notes},
     {"book", "That of Deep Learning from Scratch 2: 256 units, Adam 1e-3, batches of 128, clip 5.",
      of_book},
+    {"transformer", "A small Transformer: 2 + 2 layers of 64 units, spaces stripped, 4 epochs.",
+     transformer},
     {NULL, NULL, NULL}};
 
 ur_seq2seq_config ur_seq2seq_defaults(void)
@@ -762,6 +778,14 @@ static void free_data(void *data)
     ur_pairs_free(data);
 }
 
+static ur_status split(void *data, double part, uint64_t seed, void **out, ur_err *err)
+{
+    ur_pairs *valid;
+    const ur_status status = ur_pairs_split(data, part, seed, &valid, err);
+    *out = valid;
+    return status;
+}
+
 /* Over ids and lengths. */
 static uint64_t fingerprint(const void *data)
 {
@@ -930,13 +954,13 @@ const ur_kind ur_kind_seq2seq = {
     .description =
         "Trains an encoder-decoder over characters: it reads a question and writes an answer. The "
         "run's folder gets the model, its configuration, and a record of how the training went.",
-    .example = "  $ unroll train seq2seq --data builtin:dates --out runs/dates \\\n"
-               "        --reverse-input --epochs 8 --lr 1e-3 --clip 5\n"
-               "  epoch 1/8  loss 1.2345  accuracy   0.12 %  12,345 sequences/s  4.1 s\n"
+    .example = "  $ unroll train seq2seq --data builtin:dates --out runs/dates\n"
+               "  epoch 1/5  loss 0.2660  validation 0.0019  accuracy  99.92 %  ...\n"
                "  ...\n"
-               "  Q: september 27, 1994\n"
-               "  T: 1994-09-27\n"
-               "  A: 1994-09-27\n",
+               "  Q: 8/8/02\n"
+               "  T: 2002-08-08\n"
+               "  A: 2002-08-08\n"
+               "  ...\n",
     .notes = notes,
     .data_help = "a file with a question and its answer on each line, a tab or _ between them, or "
                  "builtin:dates, builtin:additions",
@@ -969,6 +993,7 @@ const ur_kind ur_kind_seq2seq = {
     .fits = fits,
     .open = open_pairs,
     .free_data = free_data,
+    .split = split,
     .fingerprint = fingerprint,
     .extent = extent,
     .remark = remark,

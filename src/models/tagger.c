@@ -11,6 +11,7 @@
 
 #include "backend/cell.h"
 #include "base/status.h"
+#include "data/split.h"
 #include "models/parts.h"
 
 /* ---- configuration ------------------------------------------------------------------------ */
@@ -329,6 +330,14 @@ static ur_status fits(const ur_assets *assets, ur_err *err)
     return ur_text_check(&c->text, assets->vocabulary, err);
 }
 
+static ur_status split(void *data, double part, uint64_t seed, void **out, ur_err *err)
+{
+    ur_labelled *valid;
+    const ur_status status = ur_labelled_split(data, part, seed, &valid, err);
+    *out = valid;
+    return status;
+}
+
 static void free_data(void *data)
 {
     ur_labelled_free(data);
@@ -363,7 +372,8 @@ static const ur_figure figures[] = {[UR_TAGGER_ACCURACY] = {.name = "accuracy",
                                                       .help = "mean of the labels' F1",
                                                       .average = UR_WHOLE,
                                                       .higher_is_better = true,
-                                                      .headline = true},
+                                                      .headline = true,
+                                                      .most = 1},
                                     {.name = NULL}};
 
 /* Their data is not generated. */
@@ -381,7 +391,7 @@ static const char *const notes[] = {
     .has_labels = true, .model_size = sizeof(ur_tagger), .layers = layers,                         \
     .n_layers = sizeof layers / sizeof *layers, .build = build, .init = init, .loss = loss,        \
     .evaluate = ur_tagger_measure, .examples = examples, .length = length, .positions = positions, \
-    .prepare = prepare, .fits = fits, .open = open_source, .free_data = free_data,                 \
+    .prepare = prepare, .fits = fits, .open = open_source, .free_data = free_data, .split = split, \
     .fingerprint = fingerprint, .extent = extent, .remark = remark, .predict = ur_tagger_predict
 
 static const ur_layer_place layers[] = {

@@ -48,7 +48,7 @@ static const ur_field fields[] = {
      AT(embed_size), .most = UR_MOST_UNITS, .words = embed_words, .initial = "auto", .shown = "",
      .help = "Numbers that stand for a token. Without it characters are one-hot rows, and words "
              "get as many numbers as there are units."},
-    UR_HIDDEN_ROW(ur_text_lstm_config, "256", "Units of each layer."),
+    UR_HIDDEN_ROW(ur_text_lstm_config, "128", "Units of each layer."),
     UR_LAYERS_ROW(ur_text_lstm_config, "Layers.", NULL),
     {.name = "bias_init", .metavar = "uniform|one", .group = "model", .type = UR_FIELD_ENUM,
      AT(bias_init), .words = bias_words, .initial = "uniform",
@@ -673,6 +673,9 @@ static size_t never_written(const ur_assets *assets, int32_t *ids)
 /* Its data is not generated. */
 static const char *const hides[] = {"size", "valid_size", "batch_tokens", NULL};
 
+/* Chosen by measurement: docs/defaults.md. */
+static const ur_setting training[] = {{"batch", "64"}, {NULL, NULL}};
+
 /* The teaching notes' TextLSTM. */
 static const ur_setting of_notes[] = {{"bias_init", "one"}, {"output_from", "gate"}, {NULL, NULL}};
 static const ur_preset presets[] = {
@@ -705,6 +708,7 @@ const ur_kind ur_kind_text_lstm = {
     .fields = fields,
     .config_size = sizeof(ur_text_lstm_config),
     .presets = presets,
+    .defaults = training,
     .figures = figures,
     .model_size = sizeof(ur_text_lstm),
     .build = build,

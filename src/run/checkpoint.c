@@ -13,11 +13,12 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/fpmode.h"
 #include "base/status.h"
 #include "unroll/io.h"
 #include "train/weights.h"
 
-enum { KEPT_CHECKPOINTS = 2 };
+enum { KEPT_CHECKPOINTS = 2 }; /* unless the settings say otherwise */
 
 #define STATE_NAME UR_CHECKPOINT_PREFIX "state"
 #define MOMENT1_NAME UR_CHECKPOINT_PREFIX "moment1"
@@ -180,8 +181,9 @@ static void remove_old(const ur_run *run, uint64_t newest)
 {
     uint64_t step = newest + 1;
     bool found;
-    for (int kept = 0; newest_below(run, step, &found, &step, NULL) == UR_OK && found; kept++) {
-        char *path = kept < KEPT_CHECKPOINTS ? NULL : ur_checkpoint_path(run->a, run->folder, step);
+    const size_t keep = run->settings.keep ? run->settings.keep : KEPT_CHECKPOINTS;
+    for (size_t kept = 0; newest_below(run, step, &found, &step, NULL) == UR_OK && found; kept++) {
+        char *path = kept < keep ? NULL : ur_checkpoint_path(run->a, run->folder, step);
         if (path)
             unlink(path);
         ur_free(run->a, path);
@@ -426,5 +428,68 @@ ur_status ur_run_load_checkpoint(ur_run *run, ur_err *err)
         status = offer_older(run, step, path, err);
     }
     ur_free(run->a, path);
+    return status;
+}
+
+/* ---- the mean of several -------------------------------------------------------------------- */
+
+/* The model's weights become those of the checkpoint after `step`, and are added to sum. */
+static ur_status add_checkpoint(ur_run *run, uint64_t step, double *sum, ur_err *err)
+{
+    ur_params *params = run->assets.model->params;
+    char *path = ur_checkpoint_path(run->a, run->folder, step);
+    if (!path)
+        return ur_no_memory(err, strlen(run->folder) + 64);
+    ur_st *st;
+    ur_status status = ur_st_open(run->a, path, &st, err);
+    if (status == UR_OK) {
+        status = ur_weights_read(params, st, path, "", err);
+        ur_st_close(st);
+    }
+    const float *w = ur_params_data(params);
+    for (size_t i = 0; status == UR_OK && i < ur_params_size(params); i++)
+        sum[i] += (double)w[i];
+    ur_free(run->a, path);
+    return status;
+}
+
+static ur_status add_newest(ur_run *run, size_t last, double *sum, ur_err *err)
+{
+    uint64_t step = UINT64_MAX;
+    ur_status status = UR_OK;
+    for (size_t i = 0; i < last && status == UR_OK; i++) {
+        bool found;
+        status = newest_below(run, step, &found, &step, err);
+        if (status == UR_OK && !found)
+            return ur_fail(err, UR_BAD_FILE,
+                           "%s has %zu checkpoint%s, the mean of %zu was asked for (a training "
+                           "keeps more with --keep N)",
+                           run->folder, i, i == 1 ? "" : "s", last);
+        if (status == UR_OK)
+            status = add_checkpoint(run, step, sum, err);
+    }
+    return status;
+}
+
+ur_status ur_run_average(ur_run *run, size_t last, const char *path, ur_err *err)
+{
+    UR_FPMODE_HERE;
+    ur_params *params = run->assets.model->params;
+    const size_t size = ur_params_size(params);
+    if (last < 1)
+        return ur_fail(err, UR_INVALID, "the mean of no checkpoint, at least 1 expected");
+    double *sum = ur_alloc_zero(run->a, size, sizeof *sum);
+    char *own = path ? NULL : ur_path_join(run->a, run->folder, "average.safetensors");
+    ur_status status = sum && (path || own) ? UR_OK : ur_no_memory(err, size * sizeof *sum);
+    if (status == UR_OK)
+        status = add_newest(run, last, sum, err);
+    if (status == UR_OK) {
+        float *w = ur_params_values(params);
+        for (size_t i = 0; i < size; i++)
+            w[i] = (float)(sum[i] / (double)last);
+        status = write_weights(run, false, path ? path : own, NULL, 0, err);
+    }
+    ur_free(run->a, own);
+    ur_free(run->a, sum);
     return status;
 }

@@ -18,6 +18,7 @@ typedef struct panel_kind {
     char valid[UR_METRIC_NAME];
     const char *train; /* or NULL */
     char label[96];
+    double bound;
     bool percent, log_y;
 } panel_kind;
 
@@ -75,7 +76,8 @@ static void add_panel(panel_kind *panels, size_t *n, const ur_figure *f)
     if (*n + 1 >= MOST_PANELS) /* one is the loss's */
         return;
     panel_kind *p = &panels[(*n)++];
-    *p = (panel_kind){.percent = f->percent, .log_y = f->average == UR_PERPLEXITY};
+    *p =
+        (panel_kind){.bound = f->most, .percent = f->percent, .log_y = f->average == UR_PERPLEXITY};
     p->train = f->average == UR_PERPLEXITY ? "train_perplexity" : NULL;
     snprintf(p->valid, sizeof p->valid, "%s", name);
     snprintf(p->label, sizeof p->label, "%s", f->title);
@@ -126,9 +128,22 @@ static bool fill(const curves *c, const char *figure, double *column)
 static ur_status load_metrics(ur_context *context, const char *folder, curves *c, ur_err *err)
 {
     run_name(folder, c->name, sizeof c->name);
-    snprintf(c->train_name, sizeof c->train_name, "%s, training", c->name);
-    snprintf(c->valid_name, sizeof c->valid_name, "%s, validation", c->name);
     return ur_metrics_load(context, folder, &c->metrics, &c->n, &c->kind, err);
+}
+
+/* The names in the legend: the folders', or where two are called the same their paths. */
+static void choose_names(size_t count, const char *const *folders, curves *c)
+{
+    bool same = false;
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < i; j++)
+            same = same || strcmp(c[i].name, c[j].name) == 0;
+    for (size_t i = 0; i < count; i++) {
+        if (same)
+            snprintf(c[i].name, sizeof c[i].name, "%s", folders[i]);
+        snprintf(c[i].train_name, sizeof c[i].train_name, "%s, training", c[i].name);
+        snprintf(c[i].valid_name, sizeof c[i].valid_name, "%s, validation", c[i].name);
+    }
 }
 
 static ur_status fill_columns(const ur_allocator *a, const panel_kind *panels, size_t n_panels,
@@ -151,20 +166,15 @@ static ur_status fill_columns(const ur_allocator *a, const panel_kind *panels, s
     return UR_OK;
 }
 
-/* The curves of one panel; returns how many. Perplexities of training and validation stand together
- * and say which they are; of several runs' losses the training's alone is drawn. */
-static size_t panel_series(const panel_kind *kind, size_t panel, size_t count, const curves *c,
-                           ur_plot_series *series)
+/* The curves of one panel; returns how many. A run has a colour, and validation's lines are broken. */
+static size_t panel_series(size_t panel, size_t count, const curves *c, ur_plot_series *series)
 {
-    const bool loss = strcmp(kind->valid, "valid_loss") == 0;
     size_t n = 0;
     for (size_t i = 0; i < count; i++) {
         if (c[i].has_train[panel])
-            series[n++] = (ur_plot_series){loss ? c[i].name : c[i].train_name, c[i].n, c[i].epoch,
-                                           c[i].train[panel]};
-        if (c[i].has_valid[panel] && (!loss || count == 1))
-            series[n++] = (ur_plot_series){kind->train ? c[i].valid_name : c[i].name, c[i].n,
-                                           c[i].epoch, c[i].valid[panel]};
+            series[n++] = (ur_plot_series){c[i].train_name, c[i].n, c[i].epoch, c[i].train[panel]};
+        if (c[i].has_valid[panel])
+            series[n++] = (ur_plot_series){c[i].valid_name, c[i].n, c[i].epoch, c[i].valid[panel]};
     }
     return n;
 }
@@ -173,19 +183,35 @@ static ur_status draw(const ur_allocator *a, const panel_kind *kinds, size_t n_p
                       const curves *c, const char *path, ur_err *err)
 {
     ur_plot_panel panels[MOST_PANELS];
+    double bounds[MOST_PANELS];
     ur_plot_series *series = ur_alloc(a, 2 * MOST_PANELS * count, sizeof *series);
-    if (!series)
+    const char **order = ur_alloc(a, 2 * count, sizeof(char *));
+    if (!series || !order) {
+        ur_free(a, series);
+        ur_free(a, order);
         return ur_no_memory(err, 2 * MOST_PANELS * count * sizeof *series);
+    }
+    for (size_t i = 0; i < count; i++) {
+        order[2 * i] = c[i].train_name;
+        order[2 * i + 1] = c[i].valid_name;
+    }
     for (size_t p = 0; p < n_panels; p++) {
         ur_plot_series *own = series + 2 * p * count;
+        bounds[p] = kinds[p].bound;
         panels[p] = (ur_plot_panel){.y_label = kinds[p].label,
                                     .series = own,
-                                    .n_series = panel_series(&kinds[p], p, count, c, own),
+                                    .n_series = panel_series(p, count, c, own),
                                     .percent = kinds[p].percent,
                                     .log_y = kinds[p].log_y};
     }
-    const ur_plot_chart chart = {.x_label = "epoch", .panels = panels, .n_panels = n_panels};
+    const ur_plot_chart chart = {.x_label = "epoch",
+                                 .panels = panels,
+                                 .n_panels = n_panels,
+                                 .bounds = bounds,
+                                 .order = order,
+                                 .n_order = 2 * count};
     const ur_status status = ur_plot_lines(a, &chart, path, err);
+    ur_free(a, order);
     ur_free(a, series);
     return status;
 }
@@ -217,6 +243,8 @@ ur_status ur_run_plot_curves(ur_context *context, size_t count, const char *cons
     ur_status status = c ? UR_OK : ur_no_memory(err, count * sizeof *c);
     for (size_t i = 0; i < count && status == UR_OK; i++)
         status = load_metrics(context, folders[i], &c[i], err);
+    if (status == UR_OK)
+        choose_names(count, folders, c);
     size_t n = status == UR_OK ? choose_panels(count, c, panels) : 0;
     n = drop_empty(n, panels, count, c);
     for (size_t i = 0; i < count && status == UR_OK; i++)

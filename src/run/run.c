@@ -202,6 +202,23 @@ static ur_status new_trainer(ur_run *run, ur_err *err)
     return status;
 }
 
+/* Part of the data for validation, where that was asked for. */
+static ur_status split(ur_run *run, ur_err *err)
+{
+    ur_assets *assets = &run->assets;
+    const ur_run_settings *s = &run->settings;
+    if (!(s->valid_split > 0.0))
+        return UR_OK;
+    if (!assets->kind->split)
+        return ur_fail(err, UR_INVALID, "the data of a %s cannot be split for validation",
+                       assets->kind->name);
+    if (assets->valid)
+        return ur_fail(err, UR_INVALID,
+                       "data to validate with and a part of the training data for it (valid_split) "
+                       "are two ways to say one thing");
+    return assets->kind->split(assets->train, s->valid_split, s->train.seed, &assets->valid, err);
+}
+
 /* Data and model; from files, or given. */
 static ur_status prepare(ur_run *run, void *train, void *valid, ur_err *err)
 {
@@ -214,8 +231,12 @@ static ur_status prepare(ur_run *run, void *train, void *valid, ur_err *err)
         ur_status status = kind->prepare(assets, err);
         if (status == UR_OK)
             status = ur_run_remember(run, assets->train, err);
+        if (status == UR_OK)
+            status = split(run, err);
         return status == UR_OK ? ur_run_remember(run, assets->valid, err) : status;
     }
+    if (run->settings.valid_split > 0.0)
+        return ur_fail(err, UR_INVALID, "data that the program made is split by the program");
     run->own_data = true;
     assets->train = train;
     assets->valid = valid;

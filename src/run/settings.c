@@ -15,6 +15,10 @@ static const ur_field fields[] = {
      .least = 1, .help = "What to learn."},
     {.name = "valid", .metavar = "FILE", .group = "data", .type = UR_FIELD_TEXT,
      .offset = AT(valid), .least = 1, .help = "What to measure after every epoch."},
+    {.name = "valid_split", .metavar = "F", .group = "data", .type = UR_FIELD_REAL,
+     .offset = AT(valid_split), .most = 1, .open = UR_OPEN_MOST, .absent = "0", .shown = "",
+     .help = "Validate with this part of --data in place of a file: drawn by the seed, equal inputs "
+             "on one side. The rest is learned, in its order."},
     {.name = "size", .metavar = "N", .group = "data", .type = UR_FIELD_SIZE, .offset = AT(size),
      .most = 1e8, .shown = "45000", .help = "How many built-in examples to train with."},
     {.name = "valid_size", .metavar = "N", .group = "data", .type = UR_FIELD_SIZE,
@@ -43,7 +47,7 @@ static const ur_field fields[] = {
      .help = "Batches of at most N tokens that are learned, sequences of like length together, in place "
              "of --batch sequences."},
     {.name = "accumulate", .metavar = "N", .group = "training", .type = UR_FIELD_SIZE,
-     .offset = TRAIN(accumulate), .least = 1, .most = 1 << 20, .initial = "1", .absent = "1",
+     .offset = TRAIN(accumulate), .most = 1 << 20, .initial = "1", .absent = "1",
      .help = "Batches per step: their gradients are added."},
     {.name = "epochs", .metavar = "N", .group = "training", .type = UR_FIELD_SIZE,
      .offset = TRAIN(epochs), .least = 1, .most = 1e9, .words = epoch_words, .initial = "auto",
@@ -116,6 +120,9 @@ static const ur_field fields[] = {
      .offset = TRAIN(early_stop), .most = 1 << 30, .absent = "0",
      .help = "End when the validation loss was not below its best for N epochs, and keep the "
              "best model; 0: train all epochs."},
+    {.name = "keep_checkpoints", .flag = "keep", .metavar = "N", .group = "training",
+     .type = UR_FIELD_SIZE, .offset = AT(keep), .most = 1 << 20, .initial = "2",
+     .absent = "2", .help = "Checkpoints that stay, the newest ones: unroll average needs them."},
     {.name = NULL},
 };
 /* clang-format on */

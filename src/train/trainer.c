@@ -51,8 +51,8 @@ static ur_status check_counts(const ur_train_options *o, ur_err *err)
                            all[i].count, MOST_COUNT);
     if (o->batch < 1 || o->batch > MOST_BATCH)
         return ur_fail(err, UR_INVALID, "batch size %zu, 1 to %d expected", o->batch, MOST_BATCH);
-    if (o->accumulate < 1 || o->accumulate > MOST_BATCH)
-        return ur_fail(err, UR_INVALID, "%zu batches per step, 1 to %d expected", o->accumulate,
+    if (o->accumulate > MOST_BATCH)
+        return ur_fail(err, UR_INVALID, "%zu batches per step, at most %d expected", o->accumulate,
                        MOST_BATCH);
     return UR_OK;
 }
@@ -168,6 +168,7 @@ ur_status ur_trainer_new(ur_context *context, ur_model *model, void *data,
     t->model = model;
     t->data = data;
     t->options = *options;
+    t->options.accumulate = options->accumulate ? options->accumulate : 1;
     t->examples = examples;
     t->most = options->batch;
     t->batches = (examples + options->batch - 1) / options->batch;

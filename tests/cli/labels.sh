@@ -138,7 +138,8 @@ expect 2 'does not go with --resume' train tagger --out tagger --resume --hidden
 expect 2 '^unroll: --data belongs to --confusion' plot tagger --data few.txt
 expect 2 'two pictures' plot tagger --confusion --attention x
 expect 2 'draws one run, 2 were given' plot tagger classifier --confusion
-expect 3 'classifier holds a classifier, which unroll train tagger does not train' \
+expect 1 'tagger is a tagger, which does not write texts; unroll predict tagger TEXT answers' generate tagger
+expect 3 'classifier holds a classifier, which unroll train tagger does not train; that is unroll train classifier' \
     train tagger --out classifier --resume
 expect 2 'expected no or concat or average' \
     train tagger --data tags.txt --out never --directions two

@@ -80,6 +80,14 @@ grep -q "1 of the prompt's tokens are unknown to the model and read as <unk>: 'Z
 expect 0 . generate words --prompt '' --tokens 5 --top-p 0.9
 expect 2 'does not go with --temperature' generate words --greedy --temperature 1
 
+# what the text that was learned does not contain is never written, whatever is drawn
+{ for i in 1 2 3 4 5 6 7 8 9; do printf 'abba baba bab abab '; done; printf 'zzzz\n'; } >half
+lm never --data half --max-tokens 100 --epochs 1 --batch 2 --bptt 5 --quiet
+grep -q '"unseen": "0,' never/config.json || fail "unseen: $(cat never/config.json)"
+expect 0 . generate never --temperature 50 --tokens 400 --quiet
+! grep -q z out || fail "generate writes what it never learned: $(cat out)"
+grep -q a out || fail "generate writes: $(cat out)"
+
 # resumed is what was not interrupted
 lm whole --epochs 3 --layers 2 --embed 7 --dropout 0.2 --threads 1
 lm part --epochs 3 --layers 2 --embed 7 --dropout 0.2 --max-steps 31

@@ -70,6 +70,20 @@ run train lm --data text --context 2 --preset notes --epochs 1 --hidden 4 --out 
 config next output_from '"gate"'
 expect 2 "there is no preset 'poem'; there is: notes, book" train seq2seq $few --preset poem --out x
 
+# ---- a part of the data to validate with, the same after a resume
+for i in 1 2 3 4 5 6 7 8; do printf 'a%s\tb%s\n' $i $i; done >eight.tsv
+run train seq2seq --data eight.tsv --valid-split 0.25 --hidden 4 --epochs 4 --out split
+grep -q '^6 pairs to learn, 2 to validate; ' err || fail "--valid-split: $(head -1 err)"
+run train seq2seq --data eight.tsv --valid-split 0.25 --hidden 4 --epochs 2 --out halves --quiet
+run train seq2seq --out halves --resume --epochs 4 --quiet
+cmp -s split/model.safetensors halves/model.safetensors || fail "--valid-split is another one later"
+printf 'up\tgo on\ndown\tgo off\nup\tcome on\ndown\tturn off\n' >four
+run train classifier --data four --valid-split 0.5 --hidden 4 --epochs 1 --out kinds
+grep -q '^2 texts to learn, 2 to validate; ' err || fail "classifier --valid-split: $(head -1 err)"
+expect 3 'one side would be empty' train seq2seq --data eight.tsv --valid-split 0.99 --out x
+expect 3 'two ways' train seq2seq --data eight.tsv --valid-split 0.5 --valid four --out x
+expect 3 'two ways' train seq2seq --data builtin:dates --size 9 --valid-split 0.5 --out x
+
 # ---- minutes: as many epochs as fit, recorded, and at least one
 run train seq2seq --data moved/two.tsv --hidden 4 --minutes 1e-7 --out short --quiet
 [ "$code" -eq 0 ] || fail "--minutes: $(cat err)"

@@ -14,6 +14,6 @@ run train seq2seq --out part --resume --max-steps 6 --quiet
 same whole/$weights part/$weights
 train single --epochs 3 --dropout 0.2
 cmp -s whole/$weights single/$weights && fail "--accumulate changes nothing"
-expect 2 'accumulate' train seq2seq --out bad --data builtin:dates --accumulate 0
+expect 2 'accumulate' train seq2seq --out bad --data builtin:dates --accumulate x
 expect 2 'warm-up' train seq2seq --out bad --data builtin:dates --schedule inverse_sqrt
 finish

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Ctrl-C and SIGTERM finish the step, save and exit with 130; resuming gives the bytes of a training
+# Ctrl-C, SIGTERM and SIGHUP finish the step, save and exit with 130; resuming gives the bytes of a training
 # that nobody interrupted. A second signal ends at once.
 . "$UNROLL_SOURCE_DIR/tests/cli/lib.sh"
 weights=model.safetensors
@@ -27,8 +27,9 @@ interrupted() {
 }
 
 # Whoever runs this may ignore SIGINT; the tool then does so, too.
-signals='TERM INT'
-sh -c 'kill -INT $$' && signals=TERM
+signals=TERM
+sh -c 'kill -INT $$' || signals="$signals INT"
+sh -c 'kill -HUP $$' || signals="$signals HUP"
 
 for name in $signals; do
     interrupted "$name" "kill -$name"

@@ -15,6 +15,17 @@ expect 2 'unknown option --verbose before the verb' --verbose train
 
 # arguments
 expect 2 'what to train is missing' train
+expect 2 'what to train is missing' train --data x
+for kind in seq2seq lm tagger classifier; do
+    grep -q "^  *train $kind  *[a-z]" err || fail "train --data x does not list $kind: $(cat err)"
+done
+expect 2 "'tagger' is no verb; did you mean unroll train tagger?" tagger --data x
+expect 2 "unknown verb 'test'; here it is: unroll eval" test x
+expect 2 "unknown verb 'translate'; here it is: unroll predict" translate x
+expect 2 '^unroll: --out a.b/x.png: pictures are SVG: --out a.b/x.svg, and then$' plot r --out a.b/x.png
+grep -q '^  rsvg-convert -o a.b/x.png a.b/x.svg$' err || fail "no rsvg-convert: $(cat err)"
+expect 2 'pictures are SVG' plot r --out x.PDF
+grep -q '^  rsvg-convert -f pdf -o x.pdf x.svg$' err || fail "no rsvg-convert: $(cat err)"
 expect 2 "unknown model 'lstm'; there is:" train lstm --data a --out b
 expect 2 "'x' is one argument too many" train seq2seq x --data a --out b
 expect 2 '--out is missing' train seq2seq --data builtin:dates

@@ -43,7 +43,8 @@ static void two_panels(void **state)
     const ur_plot_series loss[] = {{"other", 4, x, l}, {"train", 3, x, l}, {NULL, 4, x, l}};
     const ur_plot_panel panels[] = {{"accuracy", accuracy, 2, 0, 0, true, false},
                                     {"loss", loss, 3, 0, 0, false, true}};
-    const ur_plot_chart chart = {"Title & more", "epoch", panels, 2};
+    const ur_plot_chart chart = {
+        .title = "Title & more", .x_label = "epoch", .panels = panels, .n_panels = 2};
     char *text = draw_chart(&chart);
     assert_non_null(strstr(text, ">Title &amp; more</text>"));
     assert_non_null(strstr(text, ">valid &lt;&amp;&gt; &quot;x&quot;</text>"));
@@ -61,7 +62,7 @@ static void a_single_point(void **state)
     const double x[] = {1, 2, 3}, y[] = {NAN, 0.25, INFINITY};
     const ur_plot_series series = {NULL, 3, x, y};
     const ur_plot_panel panel = {NULL, &series, 1, 0, 1, false, false};
-    const ur_plot_chart chart = {NULL, NULL, &panel, 1};
+    const ur_plot_chart chart = {.panels = &panel, .n_panels = 1};
     char *text = draw_chart(&chart);
     assert_int_equal(occurrences(text, "<path transform="), 1);
     double at_x = 0, at_y = 0, top = 0, bottom = 0;
@@ -86,7 +87,7 @@ static void gaps(void **state)
     const double x[] = {0, 1, 2, 3, 4, NAN, 6, 7, 8}, y[] = {1, 2, NAN, 3, 4, 5, 0, 6, 7};
     const ur_plot_series series = {NULL, 9, x, y};
     const ur_plot_panel panel = {NULL, &series, 1, 0, 0, false, true};
-    const ur_plot_chart chart = {NULL, NULL, &panel, 1};
+    const ur_plot_chart chart = {.panels = &panel, .n_panels = 1};
     char *text = draw_chart(&chart);
     const char *line = strstr(text, " d=\"M0 0M");
     assert_non_null(line);
@@ -111,13 +112,14 @@ static void odd_values(void **state)
         for (int kind = 0; kind < 4; kind++) {
             const ur_plot_series series[] = {{"y", 4, x, cases[i]}, {"xy", 4, cases[i], cases[i]}};
             const ur_plot_panel panel = {"y", series, 2, 0, 0, (kind & 1) != 0, (kind & 2) != 0};
-            const ur_plot_chart chart = {"odd", "x", &panel, 1};
+            const ur_plot_chart chart = {
+                .title = "odd", .x_label = "x", .panels = &panel, .n_panels = 1};
             ur_free(NULL, draw_chart(&chart));
         }
     }
     const ur_plot_panel empty[] = {{NULL, NULL, 0, 0, 0, false, false},
                                    {NULL, NULL, 0, 0, 0, true, true}};
-    const ur_plot_chart nothing = {NULL, NULL, empty, 2};
+    const ur_plot_chart nothing = {.panels = empty, .n_panels = 2};
     ur_free(NULL, draw_chart(&nothing));
 }
 
@@ -130,7 +132,7 @@ static char *draw_values(const double *values, size_t n, double y_min, double y_
     for (int kind = 0; kind < 4; kind++)
         panels[kind] =
             (ur_plot_panel){"y", series, 2, y_min, y_max, (kind & 1) != 0, (kind & 2) != 0};
-    const ur_plot_chart chart = {"any", "x", panels, 4};
+    const ur_plot_chart chart = {.title = "any", .x_label = "x", .panels = panels, .n_panels = 4};
     return draw_chart(&chart);
 }
 
@@ -179,7 +181,7 @@ static void any_range(void **state)
         for (int kind = 0; kind < 4; kind++) {
             const ur_plot_panel panel = {NULL,           &series, 1, least, most, (kind & 1) != 0,
                                          (kind & 2) != 0};
-            const ur_plot_chart chart = {NULL, NULL, &panel, 1};
+            const ur_plot_chart chart = {.panels = &panel, .n_panels = 1};
             err.text[0] = '\0';
             const ur_status status = ur_plot_lines(NULL, &chart, FILE_NAME, &err);
             assert_true(status == UR_OK || (status == UR_INVALID && err.text[0] != '\0'));
@@ -220,7 +222,7 @@ static void curves_look_different(void **state)
         series[i] = (ur_plot_series){names[i], 3, x, y};
     }
     const ur_plot_panel panel = {NULL, series, N, 0, 0, false, false};
-    const ur_plot_chart chart = {NULL, NULL, &panel, 1};
+    const ur_plot_chart chart = {.panels = &panel, .n_panels = 1};
     char *text = draw_chart(&chart);
     /* The samples in the legend: no two have the same colour and dashes and marker. */
     const char *at[N];
@@ -246,7 +248,7 @@ static void charts_refused(void **state)
     (void)state;
     ur_err err = {0};
     ur_plot_panel panel = {NULL, NULL, 0, 1, 0, false, false};
-    ur_plot_chart chart = {NULL, NULL, &panel, 1};
+    ur_plot_chart chart = {.panels = &panel, .n_panels = 1};
     assert_int_equal(ur_plot_lines(NULL, &chart, "never.svg", &err), UR_INVALID);
     panel.y_min = -1;
     panel.log_y = true;
@@ -390,7 +392,7 @@ static ur_status draw_both(const ur_allocator *a, ur_err *err, void *arg)
     const double x[] = {1, 2}, y[] = {3, 4};
     const ur_plot_series series = {"s", 2, x, y};
     const ur_plot_panel panel = {"y", &series, 1, 0, 0, false, false};
-    const ur_plot_chart chart = {"t", "x", &panel, 1};
+    const ur_plot_chart chart = {.title = "t", .x_label = "x", .panels = &panel, .n_panels = 1};
     const char *const label[] = {"a"};
     const float value[] = {0.5f};
     const ur_heat_map map = {

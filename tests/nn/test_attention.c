@@ -189,6 +189,81 @@ static void shapes_that_do_not_fit(void **state)
     tape_failed(t, UR_INVALID, "weighted_sum: values (25,6) weighted by (25,21)");
 }
 
+/* What options and layers refuse, with the sentence. */
+static void options_that_do_not_fit(void **state)
+{
+    const fixture *f = *state;
+    ur_tape *t = f->tape;
+    static const bool hidden[40 * 40];
+    const ur_attention_mask small = {1, 3, 17, hidden, NULL}, many = {2, 40, 40, hidden, NULL};
+    float w[WIDTH] = {0.0f};
+    const struct {
+        ur_attention_options o;
+        bool w;
+        const char *says;
+    } cases[] = {
+        {{.score = "cosine"}, false, "attention: there is no score cosine"},
+        {{.heads = 2}, false, "attention: 2 heads do not divide 21 and 6 features"},
+        {{.dropout = 1.0f}, false, "attention: dropout is 1"},
+        {{.scale = -1.0f}, false, "attention: scale is -1"},
+        {{.score = "additive"}, false, "attention: score additive takes a vector of weights w"},
+        {{.score = "dot"}, true, "attention: score dot takes no weights w"},
+        {{.mask = &small}, false, "the mask is (3,17), sequences are up to (3,18)"},
+        {{.heads = 3, .mask = &many}, false, "the mask has 2 heads, there are 3"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ur_tape_start(t, UR_INFER, NULL, NULL, 0, 0);
+        const attended a = attend(f, UR_STEP_MAJOR, false);
+        ur_attention_options o = cases[i].o;
+        ur_weights *weights = (ur_weights *)&o;
+        o.w = cases[i].w ? ur_copy_floats(t, 1, (size_t[]){WIDTH}, w, false) : NULL;
+        o.weights = &weights;
+        assert_null(ur_attention(t, a.q, a.k, a.v, &o));
+        assert_null(weights);
+        tape_failed(t, UR_INVALID, cases[i].says);
+    }
+}
+
+static void layers_that_do_not_fit(void **state)
+{
+    const fixture *f = *state;
+    const struct {
+        ur_multi_head_config c;
+        ur_status status;
+        const char *says;
+    } cases[] = {
+        {{.num_heads = 2}, UR_INVALID, "embed_dim is 0"},
+        {{.embed_dim = 12}, UR_INVALID, "num_heads 0"},
+        {{.embed_dim = 12, .num_heads = 5}, UR_INVALID, "5 heads do not divide embed_dim 12"},
+        {{.embed_dim = 12, .num_heads = 3, .dropout = -0.5f}, UR_INVALID, "dropout is -0.5"},
+        {{.embed_dim = 12, .num_heads = 3, .add_bias_kv = true}, UR_UNSUPPORTED, "add_bias_kv"},
+        {{.embed_dim = 12, .num_heads = 3, .add_zero_attn = true}, UR_UNSUPPORTED, "add_zero_attn"},
+    };
+    ur_params *params;
+    ur_multi_head_layer layer;
+    assert_int_equal(ur_params_new(f->context, &params, NULL), UR_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ur_err err;
+        assert_int_equal(ur_multi_head_attention_add(params, "", &cases[i].c, &layer, &err),
+                         cases[i].status);
+        assert_non_null(strstr(err.text, cases[i].says));
+    }
+    const ur_multi_head_config config = {.embed_dim = WIDTH, .num_heads = 3, .vdim = VALUES};
+    assert_int_equal(ur_multi_head_attention_add(params, "", &config, &layer, NULL), UR_OK);
+    assert_int_equal(ur_params_seal(params, NULL), UR_OK);
+    ur_tape_start(f->tape, UR_INFER, params, NULL, 0, 0);
+    attended a = attend(f, UR_STEP_MAJOR, false);
+    assert_non_null(ur_multi_head_attention(f->tape, &layer, a.q, a.k, a.v, NULL));
+    assert_null(ur_multi_head_attention(f->tape, &layer, a.q, a.k, a.k, NULL));
+    tape_failed(f->tape, UR_INVALID,
+                "multi_head_attention: values are (25,21), the layer wants 6 features");
+    ur_tape_start(f->tape, UR_INFER, NULL, NULL, 0, 0);
+    a = attend(f, UR_STEP_MAJOR, false);
+    assert_null(ur_multi_head_attention(f->tape, &layer, a.q, a.k, a.v, NULL));
+    tape_failed(f->tape, UR_INVALID, "the layer is not of the parameters");
+    ur_params_free(params);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,6 +272,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(large_scores_stay_finite, setup, teardown),
         cmocka_unit_test_setup_teardown(no_keys_give_zeros, setup, teardown),
         cmocka_unit_test_setup_teardown(shapes_that_do_not_fit, setup, teardown),
+        cmocka_unit_test_setup_teardown(options_that_do_not_fit, setup, teardown),
+        cmocka_unit_test_setup_teardown(layers_that_do_not_fit, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,8 +65,8 @@ static void one_run(void **state)
     (void)state;
     make_all();
     check_picture(1, LIST("pairs"),
-                  LIST(">accuracy<", LOSS, ">epoch<", ">pairs<", ">pairs, validation<"),
-                  LIST(">perplexity<", ">F1<", "training"));
+                  LIST(">accuracy<", LOSS, ">epoch<", ">pairs, training<", ">pairs, validation<"),
+                  LIST(">perplexity<", ">F1<", ">pairs<"));
     check_picture(1, LIST("unvalidated/"), LIST(LOSS, ">epoch<", "unvalidated"),
                   LIST(">accuracy<", "validation"));
     check_picture(1, LIST("text"),
@@ -82,16 +82,35 @@ static void several_runs(void **state)
 {
     (void)state;
     make_all();
-    check_picture(2, LIST("pairs", "unvalidated"), LIST(">accuracy<", LOSS, ">unvalidated<"),
-                  LIST("validation<", "training<"));
+    check_picture(2, LIST("pairs", "unvalidated"),
+                  LIST(">accuracy<", LOSS, ">pairs, training<", ">pairs, validation<",
+                       ">unvalidated, training<"),
+                  LIST(">unvalidated, validation<"));
     check_picture(2, LIST("text", "train-only"),
                   LIST(">text, training<", ">text, validation<", ">train-only, training<"),
                   LIST(LOSS, ">train-only, validation<"));
     /* of different kinds: what each has of its own; losses of those without perplexity */
     check_picture(3, LIST("text", "tags", "pairs"),
-                  LIST(">accuracy<", ">F1<", ">perplexity<", ">loss<", ">text, training<", ">tags<",
-                       ">pairs<"),
+                  LIST(">accuracy<", ">F1<", ">perplexity<", ">loss<", ">text, training<",
+                       ">tags, validation<", ">pairs, validation<"),
                   LIST("nothing"));
+}
+
+/* An axis ends where the figure can, and shows the corner in which everything lies; validation's lines are
+ * broken, training's are not. */
+static void corners(void **state)
+{
+    (void)state;
+    make_run("high", "seq2seq", ",\"train_loss\":2,\"valid_loss\":3,\"valid_accuracy\":0.9992",
+             ",\"train_loss\":1,\"valid_loss\":2,\"valid_accuracy\":0.9996");
+    check_picture(1, LIST("high"), LIST(">100.00 %<", ">99.90 %<", "stroke-dasharray=\"7 3\""),
+                  LIST(">0 %<", ">100.02 %<"));
+    make_run("low", "seq2seq", ",\"train_loss\":2,\"valid_accuracy\":0.001",
+             ",\"train_loss\":1,\"valid_accuracy\":0.004");
+    check_picture(1, LIST("low"), LIST(">0.0 %<", ">0.4 %<"), LIST(">100 %<"));
+    make_run("f", "tagger", ",\"train_loss\":2,\"valid_f1\":0.3",
+             ",\"train_loss\":1,\"valid_f1\":0.9");
+    check_picture(1, LIST("f"), LIST(">1.0<", ">0.0<"), LIST(">1.2<"));
 }
 
 /* Figures of another kind than numbers are refused, of any size drawn; a run without evaluations is drawn empty. */
@@ -105,7 +124,7 @@ static void odd_metrics(void **state)
     assert_non_null(strstr(err.text, "train_loss"));
     make_run("tiny", "tagger", ",\"train_loss\":1e-70,\"valid_accuracy\":1e-40,\"valid_f1\":3e-41",
              ",\"train_loss\":5e-324,\"valid_accuracy\":0,\"valid_f1\":1.3e-40");
-    check_picture(1, LIST("tiny"), LIST(">F1<", "e-40</text>"), LIST("nan", "inf"));
+    check_picture(1, LIST("tiny"), LIST(">F1<"), LIST("nan", "inf"));
     make_run("huge", "tagger", ",\"train_loss\":1e300,\"valid_f1\":-1e300",
              ",\"train_loss\":1,\"valid_f1\":1");
     check_picture(1, LIST("huge"), LIST(">F1<"), LIST("nan", "inf"));
@@ -138,6 +157,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(one_run, enter, leave),
         cmocka_unit_test_setup_teardown(several_runs, enter, leave),
+        cmocka_unit_test_setup_teardown(corners, enter, leave),
         cmocka_unit_test_setup_teardown(odd_metrics, enter, leave),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

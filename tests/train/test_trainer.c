@@ -170,7 +170,7 @@ static void options_out_of_range(void **state)
     } while (0)
     BAD(batch = 0, "batch size 0");
     BAD(batch = (1 << 20) + 1, "batch size 1048577");
-    BAD(accumulate = 0, "0 batches per step");
+    BAD(accumulate = (1 << 20) + 1, "1048577 batches per step");
     BAD(lr = 0.0, "learning rate 0");
     BAD(lr = -1.0, "learning rate -1");
     BAD(lr = (double)NAN, "learning rate");

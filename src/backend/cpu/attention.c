@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-enum { LINE = 16, UNIT_BITS = 24 /* see dropout.c */ };
+enum { LINE = 16, UNIT_BITS = 24 /* see dropout.c */, FEW_QUERIES = 2 };
 
 static size_t larger(size_t a, size_t b)
 {
@@ -202,6 +202,12 @@ const ur_cpu_score *ur_cpu_score_of(const ur_score *score)
     return NULL;
 }
 
+/* Whether packing the values would be most of the work. */
+static bool few_queries(const ur_attention_pass *op, size_t b)
+{
+    return op->q_rows->length[b] <= FEW_QUERIES;
+}
+
 /* ---- a strip ------------------------------------------------------------------------------- */
 
 void ur_strip_keys(ur_attention_work *s, size_t b, size_t head, size_t begin, size_t end)
@@ -221,7 +227,7 @@ void ur_strip_keys(ur_attention_work *s, size_t b, size_t head, size_t begin, si
                                op->k + head * op->width, op->k_row, s->k_rows);
         s->job->score->keys(s);
     }
-    if (!op->v || (back && !back->dcontext))
+    if (!op->v || (back && !back->dcontext) || (!back && few_queries(op, b)))
         return;
     const ur_head_rows v = ur_head_rows_of(op->k_rows, op->k_from, b, begin, count, op->value_width,
                                            op->v + head * op->value_width, op->v_row, s->v_rows);
@@ -333,11 +339,40 @@ static void give_weights(const ur_attention_work *s)
     }
 }
 
+/* The chain of one query's context, a key at a time, straight from the values' rows: the same bits. */
+static void context_of_one(ur_attention_work *s, const float *p, float *context)
+{
+    const ur_attention_pass *op = s->job->op;
+    const ur_kernels *kernels = kernels_of(s);
+    const size_t width = op->value_width;
+    float *chain = context;
+    memset(context, 0, width * sizeof *context);
+    for (size_t j = 0; j < s->keys; j++) {
+        if (j > 0 && j % UR_CHAIN == 0) {
+            if (chain != context)
+                kernels->add(width, chain, context);
+            chain = s->out;
+            memset(chain, 0, width * sizeof *chain);
+        }
+        const size_t row = ur_row(op->k_rows, s->b, j);
+        const float *v = op->v + (op->k_from ? op->k_from[row] : row) * op->v_row;
+        kernels->axpy(width, p[j], v + s->head * width, chain);
+    }
+    if (chain != context)
+        kernels->add(width, chain, context);
+}
+
 static void contexts(ur_attention_work *s)
 {
     const ur_attention_pass *op = s->job->op;
     const size_t width = op->value_width, whole = ur_whole_vectors(kernels_of(s), width);
     float *context = op->context + s->head * width;
+    if (few_queries(op, s->b)) {
+        for (size_t r = 0; r < s->rows; r++)
+            context_of_one(s, s->x + r * s->row,
+                           context + ur_row(op->q_rows, s->b, s->begin + r) * op->context_row);
+        return;
+    }
     const bool direct = op->q_rows->order == UR_SEQUENCE_MAJOR && whole == width;
     const ur_strip_product product = {
         .m = s->rows,

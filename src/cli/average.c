@@ -1,0 +1,73 @@
+/* average.c - unroll average: the mean of a run's last checkpoints. */
+#include "cli.h"
+
+#include <stdlib.h>
+
+typedef struct average_options {
+    size_t last;
+    const char *output;
+} average_options;
+
+/* clang-format off */
+static const ur_field fields[] = {
+    {.name = "last", .metavar = "N", .type = UR_FIELD_SIZE, .offset = offsetof(average_options, last),
+     .least = 1, .most = 1 << 20, .initial = "2", .help = "Of the newest N checkpoints."},
+    {.name = "output", .metavar = "FILE", .type = UR_FIELD_TEXT,
+     .offset = offsetof(average_options, output), .least = 1, .shown = "RUN/average.safetensors",
+     .help = "Where to write the weights."},
+    {.name = NULL},
+};
+/* clang-format on */
+
+static int average(const average_options *o, const char *folder, ur_run *run)
+{
+    ur_err err;
+    char *path = o->output ? NULL : join_path(folder, "average.safetensors");
+    const char *output = o->output ? o->output : path;
+    int code = CODE_OK;
+    if (!output)
+        code = say_error(&(ur_err){UR_NO_MEMORY, "out of memory"});
+    else if (ur_run_average(run, o->last, output, &err) != UR_OK)
+        code = say_error(&err);
+    else
+        printf("%s: the mean of %zu checkpoint%s\n", output, o->last, o->last == 1 ? "" : "s");
+    free(path);
+    return code;
+}
+
+static int run_average(command *c)
+{
+    if (c->n_arguments == 0)
+        return say_usage(c, "the run is missing: unroll average RUN --last N");
+    if (c->n_arguments > 1)
+        return say_usage(c, "'%s' is one argument too many", c->arguments[1]);
+    int code;
+    ur_context *context = open_context(c->common.threads, &code);
+    ur_run *run = context ? open_run(c, context, c->arguments[0], &code) : NULL;
+    if (run)
+        code = average(c->own, c->arguments[0], run);
+    ur_run_free(run);
+    ur_context_free(context);
+    return code;
+}
+
+static const char *const usage[] = {"average RUN [--last N] [--output FILE]", NULL};
+
+const verb average_verb = {
+    .name = "average",
+    .summary = "write the mean of a run's last checkpoints",
+    .usage = usage,
+    .purpose =
+        "Writes the mean of the weights of a run's newest checkpoints to a file, which opens "
+        "as a model by itself. Often it is a little better than each of them. RUN is a run's "
+        "folder; --keep N in training says how many checkpoints there are.",
+    .example = "  $ unroll train translation --data eng-fra.tsv --out runs/fra --keep 5\n"
+               "  $ unroll average runs/fra --last 5\n"
+               "  runs/fra/average.safetensors: the mean of 5 checkpoints\n"
+               "  $ unroll eval runs/fra/average.safetensors --data test.tsv\n",
+    .see_also = "unroll help train, unroll help eval",
+    .fields = fields,
+    .size = sizeof(average_options),
+    .threads = true,
+    .run = run_average,
+};

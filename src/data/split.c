@@ -1,0 +1,187 @@
+/* split.c - part of a data set set apart for validation.
+ *
+ * An example's key is a random number that the seed and its input decide, so that equal inputs have
+ * equal keys. The examples of the largest keys are set apart, whole groups of equal keys, until they are
+ * as many as was asked for. Nothing depends on the order of the file or on where an example stands. */
+#include "data/split.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/hash.h"
+#include "base/philox.h"
+#include "base/sort.h"
+#include "base/status.h"
+#include "base/streams.h"
+
+static uint64_t key_of(uint64_t seed, const int32_t *ids, size_t count)
+{
+    uint64_t hash = UR_FINGERPRINT;
+    for (size_t i = 0; i < count; i++)
+        hash = ur_fingerprint_add(hash, (uint32_t)ids[i]);
+    const ur_philox_block b = ur_philox(seed ^ UR_KEY_VALID, hash, 0);
+    return (uint64_t)b.word[0] << 32 | b.word[1];
+}
+
+static size_t key_at(const void *keys, size_t i)
+{
+    return (size_t)((const uint64_t *)keys)[i];
+}
+
+/* Marks the examples that are set apart; *count becomes how many. */
+static ur_status draw(const ur_allocator *a, size_t n, const uint64_t *keys, double part,
+                      bool *apart, size_t *count, ur_err *err)
+{
+    size_t *order = ur_alloc(a, 2 * n, sizeof *order);
+    if (!order)
+        return ur_no_memory(err, 2 * n * sizeof *order);
+    for (size_t i = 0; i < n; i++)
+        order[i] = i;
+    ur_sort_longest_first(order, n, order + n, key_at, keys);
+    const double wanted = part * (double)n < 1.0 ? 1.0 : part * (double)n;
+    *count = 0;
+    while (*count < n && ((double)*count + 0.5 < wanted ||
+                          (*count && keys[order[*count]] == keys[order[*count - 1]])))
+        apart[order[(*count)++]] = true;
+    ur_free(a, order);
+    if (*count == 0 || *count == n)
+        return ur_fail(err, UR_INVALID,
+                       "a part of %g of %zu examples cannot be set apart for validation: one side "
+                       "would be empty",
+                       part, n);
+    return UR_OK;
+}
+
+/* ---- pairs -------------------------------------------------------------------------------- */
+
+static ur_pairs *new_pairs(const ur_allocator *a, size_t count, size_t ids)
+{
+    ur_pairs *p = ur_alloc_zero(a, 1, sizeof *p);
+    if (!p)
+        return NULL;
+    p->a = a;
+    p->count = count;
+    p->offset = ur_alloc(a, 2 * count + 1, sizeof *p->offset);
+    p->ids = ur_alloc(a, ids, sizeof *p->ids);
+    if (p->offset && p->ids)
+        return p;
+    ur_pairs_free(p);
+    return NULL;
+}
+
+/* The pairs for which apart is `side`, from one set into another, which may be the same. */
+static void take_pairs(const ur_pairs *from, size_t n, const bool *apart, bool side, ur_pairs *to)
+{
+    size_t count = 0, used = 0;
+    for (size_t i = 0, begin = from->offset[0]; i < n; i++) {
+        const size_t middle = from->offset[2 * i + 1], end = from->offset[2 * i + 2];
+        if (apart[i] == side) {
+            memmove(to->ids + used, from->ids + begin, (end - begin) * sizeof *to->ids);
+            to->offset[2 * count] = used;
+            to->offset[2 * count + 1] = used + (middle - begin);
+            used += end - begin;
+            count++;
+        }
+        begin = end;
+    }
+    to->offset[2 * count] = used;
+    to->count = count;
+}
+
+ur_status ur_pairs_split(ur_pairs *data, double part, uint64_t seed, ur_pairs **valid, ur_err *err)
+{
+    const size_t n = data->count;
+    size_t count, ids = 0;
+    uint64_t *keys = ur_alloc(data->a, n, sizeof *keys);
+    bool *apart = ur_alloc_zero(data->a, n, sizeof *apart);
+    *valid = NULL;
+    ur_status status = keys && apart ? UR_OK : ur_no_memory(err, n * sizeof *keys);
+    for (size_t i = 0; status == UR_OK && i < n; i++) {
+        const ur_ids question = ur_pairs_question(data, i);
+        keys[i] = key_of(seed, question.ids, question.length);
+    }
+    if (status == UR_OK)
+        status = draw(data->a, n, keys, part, apart, &count, err);
+    for (size_t i = 0; status == UR_OK && i < n; i++)
+        ids += apart[i] ? data->offset[2 * i + 2] - data->offset[2 * i] : 0;
+    if (status == UR_OK && !(*valid = new_pairs(data->a, count, ids)))
+        status = ur_no_memory(err, ids * sizeof(int32_t));
+    if (status == UR_OK) {
+        take_pairs(data, n, apart, true, *valid);
+        take_pairs(data, n, apart, false, data);
+    }
+    ur_free(data->a, keys);
+    ur_free(data->a, apart);
+    return status;
+}
+
+/* ---- texts with labels --------------------------------------------------------------------- */
+
+static size_t labels_of(const ur_labelled *d, size_t tokens)
+{
+    return d->kind == UR_TAGGED ? tokens : 1;
+}
+
+static ur_labelled *new_labelled(const ur_labelled *like, size_t count, size_t all)
+{
+    ur_labelled *l = ur_alloc_zero(like->a, 1, sizeof *l);
+    if (!l)
+        return NULL;
+    l->a = like->a;
+    l->kind = like->kind;
+    l->offset = ur_alloc(l->a, count + 1, sizeof *l->offset);
+    l->tokens = ur_alloc(l->a, all, sizeof *l->tokens);
+    l->labels = ur_alloc(l->a, l->kind == UR_TAGGED ? all : count, sizeof *l->labels);
+    if (l->offset && l->tokens && l->labels)
+        return l;
+    ur_labelled_free(l);
+    return NULL;
+}
+
+static void take_labelled(const ur_labelled *from, size_t n, const bool *apart, bool side,
+                          ur_labelled *to)
+{
+    size_t count = 0, used = 0, labels = 0, label = 0;
+    for (size_t i = 0, begin = from->offset[0]; i < n; i++) {
+        const size_t end = from->offset[i + 1], own = labels_of(from, end - begin);
+        if (apart[i] == side) {
+            memmove(to->tokens + used, from->tokens + begin, (end - begin) * sizeof *to->tokens);
+            memmove(to->labels + labels, from->labels + label, own * sizeof *to->labels);
+            to->offset[count++] = used;
+            used += end - begin;
+            labels += own;
+        }
+        label += own;
+        begin = end;
+    }
+    to->offset[count] = used;
+    to->count = count;
+    to->all = used;
+}
+
+ur_status ur_labelled_split(ur_labelled *data, double part, uint64_t seed, ur_labelled **valid,
+                            ur_err *err)
+{
+    const size_t n = data->count;
+    size_t count, all = 0;
+    uint64_t *keys = ur_alloc(data->a, n, sizeof *keys);
+    bool *apart = ur_alloc_zero(data->a, n, sizeof *apart);
+    *valid = NULL;
+    ur_status status = keys && apart ? UR_OK : ur_no_memory(err, n * sizeof *keys);
+    for (size_t i = 0; status == UR_OK && i < n; i++)
+        keys[i] =
+            key_of(seed, data->tokens + data->offset[i], data->offset[i + 1] - data->offset[i]);
+    if (status == UR_OK)
+        status = draw(data->a, n, keys, part, apart, &count, err);
+    for (size_t i = 0; status == UR_OK && i < n; i++)
+        all += apart[i] ? data->offset[i + 1] - data->offset[i] : 0;
+    if (status == UR_OK && !(*valid = new_labelled(data, count, all)))
+        status = ur_no_memory(err, all * sizeof(int32_t));
+    if (status == UR_OK) {
+        take_labelled(data, n, apart, true, *valid);
+        take_labelled(data, n, apart, false, data);
+    }
+    ur_free(data->a, keys);
+    ur_free(data->a, apart);
+    return status;
+}
