@@ -6,6 +6,7 @@
  * number in the batch. */
 #include "models/translation.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "backend/cell.h"
@@ -34,7 +35,7 @@ static const char *const init_words[] = {"pytorch", "xavier", NULL};
 /* clang-format off */
 static const ur_field fields[] = {
     UR_VOCABULARY_ROW(ur_translation_config),
-    {.name = "target_vocabulary_size", .flag = "", .type = UR_FIELD_SIZE, AT(target_vocabulary),
+    {.name = "target_size", .flag = "", .type = UR_FIELD_SIZE, AT(target_vocabulary),
      .most = UR_MOST_VOCABULARY, .help = "Symbols of the target; filled in from the data."},
     {.name = "translator", .flag = "model", .group = "model", .type = UR_FIELD_ENUM, AT(model),
      .word = ur_translator_name, .initial = "bahdanau",
@@ -97,7 +98,7 @@ static const ur_field fields[] = {
     {.name = "text.joint", .flag = "no-joint", .group = "data", .type = UR_FIELD_BOOL,
      AT(text.joint), .initial = "true", .shown = "",
      .help = "Merges and vocabularies of each language by itself."},
-    {.name = "text.vocabulary_threshold", .metavar = "N", .group = "data", .type = UR_FIELD_SIZE,
+    {.name = "text.threshold", .flag = "vocabulary-threshold", .metavar = "N", .group = "data", .type = UR_FIELD_SIZE,
      AT(text.threshold), .most = 1 << 30, .initial = "0", .shown = "none",
      .help = "Parts of words that come up less often are cut again."},
     UR_FREQUENCY_ROWS(ur_translation_config, text.min_freq, text.max_size, "2"),
@@ -355,6 +356,24 @@ ur_languages ur_translation_languages(const ur_assets *assets)
     return l;
 }
 
+static void note(ur_translation_data *d, size_t count, const char *what)
+{
+    if (count)
+        snprintf(d->remark[d->remarks++], sizeof d->remark[0], "%zu %s", count, what);
+}
+
+/* What was done to the pairs. */
+static void note_all(ur_translation_data *d)
+{
+    const ur_parallel_notes *n = ur_parallel_noted(d->pairs);
+    if (n->attribution)
+        snprintf(d->remark[d->remarks++], sizeof d->remark[0],
+                 "the third column is an attribution and is passed over");
+    note(d, n->empty, "pairs with an empty side are left out");
+    note(d, n->left_out, "pairs with a sentence of more than --max-length tokens are left out");
+    note(d, n->cut, "sentences of more than --max-length tokens are cut");
+}
+
 /* Pairs as data, which owns them; nothing for none. */
 static ur_status wrap(const ur_assets *assets, ur_parallel *pairs, void **out, ur_err *err)
 {
@@ -371,6 +390,7 @@ static ur_status wrap(const ur_assets *assets, ur_parallel *pairs, void **out, u
         return status;
     }
     d->own = pairs;
+    note_all(d);
     if (assets->search)
         d->search = *assets->search;
     *out = d;
@@ -463,8 +483,7 @@ static ur_status fits(const ur_assets *assets, ur_err *err)
                                      : "each language has its vocabulary, but the target's is "
                                        "missing (target.txt)");
     if (l->target && ur_vocabulary_size(l->target) != c->target_vocabulary)
-        return ur_fail(err, UR_INVALID,
-                       "\"target_vocabulary_size\" is %zu, but the vocabulary has %zu",
+        return ur_fail(err, UR_INVALID, "\"target_size\" is %zu, but the vocabulary has %zu",
                        c->target_vocabulary, ur_vocabulary_size(l->target));
     if (l->target && (status = check_reserved(l->target, "target's", err)) != UR_OK)
         return status;
@@ -482,6 +501,12 @@ static ur_status fits(const ur_assets *assets, ur_err *err)
 static void free_data(void *data)
 {
     ur_translation_data_free(data);
+}
+
+static const char *remark(const void *data, size_t i)
+{
+    const ur_translation_data *d = data;
+    return i < d->remarks ? d->remark[i] : NULL;
 }
 
 static uint64_t fingerprint(const void *data)
@@ -640,6 +665,7 @@ const ur_kind ur_kind_translation = {
     .fits = fits,
     .open = open_source,
     .free_data = free_data,
+    .remark = remark,
     .fingerprint = fingerprint,
     .extent = extent,
     .predict = ur_translation_predict,

@@ -59,6 +59,8 @@ struct ur_translation_data {
     ur_parallel *own; /* the same, to be freed; or NULL */
     ur_subwords source, target;
     ur_search_options search; /* of evaluations */
+    char remark[4][128];      /* (remarks) on the data */
+    size_t remarks;
 };
 
 /* Symbols of the target. */

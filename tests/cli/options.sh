@@ -8,6 +8,7 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
     printf 'good\ta fine film\nbad\ta film to forget\n' >>texts
     echo 'the quick brown fox jumps over the lazy dog, and runs' >>text
 done
+printf 'the dog runs.\tle chien court.\na dog\tun chien\n' >pairs
 kinds=$("$tool" completions words -- train | cut -d: -f1)
 [ "$(echo "$kinds" | wc -l)" -ge 4 ] || fail "kinds: $kinds"
 
@@ -19,6 +20,7 @@ how_of() {
     lm+context) echo '--data text --context 3' ;;
     tagger) echo '--data tags' ;;
     classifier) echo '--data texts' ;;
+    translation) echo '--data pairs --valid pairs' ;;
     esac
 }
 

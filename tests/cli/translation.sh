@@ -100,6 +100,14 @@ sed -n 's/.*"valid_bleu": \([0-9.]*\).*/\1/p' by/metrics.jsonl | awk '
 expect 0 'curves.svg' plot by
 expect 3 'no figure "rouge"' train translation --data pairs.tsv --out no --best-by rouge
 
+# ---- what is said about the data, once
+awk 'NR == 3 { print "long long long long long long.\tx\tCC #3 (a)"; print "\tempty\tCC #4" }
+     { print $0 "\tCC #" NR }' pairs.tsv >third.tsv
+run train translation --data third.tsv --valid pairs.tsv --out third $small --epochs 1 --max-length 6 --bpe 0
+[ "$(grep '^unroll: ' err)" = 'unroll: the third column is an attribution and is passed over
+unroll: 1 pairs with an empty side are left out
+unroll: 1 pairs with a sentence of more than --max-length tokens are left out' ] || fail "remarks: $(cat err)"
+
 # ---- what is refused
 expect 2 '3 heads do not divide' train translation --data pairs.tsv --out no --model transformer --heads 3
 expect 2 'wants one vocabulary' train translation --data pairs.tsv --out no --model transformer \

@@ -32,7 +32,7 @@ expect 2 '--out is missing' train seq2seq --data builtin:dates
 expect 2 '--data is missing' train seq2seq --out o
 expect 2 'the run is missing' eval
 expect 2 '--data is missing' eval r
-expect 2 "'d' is one argument too many" eval a b d --data c # b: where a kind reads two files
+expect 2 "'b' is one argument too many" eval a x b --data c
 expect 2 'the run is missing' predict
 expect 2 'the text is missing' predict r
 expect 2 'the run is missing' plot

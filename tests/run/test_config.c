@@ -5,9 +5,11 @@
 #include "run/runs.h"
 #include "run/tables.h"
 #include "support/failing_alloc.h"
+#include "text/bpe.h"
 #include "text/vocabulary.h"
 #include "unroll/language.h"
 #include "unroll/tagger.h"
+#include "unroll/translation.h"
 
 #include "base/alloc.h"
 #include "io/fields.h"
@@ -391,7 +393,7 @@ static void every_value(void **state)
 /* Words with the reserved ones that some kind needs, or names of labels. */
 static ur_vocabulary *words_of(size_t count)
 {
-    char text[1024] = "<unk>\n<eos>\n<end>\n";
+    char text[1024] = "<unk>\n<bos>\n<eos>\n<end>\n";
     ur_vocabulary *words;
     ur_err err;
     size_t end = 0;
@@ -412,6 +414,22 @@ static size_t size_of(const ur_kind *kind, const void *config, const char *name)
     if (f)
         ur_field_print(f, config, text, sizeof text);
     return f ? strtoul(text, NULL, 10) : 0;
+}
+
+/* What a kind with two languages has beside its vocabulary: the target's, and merges, of which there are
+ * none. */
+static void add_languages(const ur_kind *kind, const void *config, ur_assets *assets)
+{
+    static const char codes[] = "#version: 0.2\n";
+    const ur_translation_config *c = config;
+    if (strcmp(kind->name, "translation") != 0)
+        return;
+    if (!c->text.joint && c->target_vocabulary)
+        assets->languages.target = words_of(c->target_vocabulary);
+    if (c->text.merges || c->text.codes)
+        assert_int_equal(ur_bpe_parse(allocator(), "codes", codes, strlen(codes),
+                                      &assets->languages.source_bpe, NULL),
+                         UR_OK);
 }
 
 /* What a run that was opened from the file holds is what was saved. */
@@ -450,6 +468,7 @@ static bool made_and_opened(const ur_kind *kind, void *config, const ur_run_sett
     run.assets = (ur_assets){.context = context, .kind = kind, .config = config};
     run.assets.vocabulary = words_of(size_of(kind, config, "vocabulary_size"));
     run.assets.labels = kind->has_labels ? words_of(size_of(kind, config, "labels")) : NULL;
+    add_languages(kind, config, &run.assets);
     if (!kind->fits || kind->fits(&run.assets, NULL) == UR_OK) {
         if (ur_model_new(context, kind, config, &run.assets.model, &err) != UR_OK)
             fail_msg("%s: %s", kind->name, err.text);
@@ -464,6 +483,7 @@ static bool made_and_opened(const ur_kind *kind, void *config, const ur_run_sett
     }
     ur_vocabulary_free(run.assets.vocabulary);
     ur_vocabulary_free(run.assets.labels);
+    ur_languages_free(&run.assets.languages);
     ur_model_free(run.assets.model);
     return done;
 }

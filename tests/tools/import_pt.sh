@@ -9,7 +9,7 @@ if ! "$python" -c 'import torch' 2>/dev/null; then
 fi
 tool=$UNROLL_SOURCE_DIR/tools/import_pt.py
 read=$UNROLL_BUILD_DIR/examples/example_read_safetensors
-work=$(mktemp -d ./import.XXXXXX)
+work=$(mktemp -d "${TMPDIR:-/tmp}/import.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 failures=0
