@@ -453,52 +453,25 @@ static ur_status make_data(const ur_assets *assets, ur_ids ids, size_t batch, vo
     return status;
 }
 
-static ur_status use_texts(ur_assets *assets, const ur_text_data *texts, ur_err *err)
-{
-    ur_language_model_config *c = assets->config;
-    ur_status status = UR_OK;
-    if (!assets->model) {
-        c->vocabulary = ur_vocabulary_size(assets->vocabulary);
-        status = ur_assets_make_model(assets, err);
-    }
-    if (status == UR_OK)
-        status = make_data(assets, texts->train, assets->data->batch, &assets->train, err);
-    if (status == UR_OK && texts->valid.length > 0)
-        status = make_data(assets, texts->valid, 0, &assets->valid, err);
-    return status;
-}
+static const ur_text_learner learner = {.vocabulary =
+                                            offsetof(ur_language_model_config, vocabulary),
+                                        .source = offsetof(ur_language_model_config, text),
+                                        .make_data = make_data};
 
 static ur_status prepare(ur_assets *assets, ur_err *err)
 {
-    ur_language_model_config *c = assets->config;
-    ur_text_data texts;
-    ur_status status = ur_text_data_read(assets, &c->text, &texts, err);
-    if (status == UR_OK)
-        status = use_texts(assets, &texts, err);
-    ur_text_data_free(&texts);
-    return status;
+    return ur_text_prepare(&learner, assets, err);
 }
 
 static ur_status fits(const ur_assets *assets, ur_err *err)
 {
-    const ur_language_model_config *c = assets->config;
-    const ur_status status = ur_assets_check_vocabulary(assets, c->vocabulary, err);
-    return status == UR_OK ? ur_text_source_check(&c->text, assets->vocabulary, err) : status;
+    return ur_text_fits(&learner, assets, err);
 }
 
 static ur_status open_text(const ur_assets *assets, const ur_pair_source *source, void **out,
                            ur_err *err)
 {
-    const ur_language_model_config *c = assets->config;
-    ur_corpus *corpus;
-    *out = NULL;
-    ur_status status = ur_corpus_open(ur_context_allocator(assets->context), source->data,
-                                      &c->text.options, assets->vocabulary, 0, &corpus, err);
-    if (status != UR_OK)
-        return status;
-    status = make_data(assets, ur_corpus_ids(corpus), 0, out, err);
-    ur_corpus_free(corpus);
-    return status;
+    return ur_text_open(&learner, assets, source, out, err);
 }
 
 static void free_data(void *data)

@@ -146,3 +146,64 @@ void ur_text_data_free(ur_text_data *d)
     ur_corpus_free(d->valid_corpus);
     *d = (ur_text_data){0};
 }
+
+/* ---- kinds that learn from texts ----------------------------------------------------------- */
+
+static size_t *vocabulary_of(const ur_text_learner *l, const ur_assets *assets)
+{
+    return (size_t *)((char *)assets->config + l->vocabulary);
+}
+
+static ur_text_source *source_of(const ur_text_learner *l, const ur_assets *assets)
+{
+    return (ur_text_source *)((char *)assets->config + l->source);
+}
+
+static ur_status use_texts(const ur_text_learner *l, ur_assets *assets, const ur_text_data *texts,
+                           ur_err *err)
+{
+    ur_status status = UR_OK;
+    if (!assets->model) {
+        *vocabulary_of(l, assets) = ur_vocabulary_size(assets->vocabulary);
+        status = ur_assets_make_model(assets, err);
+    }
+    if (status == UR_OK)
+        status = l->make_data(assets, texts->train, assets->data->batch, &assets->train, err);
+    if (status == UR_OK && texts->valid.length > 0)
+        status = l->make_data(assets, texts->valid, 0, &assets->valid, err);
+    return status;
+}
+
+ur_status ur_text_prepare(const ur_text_learner *learner, ur_assets *assets, ur_err *err)
+{
+    ur_text_data texts;
+    ur_status status = ur_text_data_read(assets, source_of(learner, assets), &texts, err);
+    if (status == UR_OK)
+        status = use_texts(learner, assets, &texts, err);
+    ur_text_data_free(&texts);
+    return status;
+}
+
+ur_status ur_text_fits(const ur_text_learner *learner, const ur_assets *assets, ur_err *err)
+{
+    const ur_status status =
+        ur_assets_check_vocabulary(assets, *vocabulary_of(learner, assets), err);
+    return status == UR_OK
+               ? ur_text_source_check(source_of(learner, assets), assets->vocabulary, err)
+               : status;
+}
+
+ur_status ur_text_open(const ur_text_learner *learner, const ur_assets *assets,
+                       const ur_pair_source *source, void **out, ur_err *err)
+{
+    ur_corpus *corpus;
+    *out = NULL;
+    ur_status status =
+        ur_corpus_open(ur_context_allocator(assets->context), source->data,
+                       &source_of(learner, assets)->options, assets->vocabulary, 0, &corpus, err);
+    if (status != UR_OK)
+        return status;
+    status = learner->make_data(assets, ur_corpus_ids(corpus), 0, out, err);
+    ur_corpus_free(corpus);
+    return status;
+}

@@ -18,6 +18,21 @@ ur_status ur_text_data_read(ur_assets *assets, ur_text_source *source, ur_text_d
                             ur_err *err);
 void ur_text_data_free(ur_text_data *data);
 
+/* What differs from one such kind to the next. */
+typedef struct ur_text_learner {
+    size_t vocabulary; /* of its configuration: where the size_t stands, and where */
+    size_t source;     /* its ur_text_source */
+    /* Data to learn from, so many streams or examples a step; batch 0: to measure with. */
+    ur_status (*make_data)(const ur_assets *assets, ur_ids ids, size_t batch, void **out,
+                           ur_err *err);
+} ur_text_learner;
+
+/* As ur_kind.prepare, fits and open say. */
+ur_status ur_text_prepare(const ur_text_learner *learner, ur_assets *assets, ur_err *err);
+ur_status ur_text_fits(const ur_text_learner *learner, const ur_assets *assets, ur_err *err);
+ur_status ur_text_open(const ur_text_learner *learner, const ur_assets *assets,
+                       const ur_pair_source *source, void **out, ur_err *err);
+
 /* Notes in s->unseen which ids of the vocabulary the training tokens lack: fresh memory of the
  * context's allocator, or NULL for none. */
 ur_status ur_text_note_unseen(const ur_assets *assets, ur_ids train, ur_text_source *s,
