@@ -311,7 +311,7 @@ static bool wander(const ur_field *fields, void *config, double most, uint64_t *
 static void at_random(const ur_kind *kind, void *config, ur_run_settings *settings, seen *model,
                       seen *training)
 {
-    enum { WALK = 3000, AGAIN = 200 }; /* steps; after how many it begins anew */
+    enum { WALK = 1000, AGAIN = 200 }; /* steps; after how many it begins anew */
     char texts[2][TABLE_MOST][TABLE_TEXT];
     void *kept = malloc(kind->config_size), *start = malloc(kind->config_size);
     uint64_t random = 2718, training_random = 1414; /* a field more in one table moves one walk */
