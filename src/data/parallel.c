@@ -310,7 +310,8 @@ typedef struct loader {
     int32_t *words;         /* all words, source and target in turn */
     size_t *first;          /* (2 count + 1) */
     size_t n_words, words_capacity;
-    bool *valid; /* (count) whether a pair is for validation */
+    bool *valid;    /* (count) whether a pair is for validation */
+    bool validates; /* whether any is */
 } loader;
 
 static ur_status start(loader *l, const char *data, ur_err *err)
@@ -341,25 +342,33 @@ static void free_loader(loader *l)
     ur_free(l->a, l->valid);
 }
 
+static uint64_t source_hash(const loader *l, size_t i)
+{
+    const sentence *s = &l->raw.sentence[2 * i];
+    return ur_fingerprint_mix(ur_fingerprint_bytes(UR_FINGERPRINT, s->bytes, s->size));
+}
+
+/* For validation: a part of the different source sentences by their hashes, at least one of them, and
+ * never all. Where all sources are the same there is none. */
 static ur_status choose_part(loader *l, bool split, ur_err *err)
 {
-    size_t valid = 0;
+    uint64_t least = UINT64_MAX, most = 0;
     l->valid = ur_alloc_zero(l->a, l->raw.count, sizeof *l->valid);
     if (!l->valid)
         return ur_no_memory(err, l->raw.count);
     if (!split || l->o->valid_split == 0.0)
         return UR_OK;
     for (size_t i = 0; i < l->raw.count; i++) {
-        const sentence *s = &l->raw.sentence[2 * i];
-        const uint64_t hash =
-            ur_fingerprint_mix(ur_fingerprint_bytes(UR_FINGERPRINT, s->bytes, s->size));
-        l->valid[i] = (double)(hash >> 11) * 0x1p-53 < l->o->valid_split;
-        valid += l->valid[i];
+        const uint64_t hash = source_hash(l, i);
+        least = hash < least ? hash : least;
+        most = hash > most ? hash : most;
     }
-    if (valid == 0 || valid == l->raw.count)
-        return ur_fail(err, UR_BAD_FILE, "%s: a part of %g of %zu pairs leaves nothing to %s with",
-                       l->raw.name[0], l->o->valid_split, l->raw.count,
-                       valid ? "train" : "validate");
+    for (size_t i = 0; i < l->raw.count; i++) {
+        const uint64_t hash = source_hash(l, i);
+        const bool in = (double)(hash >> 11) * 0x1p-53 < l->o->valid_split;
+        l->valid[i] = (in || hash == least) && hash != most;
+    }
+    l->validates = least != most;
     return UR_OK;
 }
 
@@ -686,7 +695,7 @@ static ur_status make_parts(loader *l, const ur_languages *languages, bool train
     }
     if (status == UR_OK)
         status = make_part(l, languages, false, training, out, err);
-    if (status == UR_OK && valid && l->o->valid_split > 0.0)
+    if (status == UR_OK && valid && l->validates)
         status = make_part(l, languages, true, false, valid, err);
     return status;
 }

@@ -100,6 +100,25 @@ static void test_one_file(void **state)
     forget(&l);
 }
 
+/* However small its part, validation has a sentence, and so has training; one sentence is learned. */
+static void test_split_of_few(void **state)
+{
+    (void)state;
+    ur_parallel_options o = words();
+    for (o.valid_split = 1e-9; o.valid_split < 1.0; o.valid_split += 0.999999) {
+        put_file("few.tsv", "a\tb\nc\td\na\te\n");
+        learned l = learn("few.tsv", &o);
+        assert_non_null(l.valid);
+        assert_int_equal(ur_parallel_count(l.train) + ur_parallel_count(l.valid), 3);
+        forget(&l);
+        put_file("one.tsv", "a\tb\na\tc\n");
+        l = learn("one.tsv", &o);
+        assert_null(l.valid);
+        assert_int_equal(ur_parallel_count(l.train), 2);
+        forget(&l);
+    }
+}
+
 static void test_two_files_and_old_ends(void **state)
 {
     (void)state;
@@ -209,8 +228,6 @@ static void test_refused(void **state)
     o.max_length = 1;
     refused("a b\tb\n", &o, UR_BAD_FILE, "no pair has at most 1 tokens a side");
     o = words();
-    o.valid_split = 0.5;
-    refused("a\tb\n", &o, UR_BAD_FILE, "a part of 0.5 of 1 pairs leaves nothing to");
     o.valid_split = 1.0;
     refused("a\tb\n", &o, UR_INVALID, "must be in [0, 1)");
     o = words();
@@ -262,9 +279,13 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_A_FOLDER(test_one_file),    IN_A_FOLDER(test_two_files_and_old_ends),
-        IN_A_FOLDER(test_attribution), IN_A_FOLDER(test_merges),
-        IN_A_FOLDER(test_split),       IN_A_FOLDER(test_refused),
+        IN_A_FOLDER(test_one_file),
+        IN_A_FOLDER(test_split_of_few),
+        IN_A_FOLDER(test_two_files_and_old_ends),
+        IN_A_FOLDER(test_attribution),
+        IN_A_FOLDER(test_merges),
+        IN_A_FOLDER(test_split),
+        IN_A_FOLDER(test_refused),
         IN_A_FOLDER(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
