@@ -118,6 +118,9 @@ endif()
 # ---- test programs --------------------------------------------------------------------------
 
 file(GLOB_RECURSE test_sources CONFIGURE_DEPENDS "${tests}/test_*.c")
+if(NOT UNROLL_DOUBLE)
+    list(FILTER test_sources EXCLUDE REGEX "/tests/double/")
+endif()
 foreach(source IN LISTS test_sources)
     unroll_test_name("${source}" name folder)
     add_executable(test_${name} "${source}")
