@@ -40,7 +40,7 @@ function(unroll_isa_sources list)
     if(UNROLL_SANITIZE MATCHES "address")
         list(APPEND options -fno-sanitize=undefined)
         if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
-            list(APPEND options "SHELL:--param asan-instrumentation-with-call-threshold=0")
+            list(APPEND options --param=asan-instrumentation-with-call-threshold=0)
         endif()
         set_property(SOURCE "${PROJECT_SOURCE_DIR}/src/kernels/avx512.c" APPEND PROPERTY
                      COMPILE_OPTIONS -fno-sanitize=all)
