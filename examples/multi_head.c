@@ -31,7 +31,7 @@ int main(void)
     ur_tape_start(tape, UR_TRAIN, params, gradient, 1, 0);
     const ur_layout *layout = ur_new_layout(tape, UR_SEQUENCE_MAJOR, BATCH, length, NULL);
     const ur_seq *x = ur_seq_floats(tape, layout, WIDTH, data, false);
-    ur_weights *weights;
+    ur_weights *weights = NULL;
     const ur_attention_call call = {.causal = UR_CAUSAL, .weights = &weights};
     const ur_seq *y = ur_multi_head_attention(tape, &layer, x, x, x, &call);
     ur_backward(tape, ur_sum(tape, ur_values(y)));

@@ -76,13 +76,13 @@ static int answer(asker *a, size_t count, const char *const *texts, size_t first
         ur_err err;
         size_t bad = SIZE_MAX;
         const size_t left = count - done;
-        ur_status status = ask(a, left, texts + done, first + done, &bad, &err);
+        const ur_status status = ask(a, left, texts + done, first + done, &bad, &err);
         if (status == UR_OK)
             break;
         if (status != UR_BAD_FILE || bad >= left)
             return say_error(&err);
         ur_err other;
-        if (bad && (status = ask(a, bad, texts + done, first + done, NULL, &other)) != UR_OK)
+        if (bad && ask(a, bad, texts + done, first + done, NULL, &other) != UR_OK)
             return say_error(&other);
         const int code = refuse(a, texts[done + bad], first + done + bad, err.text);
         if (code != CODE_OK)

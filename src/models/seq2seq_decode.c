@@ -76,6 +76,7 @@ static void *start(ur_tape *t, const ur_decoder *decoder, const ur_decoder_task 
     const ur_sources *sources = task->sources;
     const ur_seq *x = ur_seq2seq_questions(t, m, sources->count, sources->ids, NULL);
     const ur_encoded encoded = m->network->encode(t, m, x);
+    // cppcheck-suppress returnDanglingLifetime ; what is returned holds copies of the pointers in it
     return start_from(t, m, &encoded, task, symbols);
 }
 
