@@ -44,8 +44,8 @@ int main(void)
             ur_transformer_decode_next(tape, &model.decoder, cache, memory, x, NULL, NULL);
         if (!y || !whole)
             break; /* the tape says why */
-        different +=
-            memcmp(ur_floats(y->values), ur_floats(whole->values) + t * D, D * sizeof(float)) != 0;
+        const void *a = ur_floats(y->values), *b = ur_floats(whole->values) + t * D;
+        different += memcmp(a, b, D * sizeof(float)) != 0;
     }
     if (ur_tape_status(tape) != UR_OK)
         printf("%s\n", ur_error(tape));

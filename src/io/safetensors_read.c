@@ -596,20 +596,22 @@ static int64_t integer_at(const unsigned char *p, size_t size, bool is_signed)
 
 /* ---- whole tensors ------------------------------------------------------------------------ */
 
-/* The next elements of a tensor, from number `begin` on: as many as the buffer holds. */
-static ur_status next_chunk(ur_st *st, const ur_st_info *t, size_t begin,
-                            unsigned char chunk[CHUNK], size_t *n, ur_err *err)
-{
-    size_t size = ur_st_dtype_size(t->dtype), left = t->count - begin;
-    *n = left < CHUNK / size ? left : CHUNK / size;
-    return bytes_at(st, t->offset + (uint64_t)begin * size, chunk, *n * size, err);
-}
-
 static ur_status wrong_dtype(const ur_st *st, const ur_st_info *t, const char *wanted, ur_err *err)
 {
     char shown[UR_SHOWN];
     return ur_fail(err, UR_BAD_FILE, "%s: tensor \"%s\" has dtype %s, expected %s", st->path,
                    ur_shown(shown, t->name), t->dtype_name, wanted);
+}
+
+/* The next elements of a tensor, from number `begin` on: as many as the buffer holds. */
+static ur_status next_chunk(ur_st *st, const ur_st_info *t, size_t begin,
+                            unsigned char chunk[CHUNK], size_t *n, ur_err *err)
+{
+    size_t size = ur_st_dtype_size(t->dtype), left = t->count - begin;
+    if (size == 0)
+        return wrong_dtype(st, t, "one that is read", err);
+    *n = left < CHUNK / size ? left : CHUNK / size;
+    return bytes_at(st, t->offset + (uint64_t)begin * size, chunk, *n * size, err);
 }
 
 ur_status ur_st_read_floats(ur_st *st, size_t index, float *out, ur_err *err)

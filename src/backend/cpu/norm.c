@@ -57,7 +57,7 @@ static void give(const ur_kernels *k, size_t n, const float *d, float *to, bool 
 {
     if (!blank)
         k->add(n, d, to);
-    else if (d != to)
+    else if (d && d != to)
         memcpy(to, d, n * sizeof *to);
 }
 
