@@ -24,7 +24,8 @@ static void chart(const double *values, size_t n, unsigned kind)
     const ur_plot_panel panels[] = {
         {"y", series, 2, 0, 0, (kind & 1) != 0, (kind & 2) != 0},
         {"x", series, 2, values[0], values[n - 1], (kind & 4) != 0, (kind & 8) != 0}};
-    const ur_plot_chart one = {"any", "x", panels, 1}, both = {"any", "x", panels, 2};
+    const ur_plot_chart one = {.title = "any", .x_label = "x", .panels = panels, .n_panels = 1};
+    const ur_plot_chart both = {.title = "any", .x_label = "x", .panels = panels, .n_panels = 2};
     check(ur_plot_lines(NULL, &one, PATH, &err), &err);
     err.text[0] = '\0';
     check(ur_plot_lines(NULL, &both, PATH, &err), &err);
