@@ -10,11 +10,16 @@
 
 #define PREFIX "builtin:"
 
+bool ur_is_builtin(const char *data)
+{
+    return data && strncmp(data, PREFIX, strlen(PREFIX)) == 0;
+}
+
 ur_status ur_find_generator(const char *data, const ur_generator **out, ur_err *err)
 {
     static const ur_generator *const all[] = {&ur_generate_dates, &ur_generate_additions};
     *out = NULL;
-    if (strncmp(data, PREFIX, strlen(PREFIX)) != 0)
+    if (!ur_is_builtin(data))
         return UR_OK;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         if (strcmp(data + strlen(PREFIX), all[i]->name) == 0)

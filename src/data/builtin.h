@@ -16,6 +16,9 @@ typedef struct ur_generator {
 
 extern const ur_generator ur_generate_dates, ur_generate_additions;
 
+/* Whether a data source begins as that of a generator does, "builtin:"; NULL does not. */
+bool ur_is_builtin(const char *data);
+
 /* Whether a data source names a generator, and which: NULL when it is a file's path. UR_INVALID:
  * builtin: with a name that is none. */
 ur_status ur_find_generator(const char *data, const ur_generator **out, ur_err *err);

@@ -6,6 +6,7 @@
 
 #include "backend/cell.h"
 #include "base/status.h"
+#include "data/builtin.h"
 #include "tape/tape.h"
 
 /* ---- recurrent stacks --------------------------------------------------------------------- */
@@ -89,7 +90,7 @@ ur_status ur_assets_no_generator(const ur_assets *assets, ur_err *err)
 {
     const char *const names[] = {assets->data->data, assets->data->valid};
     for (size_t i = 0; i < 2; i++)
-        if (names[i] && strncmp(names[i], "builtin:", 8) == 0)
+        if (ur_is_builtin(names[i]))
             return ur_fail(err, UR_INVALID, "%s: a %s learns from %s", names[i], assets->kind->name,
                            assets->kind->data_help);
     return UR_OK;

@@ -19,6 +19,7 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "kernels/math.h"
+#include "data/builtin.h"
 #include "data/split.h"
 #include "models/kinds.h"
 #include "models/parts.h"
@@ -760,7 +761,7 @@ static ur_status prepare(ur_assets *assets, ur_err *err)
     const ur_pair_source valid = ur_assets_source(assets, UR_SPLIT_VALID, NULL);
     const ur_status status =
         assets->model ? open_pairs(assets, &train, &assets->train, err) : learn(assets, err);
-    const bool generated = strncmp(valid.data, "builtin:", 8) == 0;
+    const bool generated = ur_is_builtin(valid.data);
     if (status != UR_OK || (!assets->data->valid && !generated))
         return status;
     return open_pairs(assets, &valid, &assets->valid, err);

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/status.h"
+#include "data/builtin.h"
 #include "io/fields.h"
 #include "run/run.h"
 
@@ -119,18 +120,34 @@ ur_status ur_config_kind(ur_context *context, const char *folder, const ur_kind 
     return status;
 }
 
-/* A file's path such that it is found from any folder: *path becomes *own, fresh memory, unless it is
- * one already, or built-in data. */
-static ur_status full_path(const ur_allocator *a, const char **path, char **own, ur_err *err)
+const char *ur_run_next_file(const ur_run *run, const char *names, size_t *size)
+{
+    const char *tab = run->assets.kind->two_files ? strchr(names, '\t') : NULL;
+    *size = tab ? (size_t)(tab - names) : strlen(names);
+    return tab ? tab + 1 : NULL;
+}
+
+/* The names of files such that they are found from any folder: *names becomes *own, fresh memory, unless
+ * it names built-in data. */
+static ur_status full_paths(const ur_run *run, const char **names, char **own, ur_err *err)
 {
     char here[4096];
     *own = NULL;
-    if (!*path || **path == '/' || strncmp(*path, "builtin:", 8) == 0 || !getcwd(here, sizeof here))
+    if (!*names || ur_is_builtin(*names) || !getcwd(here, sizeof here))
         return UR_OK;
-    *own = ur_path_join(a, strcmp(here, "/") == 0 ? "" : here, *path);
+    const size_t room = 2 * (strlen(here) + 2) + strlen(*names);
+    *own = ur_alloc(run->a, room, 1);
     if (!*own)
-        return ur_no_memory(err, strlen(*path) + sizeof here);
-    *path = *own;
+        return ur_no_memory(err, room);
+    size_t used = 0, size;
+    for (const char *name = *names, *next; name; name = next) {
+        next = ur_run_next_file(run, name, &size);
+        const char *folder = *name == '/' ? "" : here;
+        const char *between = *name == '/' || strcmp(here, "/") == 0 ? "" : "/";
+        used += (size_t)snprintf(*own + used, room - used, "%s%s%.*s%s", folder, between, (int)size,
+                                 name, next ? "\t" : "");
+    }
+    *names = *own;
     return UR_OK;
 }
 
@@ -143,9 +160,9 @@ ur_status ur_run_save_config(ur_run *run, ur_err *err)
     char *data = NULL, *valid = NULL;
     ur_status status = UR_OK;
     if (!run->own_data)
-        status = full_path(run->a, &recorded.data, &data, err);
+        status = full_paths(run, &recorded.data, &data, err);
     if (status == UR_OK && !run->own_data)
-        status = full_path(run->a, &recorded.valid, &valid, err);
+        status = full_paths(run, &recorded.valid, &valid, err);
     if (status == UR_OK)
         status =
             ur_config_print(run->a, run->assets.kind, run->assets.config, &recorded, &text, err);

@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/status.h"
+#include "data/builtin.h"
 #include "io/fields.h"
 #include "train/weights.h"
 
@@ -587,17 +588,24 @@ static ur_status change(ur_run *run, const ur_resume_options *o, char *said, siz
     return status == UR_OK ? ur_train_check(&s->train, err) : status;
 }
 
-/* Whether a file that the run was made with is where it was. */
-static ur_status still_there(const ur_run *run, const char *path, const char *option, ur_err *err)
+/* Whether the files that the run was made with are where they were. */
+static ur_status still_there(const ur_run *run, const char *names, const char *option, ur_err *err)
 {
-    struct stat there;
-    if (!path || strncmp(path, "builtin:", 8) == 0 || stat(path, &there) == 0)
+    size_t size;
+    if (ur_is_builtin(names))
         return UR_OK;
-    return ur_fail(
-        err, UR_BAD_FILE,
-        "%s is not there any more, which %s was trained with; --%s FILE says where it is "
-        "now",
-        path, run->folder, option);
+    for (const char *name = names, *next; name; name = next) {
+        char path[MOST_PATH];
+        struct stat there;
+        next = ur_run_next_file(run, name, &size);
+        snprintf(path, sizeof path, "%.*s", (int)size, name);
+        if (size < sizeof path && stat(path, &there) != 0)
+            return ur_fail(err, UR_BAD_FILE,
+                           "%s is not there any more, which %s was trained with; --%s FILE says "
+                           "where it is now",
+                           path, run->folder, option);
+    }
+    return UR_OK;
 }
 
 static ur_status log_resume(const ur_run *run, const char *said, ur_err *err)

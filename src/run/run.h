@@ -32,6 +32,10 @@ ur_status ur_run_remember(ur_run *run, const void *data, ur_err *err);
 /* The figure that the best weights are chosen by; NULL: the loss. */
 const ur_figure *ur_run_best_figure(const ur_run *run);
 
+/* The first of the names of data files is `size` bytes of it; the rest of them, or NULL: of kinds whose
+ * data may be two files (ur_kind.two_files). */
+const char *ur_run_next_file(const ur_run *run, const char *names, size_t *size);
+
 /* FOLDER/NAME, or with a number FOLDER/checkpoints/N.safetensors; fresh memory or NULL. */
 char *ur_path_join(const ur_allocator *a, const char *folder, const char *name);
 char *ur_checkpoint_path(const ur_allocator *a, const char *folder, uint64_t step);

@@ -100,6 +100,18 @@ sed -n 's/.*"valid_bleu": \([0-9.]*\).*/\1/p' by/metrics.jsonl | awk '
 expect 0 'curves.svg' plot by
 expect 3 'no figure "rouge"' train translation --data pairs.tsv --out no --best-by rouge
 
+# ---- two files: the same pairs, and a run goes on from any folder
+run train translation --data a.en a.fr --out files $small --epochs 2
+[ "$code" -eq 0 ] || fail "two files: $(cat err)"
+mkdir -p elsewhere
+(cd elsewhere && "$tool" train translation --out ../files --resume --epochs 3 --quiet) >out 2>err ||
+    fail "two files: resume: $(cat err)"
+mv a.fr b.fr
+expect 3 'a.fr is not there any more' train translation --out files --resume --epochs 4
+run train translation --out files --resume --epochs 4 --data a.en b.fr
+[ "$code" -eq 0 ] || fail "two files that were moved: $(cat err)"
+mv b.fr a.fr
+
 # ---- what is said about the data, once
 awk 'NR == 3 { print "long long long long long long.\tx\tCC #3 (a)"; print "\tempty\tCC #4" }
      { print $0 "\tCC #" NR }' pairs.tsv >third.tsv
