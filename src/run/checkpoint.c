@@ -69,24 +69,22 @@ char *ur_checkpoint_path(const ur_allocator *a, const char *folder, uint64_t ste
     return ur_path_join(a, folder, name);
 }
 
-enum { MOST_STORED = 8 };
-
 /* Weights: the model's, or the best ones; `more` tensors, and what makes the file open alone. */
 static ur_status write_weights(ur_run *run, bool best, const char *path, const ur_st_tensor *more,
                                size_t n_more, ur_err *err)
 {
     static const ur_progress none = {0};
     const ur_progress *p = run->trainer ? &run->trainer->progress : &none;
-    char *config, *text[MOST_STORED], epoch[24], step[24];
+    char *config, *text[UR_MOST_STORED], epoch[24], step[24];
     const ur_stored *stored;
     size_t size, texts = 0, n = 4;
     ur_status status =
         ur_config_print(run->a, run->assets.kind, run->assets.config, NULL, &config, err);
     snprintf(epoch, sizeof epoch, "%llu", (unsigned long long)(best ? run->best_epoch : p->epoch));
     snprintf(step, sizeof step, "%llu", (unsigned long long)(best ? run->best_step : p->step));
-    ur_st_pair metadata[4 + MOST_STORED] = {
+    ur_st_pair metadata[4 + UR_MOST_STORED] = {
         {"format", "pt"}, {"unroll.config", config}, {UR_EPOCH_KEY, epoch}, {UR_STEP_KEY, step}};
-    for (; status == UR_OK && texts < MOST_STORED && (stored = ur_stored_at(texts)); texts++) {
+    for (; status == UR_OK && (stored = ur_stored_at(texts)); texts++) {
         status = ur_stored_print(stored, &run->assets, &text[texts], &size, err);
         if (text[texts])
             metadata[n++] = (ur_st_pair){ur_stored_key(stored), text[texts]};

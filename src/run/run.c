@@ -88,17 +88,24 @@ static void point_to_data(ur_run *run)
 
 /* ---- create ------------------------------------------------------------------------------- */
 
+static void remove_file(const ur_run *run, const char *name)
+{
+    char *path = ur_path_join(run->a, run->folder, name);
+    if (path)
+        unlink(path);
+    ur_free(run->a, path);
+}
+
 /* Files of a run that was there before, its configuration first: from then on it is none. */
 static void remove_run(const ur_run *run)
 {
-    static const char *const names[] = {"config.json", UR_LAST_FILE,    UR_BEST_FILE, "vocab.txt",
-                                        "labels.txt",  "metrics.jsonl", "train.log"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        char *path = ur_path_join(run->a, run->folder, names[i]);
-        if (path)
-            unlink(path);
-        ur_free(run->a, path);
-    }
+    static const char *const names[] = {"config.json", UR_LAST_FILE, UR_BEST_FILE, "metrics.jsonl",
+                                        "train.log"};
+    const ur_stored *stored;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        remove_file(run, names[i]);
+    for (size_t i = 0; (stored = ur_stored_at(i)); i++)
+        remove_file(run, ur_stored_file(stored));
     ur_run_remove_checkpoints(run);
 }
 

@@ -44,6 +44,8 @@ char *ur_checkpoint_path(const ur_allocator *a, const char *folder, uint64_t ste
 
 typedef struct ur_stored ur_stored;
 
+enum { UR_MOST_STORED = 8 }; /* of them, at most */
+
 /* Number i of them, NULL behind the last; its file in a run's folder; its key in the metadata of
  * safetensors files. */
 const ur_stored *ur_stored_at(size_t i);

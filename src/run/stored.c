@@ -10,7 +10,7 @@
 #include "text/bpe.h"
 #include "text/vocabulary.h"
 
-enum { MOST_STORED = 1 << 28 };
+enum { LONGEST_TEXT = 1 << 28 };
 
 /* One of them: a member of ur_assets. */
 struct ur_stored {
@@ -39,6 +39,8 @@ static const ur_stored stored[] = {
     {"bpe.codes", "unroll.bpe", AT(languages.source_bpe), true, NULL},
     {"target.codes", "unroll.target_bpe", AT(languages.target_bpe), true, NULL},
 };
+
+_Static_assert(sizeof stored / sizeof *stored <= UR_MOST_STORED, "see run.h");
 
 const ur_stored *ur_stored_at(size_t i)
 {
@@ -141,7 +143,7 @@ ur_status ur_stored_from_folder(const ur_stored *s, ur_run *run, ur_err *err)
         return ur_no_memory(err, strlen(run->folder));
     ur_status status = UR_OK;
     if (s->needed ? s->needed(run->assets.kind) : stat(path, &there) == 0) {
-        status = ur_read_file(run->a, path, MOST_STORED, &text, &size, err);
+        status = ur_read_file(run->a, path, LONGEST_TEXT, &text, &size, err);
         if (status == UR_OK) {
             status = parse(s, run->a, &run->assets, path, text, size, err);
             ur_free(run->a, text);

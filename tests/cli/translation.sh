@@ -112,6 +112,12 @@ run train translation --out files --resume --epochs 4 --data a.en b.fr
 [ "$code" -eq 0 ] || fail "two files that were moved: $(cat err)"
 mv b.fr a.fr
 
+# ---- --overwrite leaves nothing of the run before it: no merges of words that are whole now
+run train translation --data pairs.tsv --out files $small --epochs 1 --bpe 30 --no-joint --overwrite
+[ -s files/bpe.codes ] && [ -s files/target.txt ] || fail "no merges: $(ls files) $(cat err)"
+run train translation --data pairs.tsv --out files $small --epochs 1 --bpe 0 --overwrite
+expect 0 . predict files 'two dogs.'
+
 # ---- what is said about the data, once
 awk 'NR == 3 { print "long long long long long long.\tx\tCC #3 (a)"; print "\tempty\tCC #4" }
      { print $0 "\tCC #" NR }' pairs.tsv >third.tsv
