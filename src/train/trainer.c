@@ -175,8 +175,8 @@ ur_status ur_trainer_new(ur_context *context, ur_model *model, void *data,
     if (options->batch_tokens)
         count_batches(t);
     if (t->options.epochs == UR_EPOCHS_AUTO)
-        t->options.epochs = choose_epochs(model->kind, (t->batches + options->accumulate - 1) /
-                                                           options->accumulate);
+        t->options.epochs = choose_epochs(model->kind, (t->batches + t->options.accumulate - 1) /
+                                                           t->options.accumulate);
     t->progress.schedule = ur_schedule_start(options);
     if (!take_memory(t)) {
         ur_trainer_free(t);

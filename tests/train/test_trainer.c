@@ -86,6 +86,10 @@ static void epochs_are_chosen(void **state)
         assert_int_equal(ur_trainer_options(t)->epochs, all[i].epochs);
         ur_trainer_free(t);
     }
+    f->options.accumulate = 0; /* stands for 1 */
+    ur_trainer *t = trainer_of(f);
+    assert_int_equal(ur_trainer_options(t)->epochs, 200);
+    ur_trainer_free(t);
 }
 
 static void reports(void **state)
