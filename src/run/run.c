@@ -2,7 +2,6 @@
  * (unroll/run.h says what its folder holds). */
 #include "run/run.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -414,16 +413,12 @@ ur_status ur_run_check_words(const ur_run *run, ur_st *st, const char *path, ur_
 ur_status ur_run_check_finite(const ur_run *run, const char *path, ur_err *err)
 {
     const ur_params *params = run->assets.model->params;
-    for (size_t i = 0; i < ur_params_count(params); i++) {
-        const ur_param *p = ur_params_entry(params, i);
-        const float *w = ur_params_data(params) + p->offset;
-        for (size_t j = 0; j < p->count; j++)
-            if (!isfinite(w[j]))
-                return ur_fail(err, UR_BAD_FILE,
-                               "%s: %s has a weight that is not finite (%g): the model is damaged",
-                               path, p->name, (double)w[j]);
-    }
-    return UR_OK;
+    float number;
+    const ur_param *p = ur_params_not_finite(params, ur_params_data(params), &number);
+    return p ? ur_fail(err, UR_BAD_FILE,
+                       "%s: %s has a weight that is not finite (%g): the model is damaged", path,
+                       p->name, (double)number)
+             : UR_OK;
 }
 
 /* Where somebody listens, only looks whether they fit. */

@@ -201,17 +201,13 @@ static ur_status save(session *s, ur_err *err)
  * not replace good ones. */
 static ur_status weights_finite(const ur_run *run, ur_err *err)
 {
-    ur_params *params = run->assets.model->params;
-    for (size_t i = 0; i < ur_params_count(params); i++) {
-        const ur_param *p = ur_params_entry(params, i);
-        const float *w = ur_param_values(params, (int)i);
-        for (size_t j = 0; j < p->count; j++)
-            if (!isfinite(w[j]))
-                return ur_fail(err, UR_DIVERGED,
-                               "step %llu left %s not finite; try a smaller learning rate",
-                               (unsigned long long)run->trainer->progress.step, p->name);
-    }
-    return UR_OK;
+    const ur_params *params = run->assets.model->params;
+    float number;
+    const ur_param *p = ur_params_not_finite(params, ur_params_data(params), &number);
+    return p ? ur_fail(err, UR_DIVERGED,
+                       "step %llu left %s not finite; try a smaller learning rate",
+                       (unsigned long long)run->trainer->progress.step, p->name)
+             : UR_OK;
 }
 
 /* The weights before the step that failed are saved if nothing is yet, and the best ones. */

@@ -9,6 +9,7 @@
 #include "tape/params.h"
 
 #include <fnmatch.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -458,6 +459,17 @@ bool ur_params_packs(const ur_params *p, int copy, int index)
 {
     return copy >= 0 && (size_t)copy < p->packs->count &&
            root_of(p, p->packs->at[copy].index) == root_of(p, index);
+}
+
+const ur_param *ur_params_not_finite(const ur_params *p, const float *vector, float *number)
+{
+    for (size_t i = 0; i < p->count; i++)
+        for (size_t j = 0; j < p->entries[i].count; j++) {
+            *number = vector[p->entries[i].offset + j];
+            if (!isfinite(*number))
+                return &p->entries[i];
+        }
+    return NULL;
 }
 
 const float *ur_params_data(const ur_params *p)

@@ -36,4 +36,8 @@ bool ur_params_packs(const ur_params *params, int pack, int index);
 
 ur_context *ur_params_context(const ur_params *params);
 
+/* The first parameter that has a number in `vector`, of their layout, that is not finite, and the
+ * number; NULL: all are finite. */
+const ur_param *ur_params_not_finite(const ur_params *params, const float *vector, float *number);
+
 #endif

@@ -379,16 +379,13 @@ static ur_status run_batch(ur_trainer *t, batch_job job, double *loss, ur_err *e
 /* Names the parameter whose gradient is not finite. */
 static ur_status diverged(const ur_trainer *t, const float *gradient, double loss, ur_err *err)
 {
-    const ur_params *params = t->model->params;
-    for (size_t i = 0; i < ur_params_count(params); i++) {
-        const ur_param *p = ur_params_entry(params, i);
-        for (size_t j = 0; j < p->count; j++)
-            if (!isfinite(gradient[p->offset + j]))
-                return ur_fail(err, UR_DIVERGED,
-                               "step %llu: the gradient of %s is not finite (loss %g); try a "
-                               "smaller learning rate or clipping",
-                               (unsigned long long)t->progress.step + 1, p->name, loss);
-    }
+    float number;
+    const ur_param *p = ur_params_not_finite(t->model->params, gradient, &number);
+    if (p)
+        return ur_fail(err, UR_DIVERGED,
+                       "step %llu: the gradient of %s is not finite (loss %g); try a "
+                       "smaller learning rate or clipping",
+                       (unsigned long long)t->progress.step + 1, p->name, loss);
     return ur_fail(err, UR_DIVERGED,
                    "step %llu: the loss is %g and the gradient's norm overflows; try a smaller "
                    "learning rate or clipping",
