@@ -50,7 +50,25 @@ ur_chooser ur_chooser_new(ur_tape *tape, const ur_search_options *options, size_
 size_t ur_choose(const ur_chooser *chooser, const ur_search_options *options, ur_random *random,
                  const float *logits);
 
-/* ---- recurrent states of hypotheses (decode_states.c) ---------------------------------------- */
+/* ---- hypotheses and their recurrent states (decode_states.c) ---------------------------------- */
+
+/* The open hypotheses of the sources, those of a source side by side, one of each at first. Attention
+ * takes those of a source as the queries of one sequence. */
+typedef struct ur_hypotheses {
+    size_t sources, rows;
+    size_t *source;           /* (rows) of each hypothesis */
+    size_t *count;            /* (sources) hypotheses of each */
+    const ur_layout *queries; /* of a step, on the tape; NULL: not asked for yet */
+} ur_hypotheses;
+
+/* On the tape, with room for task->hypotheses of each source. */
+ur_hypotheses ur_hypotheses_new(ur_tape *tape, const ur_decoder_task *task);
+/* This step's h->queries, made on the tape. */
+const ur_layout *ur_hypotheses_queries(ur_tape *tape, ur_hypotheses *h);
+/* As ur_decoder.reorder says. */
+void ur_hypotheses_reorder(ur_hypotheses *h, size_t rows, const size_t *parent);
+/* Row `row` of the step's weights, which have one head: as ur_decoder.attention says. */
+const float *ur_hypotheses_attention(const ur_hypotheses *h, const ur_weights *weights, size_t row);
 
 /* States (N, rows, ..) of a stack in one direction, zeros, in memory for `most` rows. */
 ur_state ur_states_new(ur_tape *tape, const ur_rnn_stack *stack, size_t rows, size_t most);

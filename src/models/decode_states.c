@@ -1,7 +1,45 @@
-/* decode_states.c - the recurrent states of hypotheses: which of them live on, and their next step. */
+/* decode_states.c - hypotheses: which of them live on, their recurrent states and next step. */
 #include "models/decode.h"
 
+#include <string.h>
+
 #include "nn/nn.h"
+
+ur_hypotheses ur_hypotheses_new(ur_tape *t, const ur_decoder_task *task)
+{
+    const size_t count = task->sources->count;
+    ur_hypotheses h = {.sources = count,
+                       .rows = count,
+                       .source = ur_take(t, count * task->hypotheses, sizeof *h.source),
+                       .count = ur_take(t, count, sizeof *h.count)};
+    for (size_t b = 0; h.source && h.count && b < count; b++) {
+        h.source[b] = b;
+        h.count[b] = 1;
+    }
+    return h;
+}
+
+const ur_layout *ur_hypotheses_queries(ur_tape *t, ur_hypotheses *h)
+{
+    return h->queries = ur_new_layout(t, UR_SEQUENCE_MAJOR, h->sources, h->count, NULL);
+}
+
+void ur_hypotheses_reorder(ur_hypotheses *h, size_t rows, const size_t *parent)
+{
+    memset(h->count, 0, h->sources * sizeof *h->count);
+    for (size_t i = 0; i < rows; i++)
+        h->count[h->source[parent[i]]]++;
+    for (size_t b = 0, at = 0; b < h->sources; b++)
+        for (size_t i = 0; i < h->count[b]; i++)
+            h->source[at++] = b;
+    h->rows = rows;
+}
+
+const float *ur_hypotheses_attention(const ur_hypotheses *h, const ur_weights *w, size_t row)
+{
+    const size_t b = h->source[row];
+    return w->p + w->offset[b] + (row - h->queries->offset[b]) * w->keys->length[b];
+}
 
 static ur_tensor *new_rows(ur_tape *t, size_t count, size_t rows, size_t most, size_t width)
 {

@@ -117,41 +117,27 @@ typedef struct writing {
     const ur_pair_transformer *m;
     ur_step_cache *cache; /* a sequence for each hypothesis */
     const ur_decoder_memory *memory;
-    size_t sources, rows, steps;
-    size_t *source; /* (rows) of each hypothesis */
-    size_t *count;  /* (sources) hypotheses of each */
+    ur_hypotheses open;
+    size_t steps;
     bool attention;
-    /* of a step, on the tape: */
-    const ur_layout *queries;
-    ur_weights *weights[UR_MOST_LAYERS];
+    ur_weights *weights[UR_MOST_LAYERS]; /* of a step, on the tape */
 } writing;
 
 void *ur_pair_transformer_start(ur_tape *t, const ur_pair_transformer *m, const ur_seq *memory,
                                 const ur_decoder_task *task)
 {
-    const size_t count = task->sources->count, most = count * task->hypotheses;
+    const size_t count = task->sources->count;
     const ur_decoder_memory *projected = ur_transformer_memory(t, &m->body.decoder, memory);
     writing *w = ur_take(t, 1, sizeof *w);
-    size_t *source = ur_take(t, most, sizeof *source);
-    size_t *counts = ur_take(t, count, sizeof *counts);
+    const ur_hypotheses open = ur_hypotheses_new(t, task);
     ur_step_cache *cache = NULL;
     if (ur_tape_ok(t) && ur_step_cache_new(t->context, m->config.layers, m->config.layer.d_model,
                                            count, &cache, NULL) != UR_OK)
         ur_tape_fail(t, UR_NO_MEMORY, "out of memory: the steps of %zu sources", count);
     if (!ur_tape_ok(t))
         return NULL;
-    memset(w, 0, sizeof *w);
-    w->m = m;
-    w->cache = cache;
-    w->memory = projected;
-    w->sources = w->rows = count;
-    w->source = source;
-    w->count = counts;
-    w->attention = task->attention;
-    for (size_t b = 0; b < count; b++) {
-        source[b] = b;
-        counts[b] = 1;
-    }
+    *w = (writing){
+        .m = m, .cache = cache, .memory = projected, .open = open, .attention = task->attention};
     return w;
 }
 
@@ -161,10 +147,10 @@ ur_tensor *ur_pair_transformer_step(ur_tape *t, void *state, const int32_t *symb
     const ur_pair_transformer *m = w->m;
     const ur_transformer_call call = {.memory_weights = w->attention ? w->weights : NULL,
                                       .average = true};
-    const ur_seq *x = embed(t, m, &m->target, w->steps, ur_one_step_ids(t, w->rows, symbols));
-    w->queries = ur_new_layout(t, UR_SEQUENCE_MAJOR, w->sources, w->count, NULL);
+    const ur_seq *x = embed(t, m, &m->target, w->steps, ur_one_step_ids(t, w->open.rows, symbols));
+    const ur_layout *queries = ur_hypotheses_queries(t, &w->open);
     const ur_seq *y =
-        ur_transformer_decode_next(t, &m->body.decoder, w->cache, w->memory, x, w->queries, &call);
+        ur_transformer_decode_next(t, &m->body.decoder, w->cache, w->memory, x, queries, &call);
     w->steps++;
     return ur_values(ur_linear_seq(t, &m->fc, y));
 }
@@ -176,21 +162,13 @@ void ur_pair_transformer_reorder(ur_tape *t, void *state, size_t rows, const siz
         ur_tape_fail(t, UR_NO_MEMORY, "out of memory: the steps of %zu hypotheses", rows);
         return;
     }
-    memset(w->count, 0, w->sources * sizeof *w->count);
-    for (size_t i = 0; i < rows; i++)
-        w->count[w->source[parent[i]]]++;
-    for (size_t b = 0, at = 0; b < w->sources; b++)
-        for (size_t i = 0; i < w->count[b]; i++)
-            w->source[at++] = b;
-    w->rows = rows;
+    ur_hypotheses_reorder(&w->open, rows, parent);
 }
 
 const float *ur_pair_transformer_attention(const void *state, size_t row)
 {
     const writing *w = state;
-    const ur_weights *p = w->weights[w->m->config.layers - 1];
-    const size_t b = w->source[row];
-    return p->p + p->offset[b] + (row - w->queries->offset[b]) * p->keys->length[b];
+    return ur_hypotheses_attention(&w->open, w->weights[w->m->config.layers - 1], row);
 }
 
 void ur_pair_transformer_release(void *state)

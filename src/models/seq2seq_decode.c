@@ -17,13 +17,10 @@
 typedef struct writing {
     const ur_seq2seq *m;
     ur_encoded encoded;
-    size_t rows;
-    size_t *source; /* (rows) of each hypothesis */
-    size_t *count;  /* (sources) hypotheses of each */
+    ur_hypotheses open;
     ur_state now;
     bool attention;
     ur_decoded last; /* of a step, on the tape, as are: */
-    const ur_layout *queries;
     ur_weights *weights;
 } writing;
 
@@ -39,23 +36,13 @@ void *ur_seq2seq_rnn_start(ur_tape *t, const ur_seq2seq *m, const ur_encoded *en
     const size_t count = task->sources->count, most = count * task->hypotheses;
     const ur_state first = ur_seq2seq_start(t, m, encoded);
     writing *w = ur_take(t, 1, sizeof *w);
-    size_t *source = ur_take(t, most, sizeof *source);
-    size_t *counts = ur_take(t, count, sizeof *counts);
+    const ur_hypotheses open = ur_hypotheses_new(t, task);
     const ur_state now = ur_states_new(t, &m->decoder.rnn, count, most);
     if (!ur_tape_ok(t))
         return NULL;
-    *w = (writing){.m = m,
-                   .encoded = *encoded,
-                   .rows = count,
-                   .source = source,
-                   .count = counts,
-                   .now = now,
-                   .attention = task->attention};
+    *w = (writing){
+        .m = m, .encoded = *encoded, .open = open, .now = now, .attention = task->attention};
     ur_states_take(t, &w->now, first, count, NULL);
-    for (size_t b = 0; b < count; b++) {
-        source[b] = b;
-        counts[b] = 1;
-    }
     return w;
 }
 
@@ -90,10 +77,9 @@ static void *start_encoded(ur_tape *t, const ur_decoder *decoder, const ur_decod
 ur_tensor *ur_seq2seq_rnn_step(ur_tape *t, void *state, const int32_t *symbols)
 {
     writing *w = state;
-    const size_t sources = w->encoded.y->layout->batch;
-    const ur_seq *inputs = ur_one_step_ids(t, w->rows, symbols);
-    w->queries = ur_new_layout(t, UR_SEQUENCE_MAJOR, sources, w->count, NULL);
-    w->last = ur_seq2seq_decode(t, w->m, &w->encoded, inputs, &w->now, w->queries,
+    const ur_seq *inputs = ur_one_step_ids(t, w->open.rows, symbols);
+    const ur_layout *queries = ur_hypotheses_queries(t, &w->open);
+    w->last = ur_seq2seq_decode(t, w->m, &w->encoded, inputs, &w->now, queries,
                                 w->attention ? &w->weights : NULL);
     return w->last.logits ? w->last.logits->values : NULL;
 }
@@ -102,21 +88,13 @@ void ur_seq2seq_rnn_reorder(ur_tape *t, void *state, size_t rows, const size_t *
 {
     writing *w = state;
     ur_states_take(t, &w->now, w->last.state, rows, parent);
-    memset(w->count, 0, w->encoded.y->layout->batch * sizeof *w->count);
-    for (size_t i = 0; i < rows; i++)
-        w->count[w->source[parent[i]]]++;
-    for (size_t b = 0, at = 0; b < w->encoded.y->layout->batch; b++)
-        for (size_t i = 0; i < w->count[b]; i++)
-            w->source[at++] = b;
-    w->rows = rows;
+    ur_hypotheses_reorder(&w->open, rows, parent);
 }
 
 const float *ur_seq2seq_rnn_attention(const void *state, size_t row)
 {
     const writing *w = state;
-    const size_t b = w->source[row];
-    return w->weights->p + w->weights->offset[b] +
-           (row - w->queries->offset[b]) * w->weights->keys->length[b];
+    return ur_hypotheses_attention(&w->open, w->weights, row);
 }
 
 ur_status ur_seq2seq_decoder(const ur_model *model, ur_decoder *out, ur_err *err)

@@ -221,12 +221,9 @@ static ur_seq *logits_bahdanau(ur_tape *t, const ur_translation *m, const ur_seq
 typedef struct writing {
     const ur_translation *m;
     encoded encoded;
-    size_t sources, rows;
-    size_t *source; /* (rows) of each hypothesis */
-    size_t *count;  /* (sources) hypotheses of each */
+    ur_hypotheses open;
     ur_state now, last;
-    const ur_layout *queries; /* of a step, on the tape */
-    ur_weights *weights;      /* bahdanau, likewise, where they are asked for */
+    ur_weights *weights; /* bahdanau: of a step, on the tape, where they are asked for */
     bool attention;
 } writing;
 
@@ -235,25 +232,14 @@ static writing *start_from(ur_tape *t, const ur_translation *m, const ur_decoder
 {
     const size_t count = task->sources->count, most = count * task->hypotheses;
     writing *w = ur_take(t, 1, sizeof *w);
-    size_t *source = ur_take(t, most, sizeof *source);
-    size_t *counts = ur_take(t, count, sizeof *counts);
+    const ur_hypotheses open = ur_hypotheses_new(t, task);
     const ur_state now = ur_states_new(t, &m->decoder.rnn, count, most);
     if (!ur_tape_ok(t))
         return NULL;
-    *w = (writing){.m = m,
-                   .encoded = e,
-                   .sources = count,
-                   .rows = count,
-                   .source = source,
-                   .count = counts,
-                   .now = now,
-                   .attention = task->attention};
+    *w = (writing){.m = m, .encoded = e, .open = open, .now = now, .attention = task->attention};
     ur_states_take(t, &w->now, e.start, count, NULL);
-    for (size_t b = 0; b < count; b++) {
-        source[b] = b;
-        counts[b] = 1;
+    for (size_t b = 0; b < count; b++)
         symbols[b] = task->sources->first ? task->sources->first[b] : UR_ID_BOS;
-    }
     return w;
 }
 
@@ -276,12 +262,6 @@ static void *start_bahdanau(ur_tape *t, const ur_decoder *decoder, const ur_deco
     return start_from(t, m, task, encode_with_keys(t, m, sources_of(t, task)), symbols);
 }
 
-/* The hypotheses of each source as a batch. */
-static const ur_layout *queries_of(ur_tape *t, writing *w)
-{
-    return w->queries = ur_new_layout(t, UR_SEQUENCE_MAJOR, w->sources, w->count, NULL);
-}
-
 static ur_tensor *finish(ur_tape *t, writing *w, ur_rnn_out out)
 {
     w->last = (ur_state){out.h_n, out.c_n};
@@ -291,17 +271,17 @@ static ur_tensor *finish(ur_tape *t, writing *w, ur_rnn_out out)
 static ur_tensor *step(ur_tape *t, void *state, const int32_t *symbols)
 {
     writing *w = state;
-    const ur_layout *queries = queries_of(t, w);
-    const ur_seq *inputs = ur_one_step_ids(t, w->rows, symbols);
+    const ur_layout *queries = ur_hypotheses_queries(t, &w->open);
+    const ur_seq *inputs = ur_one_step_ids(t, w->open.rows, symbols);
     return finish(t, w, run(t, w->m, &w->encoded, inputs, w->now, queries));
 }
 
 static ur_tensor *step_bahdanau(ur_tape *t, void *state, const int32_t *symbols)
 {
     writing *w = state;
-    const ur_layout *queries = queries_of(t, w);
+    const ur_layout *queries = ur_hypotheses_queries(t, &w->open);
     ur_tensor *x =
-        ur_values(ur_embedding(t, &w->m->decoder.embed, ur_one_step_ids(t, w->rows, symbols)));
+        ur_values(ur_embedding(t, &w->m->decoder.embed, ur_one_step_ids(t, w->open.rows, symbols)));
     return finish(
         t, w,
         attend(t, w->m, &w->encoded, x, w->now, queries, NULL, w->attention ? &w->weights : NULL));
@@ -310,22 +290,14 @@ static ur_tensor *step_bahdanau(ur_tape *t, void *state, const int32_t *symbols)
 static const float *attention(const void *state, size_t row)
 {
     const writing *w = state;
-    const size_t b = w->source[row];
-    return w->weights->p + w->weights->offset[b] +
-           (row - w->queries->offset[b]) * w->weights->keys->length[b];
+    return ur_hypotheses_attention(&w->open, w->weights, row);
 }
 
 static void reorder(ur_tape *t, void *state, size_t rows, const size_t *parent)
 {
     writing *w = state;
     ur_states_take(t, &w->now, w->last, rows, parent);
-    memset(w->count, 0, w->sources * sizeof *w->count);
-    for (size_t i = 0; i < rows; i++)
-        w->count[w->source[parent[i]]]++;
-    for (size_t b = 0, at = 0; b < w->sources; b++)
-        for (size_t i = 0; i < w->count[b]; i++)
-            w->source[at++] = b;
-    w->rows = rows;
+    ur_hypotheses_reorder(&w->open, rows, parent);
 }
 
 const ur_translator ur_translator_rnn = {.name = "rnn",
