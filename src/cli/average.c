@@ -19,20 +19,19 @@ static const ur_field fields[] = {
 };
 /* clang-format on */
 
-static int average(const average_options *o, const char *folder, ur_run *run)
+static int average(command *c, ur_run *run)
 {
+    const average_options *o = c->own;
     ur_err err;
-    char *path = o->output ? NULL : join_path(folder, "average.safetensors");
-    const char *output = o->output ? o->output : path;
-    int code = CODE_OK;
-    if (!output)
-        code = say_error(&(ur_err){UR_NO_MEMORY, "out of memory"});
-    else if (ur_run_average(run, o->last, output, &err) != UR_OK)
-        code = say_error(&err);
-    else
-        printf("%s: the mean of %zu checkpoint%s\n", output, o->last, o->last == 1 ? "" : "s");
+    if (ur_run_average(run, o->last, o->output, &err) != UR_OK)
+        return say_error(&err);
+    char *path = o->output ? NULL : join_path(c->arguments[0], "average.safetensors");
+    if (!o->output && !path)
+        return say_no_memory();
+    printf("%s: the mean of %zu checkpoint%s\n", o->output ? o->output : path, o->last,
+           o->last == 1 ? "" : "s");
     free(path);
-    return code;
+    return CODE_OK;
 }
 
 static int run_average(command *c)
@@ -41,14 +40,7 @@ static int run_average(command *c)
         return say_usage(c, "the run is missing: unroll average RUN --last N");
     if (c->n_arguments > 1)
         return say_usage(c, "'%s' is one argument too many", c->arguments[1]);
-    int code;
-    ur_context *context = open_context(c->common.threads, &code);
-    ur_run *run = context ? open_run(c, context, c->arguments[0], &code) : NULL;
-    if (run)
-        code = average(c->own, c->arguments[0], run);
-    ur_run_free(run);
-    ur_context_free(context);
-    return code;
+    return with_run(c, average);
 }
 
 static const char *const usage[] = {"average RUN [--last N] [--output FILE]", NULL};

@@ -43,6 +43,10 @@ ur_context *open_context(size_t threads, int *code);
  * its own. */
 ur_run *open_run(const command *c, ur_context *context, const char *path, int *code);
 
+/* Opens the run that the first argument names, with a context of --threads for it, and hands it to `use`;
+ * returns the exit code. */
+int with_run(command *c, int (*use)(command *c, ur_run *run));
+
 /* What reading data files found (ur_run_remark), a line each. */
 void say_remarks(const ur_run *run);
 

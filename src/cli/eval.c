@@ -125,9 +125,14 @@ bool join_data(command *c, ur_run *run, const char **data)
     return false;
 }
 
-static int evaluate(command *c, ur_context *context, ur_run *run)
+static int evaluate(command *c, ur_run *run)
 {
-    const eval_options *o = c->own;
+    eval_options *o = c->own;
+    if (!join_data(c, run, &o->data))
+        return CODE_USAGE;
+    const int code = set_reading(c, run);
+    if (code != CODE_OK)
+        return code;
     const ur_search_options *search = given_search(c);
     if (search && !ur_run_kind(run)->searches)
         return say_usage(c, "%s is a %s, whose evaluation searches for nothing", c->arguments[0],
@@ -151,29 +156,20 @@ static int evaluate(command *c, ur_context *context, ur_run *run)
         if (confusion)
             print_label_table(ur_run_labels(run), confusion, ur_run_kind(run)->measured_name);
     }
-    ur_confusion_free(ur_context_allocator(context), confusion);
+    ur_confusion_free(ur_context_allocator(ur_run_assets(run)->context), confusion);
     return CODE_OK;
 }
 
 static int run_eval(command *c)
 {
-    eval_options *o = c->own;
+    const eval_options *o = c->own;
     if (c->n_arguments == 0)
         return say_usage(c, "the run is missing: unroll eval RUN --data FILE");
     if (!o->data)
         return say_usage(c, "--data is missing: a file as for training, or builtin:NAME");
     if (c->n_arguments > 2)
         return say_usage(c, "'%s' is one argument too many", c->arguments[2]);
-    int code;
-    ur_context *context = open_context(c->common.threads, &code);
-    ur_run *run = context ? open_run(c, context, c->arguments[0], &code) : NULL;
-    if (run)
-        code = join_data(c, run, &o->data) ? set_reading(c, run) : CODE_USAGE;
-    if (run && code == CODE_OK)
-        code = evaluate(c, context, run);
-    ur_run_free(run);
-    ur_context_free(context);
-    return code;
+    return with_run(c, evaluate);
 }
 
 static const char *const usage[] = {"eval RUN --data FILE [FILE] [options]", NULL};

@@ -112,14 +112,7 @@ static int run_generate(command *c)
                             "token and draws nothing");
     if (c->search.most == 0)
         return say_usage(c, "--max-tokens 0: expected a number of tokens to write");
-    int code;
-    ur_context *context = open_context(c->common.threads, &code);
-    ur_run *run = context ? open_run(c, context, c->arguments[0], &code) : NULL;
-    if (run)
-        code = generate(c, run);
-    ur_run_free(run);
-    ur_context_free(context);
-    return code;
+    return with_run(c, generate);
 }
 
 static const char *const usage[] = {"generate RUN --prompt TEXT [options]", NULL};

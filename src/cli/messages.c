@@ -85,6 +85,18 @@ ur_run *open_run(const command *c, ur_context *context, const char *path, int *c
     return NULL;
 }
 
+int with_run(command *c, int (*use)(command *c, ur_run *run))
+{
+    int code;
+    ur_context *context = open_context(c->common.threads, &code);
+    ur_run *run = context ? open_run(c, context, c->arguments[0], &code) : NULL;
+    if (run)
+        code = use(c, run);
+    ur_run_free(run);
+    ur_context_free(context);
+    return code;
+}
+
 void say_remarks(const ur_run *run)
 {
     const char *remark;

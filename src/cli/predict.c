@@ -242,6 +242,9 @@ static void say_notes(const asker *a)
 static int predict(command *c, ur_run *run)
 {
     const predict_options *o = c->own;
+    int code = set_reading(c, run);
+    if (code != CODE_OK)
+        return code;
     if (!ur_run_kind(run)->predict) {
         say("%s is a %s, which predicts nothing from texts%s", c->arguments[0],
             ur_run_kind(run)->name, ur_run_kind(run)->writes ? "; unroll generate writes" : "");
@@ -255,7 +258,6 @@ static int predict(command *c, ur_run *run)
                .best = search && search->n_best > 1,
                .where = "text"};
     const bool lines_in = c->n_arguments == 2 && strcmp(c->arguments[1], "-") == 0;
-    int code;
     if (o->in) {
         code = answer_file(&a, o->in);
     } else if (lines_in) {
@@ -279,16 +281,7 @@ static int run_predict(command *c)
     if (c->n_arguments > 1 && o->in)
         return say_usage(c, "--in answers the lines of a file; '%s' is one argument too many",
                          c->arguments[1]);
-    int code;
-    ur_context *context = open_context(c->common.threads, &code);
-    ur_run *run = context ? open_run(c, context, c->arguments[0], &code) : NULL;
-    if (run)
-        code = set_reading(c, run);
-    if (run && code == CODE_OK)
-        code = predict(c, run);
-    ur_run_free(run);
-    ur_context_free(context);
-    return code;
+    return with_run(c, predict);
 }
 
 static const char *const usage[] = {"predict RUN TEXT ... [options]",

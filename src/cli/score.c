@@ -25,9 +25,11 @@ static void print_scores(const double *scores, size_t count, bool json)
         }
 }
 
-static int score(const command *c, ur_context *context, ur_run *run)
+static int score(command *c, ur_run *run)
 {
-    const score_options *o = c->own;
+    score_options *o = c->own;
+    if (!join_data(c, run, &o->data))
+        return CODE_USAGE;
     const ur_pair_source source = {.data = o->data, .split = UR_SPLIT_VALID};
     double *scores;
     size_t count;
@@ -35,27 +37,20 @@ static int score(const command *c, ur_context *context, ur_run *run)
     if (ur_run_score(run, &source, &scores, &count, &err) != UR_OK)
         return say_error(&err);
     print_scores(scores, count, c->common.json);
-    ur_scores_free(context, scores);
+    ur_scores_free(ur_run_assets(run)->context, scores);
     return CODE_OK;
 }
 
 static int run_score(command *c)
 {
-    score_options *o = c->own;
+    const score_options *o = c->own;
     if (c->n_arguments == 0)
         return say_usage(c, "the run is missing: unroll score RUN --data FILE");
     if (!o->data)
         return say_usage(c, "--data is missing: a file of pairs, as for training");
     if (c->n_arguments > 2)
         return say_usage(c, "'%s' is one argument too many", c->arguments[2]);
-    int code;
-    ur_context *context = open_context(c->common.threads, &code);
-    ur_run *run = context ? open_run(c, context, c->arguments[0], &code) : NULL;
-    if (run)
-        code = join_data(c, run, &o->data) ? score(c, context, run) : CODE_USAGE;
-    ur_run_free(run);
-    ur_context_free(context);
-    return code;
+    return with_run(c, score);
 }
 
 static const char *const usage[] = {"score RUN --data FILE [FILE] [options]", NULL};
