@@ -66,8 +66,9 @@ ur_status ur_run_create_with(ur_context *context, const char *folder,
 
 /* Writes the mean of the weights of the run's newest `last` checkpoints, at least one, to a file of
  * weights that opens alone; path NULL: FOLDER/average.safetensors. The opened run has these weights from
- * then on. (Vaswani et al. 2017, section 6.1, average so.) UR_BAD_FILE: there are fewer
- * checkpoints, or one of them is damaged; the weights are then those of some checkpoint. */
+ * then on. (Vaswani et al. 2017, section 6.1, average so.) UR_INVALID: the run is a file alone, without a
+ * folder. UR_BAD_FILE: there are fewer checkpoints, or one of them is damaged; the weights are then those
+ * of some checkpoint. */
 ur_status ur_run_average(ur_run *run, size_t last, const char *path, ur_err *err);
 
 /* Opens a trained model: a run's folder, or a file of weights from one. Of a folder the weights of the

@@ -476,6 +476,10 @@ ur_status ur_run_average(ur_run *run, size_t last, const char *path, ur_err *err
     const size_t size = ur_params_size(params);
     if (last < 1)
         return ur_fail(err, UR_INVALID, "the mean of no checkpoint, at least 1 expected");
+    if (!run->folder)
+        return ur_fail(err, UR_INVALID,
+                       "a file of weights has no checkpoints: they are in its run's "
+                       "folder");
     double *sum = ur_alloc_zero(run->a, size, sizeof *sum);
     char *own = path ? NULL : ur_path_join(run->a, run->folder, "average.safetensors");
     ur_status status = sum && (path || own) ? UR_OK : ur_no_memory(err, size * sizeof *sum);

@@ -14,6 +14,7 @@ cmp -s mean.safetensors run/average.safetensors && fail "the mean of 3 is that o
 expect 0 . average run --last 3 --output again.safetensors --threads 3
 same mean.safetensors again.safetensors
 expect 3 'has 3 checkpoints, the mean of 4 was asked for' average run --last 4
+expect 3 'a file of weights has no checkpoints' average run/model.safetensors
 expect 2 'run is missing' average
 expect 2 'last' average run --last 0
 finish
