@@ -700,34 +700,39 @@ static ur_status make_parts(loader *l, const ur_languages *languages, bool train
     return status;
 }
 
+/* Reads the data and makes what was asked for of it; learned: languages to learn from it first. */
+static ur_status load(loader *l, const char *data, const ur_languages *known, ur_languages *learned,
+                      bool training, ur_parallel **out, ur_parallel **valid, ur_err *err)
+{
+    ur_parallel *none = NULL, **part = valid ? valid : &none;
+    *out = *part = NULL;
+    ur_status status = start(l, data, err);
+    if (status == UR_OK)
+        status = choose_part(l, valid != NULL, err);
+    if (status == UR_OK)
+        status = read_sentences(l, err);
+    if (status == UR_OK && learned)
+        status = learn_languages(l, learned, err);
+    if (status == UR_OK)
+        status = make_parts(l, learned ? learned : known, training, out, valid, err);
+    free_loader(l);
+    if (status != UR_OK) {
+        ur_parallel_free(*out);
+        ur_parallel_free(*part);
+        *out = *part = NULL;
+    }
+    return status;
+}
+
 ur_status ur_parallel_learn(const ur_allocator *a, const char *data,
                             const ur_parallel_options *options, ur_parallel **train,
                             ur_parallel **valid, ur_languages *languages, ur_err *err)
 {
     loader l = {.a = a, .o = options};
-    *train = NULL;
-    if (valid)
-        *valid = NULL;
     *languages = (ur_languages){NULL, NULL, NULL, NULL};
-    ur_status status = start(&l, data, err);
-    if (status == UR_OK)
-        status = choose_part(&l, valid != NULL, err);
-    if (status == UR_OK)
-        status = read_sentences(&l, err);
-    if (status == UR_OK)
-        status = learn_languages(&l, languages, err);
-    if (status == UR_OK)
-        status = make_parts(&l, languages, true, train, valid, err);
-    free_loader(&l);
-    if (status == UR_OK)
-        return UR_OK;
-    ur_parallel_free(*train);
-    *train = NULL;
-    if (valid) {
-        ur_parallel_free(*valid);
-        *valid = NULL;
-    }
-    ur_languages_free(languages);
+    const ur_status status = load(&l, data, NULL, languages, true, train, valid, err);
+    if (status != UR_OK)
+        ur_languages_free(languages);
     return status;
 }
 
@@ -736,24 +741,5 @@ ur_status ur_parallel_open(const ur_allocator *a, const char *data,
                            bool training, ur_parallel **out, ur_parallel **valid, ur_err *err)
 {
     loader l = {.a = a, .o = options, .raw = {.keeps_empty = !training}};
-    *out = NULL;
-    if (valid)
-        *valid = NULL;
-    ur_status status = start(&l, data, err);
-    if (status == UR_OK)
-        status = choose_part(&l, valid != NULL, err);
-    if (status == UR_OK)
-        status = read_sentences(&l, err);
-    if (status == UR_OK)
-        status = make_parts(&l, languages, training, out, valid, err);
-    free_loader(&l);
-    if (status == UR_OK)
-        return UR_OK;
-    ur_parallel_free(*out);
-    *out = NULL;
-    if (valid) {
-        ur_parallel_free(*valid);
-        *valid = NULL;
-    }
-    return status;
+    return load(&l, data, languages, NULL, training, out, valid, err);
 }
