@@ -14,11 +14,11 @@
 #include "base/status.h"
 #include "base/streams.h"
 
-static uint64_t key_of(uint64_t seed, const int32_t *ids, size_t count)
+static uint64_t key_of(uint64_t seed, ur_ids input)
 {
     uint64_t hash = UR_FINGERPRINT;
-    for (size_t i = 0; i < count; i++)
-        hash = ur_fingerprint_add(hash, (uint32_t)ids[i]);
+    for (size_t i = 0; i < input.length; i++)
+        hash = ur_fingerprint_add(hash, (uint32_t)input.ids[i]);
     const ur_philox_block b = ur_philox(seed ^ UR_KEY_VALID, hash, 0);
     return (uint64_t)b.word[0] << 32 | b.word[1];
 }
@@ -50,6 +50,26 @@ static ur_status draw(const ur_allocator *a, size_t n, const uint64_t *keys, dou
                        "would be empty",
                        part, n);
     return UR_OK;
+}
+
+/* Chooses the examples to be set apart by their inputs: fresh memory that says of each whether it is;
+ * NULL when it failed, which *status says. */
+static bool *choose(const ur_allocator *a, size_t n, ur_ids (*input)(const void *data, size_t i),
+                    const void *data, double part, uint64_t seed, size_t *count, ur_status *status,
+                    ur_err *err)
+{
+    uint64_t *keys = ur_alloc(a, n, sizeof *keys);
+    bool *apart = ur_alloc_zero(a, n, sizeof *apart);
+    *status = keys && apart ? UR_OK : ur_no_memory(err, n * sizeof *keys);
+    for (size_t i = 0; *status == UR_OK && i < n; i++)
+        keys[i] = key_of(seed, input(data, i));
+    if (*status == UR_OK)
+        *status = draw(a, n, keys, part, apart, count, err);
+    ur_free(a, keys);
+    if (*status == UR_OK)
+        return apart;
+    ur_free(a, apart);
+    return NULL;
 }
 
 /* ---- pairs -------------------------------------------------------------------------------- */
@@ -88,31 +108,29 @@ static void take_pairs(const ur_pairs *from, size_t n, const bool *apart, bool s
     to->count = count;
 }
 
+static ur_ids question_of(const void *pairs, size_t i)
+{
+    return ur_pairs_question(pairs, i);
+}
+
 ur_status ur_pairs_split(ur_pairs *data, double part, uint64_t seed, ur_pairs **valid, ur_err *err)
 {
     const size_t n = data->count;
     size_t count, ids = 0;
-    uint64_t *keys = ur_alloc(data->a, n, sizeof *keys);
-    bool *apart = ur_alloc_zero(data->a, n, sizeof *apart);
+    ur_status status;
     *valid = NULL;
-    ur_status status = keys && apart ? UR_OK : ur_no_memory(err, n * sizeof *keys);
-    for (size_t i = 0; status == UR_OK && i < n; i++) {
-        const ur_ids question = ur_pairs_question(data, i);
-        keys[i] = key_of(seed, question.ids, question.length);
-    }
-    if (status == UR_OK)
-        status = draw(data->a, n, keys, part, apart, &count, err);
-    for (size_t i = 0; status == UR_OK && i < n; i++)
+    bool *apart = choose(data->a, n, question_of, data, part, seed, &count, &status, err);
+    if (!apart)
+        return status;
+    for (size_t i = 0; i < n; i++)
         ids += apart[i] ? data->offset[2 * i + 2] - data->offset[2 * i] : 0;
-    if (status == UR_OK && !(*valid = new_pairs(data->a, count, ids)))
-        status = ur_no_memory(err, ids * sizeof(int32_t));
-    if (status == UR_OK) {
+    *valid = new_pairs(data->a, count, ids);
+    if (*valid) {
         take_pairs(data, n, apart, true, *valid);
         take_pairs(data, n, apart, false, data);
     }
-    ur_free(data->a, keys);
     ur_free(data->a, apart);
-    return status;
+    return *valid ? UR_OK : ur_no_memory(err, ids * sizeof(int32_t));
 }
 
 /* ---- texts with labels --------------------------------------------------------------------- */
@@ -159,29 +177,28 @@ static void take_labelled(const ur_labelled *from, size_t n, const bool *apart, 
     to->all = used;
 }
 
+static ur_ids tokens_of(const void *labelled, size_t i)
+{
+    return ur_labelled_tokens(labelled, i);
+}
+
 ur_status ur_labelled_split(ur_labelled *data, double part, uint64_t seed, ur_labelled **valid,
                             ur_err *err)
 {
     const size_t n = data->count;
     size_t count, all = 0;
-    uint64_t *keys = ur_alloc(data->a, n, sizeof *keys);
-    bool *apart = ur_alloc_zero(data->a, n, sizeof *apart);
+    ur_status status;
     *valid = NULL;
-    ur_status status = keys && apart ? UR_OK : ur_no_memory(err, n * sizeof *keys);
-    for (size_t i = 0; status == UR_OK && i < n; i++)
-        keys[i] =
-            key_of(seed, data->tokens + data->offset[i], data->offset[i + 1] - data->offset[i]);
-    if (status == UR_OK)
-        status = draw(data->a, n, keys, part, apart, &count, err);
-    for (size_t i = 0; status == UR_OK && i < n; i++)
+    bool *apart = choose(data->a, n, tokens_of, data, part, seed, &count, &status, err);
+    if (!apart)
+        return status;
+    for (size_t i = 0; i < n; i++)
         all += apart[i] ? data->offset[i + 1] - data->offset[i] : 0;
-    if (status == UR_OK && !(*valid = new_labelled(data, count, all)))
-        status = ur_no_memory(err, all * sizeof(int32_t));
-    if (status == UR_OK) {
+    *valid = new_labelled(data, count, all);
+    if (*valid) {
         take_labelled(data, n, apart, true, *valid);
         take_labelled(data, n, apart, false, data);
     }
-    ur_free(data->a, keys);
     ur_free(data->a, apart);
-    return status;
+    return *valid ? UR_OK : ur_no_memory(err, all * sizeof(int32_t));
 }
