@@ -336,6 +336,7 @@ ur_status ur_translation_data_new(const ur_allocator *a, const ur_parallel *pair
         return ur_no_memory(err, sizeof *d);
     *d = (ur_translation_data){.a = a,
                                .pairs = pairs,
+                               .remarks = {.a = a},
                                .source = ur_languages_side(languages, text, 0),
                                .target = ur_languages_side(languages, text, 1)};
     return UR_OK;
@@ -346,6 +347,7 @@ void ur_translation_data_free(ur_translation_data *d)
     if (!d)
         return;
     ur_parallel_free(d->own);
+    ur_remarks_free(&d->remarks);
     ur_free(d->a, d);
 }
 
@@ -356,22 +358,25 @@ ur_languages ur_translation_languages(const ur_assets *assets)
     return l;
 }
 
-static void note(ur_translation_data *d, size_t count, const char *what)
-{
-    if (count)
-        snprintf(d->remark[d->remarks++], sizeof d->remark[0], "%zu %s", count, what);
-}
-
 /* What was done to the pairs. */
-static void note_all(ur_translation_data *d)
+static ur_status note_all(ur_translation_data *d, ur_err *err)
 {
     const ur_parallel_notes *n = ur_parallel_noted(d->pairs);
+    const struct {
+        size_t count;
+        const char *what;
+    } notes[] = {
+        {n->empty, "pairs with an empty side are left out"},
+        {n->left_out, "pairs with a sentence of more than --max-length tokens are left out"},
+        {n->cut, "sentences of more than --max-length tokens are cut"}};
+    ur_status status = UR_OK;
     if (n->attribution)
-        snprintf(d->remark[d->remarks++], sizeof d->remark[0],
-                 "the third column is an attribution and is passed over");
-    note(d, n->empty, "pairs with an empty side are left out");
-    note(d, n->left_out, "pairs with a sentence of more than --max-length tokens are left out");
-    note(d, n->cut, "sentences of more than --max-length tokens are cut");
+        status =
+            ur_remark(&d->remarks, err, "the third column is an attribution and is passed over");
+    for (size_t i = 0; status == UR_OK && i < sizeof notes / sizeof *notes; i++)
+        if (notes[i].count)
+            status = ur_remark(&d->remarks, err, "%zu %s", notes[i].count, notes[i].what);
+    return status;
 }
 
 /* Pairs as data, which owns them; nothing for none. */
@@ -383,14 +388,18 @@ static ur_status wrap(const ur_assets *assets, ur_parallel *pairs, void **out, u
     *out = NULL;
     if (!pairs)
         return UR_OK;
-    const ur_status status = ur_translation_data_new(ur_context_allocator(assets->context), pairs,
-                                                     &languages, &c->text.text, &d, err);
+    ur_status status = ur_translation_data_new(ur_context_allocator(assets->context), pairs,
+                                               &languages, &c->text.text, &d, err);
     if (status != UR_OK) {
         ur_parallel_free(pairs);
         return status;
     }
     d->own = pairs;
-    note_all(d);
+    status = note_all(d, err);
+    if (status != UR_OK) {
+        ur_translation_data_free(d);
+        return status;
+    }
     if (assets->search)
         d->search = *assets->search;
     *out = d;
@@ -505,8 +514,7 @@ static void free_data(void *data)
 
 static const char *remark(const void *data, size_t i)
 {
-    const ur_translation_data *d = data;
-    return i < d->remarks ? d->remark[i] : NULL;
+    return ur_remark_at(&((const ur_translation_data *)data)->remarks, i);
 }
 
 static uint64_t fingerprint(const void *data)

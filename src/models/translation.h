@@ -6,6 +6,7 @@
 #include "models/kinds.h"
 #include "models/pair_transformer.h"
 #include "tape/tape.h"
+#include "text/remarks.h"
 #include "unroll/translation.h"
 
 typedef struct ur_translation ur_translation;
@@ -59,8 +60,7 @@ struct ur_translation_data {
     ur_parallel *own; /* the same, to be freed; or NULL */
     ur_subwords source, target;
     ur_search_options search; /* of evaluations */
-    char remark[4][128];      /* (remarks) on the data */
-    size_t remarks;
+    ur_remarks remarks;       /* on the data */
 };
 
 /* Symbols of the target. */
