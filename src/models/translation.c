@@ -365,7 +365,7 @@ static ur_status note_all(ur_translation_data *d, ur_err *err)
     const struct {
         size_t count;
         const char *what;
-    } notes[] = {
+    } seen[] = {
         {n->empty, "pairs with an empty side are left out"},
         {n->left_out, "pairs with a sentence of more than --max-length tokens are left out"},
         {n->cut, "sentences of more than --max-length tokens are cut"}};
@@ -373,9 +373,9 @@ static ur_status note_all(ur_translation_data *d, ur_err *err)
     if (n->attribution)
         status =
             ur_remark(&d->remarks, err, "the third column is an attribution and is passed over");
-    for (size_t i = 0; status == UR_OK && i < sizeof notes / sizeof *notes; i++)
-        if (notes[i].count)
-            status = ur_remark(&d->remarks, err, "%zu %s", notes[i].count, notes[i].what);
+    for (size_t i = 0; status == UR_OK && i < sizeof seen / sizeof *seen; i++)
+        if (seen[i].count)
+            status = ur_remark(&d->remarks, err, "%zu %s", seen[i].count, seen[i].what);
     return status;
 }
 
