@@ -80,6 +80,32 @@ static void a_single_point(void **state)
     ur_free(NULL, text);
 }
 
+/* The axis of what has a bound is from 0 to it; values that all lie near the bound are shown close. */
+static void bounded_axes(void **state)
+{
+    (void)state;
+    const double x[] = {1, 2}, middle[] = {0.35, 0.62}, corner[] = {0.985, 0.9995}, bound = 1;
+    const ur_plot_series wide = {NULL, 2, x, middle}, close = {NULL, 2, x, corner};
+    const ur_plot_panel panels[] = {{NULL, &wide, 1, 0, 0, false, false},
+                                    {NULL, &close, 1, 0, 0, false, false}};
+    ur_plot_chart chart = {.panels = &panels[0], .n_panels = 1, .bounds = &bound};
+    char *text = draw_chart(&chart);
+    assert_non_null(strstr(text, ">0.0</text>"));
+    assert_non_null(strstr(text, ">1.0</text>"));
+    assert_null(strstr(text, ">1.2</text>"));
+    ur_free(NULL, text);
+    chart.panels = &panels[1];
+    text = draw_chart(&chart);
+    assert_null(strstr(text, ">0.0</text>"));
+    assert_non_null(strstr(text, ">1.000</text>"));
+    ur_free(NULL, text);
+    chart.panels = &panels[0];
+    chart.bounds = NULL; /* nobody says where it ends */
+    text = draw_chart(&chart);
+    assert_null(strstr(text, ">1.0</text>"));
+    ur_free(NULL, text);
+}
+
 /* A line breaks at what cannot be drawn and goes on behind it. */
 static void gaps(void **state)
 {
@@ -409,18 +435,13 @@ static void failing_allocations(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(two_panels),
-                                       cmocka_unit_test(a_single_point),
-                                       cmocka_unit_test(gaps),
-                                       cmocka_unit_test(odd_values),
-                                       cmocka_unit_test(any_magnitude),
-                                       cmocka_unit_test(any_range),
-                                       cmocka_unit_test(curves_look_different),
-                                       cmocka_unit_test(charts_refused),
-                                       cmocka_unit_test(squares),
-                                       cmocka_unit_test(sizes),
-                                       cmocka_unit_test(any_squares),
-                                       cmocka_unit_test(odd_ranges),
-                                       cmocka_unit_test(failing_allocations)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(two_panels),     cmocka_unit_test(a_single_point),
+        cmocka_unit_test(bounded_axes),   cmocka_unit_test(gaps),
+        cmocka_unit_test(odd_values),     cmocka_unit_test(any_magnitude),
+        cmocka_unit_test(any_range),      cmocka_unit_test(curves_look_different),
+        cmocka_unit_test(charts_refused), cmocka_unit_test(squares),
+        cmocka_unit_test(sizes),          cmocka_unit_test(any_squares),
+        cmocka_unit_test(odd_ranges),     cmocka_unit_test(failing_allocations)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
