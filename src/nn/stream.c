@@ -18,8 +18,9 @@ struct ur_stream {
     ur_arena *memory;  /* of the device: what lives as long as the stream */
     ur_executor on;    /* no team; its memory is the stream's own scratch */
     size_t sequences, layers, input, width, h_floats, state_floats;
-    float *state;        /* h (N, B, R), then c (N, B, H) for cells that have one */
-    float *first, *last; /* (B, input), (B, width): the caller's x and y */
+    float *state; /* h (N, B, R), then c (N, B, H) for cells that have one */
+    float *first,
+        *last; /* (B, input), (B, width): x and y, where the caller's are not the device's */
     ur_recurrent_pass layer[UR_MOST_LAYERS];
 };
 
@@ -157,12 +158,18 @@ void ur_stream_step(ur_stream *stream, const float *x, float *y)
     const ur_backend *on = stream->on.backend;
     const size_t batch = stream->sequences;
     const ur_fpmode mode = ur_fpmode_enter();
-    on->copy_in(&stream->on, stream->first, x, batch * stream->input * sizeof *x);
+    if (on->host_memory) { /* no copy: the layers read and write the caller's */
+        stream->layer[0].run.x = x;
+        stream->layer[stream->layers - 1].run.y = y;
+    } else {
+        on->copy_in(&stream->on, stream->first, x, batch * stream->input * sizeof *x);
+    }
     const ur_status ready = ur_params_prepare(stream->params, UR_INFER, NULL, NULL);
     const bool ok = ready == UR_OK && run_layers(stream);
     assert(ok); /* the memory was there when the stream was made, that of the copies too */
     (void)ok;
-    on->copy_out(&stream->on, y, stream->last, batch * stream->width * sizeof *y);
+    if (!on->host_memory)
+        on->copy_out(&stream->on, y, stream->last, batch * stream->width * sizeof *y);
     ur_fpmode_leave(mode);
 }
 
