@@ -182,12 +182,13 @@ static void linear_y(ur_axis *axis, const ur_plot_panel *panel, double least, do
     add_ticks(axis, &ticks, panel->percent);
 }
 
-/* The range for values from 0 to `bound`: all of it, or the corner in which they lie, out to a tick. */
-static void bounded(double *least, double *most, double bound)
+/* The range for values from 0 to `bound`: all of it, or the corner in which they lie, out to a tick.
+ * False when some lie outside. */
+static bool bounded(double *least, double *most, double bound)
 {
     const double corner = 0.2 * bound;
-    if (*least < 0 || *most > bound) /* no such values after all */
-        return;
+    if (*least < 0 || *most > bound)
+        return false;
     if (*least >= bound - corner) {
         const double low = fmin(*least, bound * (1 - 1e-3));
         const ur_ticks ticks = ur_nice_ticks(low, bound, 5, false, true);
@@ -202,6 +203,7 @@ static void bounded(double *least, double *most, double bound)
         *least = 0;
         *most = bound;
     }
+    return true;
 }
 
 /* ---- logarithmic axes --------------------------------------------------------------------- */
@@ -267,8 +269,7 @@ ur_axis ur_axis_for_y(const ur_plot_panel *panel, double bound)
         least = panel->y_min;
         most = panel->y_max;
     } else if (bound > 0 && any && !panel->log_y) {
-        bounded(&least, &most, bound);
-        given = true;
+        given = bounded(&least, &most, bound);
     } else if (!any && !panel->log_y) {
         least = 0;
         most = bound > 0 ? bound : 1;

@@ -134,7 +134,7 @@ const ur_field *ur_run_settings_fields(void)
 
 ur_run_settings ur_run_defaults(const ur_kind *kind)
 {
-    ur_run_settings s;
+    ur_run_settings s = {0};
     ur_fields_default(fields, &s);
     if (kind && kind->defaults)
         ur_fields_apply(fields, &s, kind->defaults, NULL);

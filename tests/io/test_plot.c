@@ -104,6 +104,14 @@ static void bounded_axes(void **state)
     text = draw_chart(&chart);
     assert_null(strstr(text, ">1.0</text>"));
     ur_free(NULL, text);
+    /* A value beyond the bound has an axis as if there were none. */
+    const double beyond[] = {-3, -3};
+    const ur_plot_series outside = {NULL, 2, x, beyond};
+    const ur_plot_panel percent = {NULL, &outside, 1, 0, 0, true, false};
+    chart.panels = &percent;
+    text = draw_chart(&chart);
+    assert_non_null(strstr(text, ">-300 %</text>"));
+    ur_free(NULL, text);
 }
 
 /* A line breaks at what cannot be drawn and goes on behind it. */

@@ -253,6 +253,7 @@ static ur_run *created(ur_context *context, const char *folder, const ur_run_set
 static void train_whole(ur_context *context, const char *folder, const char *name)
 {
     const ur_run_settings settings = ur_run_defaults(&kind);
+    assert_false(settings.overwrite);
     ur_run *run = created(context, folder, &settings, name);
     run_trained(run);
     ur_run_free(run);
