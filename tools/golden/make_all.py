@@ -5,6 +5,7 @@ import os
 
 import attention
 import language_model
+import bert
 import cells
 import layers
 import list_files
@@ -27,6 +28,7 @@ def main():
     tagger.main()
     cells.main()
     transformer.main()
+    bert.main()
     translator.main()
     next_words.main()
     language_model.main()
