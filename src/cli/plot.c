@@ -230,9 +230,8 @@ static int run_plot(command *c)
 
 static const char *const usage[] = {
     "plot RUN ... [--out FILE]",
-    "plot RUN --attention TEXT [--layer N] [--head N | --all-heads] "
-    "[--which W] [--out FILE]",
-    "plot RUN --confusion [--data FILE] [--out FILE]", NULL};
+    "plot RUN --attention TEXT [--layer N] [--head N] [--out FILE]",
+                                    "plot RUN --confusion [--data FILE] [--out FILE]", NULL};
 
 const verb plot_verb = {
     .name = "plot",
