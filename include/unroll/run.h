@@ -249,8 +249,21 @@ ur_status ur_writer_next(ur_writer *writer, ur_token_written *out, ur_err *err);
 ur_status ur_run_plot_curves(ur_context *context, size_t count, const char *const *folders,
                              const char *path, ur_err *err);
 
-/* Draws where the model looked while it answered: the text across, the answer down. */
-ur_status ur_run_plot_attention(ur_run *run, const char *text, const char *path, ur_err *err);
+/* Which attention is drawn. All zero: "cross", the last layer's, the mean of its heads. */
+typedef struct ur_attention_view {
+    const char *which; /* a name of ur_attention_map; NULL: the model's first, "cross" */
+    size_t layer,
+        head;       /* counted from 1. 0: the last layer, or with all_heads all of them; the mean of
+                           the heads */
+    bool all_heads; /* a picture of each head, in a grid: layers down, heads across */
+} ur_attention_view;
+const char *ur_attention_name(size_t i); /* "cross", "encoder", "decoder"; NULL behind the last */
+
+/* Draws where the model looked while it answered: the text across, the answer down; or as the view
+ * (may be NULL) says. Weights are those before drop-out. UR_UNSUPPORTED: the model has no such
+ * attention; UR_INVALID: no such layer or head, or an empty text or answer. */
+ur_status ur_run_plot_attention(ur_run *run, const char *text, const ur_attention_view *view,
+                                const char *path, ur_err *err);
 
 /* Draws a confusion matrix with this run's labels: the true ones down, the model's across. */
 ur_status ur_run_plot_confusion(ur_run *run, const ur_confusion *confusion, const char *path,
