@@ -375,7 +375,8 @@ static void check_cannot(ur_context *context, ur_run *run)
     says(ur_run_evaluate(run, &source, &sum, NULL, &err), UR_UNSUPPORTED, &err, "regression");
     says(ur_run_sample(run, 0, &p, &err), UR_UNSUPPORTED, &err, "regression");
     says(ur_writer_new(run, "", NULL, &writer, &err), UR_UNSUPPORTED, &err, "regression");
-    says(ur_run_plot_attention(run, text, "never.svg", &err), UR_UNSUPPORTED, &err, "regression");
+    says(ur_run_plot_attention(run, text, NULL, "never.svg", &err), UR_UNSUPPORTED, &err,
+         "regression");
     assert_int_equal(ur_run_samples(run), 0);
     settings.data = "points.txt";
     says(ur_run_create(context, "new", &settings, "regression", &config, &other, &err), UR_INVALID,
