@@ -31,7 +31,7 @@ typedef struct ur_run_settings {
     size_t size, valid_size; /* of generated data; 0: 45,000 and 5,000 */
     bool overwrite;          /* a run that the folder already holds is removed */
     /* In [0, 1): of data this part, drawn by the seed, is what is validated with; of kinds with
-     * ur_kind.split. */
+     * ur_kind.splits. A kind's default gives way to `valid`. */
     double valid_split;
     size_t save_every;  /* epochs from save to save; 0: when 5 seconds have passed */
     size_t eval_every;  /* epochs from validation to validation; 0: 1 */

@@ -82,6 +82,7 @@ static void point_to_data(ur_run *run)
                                   .valid = s->valid,
                                   .size = s->size,
                                   .valid_size = s->valid_size,
+                                  .valid_split = s->valid ? 0.0 : s->valid_split,
                                   .seed = s->train.seed,
                                   .batch = s->train.batch};
     run->assets.data = &run->data;
@@ -239,21 +240,21 @@ static ur_status new_trainer(ur_run *run, ur_err *err)
     return status;
 }
 
-/* Part of the data for validation, where that was asked for. */
-static ur_status split(ur_run *run, ur_err *err)
+/* Part of the data for validation: a kind's default says nothing beside a file for that. */
+static ur_status check_split(const ur_run *run, ur_err *err)
 {
-    ur_assets *assets = &run->assets;
+    const ur_kind *kind = run->assets.kind;
     const ur_run_settings *s = &run->settings;
     if (!(s->valid_split > 0.0))
         return UR_OK;
-    if (!assets->kind->split)
+    if (!kind->splits)
         return ur_fail(err, UR_INVALID, "the data of a %s cannot be split for validation",
-                       assets->kind->name);
-    if (assets->valid)
+                       kind->name);
+    if (s->valid && s->valid_split != ur_run_defaults(kind).valid_split)
         return ur_fail(err, UR_INVALID,
                        "data to validate with and a part of the training data for it (valid_split) "
                        "are two ways to say one thing");
-    return assets->kind->split(assets->train, s->valid_split, s->train.seed, &assets->valid, err);
+    return UR_OK;
 }
 
 /* Data and model; from files, or given. */
@@ -265,16 +266,17 @@ static ur_status prepare(ur_run *run, void *train, void *valid, ur_err *err)
         return ur_fail(err, UR_INVALID, "a %s reads no files: its data is made by the program",
                        kind->name);
     if (!train) {
-        ur_status status = kind->prepare(assets, err);
+        ur_status status = check_split(run, err);
+        if (status == UR_OK)
+            status = kind->prepare(assets, err);
         if (status == UR_OK && assets->like && kind->fits)
             status = kind->fits(assets, err);
         if (status == UR_OK)
             status = ur_run_remember(run, assets->train, err);
-        if (status == UR_OK)
-            status = split(run, err);
         return status == UR_OK ? ur_run_remember(run, assets->valid, err) : status;
     }
-    if (run->settings.valid_split > 0.0)
+    if (run->settings.valid_split > 0.0 &&
+        run->settings.valid_split != ur_run_defaults(kind).valid_split)
         return ur_fail(err, UR_INVALID, "data that the program made is split by the program");
     run->own_data = true;
     assets->train = train;
