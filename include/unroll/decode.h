@@ -118,6 +118,8 @@ typedef struct ur_search_options {
     size_t never_count;
     const int32_t *end; /* the symbol that ends an answer, -1 for none; NULL: the decoder's */
     bool attention;     /* whether hypotheses show theirs */
+    bool maps;          /* whether predictions have ur_prediction.maps, for which the answer is
+                           computed once more, as a whole */
 } ur_search_options;
 
 /* Whether the options are in range and go together: UR_INVALID with the reason. */

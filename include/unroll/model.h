@@ -112,6 +112,9 @@ typedef struct ur_data_options {
     const char *data;        /* a file, or builtin:NAME where the kind has generators */
     const char *valid;       /* likewise; NULL: what the kind makes of it */
     size_t size, valid_size; /* of generated data; 0: 45,000 and 5,000 */
+    /* In [0, 1): of data this part is set apart to validate with, drawn by the seed; 0 where `valid` names
+     * data for that. */
+    double valid_split;
     uint64_t seed;
     size_t batch; /* of the trainer */
 } ur_data_options;
@@ -120,11 +123,16 @@ typedef struct ur_data_options {
 typedef struct ur_assets {
     ur_context *context;
     const ur_kind *kind;
-    void *config;                    /* the kind's struct */
-    ur_vocabulary *vocabulary;       /* NULL: none (yet) */
-    ur_vocabulary *labels;           /* likewise, of kinds with labels */
-    ur_languages languages;          /* beside the vocabulary, which is the source's; see there */
-    ur_model *model;                 /* NULL: not made yet */
+    void *config;              /* the kind's struct */
+    ur_vocabulary *vocabulary; /* NULL: none (yet) */
+    ur_vocabulary *labels;     /* likewise, of kinds with labels */
+    ur_languages languages;    /* beside the vocabulary, which is the source's; see there */
+    ur_model *model;           /* NULL: not made yet */
+    /* The configuration (the kind's struct) of the model whose weights a new one starts with, where the
+     * vocabularies above are that one's; NULL: they are learned from the data. */
+    const void *like;
+    size_t
+        unknown; /* tokens of the training data that these lack, where the data has no remark on it */
     void *train, *valid;             /* the kind's data, or NULL */
     const ur_data_options *data;     /* NULL: not to be trained */
     const ur_search_options *search; /* how evaluations search for answers; NULL: greedily */
@@ -138,6 +146,17 @@ typedef struct ur_alternative {
     double log_probability, score; /* score: with the length penalty */
     bool complete;
 } ur_alternative;
+
+/* The weights of one attention of a Transformer, of all its layers and heads, before drop-out: row i is
+ * where it looked when it wrote symbol i of the answer, or read symbol i of the text. */
+typedef struct ur_attention_map {
+    const char *name; /* what looks where: "cross" (the answer at the text), "encoder" (the text at
+                         itself), "decoder" (the answer at what of it was written before) */
+    size_t layers, heads, rows, columns;
+    const char *const *row_labels;    /* (rows) symbols */
+    const char *const *column_labels; /* (columns) */
+    const float *weights;             /* (layers, heads, rows, columns) */
+} ur_attention_map;
 
 /* What a model makes of one text. All of it lives in `memory`. What a kind does not give is NULL, 0
  * or NaN. */
@@ -164,8 +183,12 @@ typedef struct ur_prediction {
     /* Where the model looked: row i when it wrote symbol i; columns are the text's symbols. */
     size_t n_inputs;
     const char *const *inputs; /* (n_inputs) */
-    const float *attention;    /* (count, n_inputs) or NULL */
-    void *memory;              /* ur_prediction_free releases it */
+    const float *attention; /* (count, n_inputs) or NULL; of a Transformer the last layer's over the
+                                  text, the mean of its heads */
+    size_t n_maps;          /* of every layer and head, where ur_search_options.maps asks for them
+                                  and the model is a Transformer that wrote something */
+    const ur_attention_map *maps; /* (n_maps) "cross" first */
+    void *memory;                 /* ur_prediction_free releases it */
 } ur_prediction;
 
 void ur_prediction_free(ur_context *context, ur_prediction *prediction);
@@ -217,7 +240,10 @@ struct ur_kind {
 
     /* ---- configuration */
     const ur_field *fields;
-    size_t config_size;         /* bytes that can be copied */
+    const char *const
+        *former;        /* keys of older configurations that say nothing any more ("text.x"); ended
+                                   by NULL; or NULL */
+    size_t config_size; /* bytes that can be copied */
     const ur_setting *defaults; /* of training, where they differ; ended by NULL; or NULL */
     size_t steps; /* that a training takes where nobody says how many epochs; 0: 4,000 */
     /* Rules across fields, whatever the vocabulary; ranges are checked before. May be NULL. */
@@ -264,8 +290,9 @@ struct ur_kind {
     float *(*carried)(ur_model *model, void *data, size_t *count);
 
     /* ---- from files and to texts; NULL for a kind whose data is made by the program alone */
-    /* Reads what assets->data names. New: vocabularies and model are NULL; learns them from the
-     * data, completes the configuration and makes the model (ur_model_new). To go on: they are
+    /* Reads what assets->data names. New: the model is NULL; learns the vocabularies from the data, but
+     * takes those that are there already (assets->like; labels that do not suffice, and a vocabulary
+     * without <unk> that does not, give way to the data's), completes the configuration and makes the model (ur_model_new). To go on: all is
      * there. Leaves train and valid (NULL: no validation). What was made before a failure stays. */
     ur_status (*prepare)(ur_assets *assets, ur_err *err);
     /* Whether the configuration fits the vocabularies that were read beside it. May be NULL. */
@@ -274,9 +301,9 @@ struct ur_kind {
     ur_status (*open)(const ur_assets *assets, const ur_pair_source *source, void **data,
                       ur_err *err);
     void (*free_data)(void *data); /* accepts NULL */
-    /* Takes about `part` of the examples out of the data, drawn by the seed, equal inputs together, to be
-     * validated with. NULL: its data is not split, or by an option of its own. */
-    ur_status (*split)(void *data, double part, uint64_t seed, void **valid, ur_err *err);
+    /* Whether `prepare` sets ur_data_options.valid_split of the examples apart, equal inputs together. False:
+     * its data is not split, or by an option of its own. */
+    bool splits;
     uint64_t (*fingerprint)(const void *data); /* changes when the data does */
     size_t (*extent)(const void *data);        /* how much data there is, as people count it */
     /* Sentence i about what reading the data found; NULL behind the last. May be NULL. */
@@ -310,6 +337,11 @@ ur_status ur_kind_add(ur_context *context, const ur_kind *kind, ur_err *err);
 /* The defaults of a kind's fields, its configuration's check (ranges, then rules across fields). */
 void ur_kind_defaults(const ur_kind *kind, void *config);
 ur_status ur_kind_check(const ur_kind *kind, const void *config, ur_err *err);
+
+/* The kind's figure that is a perplexity; NULL: it has none. And what a model of that configuration
+ * (NULL: of any) tells it of: "per word", "per character". */
+const ur_figure *ur_kind_perplexity(const ur_kind *kind);
+const char *ur_kind_per(const ur_kind *kind, const void *config);
 
 /* A model with its parameters zero. UR_INVALID: ur_kind_check, or parameters that cannot be
  * built. */

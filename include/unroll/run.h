@@ -20,6 +20,7 @@ extern "C" {
  *     train.log             one line per epoch, for people
  *     checkpoints/N.safetensors  weights and optimiser after step N: what a resume goes on from
  *     plots/ *.svg
+ *     lock                  held by whoever trains into the folder
  * The files of weights also hold configuration and vocabularies, and open alone. */
 typedef struct ur_run ur_run;
 
@@ -30,7 +31,7 @@ typedef struct ur_run_settings {
     size_t size, valid_size; /* of generated data; 0: 45,000 and 5,000 */
     bool overwrite;          /* a run that the folder already holds is removed */
     /* In [0, 1): of data this part, drawn by the seed, is what is validated with; of kinds with
-     * ur_kind.split. */
+     * ur_kind.splits. A kind's default gives way to `valid`. */
     double valid_split;
     size_t save_every;  /* epochs from save to save; 0: when 5 seconds have passed */
     size_t eval_every;  /* epochs from validation to validation; 0: 1 */
@@ -40,6 +41,13 @@ typedef struct ur_run_settings {
     const char *best_by;
     size_t keep;    /* checkpoints that stay, the newest ones; 0: 2 */
     double minutes; /* > 0: train.epochs is set after the first one, by its time */
+    /* A run's folder or a file of weights (safetensors) that a new run's weights start from; NULL: they are
+     * drawn. See ur_run_create. */
+    const char *init_from;
+    bool own_vocabulary; /* the vocabularies are learned from the data, whatever init_from has */
+    /* Patterns of parameters' names, as file names match in a shell, with commas between them: these keep
+     * the weights that they start with (ur_params_set_flags). NULL: none do. */
+    const char *freeze;
     ur_train_options train;
 } ur_run_settings;
 
@@ -52,8 +60,20 @@ ur_run_settings ur_run_defaults(const ur_kind *kind);
  * what is known so far. config: the kind's struct, of which what comes from the data (vocabulary,
  * labels, widths) is filled in.
  * UR_INVALID: an unknown kind or one that reads no files, values out of range, the folder already
- * holds a run (which settings.overwrite removes, once data and model are ready), or the plateau schedule or early stopping without validation data; UR_IO: it cannot
- * be written. */
+ * holds a run (which settings.overwrite removes, once data and model are ready), or another process
+ * trains it, or the plateau schedule or early stopping without validation data; UR_IO: it cannot be
+ * written. The folder is this run's to train into until ur_run_free; a resume likewise.
+ *
+ * With settings.init_from the weights start from those of another run (the best ones, as ur_run_open takes
+ * them) or of a file, by the names of tensors. Tensors that are missing there start as ever, surplus ones
+ * are not read; remarks (ur_run_remark) name them. UR_BAD_FILE: none fits by name, or one has another shape.
+ * What symbols mean comes along: of a run of the same kind its vocabularies (and merges) are used, and
+ * its labels where the data has no others (a vocabulary without <unk> likewise). Where vocabularies are the data's own (own_vocabulary, other
+ * labels, a run of another kind) rows of weights follow their symbols, and those of symbols that the
+ * source lacks start as ever. A file without a vocabulary is taken row by row. A run is opened again
+ * without what it started from.
+ * settings.freeze: UR_INVALID for a pattern that no parameter's name matches, and where nothing is left to
+ * be trained. */
 ur_status ur_run_create(ur_context *context, const char *folder, const ur_run_settings *settings,
                         const char *kind, const void *config, ur_run **out, ur_err *err);
 
@@ -249,8 +269,21 @@ ur_status ur_writer_next(ur_writer *writer, ur_token_written *out, ur_err *err);
 ur_status ur_run_plot_curves(ur_context *context, size_t count, const char *const *folders,
                              const char *path, ur_err *err);
 
-/* Draws where the model looked while it answered: the text across, the answer down. */
-ur_status ur_run_plot_attention(ur_run *run, const char *text, const char *path, ur_err *err);
+/* Which attention is drawn. All zero: "cross", the last layer's, the mean of its heads. */
+typedef struct ur_attention_view {
+    const char *which; /* a name of ur_attention_map; NULL: the model's first, "cross" */
+    size_t layer,
+        head;       /* counted from 1. 0: the last layer, or with all_heads all of them; the mean of
+                           the heads */
+    bool all_heads; /* a picture of each head, in a grid: layers down, heads across */
+} ur_attention_view;
+const char *ur_attention_name(size_t i); /* "cross", "encoder", "decoder"; NULL behind the last */
+
+/* Draws where the model looked while it answered: the text across, the answer down; or as the view
+ * (may be NULL) says. Weights are those before drop-out. UR_UNSUPPORTED: the model has no such
+ * attention; UR_INVALID: no such layer or head, or an empty text or answer. */
+ur_status ur_run_plot_attention(ur_run *run, const char *text, const ur_attention_view *view,
+                                const char *path, ur_err *err);
 
 /* Draws a confusion matrix with this run's labels: the true ones down, the model's across. */
 ur_status ur_run_plot_confusion(ur_run *run, const ur_confusion *confusion, const char *path,

@@ -30,6 +30,9 @@ static int score(command *c, ur_run *run)
     score_options *o = c->own;
     if (!join_data(c, run, &o->data))
         return CODE_USAGE;
+    const int code = set_reading(c, run);
+    if (code != CODE_OK)
+        return code;
     const ur_pair_source source = {.data = o->data, .split = UR_SPLIT_VALID};
     double *scores;
     size_t count;
@@ -71,6 +74,7 @@ const verb score_verb = {
     .size = sizeof(score_options),
     .json_help = "Print an object per pair.",
     .threads = true,
+    .reads = true,
     .weights = true,
     .run = run_score,
 };

@@ -118,7 +118,7 @@ static const ur_field fields[] = {
     {.name = "label_smoothing", .metavar = "S", .group = "model", .type = UR_FIELD_FLOAT,
      AT(label_smoothing), .most = 1, .initial = "0", .absent = "0",
      .help = "Part of each target's probability that all symbols share, when it is learned."},
-    {.name = "text.form", .flag = "", .type = UR_FIELD_ENUM, AT(format.form), .words = form_words,
+    {.name = "text.form", .flag = "", .type = UR_FIELD_ENUM, AT(format.form), .words = form_words, .of_data = true,
      .help = "Whether all questions have one width and all answers another, or an end symbol."},
     {.name = "text.strip", .group = "data", .type = UR_FIELD_BOOL, AT(format.strip), .shown = "",
      .help = "Drop the spaces around questions and answers, and let lengths differ."},
@@ -134,13 +134,13 @@ static const ur_field fields[] = {
              "turned around, too, which gives away an answer's last character: for comparisons "
              "alone, such a model cannot predict."},
     {.name = "text.question_width", .flag = "", .type = UR_FIELD_SIZE, AT(format.question_width),
-     .most = UR_PAIR_LONGEST, .help = "Columns of a question; 0: they differ."},
+     .most = UR_PAIR_LONGEST, .of_data = true, .help = "Columns of a question; 0: they differ."},
     {.name = "text.answer_steps", .flag = "", .type = UR_FIELD_SIZE, AT(format.answer_steps),
-     .most = 2 * UR_PAIR_LONGEST, .help = "Symbols of an answer, at most."},
-    {.name = "text.start", .flag = "", .type = UR_FIELD_ID, AT(format.start), .most = 1 << 30,
+     .most = 2 * UR_PAIR_LONGEST, .of_data = true, .help = "Symbols of an answer, at most."},
+    {.name = "text.start", .flag = "", .type = UR_FIELD_ID, AT(format.start), .most = 1 << 30, .of_data = true,
      .help = "Id of the start symbol."},
     {.name = "text.end", .flag = "", .type = UR_FIELD_ID, AT(format.end), .least = -1,
-     .most = 1 << 30, .initial = "-1", .help = "Id of the end symbol; -1: none."},
+     .most = 1 << 30, .initial = "-1", .of_data = true, .help = "Id of the end symbol; -1: none."},
     UR_COLUMN_ROW(ur_seq2seq_config, "source_column", reading.input_column,
                   "The column of a CSV or TSV file that has the questions: its name in the first "
                   "line, or (where there are no names) its number."),
@@ -737,20 +737,71 @@ static ur_status open_pairs(const ur_assets *assets, const ur_pair_source *sourc
     return status;
 }
 
+/* The form of another model's pairs, in which answers may be longer than there. */
+static void take_form(const ur_pair_format *like, const ur_pair_format *learned,
+                      ur_pair_format *format)
+{
+    format->form = like->form;
+    format->question_width = like->question_width;
+    format->answer_steps = like->answer_steps;
+    format->start = like->start;
+    format->end = like->end;
+    if (like->form == UR_PAIRS_RAGGED && learned->form == UR_PAIRS_RAGGED &&
+        learned->answer_steps > like->answer_steps)
+        format->answer_steps = learned->answer_steps;
+}
+
 /* The training data of a new run: vocabulary and format are learned from it, but for the orders. */
-static ur_status learn(ur_assets *assets, ur_err *err)
+static ur_status learn(ur_assets *assets, ur_vocabulary **vocabulary, ur_pairs **pairs, ur_err *err)
 {
     ur_seq2seq_config *c = assets->config;
     const ur_pair_format wanted = c->format;
     const ur_pair_source source = ur_assets_source(assets, UR_SPLIT_TRAIN, &c->reading);
-    ur_pairs *pairs;
     const ur_status status = ur_pairs_learn(ur_context_allocator(assets->context), &source, &wanted,
-                                            &pairs, &assets->vocabulary, &c->format, err);
-    if (status != UR_OK)
-        return status;
-    assets->train = pairs;
+                                            pairs, vocabulary, &c->format, err);
     c->format.reverse_input = wanted.reverse_input;
     c->format.answer_order = wanted.answer_order;
+    return status;
+}
+
+/* The same with another model's vocabulary and form, where it has all of the data's characters: there is no
+ * <unk>. */
+static ur_status learn_like(ur_assets *assets, ur_vocabulary *learned, ur_pairs *pairs, ur_err *err)
+{
+    ur_seq2seq_config *c = assets->config;
+    const ur_seq2seq_config *like = assets->like;
+    const ur_pair_format form = c->format;
+    const ur_pair_source source = ur_assets_source(assets, UR_SPLIT_TRAIN, &c->reading);
+    take_form(&like->format, &form, &c->format);
+    const ur_status status = open_pairs(assets, &source, &assets->train, err);
+    if (status != UR_OK || ur_pairs_unknown(assets->train) == 0) {
+        ur_pairs_free(pairs);
+        ur_vocabulary_free(learned);
+        return status;
+    }
+    ur_pairs_free(assets->train);
+    ur_vocabulary_free(assets->vocabulary);
+    c->format = form;
+    assets->train = pairs;
+    assets->vocabulary = learned;
+    return UR_OK;
+}
+
+/* The training data of a new run, and its model. */
+static ur_status begin(ur_assets *assets, ur_err *err)
+{
+    ur_seq2seq_config *c = assets->config;
+    ur_vocabulary *learned;
+    ur_pairs *pairs;
+    ur_status status = learn(assets, &learned, &pairs, err);
+    if (status == UR_OK && assets->like) {
+        status = learn_like(assets, learned, pairs, err);
+    } else if (status == UR_OK) {
+        assets->train = pairs;
+        assets->vocabulary = learned;
+    }
+    if (status != UR_OK)
+        return status;
     c->vocabulary = ur_vocabulary_size(assets->vocabulary);
     return ur_assets_make_model(assets, err);
 }
@@ -759,12 +810,24 @@ static ur_status prepare(ur_assets *assets, ur_err *err)
 {
     const ur_pair_source train = ur_assets_source(assets, UR_SPLIT_TRAIN, NULL);
     const ur_pair_source valid = ur_assets_source(assets, UR_SPLIT_VALID, NULL);
-    const ur_status status =
-        assets->model ? open_pairs(assets, &train, &assets->train, err) : learn(assets, err);
+    const double part = assets->data->valid_split;
+    ur_status status =
+        assets->model ? open_pairs(assets, &train, &assets->train, err) : begin(assets, err);
     const bool generated = ur_is_builtin(valid.data);
-    if (status != UR_OK || (!assets->data->valid && !generated))
+    if (status != UR_OK)
         return status;
-    return open_pairs(assets, &valid, &assets->valid, err);
+    if (assets->data->valid || (generated && part == 0.0))
+        return open_pairs(assets, &valid, &assets->valid, err);
+    if (generated)
+        return ur_fail(err, UR_INVALID,
+                       "the validation data that %s brings and a part of its training data for it "
+                       "(valid_split) are two ways to say one thing",
+                       assets->data->data);
+    ur_pairs *apart = NULL;
+    if (part > 0.0)
+        status = ur_pairs_split(assets->train, part, assets->data->seed, &apart, err);
+    assets->valid = apart;
+    return status;
 }
 
 static ur_status fits(const ur_assets *assets, ur_err *err)
@@ -777,14 +840,6 @@ static ur_status fits(const ur_assets *assets, ur_err *err)
 static void free_data(void *data)
 {
     ur_pairs_free(data);
-}
-
-static ur_status split(void *data, double part, uint64_t seed, void **out, ur_err *err)
-{
-    ur_pairs *valid;
-    const ur_status status = ur_pairs_split(data, part, seed, &valid, err);
-    *out = valid;
-    return status;
 }
 
 /* Over ids and lengths. */
@@ -864,6 +919,41 @@ static bool fill(const ur_assets *assets, ur_ids question, const ur_answer *answ
            (out->attention || !answer->attention);
 }
 
+/* n-1, n-2 ... 0, or NULL for the order as it is; without memory the tape has failed. */
+static const size_t *turned(ur_tape *t, bool around, size_t n)
+{
+    size_t *order = around ? ur_take(t, n, sizeof *order) : NULL;
+    for (size_t i = 0; order && i < n; i++)
+        order[i] = n - 1 - i;
+    return order;
+}
+
+/* The attention of every layer and head, where the model is a Transformer and wrote anything. Of the
+ * decoder over itself the columns stand in the order in which it read them. */
+static bool fill_maps(ur_tape *t, const ur_assets *assets, ur_ids question, const ur_answer *answer,
+                      ur_prediction *out)
+{
+    const ur_seq2seq *m = ur_as_seq2seq(assets->model);
+    const ur_pair_format *format = &m->config->format;
+    const size_t n = answer->count;
+    const bool reversed = format->answer_order == UR_ANSWER_REVERSED;
+    if (m->transformer.config.layers == 0 || n == 0)
+        return true;
+    int32_t *inputs = ur_take(t, n, sizeof *inputs);
+    const ur_seq *x = ur_seq2seq_questions(t, m, 1, &question, NULL);
+    if (!inputs)
+        return false;
+    inputs[0] = format->start;
+    for (size_t i = 1; i < n; i++)
+        inputs[i] = answer->ids[reversed ? n - i : i - 1];
+    const ur_pair_sides sides = {
+        {question.length, out->inputs, turned(t, format->reverse_input, question.length)},
+        {n, out->tokens, turned(t, reversed, n)},
+        {n, ur_prediction_tokens(out, assets->vocabulary, inputs, n), NULL}};
+    return sides.read.labels && ur_tape_ok(t) &&
+           ur_pair_transformer_maps(t, &m->transformer, x, (ur_ids){inputs, n}, &sides, out);
+}
+
 static bool answer_some(ur_tape *t, const ur_assets *assets, const ur_search_options *options,
                         size_t count, const size_t *which, const ur_ids *ids, const int32_t *first,
                         ur_prediction *out)
@@ -878,6 +968,9 @@ static bool answer_some(ur_tape *t, const ur_assets *assets, const ur_search_opt
             return false;
         if (options && options->n_best > 1 &&
             !fill_alternatives(assets, &answers[i], &out[which[i]]))
+            return false;
+        if (options && options->maps &&
+            !fill_maps(t, assets, sources.ids[i], &answers[i], &out[which[i]]))
             return false;
     }
     return true;
@@ -994,7 +1087,7 @@ const ur_kind ur_kind_seq2seq = {
     .fits = fits,
     .open = open_pairs,
     .free_data = free_data,
-    .split = split,
+    .splits = true,
     .fingerprint = fingerprint,
     .extent = extent,
     .remark = remark,

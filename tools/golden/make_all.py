@@ -6,6 +6,7 @@ import os
 import attention
 import language_model
 import bert
+import language_transformer
 import cells
 import layers
 import list_files
@@ -14,6 +15,7 @@ import optimizers
 import rnn
 import tagger
 import transformer
+import translation
 import translator
 from common import FOLDER
 
@@ -30,8 +32,10 @@ def main():
     transformer.main()
     bert.main()
     translator.main()
+    translation.main()
     next_words.main()
     language_model.main()
+    language_transformer.main()
     list_files.main()
 
 
