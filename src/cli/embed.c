@@ -359,7 +359,7 @@ const verb embed_verb = {
         "where the model was trained for that, as those of sentence-transformers are: their scalar "
         "product, once they are normalised, is their similarity.",
     .example = "  $ unroll embed all-MiniLM-L6-v2 \"the cat sat\" \"a cat was sitting\"\n"
-               "  0.127204955\t-0.0195578616\t...\n"
+               "  0.126722112\t0.00689680455\t...\n"
                "  $ unroll embed all-MiniLM-L6-v2 - --npy vectors.npy < sentences.txt\n"
                "  $ unroll embed all-MiniLM-L6-v2 --in sentences.txt --json > vectors.jsonl\n",
     .notes = notes,
