@@ -52,7 +52,7 @@ int main(void)
     snprintf(picture, sizeof picture, "%s/curves.svg", folder); /* the folder must be there */
     check(ur_run_plot_curves(context, 1, (const char *[]){folder}, picture, &err), err.text);
     snprintf(picture, sizeof picture, "%s/attention.svg", folder);
-    check(ur_run_plot_attention(w.run, "september 27, 1994", picture, &err), err.text);
+    check(ur_run_plot_attention(w.run, "september 27, 1994", NULL, picture, &err), err.text);
     ur_run_free(w.run);
     ur_context_free(context);
     remove_folder(folder);

@@ -120,6 +120,8 @@ typedef struct ur_search_options {
     bool attention;     /* whether hypotheses show theirs */
     const char *begin;  /* what the answers to texts begin with (ur_run_predict, of kinds with
                            ur_kind.begins): a text, NULL for none. ur_search takes ur_sources.begin */
+    bool maps;          /* whether predictions have ur_prediction.maps, for which the answer is
+                           computed once more, as a whole */
 } ur_search_options;
 
 /* Whether the options are in range and go together: UR_INVALID with the reason. */

@@ -181,7 +181,9 @@ ur_status ur_plot_lines(const ur_allocator *a, const ur_plot_chart *chart, const
 
 /* A matrix as coloured squares: row 0 at the top, column 0 at the left, labels at the left and above,
  * a colour bar at the right. The colours grow evenly darker (white is `least`), so they read in
- * grey. For attention, columns are the input's characters in reading order and rows the output's. */
+ * grey. For attention, columns are the input's characters in reading order and rows the output's.
+ * Or several matrices of the same rows and columns in a grid, such as the heads of an attention: the
+ * labels stand beside the first ones of each line and above the first line, the bar is everybody's. */
 typedef struct ur_heat_map {
     const char *title;                /* this and the next three: or NULL */
     const char *row_title;            /* what the rows are: "output" */
@@ -190,12 +192,14 @@ typedef struct ur_heat_map {
     size_t rows, columns;             /* 1 to 1000 each */
     const char *const *row_labels;    /* (rows); a label that is one space shows as an open box */
     const char *const *column_labels; /* (columns); labels wider than a square stand upright */
-    const float *values;              /* (rows, columns); what is not finite is grey */
-    double least, most;               /* values of the lightest and the darkest colour, values
+    const float *values;           /* (down, across, rows, columns); what is not finite is grey */
+    double least, most;            /* values of the lightest and the darkest colour, values
                                            beyond take those; both 0: from the data */
-    const size_t *counts;             /* (rows, columns) or NULL: written into the squares, which
+    const size_t *counts;          /* (rows, columns) or NULL: written into the squares, which
                                            are then larger; with the value, a share, as per cent
-                                           where there is room */
+                                           where there is room. Of one matrix alone */
+    size_t down, across;           /* matrices of a grid, at most 100 each; 0: one */
+    const char *const *map_titles; /* (down, across) above each of them, or NULL */
 } ur_heat_map;
 
 /* Draws the heat map into the file at `path`. Every square carries its labels and value as a text

@@ -147,6 +147,17 @@ typedef struct ur_alternative {
     bool complete;
 } ur_alternative;
 
+/* The weights of one attention of a Transformer, of all its layers and heads, before drop-out: row i is
+ * where it looked when it wrote symbol i of the answer, or read symbol i of the text. */
+typedef struct ur_attention_map {
+    const char *name; /* what looks where: "cross" (the answer at the text), "encoder" (the text at
+                         itself), "decoder" (the answer at what of it was written before) */
+    size_t layers, heads, rows, columns;
+    const char *const *row_labels;    /* (rows) symbols */
+    const char *const *column_labels; /* (columns) */
+    const float *weights;             /* (layers, heads, rows, columns) */
+} ur_attention_map;
+
 /* What a model makes of one text. All of it lives in `memory`. What a kind does not give is NULL, 0
  * or NaN. */
 typedef struct ur_prediction {
@@ -172,8 +183,12 @@ typedef struct ur_prediction {
     /* Where the model looked: row i when it wrote symbol i; columns are the text's symbols. */
     size_t n_inputs;
     const char *const *inputs; /* (n_inputs) */
-    const float *attention;    /* (count, n_inputs) or NULL */
-    void *memory;              /* ur_prediction_free releases it */
+    const float *attention; /* (count, n_inputs) or NULL; of a Transformer the last layer's over the
+                                  text, the mean of its heads */
+    size_t n_maps;          /* of every layer and head, where ur_search_options.maps asks for them
+                                  and the model is a Transformer that wrote something */
+    const ur_attention_map *maps; /* (n_maps) "cross" first */
+    void *memory;                 /* ur_prediction_free releases it */
 } ur_prediction;
 
 void ur_prediction_free(ur_context *context, ur_prediction *prediction);
@@ -323,6 +338,11 @@ ur_status ur_kind_add(ur_context *context, const ur_kind *kind, ur_err *err);
 /* The defaults of a kind's fields, its configuration's check (ranges, then rules across fields). */
 void ur_kind_defaults(const ur_kind *kind, void *config);
 ur_status ur_kind_check(const ur_kind *kind, const void *config, ur_err *err);
+
+/* The kind's figure that is a perplexity; NULL: it has none. And what a model of that configuration
+ * (NULL: of any) tells it of: "per word", "per character". */
+const ur_figure *ur_kind_perplexity(const ur_kind *kind);
+const char *ur_kind_per(const ur_kind *kind, const void *config);
 
 /* A model with its parameters zero. UR_INVALID: ur_kind_check, or parameters that cannot be
  * built. */

@@ -20,6 +20,7 @@ extern "C" {
  *     train.log             one line per epoch, for people
  *     checkpoints/N.safetensors  weights and optimiser after step N: what a resume goes on from
  *     plots/ *.svg
+ *     lock                  held by whoever trains into the folder
  * The files of weights also hold configuration and vocabularies, and open alone. */
 typedef struct ur_run ur_run;
 
@@ -59,8 +60,9 @@ ur_run_settings ur_run_defaults(const ur_kind *kind);
  * what is known so far. config: the kind's struct, of which what comes from the data (vocabulary,
  * labels, widths) is filled in.
  * UR_INVALID: an unknown kind or one that reads no files, values out of range, the folder already
- * holds a run (which settings.overwrite removes, once data and model are ready), or the plateau schedule or early stopping without validation data; UR_IO: it cannot
- * be written.
+ * holds a run (which settings.overwrite removes, once data and model are ready), or another process
+ * trains it, or the plateau schedule or early stopping without validation data; UR_IO: it cannot be
+ * written. The folder is this run's to train into until ur_run_free; a resume likewise.
  *
  * With settings.init_from the weights start from those of another run (the best ones, as ur_run_open takes
  * them) or of a file, by the names of tensors. Tensors that are missing there start as ever, surplus ones
@@ -267,8 +269,21 @@ ur_status ur_writer_next(ur_writer *writer, ur_token_written *out, ur_err *err);
 ur_status ur_run_plot_curves(ur_context *context, size_t count, const char *const *folders,
                              const char *path, ur_err *err);
 
-/* Draws where the model looked while it answered: the text across, the answer down. */
-ur_status ur_run_plot_attention(ur_run *run, const char *text, const char *path, ur_err *err);
+/* Which attention is drawn. All zero: "cross", the last layer's, the mean of its heads. */
+typedef struct ur_attention_view {
+    const char *which; /* a name of ur_attention_map; NULL: the model's first, "cross" */
+    size_t layer,
+        head;       /* counted from 1. 0: the last layer, or with all_heads all of them; the mean of
+                           the heads */
+    bool all_heads; /* a picture of each head, in a grid: layers down, heads across */
+} ur_attention_view;
+const char *ur_attention_name(size_t i); /* "cross", "encoder", "decoder"; NULL behind the last */
+
+/* Draws where the model looked while it answered: the text across, the answer down; or as the view
+ * (may be NULL) says. Weights are those before drop-out. UR_UNSUPPORTED: the model has no such
+ * attention; UR_INVALID: no such layer or head, or an empty text or answer. */
+ur_status ur_run_plot_attention(ur_run *run, const char *text, const ur_attention_view *view,
+                                const char *path, ur_err *err);
 
 /* Draws a confusion matrix with this run's labels: the true ones down, the model's across. */
 ur_status ur_run_plot_confusion(ur_run *run, const ur_confusion *confusion, const char *path,

@@ -39,16 +39,6 @@ static bool has(const command *c, const ur_field *field)
 
 /* ---- what was measured --------------------------------------------------------------------- */
 
-/* What a loss in bits is told of. */
-static const char *unit_of(ur_run *run, const ur_figure *perplexity)
-{
-    const ur_kind *kind = ur_run_kind(run);
-    if (!kind->writes)
-        return perplexity->help;
-    return kind->writes(ur_run_assets(run)->config)->tokenizer == UR_CHARACTERS ? "per character"
-                                                                                : "per word";
-}
-
 static double bits(double loss)
 {
     return loss / log(2.0);
@@ -58,6 +48,7 @@ void print_measure(ur_run *run, const ur_measure *m)
 {
     const ur_kind *kind = ur_run_kind(run);
     const double loss = ur_measure_figure(kind, m, "loss");
+    const char *per = ur_kind_per(kind, ur_run_assets(run)->config);
     char text[GROUPED];
     for (const ur_figure *f = kind->figures; f && f->name; f++) {
         const double value = ur_measure_figure(kind, m, f->name);
@@ -65,11 +56,11 @@ void print_measure(ur_run *run, const ur_measure *m)
         const bool perplexity = f->average == UR_PERPLEXITY;
         printf("%-16s %8.4f %s   %s\n", f->title, f->percent ? 100 * value : value,
                f->percent ? "%" : " ",
-               perplexity   ? unit_of(run, f)
+               perplexity   ? per
                : *signature ? signature
                             : f->help);
         if (perplexity)
-            printf("%-16s %8.4f     %s\n", "bits", bits(loss), unit_of(run, f));
+            printf("%-16s %8.4f     %s\n", "bits", bits(loss), per);
     }
     printf("%-16s %8.6f     mean over %s\n", "loss", loss, kind->measured_name);
     printf("%-16s %8s\n", kind->measured_name, grouped(m->positions, text));

@@ -10,14 +10,30 @@
 
 typedef struct plot_options {
     const char *question, *data, *out;
-    bool confusion;
+    int which;
+    size_t layer, head;
+    bool all_heads, confusion;
 } plot_options;
+
+enum { MOST_HEADS = 1 << 20 };
 
 /* clang-format off */
 static const ur_field fields[] = {
     {.name = "attention", .metavar = "TEXT", .type = UR_FIELD_TEXT,
      .offset = offsetof(plot_options, question),
      .help = "Draw where the model looks while it answers TEXT, in place of curves."},
+    {.name = "which", .type = UR_FIELD_ENUM, .offset = offsetof(plot_options, which),
+     .word = ur_attention_name, .initial = "cross",
+     .help = "With --attention, of a Transformer: the answer that looks at the text (cross), the text at "
+             "itself (encoder), or the answer at what of it was written before (decoder)."},
+    {.name = "layer", .metavar = "N", .type = UR_FIELD_SIZE, .offset = offsetof(plot_options, layer),
+     .most = MOST_HEADS, .shown = "the last one",
+     .help = "The attention of this layer, counted from 1 at the side of the embedding."},
+    {.name = "head", .metavar = "N", .type = UR_FIELD_SIZE, .offset = offsetof(plot_options, head),
+     .most = MOST_HEADS, .shown = "the mean of all",
+     .help = "The attention of this head, counted from 1."},
+    {.name = "all_heads", .type = UR_FIELD_BOOL, .offset = offsetof(plot_options, all_heads),
+     .help = "A picture of each head side by side, of all layers or those of --layer."},
     {.name = "confusion", .type = UR_FIELD_BOOL, .offset = offsetof(plot_options, confusion),
      .help = "Draw how often a tagger or classifier takes each label of --data for each."},
     {.name = "data", .metavar = "FILE", .type = UR_FIELD_TEXT,
@@ -73,7 +89,13 @@ static int draw_attention(const command *c, ur_run *run, const char *path)
     const plot_options *o = c->own;
     ur_err err;
     make_plots(c);
-    return ur_run_plot_attention(run, o->question, path, &err) == UR_OK ? CODE_OK : say_error(&err);
+    const ur_attention_view view = {
+        .which = was_given(c, "which") ? ur_attention_name((size_t)o->which) : NULL,
+        .layer = o->layer,
+        .head = o->head,
+        .all_heads = o->all_heads};
+    return ur_run_plot_attention(run, o->question, &view, path, &err) == UR_OK ? CODE_OK
+                                                                               : say_error(&err);
 }
 
 /* Of --data, or what the run was validated with. */
@@ -161,6 +183,23 @@ static int refuse_format(const command *c, const char *path, const char *ending)
     return CODE_USAGE;
 }
 
+/* Options of --attention: what is wrong with them, or CODE_OK. */
+static int check_view(const command *c)
+{
+    static const char *const names[] = {"which", "layer", "head", "all-heads"};
+    const plot_options *o = c->own;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (was_given(c, names[i]) && !o->question)
+            return say_usage(c, "--%s belongs to --attention", names[i]);
+    if (was_given(c, "layer") && o->layer == 0)
+        return say_usage(c, "--layer 0: layers are counted from 1");
+    if (was_given(c, "head") && o->head == 0)
+        return say_usage(c, "--head 0: heads are counted from 1");
+    if (o->all_heads && o->head)
+        return say_usage(c, "--head and --all-heads are two pictures: ask for one");
+    return CODE_OK;
+}
+
 static int run_plot(command *c)
 {
     const plot_options *o = c->own;
@@ -175,7 +214,9 @@ static int run_plot(command *c)
         return say_usage(c, "--confusion draws one run, %zu were given", c->n_arguments);
     if (o->confusion && o->question)
         return say_usage(c, "--confusion and --attention are two pictures: ask for one");
-    int code = CODE_OK;
+    int code = check_view(c);
+    if (code != CODE_OK)
+        return code;
     char *path = picture_path(c, &code);
     ur_context *context = path ? open_context(o->confusion ? 0 : 1, &code) : NULL;
     if (context)
@@ -188,7 +229,7 @@ static int run_plot(command *c)
 }
 
 static const char *const usage[] = {"plot RUN ... [--out FILE]",
-                                    "plot RUN --attention TEXT [--out FILE]",
+                                    "plot RUN --attention TEXT [--layer N] [--head N] [--out FILE]",
                                     "plot RUN --confusion [--data FILE] [--out FILE]", NULL};
 
 const verb plot_verb = {
@@ -199,7 +240,8 @@ const verb plot_verb = {
         "Draws what was measured over the epochs, of one run or of several together: accuracy, F1 "
         "and loss, or of language models perplexity in training and validation. Or it draws a "
         "map of where the model looked (across: the question) while it wrote each symbol of "
-        "its answer (down), or how often each label (down) was taken for each (across). Prints "
+        "its answer (down), of a Transformer in any layer and head; or how often each label (down) "
+        "was taken for each (across). Prints "
         "the path of the picture, which a browser opens: RUN/plots/curves.svg, "
         "attention.svg, confusion.svg, or comparison.svg of several runs, in the first "
         "one's folder.",
@@ -207,6 +249,8 @@ const verb plot_verb = {
                "  runs/dates/plots/curves.svg\n"
                "  $ unroll plot runs/dates --attention \"september 27, 1994\"\n"
                "  runs/dates/plots/attention.svg\n"
+               "  $ unroll plot runs/fra --attention \"my dog sees ten cats.\" --all-heads\n"
+               "  runs/fra/plots/attention.svg\n"
                "  $ unroll plot runs/names --confusion --data test.txt\n"
                "  runs/names/plots/confusion.svg\n"
                "  $ unroll plot runs/with runs/without --out attention-or-not.svg\n"

@@ -149,15 +149,6 @@ static void write_figure(const ur_figure *figure, const ur_metrics *m, double va
     }
 }
 
-/* Whose validation perplexity says what its loss would. */
-static bool has_perplexity(const ur_kind *kind)
-{
-    for (const ur_figure *f = kind->figures; f && f->name; f++)
-        if (f->average == UR_PERPLEXITY)
-            return true;
-    return false;
-}
-
 /* The line of an evaluation: the loss and those of the kind's figures that matter most. */
 static void write_line(const progress *p)
 {
@@ -166,7 +157,8 @@ static void write_line(const progress *p)
     fprintf(stderr, m->train_loss < 1e5 ? "epoch %*zu/%zu  loss %.4f" : "epoch %*zu/%zu  loss %.3e",
             snprintf(NULL, 0, "%zu", epochs_of(p)), m->epoch, epochs_of(p), m->train_loss);
     const ur_figure *figures = p->kind->figures;
-    if (!isnan(m->valid_loss) && !has_perplexity(p->kind))
+    /* a validation perplexity says what the loss would */
+    if (!isnan(m->valid_loss) && !ur_kind_perplexity(p->kind))
         fprintf(stderr, m->valid_loss < 1e5 ? "  validation %.4f" : "  validation %.3e",
                 m->valid_loss);
     for (size_t i = 0; figures && figures[i].name; i++)

@@ -5,7 +5,8 @@
  *            labels above           value_title
  *     labels +-----------+  +-+
  *     at the |  squares  |  | | ticks
- *     left   +-----------+  +-+                                                                  */
+ *     left   +-----------+  +-+
+ * In a grid each matrix has its own title above it, and column_title stands above them all.       */
 #include "unroll/io.h"
 
 #include <math.h>
@@ -20,13 +21,19 @@
 
 #define EDGE 16.0         /* white around everything */
 #define LABEL_LIMIT 160.0 /* longer labels are cut */
+#define GAP 14.0          /* between the matrices of a grid */
+#define MAP_TITLE 20.0    /* room above a matrix for its title */
 
 /* Where everything stands. */
 typedef struct layout {
     double width, height; /* of the picture */
     double left;          /* of what stands at the left edge */
     double x, y, cell;    /* the first square's corner, a square's side */
+    size_t down, across;  /* matrices */
     double matrix_width, matrix_height;
+    double step_x, step_y;            /* from matrix to matrix */
+    double all_width, all_height;     /* of all of them */
+    double map_title;                 /* room for a title above the labels of the first line */
     double label_size;                /* font */
     bool mono, upright;               /* labels: one character each; columns wider than a square */
     double row_labels, column_labels; /* room they take */
@@ -51,6 +58,11 @@ static bool has(const char *text)
     return text != NULL && text[0] != '\0';
 }
 
+static size_t at_least_one(size_t n)
+{
+    return n ? n : 1;
+}
+
 /* The values that get the lightest and the darkest colour. */
 static void value_range(const ur_heat_map *map, double *least, double *most)
 {
@@ -60,7 +72,8 @@ static void value_range(const ur_heat_map *map, double *least, double *most)
         return;
     *least = INFINITY;
     *most = -INFINITY;
-    for (size_t i = 0; i < map->rows * map->columns; i++) {
+    const size_t n = at_least_one(map->down) * at_least_one(map->across) * map->rows * map->columns;
+    for (size_t i = 0; i < n; i++) {
         if (!isfinite(map->values[i]))
             continue;
         *least = fmin(*least, (double)map->values[i]);
@@ -123,11 +136,26 @@ static void arrange_counts(const ur_heat_map *map, layout *l)
         l->share_size = 10;
 }
 
+static void arrange_matrices(const ur_heat_map *map, layout *l)
+{
+    l->matrix_width = l->cell * (double)map->columns;
+    l->matrix_height = l->cell * (double)map->rows;
+    l->map_title = map->map_titles ? MAP_TITLE : 0;
+    l->step_x = l->matrix_width + GAP;
+    l->step_y = l->matrix_height + GAP + l->map_title;
+    l->all_width = (double)(l->across - 1) * l->step_x + l->matrix_width;
+    l->all_height = (double)(l->down - 1) * l->step_y + l->matrix_height;
+}
+
 static layout arrange(const ur_heat_map *map)
 {
     layout l = {0};
     size_t longest = map->columns > map->rows ? map->columns : map->rows;
+    l.down = at_least_one(map->down);
+    l.across = at_least_one(map->across);
     l.cell = fmin(fmax(floor(680.0 / (double)longest), 8), longest <= 8 ? 36 : 24);
+    if (l.across > 1)
+        l.cell = fmin(fmax(floor((920.0 / (double)l.across - GAP) / (double)map->columns), 8), 24);
     if (map->counts) {
         l.cell = fmin(fmax(floor(880.0 / (double)longest), longest <= 60 ? 22 : 8), 60);
         arrange_counts(map, &l);
@@ -139,18 +167,16 @@ static layout arrange(const ur_heat_map *map)
     l.upright = column_width > l.cell - 2 && !l.mono;
     l.row_labels = fmin(fmax(row_width, l.label_size), LABEL_LIMIT) + 8;
     l.column_labels = (l.upright ? fmin(column_width, LABEL_LIMIT) + 13 : l.label_size + 9);
-    l.matrix_width = l.cell * (double)map->columns;
-    l.matrix_height = l.cell * (double)map->rows;
-
+    arrange_matrices(map, &l);
     double top = EDGE + (has(map->title) ? 30 : 0); /* of everything below the title */
     l.x = EDGE + (has(map->row_title) ? 22 : 0) + l.row_labels;
-    l.y = top + (has(map->column_title) ? 18 : 0) + l.column_labels;
+    l.y = top + (has(map->column_title) ? 18 : 0) + l.map_title + l.column_labels;
     value_range(map, &l.least, &l.most);
-    l.bar_height = fmin(fmax(l.matrix_height, 110), 240);
+    l.bar_height = fmin(fmax(l.all_height, 110), 240);
     /* A matrix lower than the bar stands in its middle, the bar reaching up beside the labels. */
-    l.y = fmax(l.y, top + (l.bar_height - l.matrix_height) / 2);
-    l.bar_y = l.y + (l.matrix_height - l.bar_height) / 2;
-    l.bar_x = l.x + l.matrix_width + 22;
+    l.y = fmax(l.y, top + (l.bar_height - l.all_height) / 2);
+    l.bar_y = l.y + (l.all_height - l.bar_height) / 2;
+    l.bar_x = l.x + l.all_width + 22;
     l.ticks = ur_nice_ticks(l.least, l.most, l.bar_height > 150 ? 5 : 4, false, false);
     double tick_width = 0;
     for (int i = 0; i < l.ticks.count; i++) {
@@ -167,7 +193,7 @@ static layout arrange(const ur_heat_map *map)
     }
     l.x += l.left;
     l.bar_x += l.left;
-    l.height = fmax(l.y + l.matrix_height, l.bar_y + l.bar_height) + EDGE + 4;
+    l.height = fmax(l.y + l.all_height, l.bar_y + l.bar_height) + EDGE + 4;
     return l;
 }
 
@@ -190,7 +216,7 @@ static void put_label(ur_buffer *b, double x, double y, const ur_svg_style *styl
                x - half, y + 0.12 * style->size, up, 2 * half, -up);
 }
 
-static void put_labels(ur_buffer *b, const ur_heat_map *map, const layout *l)
+static void put_column_labels(ur_buffer *b, const ur_heat_map *map, const layout *l)
 {
     ur_svg_style style = {l->label_size, l->upright ? "start" : "middle", UR_SVG_INK,
                           .mono = l->mono, .upright = l->upright};
@@ -199,8 +225,11 @@ static void put_labels(ur_buffer *b, const ur_heat_map *map, const layout *l)
         put_label(b, l->x + ((double)i + 0.5) * l->cell, y, &style, LABEL_LIMIT,
                   map->column_labels[i]);
     }
-    style.anchor = "end";
-    style.upright = false;
+}
+
+static void put_row_labels(ur_buffer *b, const ur_heat_map *map, const layout *l)
+{
+    const ur_svg_style style = {l->label_size, "end", UR_SVG_INK, .mono = l->mono};
     for (size_t i = 0; i < map->rows; i++)
         put_label(b, l->x - 7, l->y + ((double)i + 0.5) * l->cell, &style, LABEL_LIMIT,
                   map->row_labels[i]);
@@ -210,12 +239,12 @@ static void put_titles(ur_buffer *b, const ur_heat_map *map, const layout *l)
 {
     const ur_svg_style axis = {12, "middle", UR_SVG_FAINT, false, false, false};
     const ur_svg_style side = {12, "middle", UR_SVG_FAINT, .upright = true};
-    double centre = l->x + l->matrix_width / 2, middle = l->y + l->matrix_height / 2;
+    double centre = l->x + l->all_width / 2, middle = l->y + l->all_height / 2;
     if (has(map->title))
         ur_svg_title(b, centre, EDGE + 8, l->width, EDGE, map->title);
     if (has(map->column_title))
-        ur_svg_text(b, centre, l->y - l->column_labels - 8, &axis, l->width - 2 * EDGE,
-                    map->column_title);
+        ur_svg_text(b, centre, l->y - l->column_labels - l->map_title - 8, &axis,
+                    l->width - 2 * EDGE, map->column_title);
     if (has(map->row_title))
         ur_svg_text(b, l->left + EDGE + 6, middle, &side, l->height - 2 * EDGE, map->row_title);
     if (has(map->value_title))
@@ -235,13 +264,13 @@ static void put_value(ur_buffer *b, double value)
         ur_buffer_text(b, ur_scientific(number, value, 4));
 }
 
-static void put_squares(ur_buffer *b, const ur_heat_map *map, const layout *l)
+static void put_squares(ur_buffer *b, const ur_heat_map *map, const layout *l, const float *values)
 {
     ur_svg_put(b, "<g shape-rendering=\"crispEdges\">\n");
     for (size_t r = 0; r < map->rows; r++) {
         for (size_t c = 0; c < map->columns; c++) {
             const size_t at = r * map->columns + c;
-            double value = (double)map->values[at];
+            double value = (double)values[at];
             char colour[8] = "#d9d9d9";
             if (isfinite(value))
                 ur_scale_colour((value - l->least) / (l->most - l->least), colour);
@@ -309,6 +338,28 @@ static void put_grid(ur_buffer *b, const ur_heat_map *map, const layout *l)
                l->x, l->y, l->matrix_width, l->matrix_height, UR_SVG_FAINT);
 }
 
+/* Every matrix with its squares; labels where they stand. */
+static void put_matrices(ur_buffer *b, const ur_heat_map *map, const layout *all)
+{
+    const ur_svg_style style = {12, "middle", UR_SVG_INK, false, false, false};
+    for (size_t i = 0; i < all->down * all->across; i++) {
+        const size_t down = i / all->across, across = i % all->across;
+        layout l = *all;
+        l.x += (double)across * l.step_x;
+        l.y += (double)down * l.step_y;
+        if (down == 0)
+            put_column_labels(b, map, &l);
+        if (across == 0)
+            put_row_labels(b, map, &l);
+        if (map->map_titles)
+            ur_svg_text(b, l.x + l.matrix_width / 2,
+                        l.y - (down ? 0 : l.column_labels) - MAP_TITLE / 2, &style,
+                        l.matrix_width + GAP, map->map_titles[i]);
+        put_squares(b, map, &l, map->values + i * map->rows * map->columns);
+        put_grid(b, map, &l);
+    }
+}
+
 static void put_bar(ur_buffer *b, const layout *l)
 {
     enum { STOPS = 32 };
@@ -343,6 +394,10 @@ ur_status ur_plot_heat_map(const ur_allocator *a, const ur_heat_map *map, const 
         return ur_fail(err, UR_INVALID,
                        "heat map: %zu rows and %zu columns, expected 1 to 1000 of each", map->rows,
                        map->columns);
+    if (map->down > 100 || map->across > 100 || (map->counts && (map->down > 1 || map->across > 1)))
+        return ur_fail(err, UR_INVALID,
+                       "heat map: a grid of %zu by %zu, expected at most 100 each, without counts",
+                       map->down, map->across);
     bool given = map->least != 0 || map->most != 0;
     if (given && !ur_axis_range_is_good(map->least, map->most))
         return ur_fail(err, UR_INVALID, "heat map: values from %g to %g, expected a range",
@@ -351,9 +406,7 @@ ur_status ur_plot_heat_map(const ur_allocator *a, const ur_heat_map *map, const 
     ur_buffer b = ur_buffer_start(a);
     ur_svg_begin(&b, ceil(l.width), ceil(l.height), map->title);
     put_titles(&b, map, &l);
-    put_labels(&b, map, &l);
-    put_squares(&b, map, &l);
-    put_grid(&b, map, &l);
+    put_matrices(&b, map, &l);
     if (map->counts)
         put_counts(&b, map, &l);
     put_bar(&b, &l);

@@ -9,7 +9,7 @@
 #include "base/utf8.h"
 
 /* One character as XML text. XML has no way to say most control characters: their pictures
- * (U+2400 ...) stand for them. */
+ * (U+2400 ...) stand for them; a middle dot for the mark of joined tokens, which few fonts have. */
 static void put_escaped(ur_buffer *b, uint32_t c)
 {
     char bytes[4];
@@ -19,6 +19,8 @@ static void put_escaped(ur_buffer *b, uint32_t c)
         c = 0x2421;
     else if ((c >= 0x80 && c < 0xA0) || c == 0xFFFE || c == 0xFFFF)
         c = 0xFFFD;
+    else if (c == 0xFFED)
+        c = 0xB7;
     if (c == '&')
         ur_buffer_text(b, "&amp;");
     else if (c == '<')

@@ -27,7 +27,7 @@ static ur_status check(const ur_search_options *o, size_t vocabulary, ur_err *er
     const ur_status status = ur_search_check(o, err);
     if (status != UR_OK)
         return status;
-    if (o->beam > 1 || o->n_best > 1 || o->least || o->most || o->end || o->attention ||
+    if (o->beam > 1 || o->n_best > 1 || o->least || o->most || o->end || o->attention || o->maps ||
         o->length_penalty > 0.0f)
         return ur_fail(err, UR_INVALID,
                        "generation: one token at a time takes temperature, top-k, top-p, seed and "

@@ -62,6 +62,22 @@ ur_status ur_kind_check(const ur_kind *kind, const void *config, ur_err *err)
     return status == UR_OK && kind->check ? kind->check(config, err) : status;
 }
 
+const ur_figure *ur_kind_perplexity(const ur_kind *kind)
+{
+    for (const ur_figure *f = kind->figures; f && f->name; f++)
+        if (f->average == UR_PERPLEXITY)
+            return f;
+    return NULL;
+}
+
+const char *ur_kind_per(const ur_kind *kind, const void *config)
+{
+    const ur_figure *perplexity = ur_kind_perplexity(kind);
+    if (!config || !kind->writes)
+        return perplexity ? perplexity->help : NULL;
+    return kind->writes(config)->tokenizer == UR_CHARACTERS ? "per character" : "per word";
+}
+
 /* ---- models ------------------------------------------------------------------------------- */
 
 ur_status ur_model_new(ur_context *context, const ur_kind *kind, const void *config, ur_model **out,

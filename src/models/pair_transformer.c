@@ -111,6 +111,30 @@ ur_seq *ur_pair_transformer_logits(ur_tape *t, const ur_pair_transformer *m, con
     return ur_linear_seq(t, &m->fc, ur_transformer_decode(t, &m->body.decoder, y, memory, &causal));
 }
 
+bool ur_pair_transformer_maps(ur_tape *t, const ur_pair_transformer *m, const ur_seq *source,
+                              ur_ids inputs, const ur_pair_sides *sides, ur_prediction *out)
+{
+    enum { CROSS, ENCODER, DECODER, MAPS };
+    const size_t layers = m->config.layers;
+    ur_weights *cross[UR_MOST_LAYERS], *encoder[UR_MOST_LAYERS], *decoder[UR_MOST_LAYERS];
+    const ur_transformer_call read = {.weights = encoder};
+    const ur_transformer_call write = {.causal = true, .weights = decoder, .memory_weights = cross};
+    const ur_layout *steps = ur_new_layout(t, UR_SEQUENCE_MAJOR, 1, &inputs.length, NULL);
+    ur_attention_map *maps = ur_prediction_take(out, MAPS, sizeof *maps);
+    const ur_seq *memory =
+        ur_transformer_encode(t, &m->body.encoder, embed(t, m, &m->source, 0, source), &read);
+    const ur_seq *y = embed(t, m, &m->target, 0, ur_seq_ints(t, steps, inputs.ids));
+    if (!ur_transformer_decode(t, &m->body.decoder, y, memory, &write) || !maps)
+        return false;
+    maps[CROSS] = ur_prediction_map(out, "cross", layers, cross, sides->written, sides->source);
+    maps[ENCODER] =
+        ur_prediction_map(out, "encoder", layers, encoder, sides->source, sides->source);
+    maps[DECODER] = ur_prediction_map(out, "decoder", layers, decoder, sides->written, sides->read);
+    out->maps = maps;
+    out->n_maps = MAPS;
+    return maps[CROSS].weights && maps[ENCODER].weights && maps[DECODER].weights;
+}
+
 /* ---- the decoder -------------------------------------------------------------------------- */
 
 typedef struct writing {

@@ -4,7 +4,7 @@
 #define UR_MODELS_PAIR_TRANSFORMER_H
 
 #include "models/decode.h"
-#include "unroll/model.h"
+#include "models/predict.h"
 #include "unroll/transformer.h"
 
 typedef struct ur_pair_transformer_config {
@@ -42,6 +42,15 @@ void ur_pair_transformer_init(const ur_pair_transformer *m, ur_params *params, u
 ur_seq *ur_pair_transformer_encode(ur_tape *tape, const ur_pair_transformer *m, const ur_seq *ids);
 ur_seq *ur_pair_transformer_logits(ur_tape *tape, const ur_pair_transformer *m,
                                    const ur_seq *memory, const ur_seq *inputs);
+
+/* The attention weights of one source and of one answer, whose inputs are given, as the prediction's maps.
+ * What a prediction shows is in reading order: `written` are the answer's symbols, `read` the decoder's
+ * inputs. False: the tape failed, or there is no memory. */
+typedef struct ur_pair_sides {
+    ur_map_side source, written, read;
+} ur_pair_sides;
+bool ur_pair_transformer_maps(ur_tape *tape, const ur_pair_transformer *m, const ur_seq *source,
+                              ur_ids inputs, const ur_pair_sides *sides, ur_prediction *out);
 
 /* The state of a decoder (ur_decoder.start), for a memory of the task's sources; what the first step is
  * fed with is the caller's affair. The others are functions of ur_decoder as they stand; attention is

@@ -80,6 +80,29 @@ const char **ur_prediction_tokens(const ur_prediction *p, const ur_vocabulary *v
     return tokens;
 }
 
+ur_attention_map ur_prediction_map(const ur_prediction *p, const char *name, size_t layers,
+                                   ur_weights *const *weights, ur_map_side rows,
+                                   ur_map_side columns)
+{
+    const size_t heads = weights[0]->heads, size = rows.count * columns.count;
+    float *all = ur_prediction_take(p, layers * heads * size, sizeof *all), *to = all;
+    for (size_t i = 0; all && i < layers * heads; i++) {
+        const float *from = weights[i / heads]->p + (i % heads) * size;
+        for (size_t r = 0; r < rows.count; r++)
+            for (size_t c = 0; c < columns.count; c++)
+                *to++ = from[(rows.order ? rows.order[r] : r) * columns.count +
+                             (columns.order ? columns.order[c] : c)];
+    }
+    return (ur_attention_map){.name = name,
+                              .layers = layers,
+                              .heads = heads,
+                              .rows = rows.count,
+                              .columns = columns.count,
+                              .row_labels = rows.labels,
+                              .column_labels = columns.labels,
+                              .weights = all};
+}
+
 /* ---- many --------------------------------------------------------------------------------- */
 
 typedef struct predicting {

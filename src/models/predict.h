@@ -21,6 +21,18 @@ char *ur_prediction_join(const ur_prediction *prediction, const ur_vocabulary *v
 const char **ur_prediction_tokens(const ur_prediction *prediction, const ur_vocabulary *vocabulary,
                                   const int32_t *ids, size_t count);
 
+/* The rows or columns of a map: row i is row order[i] of the weights, or (NULL) row i. */
+typedef struct ur_map_side {
+    size_t count;
+    const char *const *labels; /* in the prediction's memory */
+    const size_t *order;
+} ur_map_side;
+
+/* A map of a sequence's weights (heads, rows, columns) of each layer; weights NULL without memory. */
+ur_attention_map ur_prediction_map(const ur_prediction *prediction, const char *name, size_t layers,
+                                   ur_weights *const *weights, ur_map_side rows,
+                                   ur_map_side columns);
+
 /* ---- many ---------------------------------------------------------------------------------- */
 
 /* What a kind does with texts. */

@@ -919,6 +919,41 @@ static bool fill(const ur_assets *assets, ur_ids question, const ur_answer *answ
            (out->attention || !answer->attention);
 }
 
+/* n-1, n-2 ... 0, or NULL for the order as it is; without memory the tape has failed. */
+static const size_t *turned(ur_tape *t, bool around, size_t n)
+{
+    size_t *order = around ? ur_take(t, n, sizeof *order) : NULL;
+    for (size_t i = 0; order && i < n; i++)
+        order[i] = n - 1 - i;
+    return order;
+}
+
+/* The attention of every layer and head, where the model is a Transformer and wrote anything. Of the
+ * decoder over itself the columns stand in the order in which it read them. */
+static bool fill_maps(ur_tape *t, const ur_assets *assets, ur_ids question, const ur_answer *answer,
+                      ur_prediction *out)
+{
+    const ur_seq2seq *m = ur_as_seq2seq(assets->model);
+    const ur_pair_format *format = &m->config->format;
+    const size_t n = answer->count;
+    const bool reversed = format->answer_order == UR_ANSWER_REVERSED;
+    if (m->transformer.config.layers == 0 || n == 0)
+        return true;
+    int32_t *inputs = ur_take(t, n, sizeof *inputs);
+    const ur_seq *x = ur_seq2seq_questions(t, m, 1, &question, NULL);
+    if (!inputs)
+        return false;
+    inputs[0] = format->start;
+    for (size_t i = 1; i < n; i++)
+        inputs[i] = answer->ids[reversed ? n - i : i - 1];
+    const ur_pair_sides sides = {
+        {question.length, out->inputs, turned(t, format->reverse_input, question.length)},
+        {n, out->tokens, turned(t, reversed, n)},
+        {n, ur_prediction_tokens(out, assets->vocabulary, inputs, n), NULL}};
+    return sides.read.labels && ur_tape_ok(t) &&
+           ur_pair_transformer_maps(t, &m->transformer, x, (ur_ids){inputs, n}, &sides, out);
+}
+
 static bool answer_some(ur_tape *t, const ur_assets *assets, const ur_search_options *options,
                         size_t count, const size_t *which, const ur_ids *ids, const int32_t *first,
                         ur_prediction *out)
@@ -933,6 +968,9 @@ static bool answer_some(ur_tape *t, const ur_assets *assets, const ur_search_opt
             return false;
         if (options && options->n_best > 1 &&
             !fill_alternatives(assets, &answers[i], &out[which[i]]))
+            return false;
+        if (options && options->maps &&
+            !fill_maps(t, assets, sources.ids[i], &answers[i], &out[which[i]]))
             return false;
     }
     return true;

@@ -45,7 +45,7 @@ struct ur_seq2seq {
         ur_rnn_stack rnn;
         ur_linear_layer fc;
     } decoder;
-    ur_pair_transformer transformer;
+    ur_pair_transformer transformer; /* zeros in a recurrent model */
 };
 
 /* What the encoder made of the questions. */

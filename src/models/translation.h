@@ -46,7 +46,7 @@ struct ur_translation {
     } encoder, decoder;
     ur_additive_attention_layer attention; /* of bahdanau */
     ur_linear_layer fc;
-    ur_pair_transformer transformer;
+    ur_pair_transformer transformer; /* zeros in any other model */
 };
 
 static inline const ur_translation *ur_as_translation(const ur_model *model)

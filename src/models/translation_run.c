@@ -375,6 +375,29 @@ static bool fill(const ur_assets *assets, ur_ids source, const ur_written *w, bo
            (out->attention || !h->attention) && (!several || fill_alternatives(&s, w, out));
 }
 
+/* The attention of every layer and head, where the model is a Transformer and wrote anything. */
+static bool fill_maps(ur_tape *t, const ur_assets *assets, ur_ids source, int32_t first,
+                      const ur_hypothesis *h, ur_prediction *out)
+{
+    const ur_translation *m = ur_as_translation(assets->model);
+    const ur_languages languages = ur_translation_languages(assets);
+    const ur_subwords target = ur_languages_side(&languages, &m->config->text.text, 1);
+    if (m->transformer.config.layers == 0 || h->count == 0)
+        return true;
+    int32_t *inputs = ur_take(t, h->count, sizeof *inputs);
+    const ur_seq *x = ur_translation_sources(t, UR_SEQUENCE_MAJOR, 1, &source, NULL);
+    if (!inputs)
+        return false;
+    inputs[0] = first;
+    memcpy(inputs + 1, h->ids, (h->count - 1) * sizeof *inputs);
+    const ur_pair_sides sides = {
+        {source.length, out->inputs, NULL},
+        {h->count, out->tokens, NULL},
+        {h->count, ur_prediction_tokens(out, target.vocabulary, inputs, h->count), NULL}};
+    return sides.read.labels &&
+           ur_pair_transformer_maps(t, &m->transformer, x, (ur_ids){inputs, h->count}, &sides, out);
+}
+
 /* An empty text stays empty. */
 static bool fill_empty(bool several, ur_prediction *out)
 {
@@ -449,9 +472,14 @@ static bool translate_some(ur_tape *t, const ur_assets *assets, const ur_search_
     if (o.begin)
         sources.begin = begin_all(t, assets, o.begin, n);
     const ur_written *written = ur_search(t, &decoder, &sources, &o);
-    for (size_t i = 0; written && i < n; i++)
+    for (size_t i = 0; written && i < n; i++) {
         if (!fill(assets, sources.ids[i], &written[i], several, &out[full[i]]))
             return false;
+        if (options && options->maps &&
+            !fill_maps(t, assets, sources.ids[i], first ? first[i] : UR_ID_BOS, &written[i].best[0],
+                       &out[full[i]]))
+            return false;
+    }
     return true;
 }
 

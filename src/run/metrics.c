@@ -58,19 +58,11 @@ static size_t figure_count(const ur_kind *kind)
     return n;
 }
 
-static bool has_perplexity(const ur_kind *kind)
-{
-    for (size_t i = 0; i < figure_count(kind); i++)
-        if (kind->figures[i].average == UR_PERPLEXITY)
-            return true;
-    return false;
-}
-
 /* The i-th entry, in the order of metrics.jsonl; false behind the last. */
 static bool entry_at(const ur_kind *kind, size_t i, entry *e)
 {
     const size_t figures = figure_count(kind);
-    const bool perplexity = has_perplexity(kind);
+    const bool perplexity = ur_kind_perplexity(kind) != NULL;
     const column *head[] = {&train_loss, perplexity ? &train_perplexity : &valid_loss, &valid_loss};
     const size_t heads = perplexity ? 3 : 2;
     *e = (entry){.column = NULL};

@@ -4,8 +4,11 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/file.h"
 #include "base/status.h"
+#include "io/fields.h"
 #include "run/run.h"
+#include "unroll/decode.h"
 #include "unroll/io.h"
 
 /* ---- curves ------------------------------------------------------------------------------- */
@@ -25,6 +28,7 @@ typedef struct panel_kind {
 /* One run's metrics as columns; those that it does not have are NaN, gaps in a curve. */
 typedef struct curves {
     const ur_kind *kind;
+    const char *per; /* what its perplexity is told of; NULL: it has none */
     size_t n;
     double *epoch;                                   /* (n) */
     double *train[MOST_PANELS], *valid[MOST_PANELS]; /* (n) each */
@@ -57,30 +61,27 @@ static double epoch_of(const ur_metrics *m, size_t n, size_t i)
                                 : (double)m[i].epoch;
 }
 
-static bool has_perplexity(const ur_kind *kind)
+/* A panel for the figure, unless there is one. Perplexities of runs that count different things are
+ * told of nothing. */
+static void add_panel(panel_kind *panels, size_t *n, const ur_figure *f, const char *per)
 {
-    for (const ur_figure *f = kind->figures; f && f->name; f++)
-        if (f->average == UR_PERPLEXITY)
-            return true;
-    return false;
-}
-
-/* A panel for the figure, unless there is one. */
-static void add_panel(panel_kind *panels, size_t *n, const ur_figure *f)
-{
-    char name[UR_METRIC_NAME];
+    char name[UR_METRIC_NAME], label[sizeof panels->label];
+    const bool perplexity = f->average == UR_PERPLEXITY;
     snprintf(name, sizeof name, "valid_%s", f->name);
+    snprintf(label, sizeof label, "%s%s%s", f->title, perplexity ? " " : "", perplexity ? per : "");
     for (size_t i = 0; i < *n; i++)
-        if (strcmp(panels[i].valid, name) == 0)
+        if (strcmp(panels[i].valid, name) == 0) {
+            if (strcmp(panels[i].label, label) != 0)
+                snprintf(panels[i].label, sizeof label, "%s", f->title);
             return;
+        }
     if (*n + 1 >= MOST_PANELS) /* one is the loss's */
         return;
     panel_kind *p = &panels[(*n)++];
-    *p =
-        (panel_kind){.bound = f->most, .percent = f->percent, .log_y = f->average == UR_PERPLEXITY};
-    p->train = f->average == UR_PERPLEXITY ? "train_perplexity" : NULL;
+    *p = (panel_kind){.bound = f->most, .percent = f->percent, .log_y = perplexity};
+    p->train = perplexity ? "train_perplexity" : NULL;
     snprintf(p->valid, sizeof p->valid, "%s", name);
-    snprintf(p->label, sizeof p->label, "%s", f->title);
+    snprintf(p->label, sizeof p->label, "%s", label);
 }
 
 /* Headline figures of every run in the order of the runs, then the loss of those without perplexity,
@@ -94,8 +95,8 @@ static size_t choose_panels(size_t count, const curves *c, panel_kind *panels)
         const ur_kind *kind = c[i].kind;
         for (const ur_figure *f = kind->figures; f && f->name; f++)
             if (f->headline)
-                add_panel(panels, &n, f);
-        if (has_perplexity(kind))
+                add_panel(panels, &n, f, c[i].per);
+        if (ur_kind_perplexity(kind))
             continue;
         const char *name = kind->measured_name ? kind->measured_name : "positions";
         same = same && (!unit || strcmp(unit, name) == 0);
@@ -125,10 +126,33 @@ static bool fill(const curves *c, const char *figure, double *column)
     return any;
 }
 
+/* As far as config.json can be read. */
+static const char *per_of(ur_context *context, const char *folder, const ur_kind *kind)
+{
+    enum { MOST = 1 << 24 };
+    const ur_allocator *a = ur_context_allocator(context);
+    char *path = ur_path_join(a, folder, "config.json"), *text = NULL;
+    const ur_kind *same;
+    void *config = NULL;
+    size_t size;
+    if (path && ur_read_file(a, path, MOST, &text, &size, NULL) == UR_OK)
+        (void)ur_config_parse(context, path, text, size, &same, &config, NULL, NULL);
+    const char *per = ur_kind_per(kind, config);
+    if (config)
+        ur_fields_free(a, kind->fields, config);
+    ur_free(a, config);
+    ur_free(a, text);
+    ur_free(a, path);
+    return per;
+}
+
 static ur_status load_metrics(ur_context *context, const char *folder, curves *c, ur_err *err)
 {
     run_name(folder, c->name, sizeof c->name);
-    return ur_metrics_load(context, folder, &c->metrics, &c->n, &c->kind, err);
+    const ur_status status = ur_metrics_load(context, folder, &c->metrics, &c->n, &c->kind, err);
+    if (status == UR_OK)
+        c->per = per_of(context, folder, c->kind);
+    return status;
 }
 
 /* The names in the legend: the folders', or where two are called the same their paths. */
@@ -157,7 +181,7 @@ static ur_status fill_columns(const ur_allocator *a, const panel_kind *panels, s
         c->epoch[i] = epoch_of(c->metrics, c->n, i);
     for (size_t p = 0; p < n_panels; p++) {
         const bool loss = strcmp(panels[p].valid, "valid_loss") == 0;
-        const bool mine = !loss || !has_perplexity(c->kind);
+        const bool mine = !loss || !ur_kind_perplexity(c->kind);
         c->train[p] = c->epoch + (1 + 2 * p) * c->n;
         c->valid[p] = c->train[p] + c->n;
         c->has_train[p] = fill(c, mine ? panels[p].train : NULL, c->train[p]);
@@ -259,35 +283,183 @@ ur_status ur_run_plot_curves(ur_context *context, size_t count, const char *cons
     return status;
 }
 
-/* ---- matrices ----------------------------------------------------------------------------- */
+/* ---- attention ---------------------------------------------------------------------------- */
 
-ur_status ur_run_plot_attention(ur_run *run, const char *text, const char *path, ur_err *err)
+/* What stands beside a map, and what it is called in a sentence. */
+static const struct {
+    const char *name, *rows, *columns;
+} attentions[] = {{"cross", "output", "input"},
+                  {"encoder", "input", "input"},
+                  {"decoder", "output", "output before"}};
+enum { ATTENTIONS = sizeof attentions / sizeof *attentions };
+
+const char *ur_attention_name(size_t i)
+{
+    return i < ATTENTIONS ? attentions[i].name : NULL;
+}
+
+/* The map that is asked for. A model that is no Transformer has one of one layer and head at most. */
+static ur_status find_map(const ur_prediction *p, const char *which, ur_attention_map *out,
+                          ur_err *err)
+{
+    const ur_attention_map only = {.name = "cross",
+                                   .layers = 1,
+                                   .heads = 1,
+                                   .rows = p->count,
+                                   .columns = p->n_inputs,
+                                   .row_labels = p->tokens,
+                                   .column_labels = p->inputs,
+                                   .weights = p->attention};
+    const ur_attention_map *maps = p->n_maps ? p->maps : &only;
+    const size_t n = p->n_maps ? p->n_maps : 1;
+    if (!p->attention && !p->n_maps && p->count > 0)
+        return ur_fail(err, UR_UNSUPPORTED, "this model has no attention to draw");
+    if (p->count == 0 || p->n_inputs == 0 || (!p->n_maps && !p->attention))
+        return ur_fail(err, UR_INVALID, "nothing to draw: the text or its answer is empty");
+    for (size_t i = 0; i < n; i++)
+        if (!which || strcmp(maps[i].name, which) == 0) {
+            *out = maps[i];
+            return UR_OK;
+        }
+    return ur_fail(err, UR_UNSUPPORTED,
+                   "this model has no %s attention: it is no Transformer, there is %s attention "
+                   "alone",
+                   which, maps[0].name);
+}
+
+static ur_status check_view(const ur_attention_map *m, const ur_attention_view *v, ur_err *err)
+{
+    const bool one = m->layers == 1 && m->heads == 1;
+    if (v->layer <= m->layers && v->head <= m->heads)
+        return UR_OK;
+    if (one)
+        return ur_fail(err, UR_INVALID, "there is no %s %zu: the attention has one layer and head",
+                       v->layer > 1 ? "layer" : "head", v->layer > 1 ? v->layer : v->head);
+    return ur_fail(err, UR_INVALID,
+                   "there is no %s %zu: the %s attention has layers 1 to %zu and heads 1 to %zu",
+                   v->layer > m->layers ? "layer" : "head",
+                   v->layer > m->layers ? v->layer : v->head, m->name, m->layers, m->heads);
+}
+
+/* The mean of a layer's heads, added in their order. */
+static void average(const ur_attention_map *m, const float *layer, float *out)
+{
+    const size_t size = m->rows * m->columns;
+    const float part = 1.0f / (float)m->heads;
+    for (size_t i = 0; i < size; i++) {
+        float sum = 0.0f;
+        for (size_t h = 0; h < m->heads; h++)
+            sum += layer[h * size + i];
+        out[i] = m->heads > 1 ? sum * part : sum;
+    }
+}
+
+enum { TITLE = 64 };
+
+/* Memory of a picture of several heads. */
+typedef struct titles {
+    char (*text)[TITLE];
+    const char **list;
+} titles;
+
+static bool make_titles(const ur_allocator *a, const ur_attention_map *m, size_t first,
+                        size_t layers, titles *t)
+{
+    const size_t count = layers * m->heads;
+    t->text = ur_alloc(a, count, sizeof *t->text);
+    t->list = ur_alloc(a, count, sizeof(char *));
+    for (size_t i = 0; t->text && t->list && i < count; i++) {
+        snprintf(t->text[i], TITLE, "layer %zu, head %zu", first + i / m->heads + 1,
+                 i % m->heads + 1);
+        t->list[i] = t->text[i];
+    }
+    return t->text && t->list;
+}
+
+static ur_heat_map picture_of(const ur_attention_map *m)
+{
+    size_t i = 0;
+    while (i + 1 < ATTENTIONS && strcmp(attentions[i].name, m->name) != 0)
+        i++;
+    return (ur_heat_map){.row_title = attentions[i].rows,
+                         .column_title = attentions[i].columns,
+                         .value_title = "attention weight",
+                         .rows = m->rows,
+                         .columns = m->columns,
+                         .row_labels = m->row_labels,
+                         .column_labels = m->column_labels,
+                         .least = 0.0,
+                         .most = 1.0};
+}
+
+static ur_status draw_heads(const ur_allocator *a, const ur_attention_map *m, size_t layer,
+                            const char *path, ur_err *err)
+{
+    const size_t first = layer ? layer - 1 : 0, layers = layer ? 1 : m->layers;
+    ur_heat_map map = picture_of(m);
+    titles t = {NULL, NULL};
+    ur_status status = UR_NO_MEMORY;
+    if (make_titles(a, m, first, layers, &t)) {
+        map.values = m->weights + first * m->heads * m->rows * m->columns;
+        map.down = layers;
+        map.across = m->heads;
+        map.map_titles = layers * m->heads > 1 ? t.list : NULL;
+        status = ur_plot_heat_map(a, &map, path, err);
+    } else {
+        ur_no_memory(err, layers * m->heads * sizeof *t.text);
+    }
+    ur_free(a, t.list);
+    ur_free(a, t.text);
+    return status;
+}
+
+static ur_status draw_one(const ur_allocator *a, const ur_attention_map *m,
+                          const ur_attention_view *v, const char *path, ur_err *err)
+{
+    const size_t size = m->rows * m->columns, layer = v->layer ? v->layer - 1 : m->layers - 1;
+    const float *heads = m->weights + layer * m->heads * size;
+    float *mean = v->head ? NULL : ur_alloc(a, size, sizeof *mean);
+    char title[96];
+    ur_heat_map map = picture_of(m);
+    if (!v->head && !mean)
+        return ur_no_memory(err, size * sizeof *mean);
+    if (mean)
+        average(m, heads, mean);
+    map.values = mean ? mean : heads + (v->head - 1) * size;
+    if (v->head)
+        snprintf(title, sizeof title, "layer %zu, head %zu", layer + 1, v->head);
+    else
+        snprintf(title, sizeof title, "layer %zu, mean of %zu heads", layer + 1, m->heads);
+    if (m->layers > 1 || m->heads > 1)
+        map.title = title;
+    const ur_status status = ur_plot_heat_map(a, &map, path, err);
+    ur_free(a, mean);
+    return status;
+}
+
+ur_status ur_run_plot_attention(ur_run *run, const char *text, const ur_attention_view *view,
+                                const char *path, ur_err *err)
 {
     UR_FPMODE_HERE;
+    static const ur_attention_view usual = {NULL, 0, 0, false};
+    const ur_attention_view *v = view ? view : &usual;
+    const ur_search_options maps = {.maps = true};
+    ur_attention_map map;
     ur_prediction p;
-    ur_status status = ur_run_predict(run, 1, &text, NULL, &p, NULL, err);
+    ur_status status = ur_run_predict(run, 1, &text, &maps, &p, NULL, err);
     if (status != UR_OK)
         return status;
-    if (!p.attention && p.count > 0) {
-        status = ur_fail(err, UR_UNSUPPORTED, "this model has no attention to draw");
-    } else if (!p.attention || p.n_inputs == 0) {
-        status = ur_fail(err, UR_INVALID, "nothing to draw: the text or its answer is empty");
-    } else {
-        const ur_heat_map map = {.row_title = "answer",
-                                 .column_title = "question",
-                                 .value_title = "attention weight",
-                                 .rows = p.count,
-                                 .columns = p.n_inputs,
-                                 .row_labels = p.tokens,
-                                 .column_labels = p.inputs,
-                                 .values = p.attention,
-                                 .least = 0.0,
-                                 .most = 1.0};
-        status = ur_plot_heat_map(run->a, &map, path, err);
-    }
+    status = find_map(&p, v->which, &map, err);
+    if (status == UR_OK)
+        status = check_view(&map, v, err);
+    if (status == UR_OK)
+        status = v->all_heads ? draw_heads(run->a, &map, v->layer, path, err)
+                              : draw_one(run->a, &map, v, path, err);
     ur_prediction_free(run->context, &p);
     return status;
 }
+
+/* ---- confusion ---------------------------------------------------------------------------- */
 
 ur_status ur_run_plot_confusion(ur_run *run, const ur_confusion *confusion, const char *path,
                                 ur_err *err)

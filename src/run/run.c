@@ -42,6 +42,7 @@ static ur_status new_run(ur_context *context, const char *folder, ur_run **out, 
     run->a = a;
     run->assets.context = context;
     run->remarks.a = a;
+    run->lock = UR_NO_LOCK;
     if (!folder)
         return UR_OK;
     run->folder = ur_strdup(a, folder);
@@ -54,6 +55,7 @@ void ur_run_free(ur_run *run)
         return;
     const ur_allocator *a = run->a;
     const ur_kind *kind = run->assets.kind;
+    ur_lock_release(&run->lock);
     ur_trainer_free(run->trainer);
     if (kind && kind->free_data && !run->own_data) {
         kind->free_data(run->assets.train);
@@ -86,6 +88,28 @@ static void point_to_data(ur_run *run)
     run->assets.data = &run->data;
 }
 
+/* Nobody else trains into the folder from now on, and nothing is left of those who did and were killed. */
+static ur_status lock_folder(ur_run *run, ur_err *err)
+{
+    char *path = ur_path_join(run->a, run->folder, "lock");
+    char *checkpoints = ur_path_join(run->a, run->folder, "checkpoints");
+    ur_err why = {.text = ""};
+    ur_status status =
+        path && checkpoints ? ur_lock_take(path, &run->lock, &why) : ur_no_memory(&why, MOST_PATH);
+    if (status == UR_OK) {
+        ur_remove_temporaries(run->a, run->folder);
+        ur_remove_temporaries(run->a, checkpoints);
+    }
+    ur_free(run->a, path);
+    ur_free(run->a, checkpoints);
+    if (status == UR_UNSUPPORTED)
+        return ur_remark(&run->remarks, err, "%s: two trainings at once would not be noticed",
+                         why.text);
+    return status == UR_OK ? UR_OK
+                           : ur_fail(err, status, "%s%s", why.text,
+                                     status == UR_INVALID ? ", which trains this run" : "");
+}
+
 /* ---- create ------------------------------------------------------------------------------- */
 
 static void remove_file(const ur_run *run, const char *name)
@@ -110,7 +134,7 @@ static void remove_run(const ur_run *run)
 }
 
 /* The folder is there, can be written to, and holds no run (any more). */
-static ur_status make_folder(const ur_run *run, ur_err *err)
+static ur_status make_folder(ur_run *run, ur_err *err)
 {
     char *config = ur_path_join(run->a, run->folder, "config.json");
     char *checkpoints = ur_path_join(run->a, run->folder, "checkpoints");
@@ -126,8 +150,12 @@ static ur_status make_folder(const ur_run *run, ur_err *err)
         status = ur_make_folder(run->a, run->folder, err);
     if (status == UR_OK)
         status = ur_make_folder(run->a, checkpoints, err);
+    if (status == UR_OK)
+        status = lock_folder(run, err);
     if (status == UR_OK && stat(config, &there) == 0)
         remove_run(run);
+    else if (status == UR_OK) /* of one whose removal was interrupted */
+        ur_run_remove_checkpoints(run);
     if (status == UR_OK) /* lines would be added to those of another run */
         status = ur_run_start_metrics(run, err);
     ur_free(run->a, config);
@@ -639,6 +667,8 @@ static ur_status reopen(ur_run *run, const ur_resume_options *o, ur_err *err)
 {
     char said[600] = "";
     ur_status status = open_folder(run, err);
+    if (status == UR_OK)
+        status = lock_folder(run, err);
     if (status == UR_OK)
         status = change(run, o, said, sizeof said, err);
     if (status == UR_OK)

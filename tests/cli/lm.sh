@@ -42,6 +42,15 @@ awk "BEGIN { exit !($measured - $again < 1e-6 && $again - $measured < 1e-6) }" |
     fail "eval: perplexity $again, the training measured $measured"
 grep -q '"bits":[0-9]' out || fail "eval --json: no bits: $(cat out)"
 
+# the picture's axis says what the perplexity is told of
+expect 0 'curves.svg$' plot run
+grep -q '>perplexity per character</text>' run/plots/curves.svg || fail "curves.svg: no unit"
+lm split --epochs 1 --tokenizer word
+expect 0 'curves.svg$' plot split
+grep -q '>perplexity per word</text>' split/plots/curves.svg || fail "curves.svg: not per word"
+expect 0 '^both.svg$' plot run split --out both.svg
+grep -q '>perplexity</text>' both.svg || fail "both.svg: a unit that is not everybody's"
+
 # writing
 expect 0 '^the quick brown fox jumps' generate run --prompt 'the quick' --tokens 20
 [ "$(wc -c <out)" -eq 30 ] || fail "generate: $(wc -c <out) bytes, expected 9 + 20 and a line feed"

@@ -38,7 +38,21 @@ for search in '' '--beam 4' '--beam 5 --n-best 2' '--temperature 0.7 --seed 3'; 
 done
 expect 0 'accuracy' eval whole --data builtin:dates --size 40
 expect 0 . plot whole --attention '1/2/88'
-[ -s whole/plots/attention.svg ] || fail "no picture of attention"
+grep -q '>layer 2, mean of 2 heads</text>' whole/plots/attention.svg || fail "no picture of attention"
+
+# one head, a layer's heads, all of them; of the encoder, of the decoder
+expect 0 '^one.svg$' plot whole --attention '1/2/88' --layer 1 --head 2 --out one.svg
+grep -q '>layer 1, head 2</text>' one.svg || fail "--layer 1 --head 2 is another"
+expect 0 '^layer.svg$' plot whole --attention '1/2/88' --layer 2 --all-heads --out layer.svg
+[ "$(grep -c '>layer [12], head [12]</text>' layer.svg)" -eq 2 ] || fail "--layer 2 --all-heads"
+for which in cross encoder decoder; do
+    expect 0 "^$which.svg$" plot whole --attention '1/2/88' --which $which --all-heads --out $which.svg
+    [ "$(grep -c '>layer [12], head [12]</text>' $which.svg)" -eq 4 ] || fail "--which $which --all-heads"
+done
+cmp -s encoder.svg decoder.svg && fail "--which draws the same picture"
+expect 3 'no layer 3: the cross attention has layers 1 to 2 and heads 1 to 2' plot whole \
+    --attention 1/2/88 --layer 3
+expect 3 'no head 3: the encoder attention' plot whole --attention 1/2/88 --head 3 --which encoder
 tied=$("$tool" inspect whole | grep -c 'embed.weight')
 [ "$tied" -ge 1 ] || fail "inspect does not list embeddings"
 

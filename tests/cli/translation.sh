@@ -73,7 +73,12 @@ for model in rnn bahdanau transformer; do
     same lines one
 done
 expect 0 '^transformer-1/plots/attention.svg$' plot transformer-1 --attention 'two dogs.'
+grep -q '>layer 2, mean of 4 heads</text>' transformer-1/plots/attention.svg || fail "attention.svg: no mean"
+expect 0 '^heads.svg$' plot transformer-1 --attention 'two dogs.' --which encoder --all-heads --out heads.svg
+[ "$(grep -c '>layer [12], head [1-4]</text>' heads.svg)" -eq 8 ] || fail "--all-heads: not 8 heads"
 expect 0 '^bahdanau-1/plots/attention.svg$' plot bahdanau-1 --attention 'two dogs.'
+expect 1 'no encoder attention: it is no Transformer' plot bahdanau-1 --attention x --which encoder
+expect 3 'no layer 2: the attention has one layer and head' plot bahdanau-1 --attention x --layer 2
 expect 1 'no attention to draw' plot rnn-1 --attention 'two dogs.'
 
 # ---- batches of tokens: other ones than those of sentences, the same with other threads and after a stop

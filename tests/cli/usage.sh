@@ -41,6 +41,12 @@ expect 2 "'b' is one argument too many; the prompt goes after --prompt" generate
 expect 2 '--out is missing' train lm --data f.txt
 expect 2 '--data is missing: a text file' train lm --out o
 expect 2 '--attention draws one run, 2 were given' plot a b --attention x
+expect 2 '--layer 0: layers are counted from 1' plot a --attention x --layer 0
+expect 2 '--head 0: heads are counted from 1' plot a --attention x --head 0
+expect 2 'two pictures' plot a --attention x --head 1 --all-heads
+expect 2 '--all-heads belongs to --attention' plot a --all-heads
+expect 2 '--which belongs to --attention' plot a --which encoder
+expect 2 'expected cross or encoder or decoder' plot a --attention x --which self
 expect 2 'what to inspect is missing' inspect
 expect 2 "'b' is one argument too many" inspect a b
 

@@ -11,12 +11,14 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "support/slow.h"
 #include "unroll/io.h"
 #include "io/svg.h"
 #include "support/failing_alloc.h"
 
 #define FILE_NAME "test_plot.svg"
 #include "io/svg_checks.h"
+#include "support/slow.h"
 
 /* ---- line charts -------------------------------------------------------------------------- */
 
@@ -175,7 +177,7 @@ static char *draw_values(const double *values, size_t n, double y_min, double y_
 static void any_magnitude(void **state)
 {
     (void)state;
-    for (int exponent = -308; exponent <= 308; exponent += 4) {
+    for (int exponent = -308; exponent <= 308; exponent += hurry() ? 44 : 4) {
         const double size = pow(10, exponent);
         const double rising[] = {size, 1.3 * size, 1.7 * size}, signs[] = {-size, 0, size, NAN};
         const double close[] = {size, nextafter(size, INFINITY), size}, zero[] = {0, size};
@@ -209,7 +211,7 @@ static void any_range(void **state)
     const char *const label[] = {"a", "b", "c"};
     const float values[] = {1e-40f, 1, 3e38f};
     int drawn = 0;
-    for (size_t i = 0; i < N * N; i++) {
+    for (size_t i = 0; i < N * N; i += hurry() ? 7 : 1) {
         ur_err err = {0};
         const double least = ends[i / N], most = ends[i % N];
         for (int kind = 0; kind < 4; kind++) {
@@ -311,12 +313,50 @@ static char *draw_map(const ur_heat_map *map)
     return first;
 }
 
+/* Four maps in a grid: labels of the first line and of the first column alone, a title above each. */
+static void grid(void **state)
+{
+    (void)state;
+    const char *const rows[] = {"r0", "\xEF\xBF\xAD."}, *const columns[] = {"c0", "c1", "c2"};
+    const char *const titles[] = {"A", "B", "C", "D"};
+    float values[24];
+    for (int i = 0; i < 24; i++)
+        values[i] = (float)i / 32.0f;
+    ur_heat_map map = {.rows = 2,
+                       .columns = 3,
+                       .row_labels = rows,
+                       .column_labels = columns,
+                       .values = values,
+                       .down = 2,
+                       .across = 2,
+                       .map_titles = titles};
+    char *text = draw_map(&map);
+    assert_int_equal(occurrences(text, ">r0</text>"), 2);
+    assert_int_equal(occurrences(text, ">\xC2\xB7.</text>"), 2);
+    assert_int_equal(occurrences(text, ">c1</text>"), 2);
+    assert_int_equal(occurrences(text, "<title>"), 24);
+    assert_int_equal(occurrences(text, ">B</text>"), 1);
+    /* the maps follow each other: down first, then across */
+    assert_non_null(strstr(text, "<title>\xC2\xB7. / c2: 0.7188<"));
+    assert_true(strstr(text, "c2: 0.1562<") < strstr(text, ">B</text>"));
+    assert_true(strstr(text, ">C</text>") < strstr(text, "r0 / c0: 0.375<"));
+    ur_free(NULL, text);
+    map.across = 101;
+    ur_err err = {0};
+    assert_int_equal(ur_plot_heat_map(NULL, &map, "never.svg", &err), UR_INVALID);
+    const size_t counts[] = {1, 2, 3, 4, 5, 6};
+    map.across = 2;
+    map.counts = counts;
+    assert_int_equal(ur_plot_heat_map(NULL, &map, "never.svg", &err), UR_INVALID);
+}
+
 static void squares(void **state)
 {
     (void)state;
     const char *const rows[] = {"<", "\x01"}, *const columns[] = {" ", "&", "\xC3\xA9"};
     const float values[] = {0.0f, 1.0f, NAN, 0.125f, -7.0f, 9.0f};
-    const ur_heat_map map = {"t", "out", "in", "weight", 2, 3, rows, columns, values, 0, 1, NULL};
+    const ur_heat_map map = {"t",    "out", "in", "weight", 2, 3, rows, columns,
+                             values, 0,     1,    NULL,     0, 0, NULL};
     char *text = draw_map(&map);
     char lightest[8], darkest[8], eighth[8], expected[64];
     ur_scale_colour(0, lightest);
@@ -375,7 +415,7 @@ static void any_squares(void **state)
     const char *const label[] = {"a", "b", "c", "d"};
     char darkest[8], expected[64];
     ur_scale_colour(1, darkest);
-    for (int exponent = -45; exponent <= 38; exponent++) {
+    for (int exponent = -45; exponent <= 38; exponent += hurry() ? 7 : 1) {
         const float size = (float)pow(10, exponent);
         const float values[] = {size, -size, 0, NAN}, alike[] = {-size, -size, -size, -size};
         ur_heat_map map = {
@@ -443,13 +483,20 @@ static void failing_allocations(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(two_panels),     cmocka_unit_test(a_single_point),
-        cmocka_unit_test(bounded_axes),   cmocka_unit_test(gaps),
-        cmocka_unit_test(odd_values),     cmocka_unit_test(any_magnitude),
-        cmocka_unit_test(any_range),      cmocka_unit_test(curves_look_different),
-        cmocka_unit_test(charts_refused), cmocka_unit_test(squares),
-        cmocka_unit_test(sizes),          cmocka_unit_test(any_squares),
-        cmocka_unit_test(odd_ranges),     cmocka_unit_test(failing_allocations)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(two_panels),
+                                       cmocka_unit_test(a_single_point),
+                                       cmocka_unit_test(bounded_axes),
+                                       cmocka_unit_test(gaps),
+                                       cmocka_unit_test(odd_values),
+                                       cmocka_unit_test(any_magnitude),
+                                       cmocka_unit_test(any_range),
+                                       cmocka_unit_test(curves_look_different),
+                                       cmocka_unit_test(charts_refused),
+                                       cmocka_unit_test(grid),
+                                       cmocka_unit_test(squares),
+                                       cmocka_unit_test(sizes),
+                                       cmocka_unit_test(any_squares),
+                                       cmocka_unit_test(odd_ranges),
+                                       cmocka_unit_test(failing_allocations)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -66,16 +66,17 @@ static void one_run(void **state)
     make_all();
     check_picture(1, LIST("pairs"),
                   LIST(">accuracy<", LOSS, ">epoch<", ">pairs, training<", ">pairs, validation<"),
-                  LIST(">perplexity<", ">F1<", ">pairs<"));
+                  LIST(">perplexity per token<", ">F1<", ">pairs<"));
     check_picture(1, LIST("unvalidated/"), LIST(LOSS, ">epoch<", "unvalidated"),
                   LIST(">accuracy<", "validation"));
-    check_picture(1, LIST("text"),
-                  LIST(">perplexity<", ">epoch<", ">text, training<", ">text, validation<"),
-                  LIST(">accuracy<", LOSS, ">text<"));
-    check_picture(1, LIST("./train-only"), LIST(">perplexity<", "train-only"),
+    check_picture(
+        1, LIST("text"),
+        LIST(">perplexity per token<", ">epoch<", ">text, training<", ">text, validation<"),
+        LIST(">accuracy<", LOSS, ">text<"));
+    check_picture(1, LIST("./train-only"), LIST(">perplexity per token<", "train-only"),
                   LIST(LOSS, "validation"));
     check_picture(1, LIST("tags"), LIST(">accuracy<", ">F1<", ">loss (nats per token)<"),
-                  LIST(">perplexity<"));
+                  LIST(">perplexity per token<"));
 }
 
 static void several_runs(void **state)
@@ -91,7 +92,7 @@ static void several_runs(void **state)
                   LIST(LOSS, ">train-only, validation<"));
     /* of different kinds: what each has of its own; losses of those without perplexity */
     check_picture(3, LIST("text", "tags", "pairs"),
-                  LIST(">accuracy<", ">F1<", ">perplexity<", ">loss<", ">text, training<",
+                  LIST(">accuracy<", ">F1<", ">perplexity per token<", ">loss<", ">text, training<",
                        ">tags, validation<", ">pairs, validation<"),
                   LIST("nothing"));
 }

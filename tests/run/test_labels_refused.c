@@ -166,7 +166,7 @@ static void bad_texts(void **state)
         ur_writer *writer;
         assert_int_equal(ur_run_evaluate(run, &source, &sum, &confusion, &err), UR_BAD_FILE);
         assert_null(confusion);
-        assert_int_equal(ur_run_plot_attention(run, "a", "never.svg", &err), UR_UNSUPPORTED);
+        assert_int_equal(ur_run_plot_attention(run, "a", NULL, "never.svg", &err), UR_UNSUPPORTED);
         assert_int_equal(ur_writer_new(run, "a", NULL, &writer, &err), UR_UNSUPPORTED);
         assert_null(writer);
         says(&err, ur_run_kind(run)->name);

@@ -185,7 +185,7 @@ static void opened_in_three_ways(void **state)
         assert_true(!a[0].target && !a[0].labels && !a[0].all && a[0].unknown == 0);
         for (int q = 0; q < 2; q++)
             ur_prediction_free(context, &a[q]);
-        assert_int_equal(ur_run_plot_attention(run, questions[0], "looked.svg", &err), UR_OK);
+        assert_int_equal(ur_run_plot_attention(run, questions[0], NULL, "looked.svg", &err), UR_OK);
         assert_true(is_file(".", "looked.svg"));
         assert_true(i == 0 ? ur_run_folder(run) != NULL : ur_run_folder(run) == NULL);
         const ur_seq2seq_config *c = ur_seq2seq_config_of(ur_run_model(run));
