@@ -139,7 +139,7 @@ static void *make(const char *line, int threads, char why[BENCH_LINE])
                                   .num_layers = 1};
     ur_train_options train = ur_train_defaults();
     train.batch = bench_number(line, "batch", 32);
-    train.epochs = (size_t)1 << 40;
+    train.epochs = (size_t)1 << 30;
     train.optimizer = UR_SGD;
     train.lr = 0.01;
     train.clip = 1.0;

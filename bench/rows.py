@@ -104,6 +104,44 @@ def attention(dim, heads, batch, steps, ragged=False, backward=False):
                attention_flops(dim, batch, steps, ragged, backward), {"pytorch": kinds})
 
 
+def transformer_flops(width, layers, ffn, vocabulary, lengths):
+    """Of a translator's training step: per position of the source 4 d^2 + 2 d f, of the target 8 d^2 + 2 d f
+    and d V multiply-adds, the memory's keys and values counted with the target's though they are of
+    the source; scores and contexts; three times that with backward."""
+    per_pair = [((4 * width ** 2 + 2 * width * ffn) * layers * s
+                 + ((6 * t + 2 * s) * width ** 2 + 2 * width * ffn * t) * layers + width * vocabulary * t
+                 + 2 * width * layers * (s * s + t * t + t * s)) for s, t in lengths]
+    return 3 * 2 * sum(per_pair)
+
+
+def recurrent_flops(model, width, layers, embed, vocabulary, lengths):
+    """GRUs: six products of d^2 a step, the first layer's input embed or embed + d wide; additive attention
+    its two projections and, of every pair of positions, d for the score and d for the context."""
+    gru = 3 * width * (embed + width + (layers - 1) * 2 * width)
+    total = 0
+    for s, t in lengths:
+        total += s * gru + t * (gru + 3 * width * width) + width * vocabulary * t
+        if model == "bahdanau":
+            total += (s + t) * width * width + 2 * s * t * width
+    return 3 * 2 * total
+
+
+def translation(name, model, width, layers, vocabulary, steps, ragged=False, heads=4, ffn=0, compiled=False):
+    """64 pairs; `steps` words and an end symbol on each side."""
+    source = [n + 1 for n in lengths(64, steps, ragged)]
+    pairs = list(zip(source, source[::-1]))
+    if model == "transformer":
+        flops = transformer_flops(width, layers, ffn or 4 * width, vocabulary, pairs)
+    else:
+        flops = recurrent_flops(model, width, layers, width, vocabulary, pairs)
+    kinds = ["module", "written"] if model == "transformer" else ["module"]
+    kinds += ["compile-" + k for k in kinds] if compiled else []
+    work = (f"translation model={model} hidden={width} layers={layers} vocabulary={vocabulary} batch=64 "
+            f"steps={steps}" + (f" heads={heads} ffn={ffn or 4 * width}" if model == "transformer" else "")
+            + (" ragged=1" if ragged else ""))
+    return Row("translation", f"translation/{name}", work, flops, {"pytorch": kinds}, scaling=True)
+
+
 def language_model(cell, hidden=256, vocabulary=28, batch=32, steps=35):
     flops = 3 * batch * steps * (2 * GATES[cell] * hidden * hidden + 2 * hidden * vocabulary)
     kinds = ["time", "batch"] + (["mkl-time"] if cell == "lstm" else [])
@@ -151,6 +189,12 @@ def all_rows(data, compiled=False):
                  for cell in CELLS for shape in SHAPES for backward in (False, True)]
     rows += [attention(*shape, ragged, backward) for ragged in (False, True)
              for shape in ATTENTION for backward in (False, True)]
+    rows += [translation("transformer/D256", "transformer", 256, 3, 8000, 19, compiled=compiled),
+             translation("transformer/D256/ragged", "transformer", 256, 3, 8000, 38, True,
+                         compiled=compiled),
+             translation("transformer/D32", "transformer", 32, 2, 200, 9, ffn=64, compiled=compiled),
+             translation("rnn/H32", "rnn", 32, 2, 200, 9, compiled=compiled),
+             translation("bahdanau/H32", "bahdanau", 32, 2, 200, 9, compiled=compiled)]
     rows += [one_sequence(cell, hidden, steps, compiled)
              for cell in CELLS for hidden in (64, 128, 256, 512, 1024) for steps in (20, 100)]
     rows += [layer("projection", "lstm", 512, batch, steps, False, backward, 128)

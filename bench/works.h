@@ -6,6 +6,6 @@
 #include "unroll.h"
 
 extern const bench_kind bench_layer, bench_language_model, bench_stream, bench_product, bench_date,
-    bench_attention, bench_flops, bench_reading;
+    bench_attention, bench_translation, bench_flops, bench_reading;
 
 #endif

@@ -11,6 +11,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 import date_epoch
 from serve import Refused
+from translation import translation
 
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 
@@ -221,7 +222,8 @@ def main():
     torch.manual_seed(1)
     serve.serve(args, "PyTorch " + torch.__version__.split("+")[0],
                 {"layer": layer, "language_model": language_model, "stream": stream,
-                 "product": product, "date": date, "attention": attention})
+                 "product": product, "date": date, "attention": attention,
+                 "translation": translation})
 
 
 if __name__ == "__main__":

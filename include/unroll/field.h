@@ -50,6 +50,8 @@ typedef struct ur_field {
     const char *shown;   /* the default as help says it; NULL: `initial`; "": not said */
     const char *belongs; /* "schedule=step|plateau": of use only where that field has one of these
                             values; NULL: always */
+    bool of_data;        /* what one training's data decides, or how it is read: a model that starts
+                            with another's weights does not take it over (ur_fields_take) */
     const char *help;    /* a sentence or two */
 } ur_field;
 
@@ -75,6 +77,9 @@ ur_status ur_field_set(const ur_field *field, void *config, const char *text, ur
 /* The values of a list. UR_INVALID names the field. */
 ur_status ur_fields_apply(const ur_field *fields, void *config, const ur_setting *settings,
                           ur_err *err);
+
+/* Every member that is not `of_data` becomes what it is in `from`. Texts are not copied. */
+void ur_fields_take(const ur_field *fields, void *config, const void *from);
 
 /* Whether every member is in its range. UR_INVALID: "WHAT: NAME is 70000, 1 to 65536 expected". */
 ur_status ur_fields_check(const ur_field *fields, const void *config, const char *what,

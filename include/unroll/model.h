@@ -120,11 +120,16 @@ typedef struct ur_data_options {
 typedef struct ur_assets {
     ur_context *context;
     const ur_kind *kind;
-    void *config;                    /* the kind's struct */
-    ur_vocabulary *vocabulary;       /* NULL: none (yet) */
-    ur_vocabulary *labels;           /* likewise, of kinds with labels */
-    ur_languages languages;          /* beside the vocabulary, which is the source's; see there */
-    ur_model *model;                 /* NULL: not made yet */
+    void *config;              /* the kind's struct */
+    ur_vocabulary *vocabulary; /* NULL: none (yet) */
+    ur_vocabulary *labels;     /* likewise, of kinds with labels */
+    ur_languages languages;    /* beside the vocabulary, which is the source's; see there */
+    ur_model *model;           /* NULL: not made yet */
+    /* The configuration (the kind's struct) of the model whose weights a new one starts with, where the
+     * vocabularies above are that one's; NULL: they are learned from the data. */
+    const void *like;
+    size_t
+        unknown; /* tokens of the training data that these lack, where the data has no remark on it */
     void *train, *valid;             /* the kind's data, or NULL */
     const ur_data_options *data;     /* NULL: not to be trained */
     const ur_search_options *search; /* how evaluations search for answers; NULL: greedily */
@@ -279,8 +284,9 @@ struct ur_kind {
     float *(*carried)(ur_model *model, void *data, size_t *count);
 
     /* ---- from files and to texts; NULL for a kind whose data is made by the program alone */
-    /* Reads what assets->data names. New: vocabularies and model are NULL; learns them from the
-     * data, completes the configuration and makes the model (ur_model_new). To go on: they are
+    /* Reads what assets->data names. New: the model is NULL; learns the vocabularies from the data, but
+     * takes those that are there already (assets->like; labels that do not suffice, and a vocabulary
+     * without <unk> that does not, give way to the data's), completes the configuration and makes the model (ur_model_new). To go on: all is
      * there. Leaves train and valid (NULL: no validation). What was made before a failure stays. */
     ur_status (*prepare)(ur_assets *assets, ur_err *err);
     /* Whether the configuration fits the vocabularies that were read beside it. May be NULL. */

@@ -40,6 +40,13 @@ typedef struct ur_run_settings {
     const char *best_by;
     size_t keep;    /* checkpoints that stay, the newest ones; 0: 2 */
     double minutes; /* > 0: train.epochs is set after the first one, by its time */
+    /* A run's folder or a file of weights (safetensors) that a new run's weights start from; NULL: they are
+     * drawn. See ur_run_create. */
+    const char *init_from;
+    bool own_vocabulary; /* the vocabularies are learned from the data, whatever init_from has */
+    /* Patterns of parameters' names, as file names match in a shell, with commas between them: these keep
+     * the weights that they start with (ur_params_set_flags). NULL: none do. */
+    const char *freeze;
     ur_train_options train;
 } ur_run_settings;
 
@@ -53,7 +60,18 @@ ur_run_settings ur_run_defaults(const ur_kind *kind);
  * labels, widths) is filled in.
  * UR_INVALID: an unknown kind or one that reads no files, values out of range, the folder already
  * holds a run (which settings.overwrite removes, once data and model are ready), or the plateau schedule or early stopping without validation data; UR_IO: it cannot
- * be written. */
+ * be written.
+ *
+ * With settings.init_from the weights start from those of another run (the best ones, as ur_run_open takes
+ * them) or of a file, by the names of tensors. Tensors that are missing there start as ever, surplus ones
+ * are not read; remarks (ur_run_remark) name them. UR_BAD_FILE: none fits by name, or one has another shape.
+ * What symbols mean comes along: of a run of the same kind its vocabularies (and merges) are used, and
+ * its labels where the data has no others (a vocabulary without <unk> likewise). Where vocabularies are the data's own (own_vocabulary, other
+ * labels, a run of another kind) rows of weights follow their symbols, and those of symbols that the
+ * source lacks start as ever. A file without a vocabulary is taken row by row. A run is opened again
+ * without what it started from.
+ * settings.freeze: UR_INVALID for a pattern that no parameter's name matches, and where nothing is left to
+ * be trained. */
 ur_status ur_run_create(ur_context *context, const char *folder, const ur_run_settings *settings,
                         const char *kind, const void *config, ur_run **out, ur_err *err);
 

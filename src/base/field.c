@@ -357,6 +357,38 @@ void ur_fields_default(const ur_field *fields, void *config)
     }
 }
 
+/* Bytes of a member. */
+static size_t size_of(ur_field_type type)
+{
+    switch (type) {
+    case UR_FIELD_BOOL:
+        return sizeof(bool);
+    case UR_FIELD_SIZE:
+        return sizeof(size_t);
+    case UR_FIELD_ID:
+        return sizeof(int32_t);
+    case UR_FIELD_SEED:
+        return sizeof(uint64_t);
+    case UR_FIELD_REAL:
+        return sizeof(double);
+    case UR_FIELD_FLOAT:
+        return sizeof(float);
+    case UR_FIELD_ENUM:
+        return sizeof(int);
+    case UR_FIELD_NAME:
+    case UR_FIELD_TEXT:
+        break;
+    }
+    return sizeof(const char *);
+}
+
+void ur_fields_take(const ur_field *fields, void *config, const void *from)
+{
+    for (const ur_field *f = fields; f->name; f++)
+        if (!f->of_data)
+            put(f, config, (const char *)from + f->offset, size_of(f->type));
+}
+
 /* ---- checking and printing ---------------------------------------------------------------- */
 
 static bool valid_number(const ur_field *f, const void *config)

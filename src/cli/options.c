@@ -479,6 +479,14 @@ bool check_options(command *c)
 
 /* ---- presets ------------------------------------------------------------------------------- */
 
+bool set_given(command *c)
+{
+    for (size_t i = 0; i < c->n_options; i++)
+        if (c->options[i].given && !set_option(c, &c->options[i]))
+            return false;
+    return true;
+}
+
 bool apply_preset(command *c, const ur_preset *preset)
 {
     ur_err err;
@@ -491,8 +499,5 @@ bool apply_preset(command *c, const ur_preset *preset)
             return false;
         }
     }
-    for (size_t i = 0; i < c->n_options; i++)
-        if (c->options[i].given && !set_option(c, &c->options[i]))
-            return false;
-    return true;
+    return set_given(c);
 }

@@ -82,6 +82,8 @@ bool read_options(command *c, int argc, char **argv);
 /* Whether what was given goes together: options of use beside the others (`belongs`), shorthands
  * beside what they stand for, the search. False after saying what does not. */
 bool check_options(command *c);
+/* Sets what was given once more, after something else set all. */
+bool set_given(command *c);
 /* Sets values that a preset names, but not what was given. */
 bool apply_preset(command *c, const ur_preset *preset);
 

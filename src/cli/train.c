@@ -133,6 +133,33 @@ static bool set_preset(command *c)
     return false;
 }
 
+/* A run whose weights a training starts with: texts of its configuration are used until the new run is
+ * made. */
+typedef struct source {
+    ur_context *context;
+    ur_run *run;
+} source;
+
+static void close_source(source *s)
+{
+    ur_run_free(s->run);
+    ur_context_free(s->context);
+}
+
+/* Of a run of this kind the model's options, but for those that are given. Of what cannot be opened the
+ * library says so when it is needed. */
+static bool take_source(command *c, source *s)
+{
+    const char *path = c->settings.init_from;
+    const ur_options one = {.threads = 1};
+    if (!path || ((const train_options *)c->own)->resume ||
+        ur_context_new(&one, &s->context, NULL) != UR_OK ||
+        ur_run_open(s->context, path, &s->run, NULL) != UR_OK || ur_run_kind(s->run) != c->kind)
+        return true;
+    ur_fields_take(c->kind->fields, c->config, ur_run_assets(s->run)->config);
+    return set_given(c);
+}
+
 static bool check(command *c)
 {
     const train_options *own = c->own;
@@ -143,6 +170,8 @@ static bool check(command *c)
         say_usage(c, "--out is missing: the folder of the run");
     else if (own->resume)
         return check_resume(c);
+    else if (was_given(c, "own-vocabulary") && !c->settings.init_from)
+        say_usage(c, "--own-vocabulary belongs to --init-from");
     else if (was_given(c, "minutes") && was_given(c, "epochs"))
         say_usage(c, "--minutes and --epochs are two ways to say how long to train");
     else if (!set_preset(c) || !check_options(c) || !check_data(c))
@@ -281,11 +310,15 @@ static int run_train(command *c)
 {
     if (!c->kind)
         return say_what(c);
-    if (!check(c))
+    source from = {NULL, NULL};
+    if (!take_source(c, &from) || !check(c)) {
+        close_source(&from);
         return CODE_USAGE;
+    }
     int code;
     ur_context *context = open_context(c->common.threads, &code);
     ur_run *run = context ? start(c, context, &code) : NULL;
+    close_source(&from);
     if (run)
         code = train(c, run);
     ur_run_free(run);
@@ -297,6 +330,11 @@ static const char *const usage[] = {"train %s --data FILE --out FOLDER [options]
                                     "train %s --out FOLDER --resume [--epochs N]", NULL};
 
 static const char *const notes[] = {
+    "With --init-from RUN a model of the same kind has that run's options where none are given "
+    "(--preset "
+    "counts as given), and reads with its vocabularies. What training does with them (--lr, "
+    "--epochs) is "
+    "as ever. A resume needs RUN no more.",
     "After the first epoch, then every five seconds and in the end the run holds the model and a "
     "checkpoint. Ctrl-C finishes the step, saves and exits with 130; --resume then goes on, and "
     "the "

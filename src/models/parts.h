@@ -57,7 +57,7 @@ extern const char *const ur_direction_words[]; /* of ur_directions */
 #define UR_VOCABULARY_ROW(config)                                                                  \
     {                                                                                              \
         .name = "vocabulary_size", .flag = "", .type = UR_FIELD_SIZE,                              \
-        .offset = offsetof(config, vocabulary), .most = UR_MOST_VOCABULARY,                        \
+        .offset = offsetof(config, vocabulary), .most = UR_MOST_VOCABULARY, .of_data = true,       \
         .help = "Symbols; filled in from the data."                                                \
     }
 #define UR_HIDDEN_ROW(config, standard, says)                                                      \
@@ -104,11 +104,12 @@ extern const char *const ur_direction_words[]; /* of ur_directions */
      .offset = offsetof(config, reading.max_length),                                               \
      .most = (longest),                                                                            \
      .absent = "0",                                                                                \
+     .of_data = true,                                                                              \
      .shown = "longer than 65536: refused",                                                        \
      .help = "Read " what ", in files and texts to predict."},                                     \
     {                                                                                              \
         .name = "read.skip", .group = "data", .type = UR_FIELD_BOOL,                               \
-        .offset = offsetof(config, reading.skip), .absent = "false", .shown = "",                  \
+        .offset = offsetof(config, reading.skip), .absent = "false", .shown = "", .of_data = true, \
         .help = "Leave out, and count, what is longer than --max-length or has what the model "    \
                 "does not know: characters or words that no <unk> stands for, labels."             \
     }
@@ -116,7 +117,8 @@ extern const char *const ur_direction_words[]; /* of ur_directions */
 #define UR_COLUMN_ROW(config, key, member, says)                                                   \
     {                                                                                              \
         .name = "read." key, .metavar = "NAME|N", .group = "data", .type = UR_FIELD_TEXT,          \
-        .offset = offsetof(config, member), .least = 1, .absent = "", .shown = "", .help = (says)  \
+        .offset = offsetof(config, member), .least = 1, .absent = "", .shown = "",                 \
+        .of_data = true, .help = (says)                                                            \
     }
 
 /* How texts are cut into tokens: `options` is a member of type ur_text_options. */
@@ -182,6 +184,7 @@ extern const char *const ur_direction_words[]; /* of ur_directions */
          .offset = offsetof(config, source.max_tokens),                                            \
          .most = 0x1p53,                                                                           \
          .initial = "0",                                                                           \
+         .of_data = true,                                                                          \
          .shown = "all",                                                                           \
          .help = "Learn the first N tokens alone; the vocabulary is that of the whole text."},     \
         {.name = "text.valid_split",                                                               \
@@ -192,12 +195,13 @@ extern const char *const ur_direction_words[]; /* of ur_directions */
          .most = 1,                                                                                \
          .open = UR_OPEN_MOST,                                                                     \
          .initial = "0",                                                                           \
+         .of_data = true,                                                                          \
          .shown = "",                                                                              \
          .help = "Validate with this part of --data, from its end, in place of a file; the rest "  \
                  "is learned."},                                                                   \
     {                                                                                              \
         .name = "text.unseen", .flag = "", .type = UR_FIELD_TEXT,                                  \
-        .offset = offsetof(config, source.unseen), .absent = "",                                   \
+        .offset = offsetof(config, source.unseen), .absent = "", .of_data = true,                  \
         .help = "Ids that the training text does not contain: they are never written."             \
     }
 

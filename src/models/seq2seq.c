@@ -118,7 +118,7 @@ static const ur_field fields[] = {
     {.name = "label_smoothing", .metavar = "S", .group = "model", .type = UR_FIELD_FLOAT,
      AT(label_smoothing), .most = 1, .initial = "0", .absent = "0",
      .help = "Part of each target's probability that all symbols share, when it is learned."},
-    {.name = "text.form", .flag = "", .type = UR_FIELD_ENUM, AT(format.form), .words = form_words,
+    {.name = "text.form", .flag = "", .type = UR_FIELD_ENUM, AT(format.form), .words = form_words, .of_data = true,
      .help = "Whether all questions have one width and all answers another, or an end symbol."},
     {.name = "text.strip", .group = "data", .type = UR_FIELD_BOOL, AT(format.strip), .shown = "",
      .help = "Drop the spaces around questions and answers, and let lengths differ."},
@@ -134,13 +134,13 @@ static const ur_field fields[] = {
              "turned around, too, which gives away an answer's last character: for comparisons "
              "alone, such a model cannot predict."},
     {.name = "text.question_width", .flag = "", .type = UR_FIELD_SIZE, AT(format.question_width),
-     .most = UR_PAIR_LONGEST, .help = "Columns of a question; 0: they differ."},
+     .most = UR_PAIR_LONGEST, .of_data = true, .help = "Columns of a question; 0: they differ."},
     {.name = "text.answer_steps", .flag = "", .type = UR_FIELD_SIZE, AT(format.answer_steps),
-     .most = 2 * UR_PAIR_LONGEST, .help = "Symbols of an answer, at most."},
-    {.name = "text.start", .flag = "", .type = UR_FIELD_ID, AT(format.start), .most = 1 << 30,
+     .most = 2 * UR_PAIR_LONGEST, .of_data = true, .help = "Symbols of an answer, at most."},
+    {.name = "text.start", .flag = "", .type = UR_FIELD_ID, AT(format.start), .most = 1 << 30, .of_data = true,
      .help = "Id of the start symbol."},
     {.name = "text.end", .flag = "", .type = UR_FIELD_ID, AT(format.end), .least = -1,
-     .most = 1 << 30, .initial = "-1", .help = "Id of the end symbol; -1: none."},
+     .most = 1 << 30, .initial = "-1", .of_data = true, .help = "Id of the end symbol; -1: none."},
     UR_COLUMN_ROW(ur_seq2seq_config, "source_column", reading.input_column,
                   "The column of a CSV or TSV file that has the questions: its name in the first "
                   "line, or (where there are no names) its number."),
@@ -737,20 +737,71 @@ static ur_status open_pairs(const ur_assets *assets, const ur_pair_source *sourc
     return status;
 }
 
+/* The form of another model's pairs, in which answers may be longer than there. */
+static void take_form(const ur_pair_format *like, const ur_pair_format *learned,
+                      ur_pair_format *format)
+{
+    format->form = like->form;
+    format->question_width = like->question_width;
+    format->answer_steps = like->answer_steps;
+    format->start = like->start;
+    format->end = like->end;
+    if (like->form == UR_PAIRS_RAGGED && learned->form == UR_PAIRS_RAGGED &&
+        learned->answer_steps > like->answer_steps)
+        format->answer_steps = learned->answer_steps;
+}
+
 /* The training data of a new run: vocabulary and format are learned from it, but for the orders. */
-static ur_status learn(ur_assets *assets, ur_err *err)
+static ur_status learn(ur_assets *assets, ur_vocabulary **vocabulary, ur_pairs **pairs, ur_err *err)
 {
     ur_seq2seq_config *c = assets->config;
     const ur_pair_format wanted = c->format;
     const ur_pair_source source = ur_assets_source(assets, UR_SPLIT_TRAIN, &c->reading);
-    ur_pairs *pairs;
     const ur_status status = ur_pairs_learn(ur_context_allocator(assets->context), &source, &wanted,
-                                            &pairs, &assets->vocabulary, &c->format, err);
-    if (status != UR_OK)
-        return status;
-    assets->train = pairs;
+                                            pairs, vocabulary, &c->format, err);
     c->format.reverse_input = wanted.reverse_input;
     c->format.answer_order = wanted.answer_order;
+    return status;
+}
+
+/* The same with another model's vocabulary and form, where it has all of the data's characters: there is no
+ * <unk>. */
+static ur_status learn_like(ur_assets *assets, ur_vocabulary *learned, ur_pairs *pairs, ur_err *err)
+{
+    ur_seq2seq_config *c = assets->config;
+    const ur_seq2seq_config *like = assets->like;
+    const ur_pair_format form = c->format;
+    const ur_pair_source source = ur_assets_source(assets, UR_SPLIT_TRAIN, &c->reading);
+    take_form(&like->format, &form, &c->format);
+    const ur_status status = open_pairs(assets, &source, &assets->train, err);
+    if (status != UR_OK || ur_pairs_unknown(assets->train) == 0) {
+        ur_pairs_free(pairs);
+        ur_vocabulary_free(learned);
+        return status;
+    }
+    ur_pairs_free(assets->train);
+    ur_vocabulary_free(assets->vocabulary);
+    c->format = form;
+    assets->train = pairs;
+    assets->vocabulary = learned;
+    return UR_OK;
+}
+
+/* The training data of a new run, and its model. */
+static ur_status begin(ur_assets *assets, ur_err *err)
+{
+    ur_seq2seq_config *c = assets->config;
+    ur_vocabulary *learned;
+    ur_pairs *pairs;
+    ur_status status = learn(assets, &learned, &pairs, err);
+    if (status == UR_OK && assets->like) {
+        status = learn_like(assets, learned, pairs, err);
+    } else if (status == UR_OK) {
+        assets->train = pairs;
+        assets->vocabulary = learned;
+    }
+    if (status != UR_OK)
+        return status;
     c->vocabulary = ur_vocabulary_size(assets->vocabulary);
     return ur_assets_make_model(assets, err);
 }
@@ -760,7 +811,7 @@ static ur_status prepare(ur_assets *assets, ur_err *err)
     const ur_pair_source train = ur_assets_source(assets, UR_SPLIT_TRAIN, NULL);
     const ur_pair_source valid = ur_assets_source(assets, UR_SPLIT_VALID, NULL);
     const ur_status status =
-        assets->model ? open_pairs(assets, &train, &assets->train, err) : learn(assets, err);
+        assets->model ? open_pairs(assets, &train, &assets->train, err) : begin(assets, err);
     const bool generated = ur_is_builtin(valid.data);
     if (status != UR_OK || (!assets->data->valid && !generated))
         return status;

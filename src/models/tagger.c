@@ -26,6 +26,7 @@
          .type = UR_FIELD_SIZE,                                                                    \
          AT(labels),                                                                               \
          .most = UR_MOST_LABELS,                                                                   \
+         .of_data = true,                                                                          \
          .help = "Labels; filled in from the data."},                                              \
         {.name = "embed_size",                                                                     \
          .flag = "embed",                                                                          \
@@ -291,17 +292,52 @@ static ur_status open_source(const ur_assets *assets, const ur_pair_source *sour
 }
 
 /* The training data of a new run, from which both vocabularies are learned. */
-static ur_status learn(ur_assets *assets, ur_err *err)
+static ur_status learn(const ur_assets *assets, ur_labelled **data, ur_vocabulary **tokens,
+                       ur_vocabulary **labels, ur_err *err)
 {
-    ur_tagger_config *c = assets->config;
+    const ur_tagger_config *c = assets->config;
     const ur_vocabulary_options choice = {.min_freq = c->min_freq, .max_size = c->max_size};
+    return ur_labelled_learn(ur_context_allocator(assets->context), assets->data->data,
+                             form_of(assets), &c->text, &c->reading, &choice, data, tokens, labels,
+                             err);
+}
+
+/* The same with another model's tokens, and with its labels where the data has no others; else with the
+ * data's. */
+static ur_status learn_like(ur_assets *assets, ur_err *err)
+{
     ur_labelled *data;
-    const ur_status status = ur_labelled_learn(
-        ur_context_allocator(assets->context), assets->data->data, form_of(assets), &c->text,
-        &c->reading, &choice, &data, &assets->vocabulary, &assets->labels, err);
+    ur_vocabulary *tokens, *labels;
+    ur_status status = open_file(assets, assets->data->data, &assets->train, err);
+    if (status != UR_OK || ur_labelled_unknown_labels(assets->train) == 0)
+        return status;
+    status = learn(assets, &data, &tokens, &labels, err);
     if (status != UR_OK)
         return status;
-    assets->train = data;
+    ur_labelled_free(data);
+    ur_vocabulary_free(tokens);
+    ur_vocabulary_free(assets->labels);
+    assets->labels = labels;
+    ur_labelled_free(assets->train);
+    assets->train = NULL;
+    return open_file(assets, assets->data->data, &assets->train, err);
+}
+
+/* The training data of a new run, and its model. */
+static ur_status begin(ur_assets *assets, ur_err *err)
+{
+    ur_tagger_config *c = assets->config;
+    ur_labelled *data = NULL;
+    ur_status status = UR_OK;
+    if (assets->like) {
+        status = learn_like(assets, err);
+    } else {
+        status = learn(assets, &data, &assets->vocabulary, &assets->labels, err);
+        assets->train = data;
+    }
+    if (status != UR_OK)
+        return status;
+    assets->unknown = assets->like ? ur_labelled_unknown(assets->train) : 0;
     c->vocabulary = ur_vocabulary_size(assets->vocabulary);
     c->labels = ur_vocabulary_size(assets->labels);
     return ur_assets_make_model(assets, err);
@@ -312,7 +348,7 @@ static ur_status prepare(ur_assets *assets, ur_err *err)
     ur_status status = ur_assets_no_generator(assets, err);
     if (status == UR_OK)
         status = assets->model ? open_file(assets, assets->data->data, &assets->train, err)
-                               : learn(assets, err);
+                               : begin(assets, err);
     if (status == UR_OK && assets->data->valid)
         status = open_file(assets, assets->data->valid, &assets->valid, err);
     return status;

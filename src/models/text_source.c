@@ -41,35 +41,39 @@ static ur_status read_valid(ur_assets *assets, const ur_text_source *s, ur_text_
     return status;
 }
 
-/* A new run's text: its vocabulary is learned. */
-static ur_status learn(ur_assets *assets, ur_text_source *s, ur_text_data *d, ur_err *err)
+/* What a new run's text is read by. */
+static ur_status settle(const ur_assets *assets, ur_text_source *s, ur_err *err)
 {
-    const ur_vocabulary_options choice = {.min_freq = s->min_freq, .max_size = s->max_size};
     if (assets->data->valid && s->valid_split > 0.0)
         return ur_fail(err, UR_INVALID,
                        "a file to validate with and a part of the training text for it "
                        "(valid_split) are two ways to say one thing");
     if (s->options.tokenizer == UR_CHARACTERS || s->options.letters_only)
         s->options.line_ends = false;
-    return ur_corpus_learn(ur_context_allocator(assets->context), assets->data->data, &s->options,
-                           &choice, s->max_tokens, &d->train_corpus, &assets->vocabulary, err);
+    return UR_OK;
 }
 
-ur_status ur_text_data_read(ur_assets *assets, ur_text_source *s, ur_text_data *d, ur_err *err)
+ur_status ur_text_data_read(ur_assets *assets, ur_text_source *s, const ur_text_source *like,
+                            ur_text_data *d, ur_err *err)
 {
+    const ur_allocator *a = ur_context_allocator(assets->context);
+    const ur_vocabulary_options choice = {.min_freq = s->min_freq, .max_size = s->max_size};
     *d = (ur_text_data){0};
     ur_status status = ur_assets_no_generator(assets, err);
-    if (status == UR_OK && assets->vocabulary)
-        status =
-            ur_corpus_open(ur_context_allocator(assets->context), assets->data->data, &s->options,
-                           assets->vocabulary, s->max_tokens, &d->train_corpus, err);
-    else if (status == UR_OK)
-        status = learn(assets, s, d, err);
+    if (status == UR_OK && !assets->model)
+        status = settle(assets, s, err);
+    if (status == UR_OK)
+        status = assets->vocabulary
+                     ? ur_corpus_open(a, assets->data->data, &s->options, assets->vocabulary,
+                                      s->max_tokens, &d->train_corpus, err)
+                     : ur_corpus_learn(a, assets->data->data, &s->options, &choice, s->max_tokens,
+                                       &d->train_corpus, &assets->vocabulary, err);
     if (status != UR_OK)
         return status;
     d->train = ur_corpus_ids(d->train_corpus);
+    assets->unknown = like ? ur_corpus_unknown(d->train_corpus) : 0;
     status = read_valid(assets, s, d, err);
-    return status == UR_OK && !assets->model ? ur_text_note_unseen(assets, d->train, s, err)
+    return status == UR_OK && !assets->model ? ur_text_note_unseen(assets, d->train, like, s, err)
                                              : status;
 }
 
@@ -95,20 +99,45 @@ static size_t list_unseen(const bool *seen, size_t count, char *text, size_t cap
     return used;
 }
 
-ur_status ur_text_note_unseen(const ur_assets *assets, ur_ids train, ur_text_source *s, ur_err *err)
+/* Of a new vocabulary nothing was seen before; of one that is taken over what `like` does not list. */
+static ur_status seen_before(const ur_allocator *a, const ur_text_source *like,
+                             const ur_vocabulary *v, bool *seen, ur_err *err)
+{
+    const size_t count = like ? ur_text_never(like, v, NULL) : 0;
+    int32_t *never = ur_alloc(a, count, sizeof *never);
+    if (!never)
+        return ur_no_memory(err, count * sizeof *never);
+    memset(seen, like != NULL, ur_vocabulary_size(v) * sizeof *seen);
+    if (like)
+        ur_text_never(like, v, never);
+    for (size_t i = 0; i < count; i++)
+        seen[never[i]] = false;
+    ur_free(a, never);
+    return UR_OK;
+}
+
+ur_status ur_text_note_unseen(const ur_assets *assets, ur_ids train, const ur_text_source *like,
+                              ur_text_source *s, ur_err *err)
 {
     const ur_allocator *a = ur_context_allocator(assets->context);
     const size_t count = ur_vocabulary_size(assets->vocabulary);
-    bool *seen = ur_alloc_zero(a, count, sizeof *seen);
+    bool *seen = ur_alloc(a, count, sizeof *seen);
     if (!seen)
         return ur_no_memory(err, count);
+    const ur_status status = seen_before(a, like, assets->vocabulary, seen, err);
+    if (status != UR_OK) {
+        ur_free(a, seen);
+        return status;
+    }
     for (size_t i = 0; i < train.length; i++)
         seen[train.ids[i]] = true;
     const size_t size = list_unseen(seen, count, NULL, 0) + 1;
-    char *text = size > 1 ? ur_alloc(a, size, 1) : NULL;
+    char *text = size > 1 ? ur_alloc(a, size, 1) : NULL, *before;
     if (text)
         list_unseen(seen, count, text, size);
     ur_free(a, seen);
+    memcpy(&before, &s->unseen, sizeof before); /* a configuration that was copied has one */
+    ur_free(a, before);
     s->unseen = text;
     return text || size == 1 ? UR_OK : ur_no_memory(err, size);
 }
@@ -154,6 +183,12 @@ static size_t *vocabulary_of(const ur_text_learner *l, const ur_assets *assets)
     return (size_t *)((char *)assets->config + l->vocabulary);
 }
 
+/* Of the model whose vocabulary is taken over; NULL: there is none. */
+static const ur_text_source *like_of(const ur_text_learner *l, const ur_assets *assets)
+{
+    return assets->like ? (const ur_text_source *)((const char *)assets->like + l->source) : NULL;
+}
+
 static ur_text_source *source_of(const ur_text_learner *l, const ur_assets *assets)
 {
     return (ur_text_source *)((char *)assets->config + l->source);
@@ -177,7 +212,8 @@ static ur_status use_texts(const ur_text_learner *l, ur_assets *assets, const ur
 ur_status ur_text_prepare(const ur_text_learner *learner, ur_assets *assets, ur_err *err)
 {
     ur_text_data texts;
-    ur_status status = ur_text_data_read(assets, source_of(learner, assets), &texts, err);
+    ur_status status = ur_text_data_read(assets, source_of(learner, assets),
+                                         like_of(learner, assets), &texts, err);
     if (status == UR_OK)
         status = use_texts(learner, assets, &texts, err);
     ur_text_data_free(&texts);

@@ -12,10 +12,11 @@ typedef struct ur_text_data {
     ur_ids train, valid;
 } ur_text_data;
 
-/* Reads what assets->data names. A new run's vocabulary is learned from it, and its source
- * completed. *out is to be freed whatever is returned. */
-ur_status ur_text_data_read(ur_assets *assets, ur_text_source *source, ur_text_data *out,
-                            ur_err *err);
+/* Reads what assets->data names. A new run's vocabulary is learned from it, or is another model's,
+ * whose source is `like` (else NULL); its own source is completed. *out is to be freed whatever is
+ * returned. */
+ur_status ur_text_data_read(ur_assets *assets, ur_text_source *source, const ur_text_source *like,
+                            ur_text_data *out, ur_err *err);
 void ur_text_data_free(ur_text_data *data);
 
 /* What differs from one such kind to the next. */
@@ -33,10 +34,10 @@ ur_status ur_text_fits(const ur_text_learner *learner, const ur_assets *assets, 
 ur_status ur_text_open(const ur_text_learner *learner, const ur_assets *assets,
                        const ur_pair_source *source, void **out, ur_err *err);
 
-/* Notes in s->unseen which ids of the vocabulary the training tokens lack: fresh memory of the
- * context's allocator, or NULL for none. */
-ur_status ur_text_note_unseen(const ur_assets *assets, ur_ids train, ur_text_source *s,
-                              ur_err *err);
+/* Notes in s->unseen which ids of the vocabulary the training tokens lack, and those that `like` (or
+ * NULL) was trained with: fresh memory of the context's allocator, or NULL for none. */
+ur_status ur_text_note_unseen(const ur_assets *assets, ur_ids train, const ur_text_source *like,
+                              ur_text_source *s, ur_err *err);
 
 /* The ids that are never written, rising but for <unk>, which comes first: those of s->unseen. ids NULL:
  * only counted. */

@@ -36,7 +36,7 @@ static const char *const init_words[] = {"pytorch", "xavier", NULL};
 static const ur_field fields[] = {
     UR_VOCABULARY_ROW(ur_translation_config),
     {.name = "target_size", .flag = "", .type = UR_FIELD_SIZE, AT(target_vocabulary),
-     .most = UR_MOST_VOCABULARY, .help = "Symbols of the target; filled in from the data."},
+     .most = UR_MOST_VOCABULARY, .of_data = true, .help = "Symbols of the target; filled in from the data."},
     {.name = "translator", .flag = "model", .group = "model", .type = UR_FIELD_ENUM, AT(model),
      .word = ur_translator_name, .initial = "bahdanau",
      .help = "What translates: a recurrent encoder whose last state goes to every step of a "
@@ -444,14 +444,35 @@ static ur_status learn(ur_assets *assets, ur_err *err)
     assets->vocabulary = languages.source;
     languages.source = NULL;
     assets->languages = languages;
-    c->vocabulary = ur_vocabulary_size(assets->vocabulary);
-    c->target_vocabulary = languages.target ? ur_vocabulary_size(languages.target) : c->vocabulary;
     status = wrap(assets, train, &assets->train, err);
     if (status == UR_OK)
-        status = wrap(assets, valid, &assets->valid, err);
-    else
-        ur_parallel_free(valid);
-    return status == UR_OK ? ur_assets_make_model(assets, err) : status;
+        return wrap(assets, valid, &assets->valid, err);
+    ur_parallel_free(valid);
+    return status;
+}
+
+/* The pairs of a new run, and its model. */
+static ur_status begin(ur_assets *assets, ur_err *err)
+{
+    ur_translation_config *c = assets->config;
+    ur_status status = UR_OK;
+    if (assets->like) {
+        status = open_file(assets, assets->data->data, true, !assets->data->valid, &assets->train,
+                           &assets->valid, err);
+    } else {
+        status = learn(assets, err);
+    }
+    if (status != UR_OK)
+        return status;
+    const ur_vocabulary *target = assets->languages.target;
+    if (assets->like) {
+        const ur_translation_data *d = assets->train;
+        const ur_parallel_notes *n = ur_parallel_noted(d->pairs);
+        assets->unknown = n->unknown[0] + n->unknown[1];
+    }
+    c->vocabulary = ur_vocabulary_size(assets->vocabulary);
+    c->target_vocabulary = target ? ur_vocabulary_size(target) : c->vocabulary;
+    return ur_assets_make_model(assets, err);
 }
 
 static ur_status prepare(ur_assets *assets, ur_err *err)
@@ -461,7 +482,7 @@ static ur_status prepare(ur_assets *assets, ur_err *err)
     if (status == UR_OK)
         status = assets->model ? open_file(assets, assets->data->data, true, !valid, &assets->train,
                                            &assets->valid, err)
-                               : learn(assets, err);
+                               : begin(assets, err);
     if (status == UR_OK && valid)
         status = open_file(assets, valid, false, false, &assets->valid, NULL, err);
     return status;

@@ -157,17 +157,20 @@ ur_status ur_run_save_config(ur_run *run, ur_err *err)
     if (!path)
         return ur_no_memory(err, strlen(run->folder) + 16);
     ur_run_settings recorded = run->settings;
-    char *data = NULL, *valid = NULL;
+    char *data = NULL, *valid = NULL, *init = NULL;
     ur_status status = UR_OK;
     if (!run->own_data)
         status = full_paths(run, &recorded.data, &data, err);
     if (status == UR_OK && !run->own_data)
         status = full_paths(run, &recorded.valid, &valid, err);
     if (status == UR_OK)
+        status = full_paths(run, &recorded.init_from, &init, err);
+    if (status == UR_OK)
         status =
             ur_config_print(run->a, run->assets.kind, run->assets.config, &recorded, &text, err);
     ur_free(run->a, data);
     ur_free(run->a, valid);
+    ur_free(run->a, init);
     if (status == UR_OK) {
         ur_free(run->a, run->config_text);
         run->config_text = text;

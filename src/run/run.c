@@ -202,6 +202,8 @@ static ur_status new_trainer(ur_run *run, ur_err *err)
                        ur_schedule_name((size_t)o->schedule));
     ur_status status = check_validation(run, err);
     if (status == UR_OK)
+        status = ur_run_freeze(run, err);
+    if (status == UR_OK)
         status = ur_trainer_new(run->context, run->assets.model, run->assets.train, o,
                                 &run->trainer, err);
     if (status == UR_OK) /* it may have been its choice */
@@ -236,6 +238,8 @@ static ur_status prepare(ur_run *run, void *train, void *valid, ur_err *err)
                        kind->name);
     if (!train) {
         ur_status status = kind->prepare(assets, err);
+        if (status == UR_OK && assets->like && kind->fits)
+            status = kind->fits(assets, err);
         if (status == UR_OK)
             status = ur_run_remember(run, assets->train, err);
         if (status == UR_OK)
@@ -257,10 +261,12 @@ static void take_completed(ur_run *run)
     memcpy(run->assets.config, run->assets.model->config, run->assets.kind->config_size);
 }
 
-static ur_status start_run(ur_run *run, ur_err *err)
+static ur_status start_run(ur_run *run, const ur_start *start, ur_err *err)
 {
     ur_model_init(run->assets.model, run->settings.train.seed);
-    ur_status status = new_trainer(run, err);
+    ur_status status = ur_start_load(run, start, err);
+    if (status == UR_OK)
+        status = new_trainer(run, err);
     if (status == UR_OK)
         status = make_folder(run, err);
     if (status == UR_OK)
@@ -276,16 +282,23 @@ ur_status ur_run_create_with(ur_context *context, const char *folder,
 {
     UR_FPMODE_HERE;
     ur_run *run;
+    ur_start start = {.path = NULL};
     *out = NULL;
     ur_status status = new_run(context, folder, &run, err);
     if (status == UR_OK)
         status = take_settings(run, settings, kind, config, err);
     if (status == UR_OK)
+        status = ur_start_open(run, &start, err);
+    if (status == UR_OK && !train)
+        status = ur_start_take(run, &start, err);
+    if (status == UR_OK)
         status = prepare(run, train, valid, err);
     if (status == UR_OK) {
         take_completed(run);
-        status = start_run(run, err);
+        status = start_run(run, &start, err);
     }
+    if (run)
+        ur_start_close(run, &start);
     if (status != UR_OK) {
         ur_run_free(run);
         return status;

@@ -51,6 +51,10 @@ enum { UR_MOST_STORED = 8 }; /* of them, at most */
 const ur_stored *ur_stored_at(size_t i);
 const char *ur_stored_file(const ur_stored *stored);
 const char *ur_stored_key(const ur_stored *stored);
+/* The vocabulary; NULL: there is none, or it is no vocabulary. The field of a configuration that says how
+ * many symbols it has; NULL: there is none. */
+const ur_vocabulary *ur_stored_vocabulary(const ur_stored *stored, const ur_assets *assets);
+const ur_field *ur_stored_count(const ur_stored *stored, const ur_kind *kind);
 void ur_stored_free_all(ur_assets *assets);
 
 /* As fresh text; NULL: the run has none. */
@@ -63,6 +67,26 @@ ur_status ur_stored_save_all(const ur_run *run, ur_err *err);
 ur_status ur_stored_from_text(const ur_stored *stored, ur_run *run, const char *name,
                               const char *text, ur_err *err);
 ur_status ur_stored_from_folder(const ur_stored *stored, ur_run *run, ur_err *err);
+
+/* ---- weights to start with (start.c) ------------------------------------------------------- */
+
+/* What settings.init_from names. */
+typedef struct ur_start {
+    ur_run *source; /* that it is of; NULL: a file that tells nothing of a model */
+    char *path;     /* of the file of weights */
+    bool same;      /* the vocabularies are the source's */
+} ur_start;
+
+/* Opens it; all NULL where there is none. To be closed whatever it returns. */
+ur_status ur_start_open(const ur_run *run, ur_start *start, ur_err *err);
+void ur_start_close(const ur_run *run, ur_start *start);
+/* Before the data is read: the vocabularies that come along. */
+ur_status ur_start_take(ur_run *run, ur_start *start, ur_err *err);
+/* Into the initialised model, with remarks. */
+ur_status ur_start_load(ur_run *run, const ur_start *start, ur_err *err);
+
+/* settings.freeze. */
+ur_status ur_run_freeze(ur_run *run, ur_err *err);
 
 /* ---- config.json (config.c) ---------------------------------------------------------------- */
 

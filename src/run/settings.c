@@ -123,6 +123,19 @@ static const ur_field fields[] = {
     {.name = "keep_checkpoints", .flag = "keep", .metavar = "N", .group = "training",
      .type = UR_FIELD_SIZE, .offset = AT(keep), .most = 1 << 20, .initial = "2",
      .absent = "2", .help = "Checkpoints that stay, the newest ones: unroll average needs them."},
+    {.name = "init_from", .metavar = "RUN|FILE", .group = "training", .type = UR_FIELD_TEXT,
+     .offset = AT(init_from), .least = 1, .absent = "",
+     .help = "Start with the weights of a run, its best ones, or of a .safetensors file. Of a run of the "
+             "same kind the model's options that are not given and the vocabularies come along, and its "
+             "labels where --data has no others. Tensors that are missing or surplus are named."},
+    {.name = "own_vocabulary", .group = "training", .type = UR_FIELD_BOOL, .offset = AT(own_vocabulary),
+     .absent = "false", .shown = "",
+     .help = "With --init-from: learn the vocabularies from --data all the same. Rows of weights follow "
+             "their symbols; those of new symbols start as ever."},
+    {.name = "freeze", .metavar = "PATTERN", .group = "training", .type = UR_FIELD_TEXT,
+     .offset = AT(freeze), .least = 1, .absent = "",
+     .help = "Parameters that keep the weights they start with: patterns of their names as for files "
+             "in a shell, with commas between them ('embed.*,lstm.*'). unroll inspect lists the names."},
     {.name = NULL},
 };
 /* clang-format on */

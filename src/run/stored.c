@@ -15,6 +15,7 @@ enum { LONGEST_TEXT = 1 << 28 };
 /* One of them: a member of ur_assets. */
 struct ur_stored {
     const char *file, *key; /* key: in the metadata of a safetensors file */
+    const char *count;      /* of a vocabulary: the field that says how many symbols it has */
     size_t offset;
     bool merges;                         /* ur_bpe; else a vocabulary */
     bool (*needed)(const ur_kind *kind); /* NULL: it is there or not */
@@ -33,11 +34,11 @@ static bool has_labels(const ur_kind *kind)
 #define AT(member) offsetof(ur_assets, member)
 
 static const ur_stored stored[] = {
-    {"vocab.txt", "unroll.vocabulary", AT(vocabulary), false, has_vocabulary},
-    {"labels.txt", "unroll.labels", AT(labels), false, has_labels},
-    {"target.txt", "unroll.target", AT(languages.target), false, NULL},
-    {"bpe.codes", "unroll.bpe", AT(languages.source_bpe), true, NULL},
-    {"target.codes", "unroll.target_bpe", AT(languages.target_bpe), true, NULL},
+    {"vocab.txt", "unroll.vocabulary", "vocabulary_size", AT(vocabulary), false, has_vocabulary},
+    {"labels.txt", "unroll.labels", "labels", AT(labels), false, has_labels},
+    {"target.txt", "unroll.target", "target_size", AT(languages.target), false, NULL},
+    {"bpe.codes", "unroll.bpe", NULL, AT(languages.source_bpe), true, NULL},
+    {"target.codes", "unroll.target_bpe", NULL, AT(languages.target_bpe), true, NULL},
 };
 
 _Static_assert(sizeof stored / sizeof *stored <= UR_MOST_STORED, "see run.h");
@@ -67,6 +68,17 @@ static void *get(const ur_stored *s, const ur_assets *assets)
 static void set(const ur_stored *s, ur_assets *assets, void *what)
 {
     memcpy((char *)assets + s->offset, &what, sizeof what);
+}
+
+const ur_vocabulary *ur_stored_vocabulary(const ur_stored *s, const ur_assets *assets)
+{
+    return s->merges ? NULL : get(s, assets);
+}
+
+const ur_field *ur_stored_count(const ur_stored *s, const ur_kind *kind)
+{
+    const ur_field *f = s->count ? ur_field_find(kind->fields, s->count) : NULL;
+    return f && f->type == UR_FIELD_SIZE ? f : NULL;
 }
 
 void ur_stored_free_all(ur_assets *assets)

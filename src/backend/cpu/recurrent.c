@@ -70,16 +70,15 @@ bool ur_recurrent_expected(ur_arena *arena, size_t hidden, float zoneout, float 
     return *out != NULL;
 }
 
-/* Rows of a (B, width) tensor by caller's index -> by place; NULL source: zeros. */
-static void states_in(const ur_layout *r, size_t width, const float *by_index, float *by_place)
+/* Rows of a (B, width) tensor by caller's index -> by place; NULL source: zeros. NULL: no memory. */
+static float *by_place(ur_arena *arena, const ur_layout *r, size_t width, const float *by_index)
 {
-    if (!by_index) {
-        memset(by_place, 0, r->batch * width * sizeof *by_place);
-        return;
-    }
-    for (size_t place = 0; place < r->batch; place++)
-        memcpy(by_place + place * width, by_index + r->sequence[place] * width,
-               width * sizeof *by_place);
+    float *rows = ur_arena_take(arena, r->batch * width, sizeof *rows);
+    if (rows && !by_index)
+        memset(rows, 0, r->batch * width * sizeof *rows);
+    for (size_t place = 0; rows && by_index && place < r->batch; place++)
+        memcpy(rows + place * width, by_index + r->sequence[place] * width, width * sizeof *rows);
+    return rows;
 }
 
 typedef struct forward_job {
@@ -89,15 +88,15 @@ typedef struct forward_job {
     const ur_recurrent_run *run;
     ur_recurrent_saved saved;
     size_t gates_row;
-    float *bias;    /* (GH) where the input's chain starts */
-    float *h0;      /* (B, R) by place */
-    float *c_state; /* (B, H) by place: c0, and where c is not saved the running c */
-    float *gates;   /* where gates are not saved: a chunk */
-    float *h_gates; /* where they are not saved: (B, gates_row) of one step */
-    float *m;       /* where it is not saved: (B, H) of one step */
-    float *late;    /* where it is not saved: (B, H) of one step */
-    float *h_in;    /* where it is not saved: (B, R) of one step */
-    float *c_new;   /* where it is not saved: (B, H) of one step */
+    float *bias;     /* (GH) where the input's chain starts */
+    const float *h0; /* (B, R) by place; of one sequence the caller's own */
+    float *c_state;  /* (B, H) by place: c0, and where c is not saved the running c */
+    float *gates;    /* where gates are not saved: a chunk */
+    float *h_gates;  /* where they are not saved: (B, gates_row) of one step */
+    float *m;        /* where it is not saved: (B, H) of one step */
+    float *late;     /* where it is not saved: (B, H) of one step */
+    float *h_in;     /* where it is not saved: (B, R) of one step */
+    float *c_new;    /* where it is not saved: (B, H) of one step */
     float *expected_h, *expected_c; /* (H) 1 - zoneout */
     float *table; /* (table_rows, gates_row) bias + W_ih x of every row of the table */
 } forward_job;
@@ -398,8 +397,9 @@ static void last_states(const forward_job *job)
     for (size_t place = 0; place < r->batch; place++) {
         const size_t b = r->sequence[place], length = r->length[b];
         const size_t row = length ? r->offset[length - 1] + place : 0;
-        memcpy(run->h_n + b * width, length ? run->y + row * width : job->h0 + place * width,
-               width * sizeof(float));
+        const float *h = length ? run->y + row * width : job->h0 + place * width;
+        if (h != run->h_n + b * width) /* of an empty sequence they may be one */
+            memcpy(run->h_n + b * width, h, width * sizeof *h);
         if (run->c_n)
             memcpy(run->c_n + b * hidden,
                    length && job->saved.c ? job->saved.c + row * hidden
@@ -416,9 +416,11 @@ static bool take_scratch(const ur_executor *e, forward_job *job)
     const size_t first = r->steps ? ur_alive(r, 0) : 0;
     ur_arena *s = e->memory;
     bool ok = (job->bias = ur_arena_take_zero(s, plan->cell->gates * plan->hidden, sizeof(float)));
-    ok = ok && (job->h0 = ur_arena_take(s, r->batch * ur_recurrent_width(plan), sizeof(float)));
+    job->h0 =
+        r->batch == 1 && run->h0 ? run->h0 : by_place(s, r, ur_recurrent_width(plan), run->h0);
+    ok = ok && job->h0;
     if (plan->cell->has_c)
-        ok = ok && (job->c_state = ur_arena_take(s, r->batch * plan->hidden, sizeof(float)));
+        ok = ok && (job->c_state = by_place(s, r, plan->hidden, run->c0));
     if (!job->saved.gates) {
         const size_t limit = CHUNK_FLOATS / job->gates_row;
         const size_t chunk = r->rows < limit ? r->rows : first > limit ? first : limit;
@@ -462,9 +464,6 @@ bool ur_cpu_recurrent(const ur_executor *e, const ur_recurrent_pass *pass)
             e->kernels->add(gates, plan->b_ih, job.bias);
         if (plan->b_hh && !job.cell->split)
             e->kernels->add(gates, plan->b_hh, job.bias);
-        states_in(run->rows, ur_recurrent_width(plan), run->h0, job.h0);
-        if (plan->cell->has_c)
-            states_in(run->rows, plan->hidden, run->c0, job.c_state);
         ur_team_run(e->team, forward_member, &job);
         last_states(&job);
     }
