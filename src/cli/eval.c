@@ -182,7 +182,7 @@ const verb eval_verb = {
                "  loss             0.000026     mean over symbols\n"
                "  symbols            50,000\n"
                "  pairs               5,000\n"
-               "  $ unroll eval runs/reviews --data test.txt\n"
+               "  $ unroll eval runs/films --data test.txt\n"
                "  ...\n"
                "  accuracy          97.5000 %   labels that are right\n"
                "  F1                 0.9750     mean of the labels' F1\n"

@@ -479,8 +479,8 @@ const ur_kind ur_kind_classifier = {
     .example = "  $ head -2 train.txt\n"
                "  bad\tThis hotel was not so lovely, and they left home.\n"
                "  good\tThis film was not rather bad, and I went late.\n"
-               "  $ unroll train classifier --data train.txt --valid valid.txt --out runs/reviews\n"
-               "  $ unroll predict runs/reviews \"This book was not so dull\"\n"
+               "  $ unroll train classifier --data train.txt --valid valid.txt --out runs/films\n"
+               "  $ unroll predict runs/films \"This book was not so dull\"\n"
                "  ...\n"
                "  good\t0.9993\n",
     .data_help = "a file with a label, a tab and a text on each line, or a CSV or TSV file with "

@@ -23,7 +23,7 @@ Not run:
 
     $ false
 
-    unroll --version
+Without a sign:
 
     unroll help
 END
@@ -32,7 +32,7 @@ if "$check" "$PWD/wrong.md" >out 2>err; then
     exit 1
 fi
 for said in 'wrong.md:7: . printf .a' '^the page says:$' 'wrong.md:9: . false$' 'exit code 1, not 0' \
-    'wrong.md:21: a command without' '^4 examples, 3 wrong$'; do
+    'wrong.md:20: a command without' '^4 examples, 3 wrong$'; do
     cat out err | grep -q -e "$said" || {
         echo "FAIL: no \"$said\" in: $(cat out err)"
         exit 1
