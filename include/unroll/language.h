@@ -20,22 +20,40 @@ extern "C" {
 
 /* ---- language models: the next token -------------------------------------------------------- */
 
-/* One-hot rows or an embedding, a stack of recurrent layers, a linear layer to the vocabulary:
+/* What makes logits of tokens: their numbers in a list; ur_language_network_name(i) is NULL
+ * behind the last. */
+enum { UR_LANGUAGE_RNN, UR_LANGUAGE_TRANSFORMER };
+const char *ur_language_network_name(size_t i);
+
+/* rnn: one-hot rows or an embedding, a stack of recurrent layers, a linear layer to the
+ * vocabulary:
  *     logits_t = fc(rnn(embed(x_t), state))        loss: mean cross-entropy against x_{t+1}
- * (Mikolov et al. 2010; Zaremba et al. 2014.) Parameters: embed.weight unless one-hot, CELL.* where
- * CELL is lstm, gru or rnn, fc.weight fc.bias: what torch.nn.Embedding, LSTM and Linear have. tied:
- * fc.weight is embed.weight (Press and Wolf 2017). Drop-out acts on the embedding's output, between
- * layers and on the last layer's output.
+ * (Mikolov et al. 2010; Zaremba et al. 2014.) Parameters: embed.weight unless one-hot, CELL.*
+ * where CELL is lstm, gru or rnn, fc.weight fc.bias: what torch.nn.Embedding, LSTM and Linear
+ * have. tied: fc.weight is embed.weight (Press and Wolf 2017). Drop-out acts on the embedding's
+ * output, between layers and on the last layer's output.
  *
  * Batches are windows of `bptt` steps, see ur_window_options. Sequential windows go on from the
- * states that the ones before them left, through which no gradient flows (truncated
- * back-propagation, Williams and Peng 1990), and begin with zeros in every epoch; random ones
- * always begin with zeros.
+ * states that the ones before them left, through which no gradient flows (truncated back-
+ * propagation, Williams and Peng 1990), and begin with zeros in every epoch; random ones always
+ * begin with zeros.
  *
  * A bidirectional model (outputs side by side) reads tokens that it is to predict: it is no
- * language model, its perplexity says nothing about one, and it cannot generate. */
+ * language model, its perplexity says nothing about one, and it cannot generate.
+ *
+ * transformer: a decoder alone whose layers normalise what they read (GPT-2, Radford et al.
+ * 2019):
+ *     logits_t = E norm(layers(drop(E[x_t] + P[t])))
+ * with causal self-attention, learned positions P and the embedding E as the output layer's
+ * weights, without bias. Parameters: embed.weight (alias fc.weight), positions.weight (bptt,
+ * hidden_size) and what torch.nn.TransformerEncoder(norm_first=True) has: transformer.layers.*,
+ * transformer.norm.*. cell, embed_size, bidirectional, tied and sampling say nothing. Windows
+ * are random ones; each stands for itself, and no sequence is longer than bptt. A text is
+ * measured window by window, from its start; the model writes on from the newest bptt/2 to bptt
+ * tokens. */
 typedef struct ur_language_model_config {
     size_t vocabulary; /* tokens, at least 2; 0: not known yet */
+    int network;       /* UR_LANGUAGE_RNN ... */
     const char *cell;  /* as in ur_rnn_config */
     size_t embed_size; /* 0: one-hot rows, which are never written out; UR_EMBED_AUTO */
     size_t hidden_size;
@@ -43,7 +61,10 @@ typedef struct ur_language_model_config {
     bool bidirectional;
     bool tied; /* embed_size is then what the layers put out: hidden_size, twice that both ways */
     float dropout;
-    size_t bptt; /* steps of a window */
+    size_t heads;             /* transformer: divide hidden_size; 0: 4 */
+    size_t feed_forward_size; /* transformer; 0: 4 hidden_size */
+    ur_activation activation; /* transformer; not UR_ACT_NONE */
+    size_t bptt;              /* steps of a window */
     ur_sampling sampling;
     bool keep_tail;
     ur_text_source text;
@@ -63,7 +84,8 @@ ur_status ur_language_model_new(ur_context *context, const ur_language_model_con
                                 ur_model **out, ur_err *err);
 /* ur_model_init. PyTorch's initialisation: embeddings N(0,1), cells U(+-1/sqrt(H)), linear
  * U(+-1/sqrt(in)); a tied weight U(+-0.1), as PyTorch's example of a word model has it: N(0,1)
- * would be far too large for an output layer. */
+ * would be far too large for an output layer. transformer: ur_transformer_encoder_init,
+ * embeddings and positions N(0, 0.02^2). */
 void ur_language_model_init(ur_model *model, uint64_t seed);
 /* With embed_size filled in. NULL: a model of another kind. */
 const ur_language_model_config *ur_language_model_config_of(const ur_model *model);
@@ -80,7 +102,7 @@ void ur_language_data_free(ur_language_data *data);
 ur_ids ur_language_data_text(const ur_language_data *data);
 
 /* Logits for ids (rows), in their layout, and the states after each sequence. initial: see
- * ur_state. */
+ * ur_state. A Transformer has no states: it takes none and gives none. */
 typedef struct ur_language_logits {
     ur_seq *logits;
     ur_rnn_out out;

@@ -138,6 +138,9 @@ size_t ur_step_cache_length(const ur_step_cache *cache, size_t sequence); /* ste
  * cache is then as before. */
 bool ur_step_cache_reorder(ur_step_cache *cache, size_t sequences, const size_t *parent);
 
+/* From now on the sequence has no steps. Memory of steps that no sequence has is used again. */
+void ur_step_cache_forget(ur_step_cache *cache, size_t sequence);
+
 /* The next steps of the cache's sequences, any number of each: x (rows, d_model) in a layout of that many
  * sequences. Causal. For a decoder without an encoder. */
 ur_seq *ur_transformer_encode_next(ur_tape *tape, const ur_transformer_encoder *stack,

@@ -35,7 +35,7 @@ static bool add_option(command *c, option o)
 
 static bool is_hidden(const ur_kind *kind, const ur_field *field)
 {
-    if (kind && !kind->split && field->offset == offsetof(ur_run_settings, valid_split))
+    if (kind && !kind->splits && field->offset == offsetof(ur_run_settings, valid_split))
         return true;
     for (const char *const *name = kind ? kind->hides : NULL; name && *name; name++)
         if (strcmp(*name, field->name) == 0)
@@ -327,7 +327,8 @@ static bool read_option(command *c, int argc, char **argv, int *at)
         say_usage(c, "--%s takes no value, but was given '%s'", own, value);
         return false;
     }
-    if (!takes_no_value(o) && !value && !o->field->bare) {
+    const bool by_alias = o->field && o->field->alias && strcmp(o->field->alias, name + 2) == 0;
+    if (!takes_no_value(o) && !value && (!o->field->bare || by_alias)) {
         if (*at + 1 == argc || strncmp(argv[*at + 1], "--", 2) == 0) {
             say_usage(c, "--%s needs a value: --%s %s", own, own,
                       o->field->metavar ? o->field->metavar : "VALUE");
@@ -394,11 +395,11 @@ int set_reading(const command *c, ur_run *run)
 /* ---- what goes together -------------------------------------------------------------------- */
 
 /* "--schedule step or plateau" for "schedule=step|plateau", "--resume" for "resume=true". */
-static void owner_text(const option *o, char *text, size_t capacity)
+static void owner_text(const option *o, const ur_field *field, char *text, size_t capacity)
 {
     char name[OPTION_NAME], flag[OPTION_NAME];
-    const char *value = o->field->belongs + strcspn(o->field->belongs, "=");
-    snprintf(name, sizeof name, "%.*s", (int)(value - o->field->belongs), o->field->belongs);
+    const char *value = field->belongs + strcspn(field->belongs, "=");
+    snprintf(name, sizeof name, "%.*s", (int)(value - field->belongs), field->belongs);
     const ur_field *owner = ur_field_find(o->fields, name);
     size_t used = (size_t)snprintf(text, capacity, "--%s",
                                    owner ? ur_field_flag(owner, flag, sizeof flag) : name);
@@ -412,12 +413,13 @@ static void owner_text(const option *o, char *text, size_t capacity)
     }
 }
 
-static bool check_belongs(const command *c, const option *o)
+/* Whether a field that the option sets is of use beside the others. */
+static bool check_belongs(const command *c, const option *o, const ur_field *field)
 {
     char name[OPTION_NAME], owner[200];
-    if (!o->field || !o->field->belongs || ur_field_applies(o->fields, o->field, o->config))
+    if (!field || !field->belongs || ur_field_applies(o->fields, field, o->config))
         return true;
-    owner_text(o, owner, sizeof owner);
+    owner_text(o, field, owner, sizeof owner);
     say_usage(c, "--%s belongs to %s", option_name(o, name), owner);
     return false;
 }
@@ -428,6 +430,8 @@ static bool check_shorthand(const command *c, const option *o)
     char own[OPTION_NAME], other[OPTION_NAME];
     for (const ur_setting *s = o->shorthand ? o->shorthand->settings : NULL; s && s->name; s++) {
         const ur_field *field = ur_field_find(o->fields, s->name);
+        if (!check_belongs(c, o, field))
+            return false;
         const option *beside =
             field ? find_option(c, ur_field_flag(field, other, sizeof other)) : NULL;
         if (!beside || !beside->given || !beside->value || strcmp(beside->value, s->value) == 0)
@@ -471,8 +475,8 @@ static bool check_search(command *c)
 bool check_options(command *c)
 {
     for (size_t i = 0; i < c->n_options; i++)
-        if (c->options[i].given &&
-            !(check_belongs(c, &c->options[i]) && check_shorthand(c, &c->options[i])))
+        if (c->options[i].given && !(check_belongs(c, &c->options[i], c->options[i].field) &&
+                                     check_shorthand(c, &c->options[i])))
             return false;
     return check_search(c);
 }

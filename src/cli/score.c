@@ -30,6 +30,9 @@ static int score(command *c, ur_run *run)
     score_options *o = c->own;
     if (!join_data(c, run, &o->data))
         return CODE_USAGE;
+    const int code = set_reading(c, run);
+    if (code != CODE_OK)
+        return code;
     const ur_pair_source source = {.data = o->data, .split = UR_SPLIT_VALID};
     double *scores;
     size_t count;
@@ -66,13 +69,14 @@ const verb score_verb = {
                "  my dog sees ten cats.\tmon chien voit dix chats.\n"
                "  my dog sees ten cats.\tmes chiens voient dix chats.\n"
                "  $ unroll score runs/fra --data two.tsv\n"
-               "  -0.089503\n"
-               "  -13.429588\n",
+               "  -0.082619\n"
+               "  -17.060128\n",
     .see_also = "unroll help eval, unroll help predict",
     .fields = fields,
     .size = sizeof(score_options),
     .json_help = "Print an object per pair.",
     .threads = true,
+    .reads = true,
     .weights = true,
     .run = run_score,
 };

@@ -1,15 +1,15 @@
-/* language_model.c - the next token: configuration and parameters, forward, loss of a batch of
- * windows, perplexity of a text, its data. How it writes is in language_model_decode.c.
+/* language_model.c - the next token: configuration, loss of a batch of windows, perplexity of a
+ * text, its data. What makes logits of tokens, and how it writes, is in language_model_rnn.c and
+ * language_model_transformer.c.
  *
- *   x_t = onehot(id_t) or embed(id_t),  y, state = rnn(x, state),  logits_t = fc(y_t)
  *   loss = 1/normaliser sum_t -log softmax(logits_t)[id_{t+1}]
  * Sequential windows take their states from the data's carry and leave them there. */
 #include "models/language_model.h"
 
 #include <string.h>
 
-#include "backend/context.h"
 #include "backend/cell.h"
+#include "backend/context.h"
 #include "base/alloc.h"
 #include "base/fpmode.h"
 #include "base/status.h"
@@ -21,6 +21,14 @@
 
 /* ---- configuration ------------------------------------------------------------------------ */
 
+static const ur_language_network *const networks[] = {&ur_language_rnn, &ur_language_transformer};
+
+const char *ur_language_network_name(size_t i)
+{
+    return i < sizeof networks / sizeof *networks ? networks[i]->name : NULL;
+}
+
+static const char *const activation_words[] = {"none", "relu", "gelu", "gelu-tanh", NULL};
 static const char *const embed_words[] = {"auto", NULL};
 static const char *const sampling_words[] = {"sequential", "random", NULL};
 
@@ -29,28 +37,50 @@ static const char *const sampling_words[] = {"sequential", "random", NULL};
 /* clang-format off */
 static const ur_field fields[] = {
     UR_VOCABULARY_ROW(ur_language_model_config),
-    UR_CELL_ROW(ur_language_model_config, "What the layers are made of.", NULL),
+    {.name = "network", .flag = "model", .group = "model", .type = UR_FIELD_ENUM, AT(network),
+     .word = ur_language_network_name, .initial = "rnn", .absent = "rnn",
+     .help = "What reads and writes: recurrent layers (rnn), or a Transformer."},
+    {.name = "cell", .group = "model", .type = UR_FIELD_NAME, AT(cell), .word = ur_cell_name,
+     .synonyms = ur_cell_synonyms, .initial = "lstm", .belongs = "network=rnn",
+     .help = "What the layers are made of. rnn is rnn_tanh."},
     {.name = "embed_size", .flag = "embed", .metavar = "N", .group = "model", .type = UR_FIELD_SIZE,
      AT(embed_size), .most = UR_MOST_UNITS, .words = embed_words, .initial = "auto", .shown = "",
+     .belongs = "network=rnn",
      .help = "Numbers that stand for a token. Without it characters are one-hot rows, and words "
              "get as many numbers as there are units."},
-    UR_HIDDEN_ROW(ur_language_model_config, "128", "Units of each layer."),
+    UR_HIDDEN_ROW(ur_language_model_config, "128",
+                  "Units of each layer, or a Transformer's features."),
     UR_LAYERS_ROW(ur_language_model_config, "Layers.", NULL),
     {.name = "bidirectional", .group = "model", .type = UR_FIELD_BOOL, AT(bidirectional),
-     .shown = "",
+     .shown = "", .belongs = "network=rnn",
      .help = "Read from both ends: a comparison, for such a model sees what it is to predict and "
              "cannot generate."},
     {.name = "tied", .group = "model", .type = UR_FIELD_BOOL, AT(tied), .shown = "",
-     .help = "The output layer's weights are the embedding's."},
+     .belongs = "network=rnn",
+     .help = "The output layer's weights are the embedding's, as a Transformer's always are."},
     UR_DROPOUT_ROW(ur_language_model_config,
                    "Part of the embeddings, of what goes from layer to layer and of the last "
-                   "layer's output that is dropped."),
+                   "layer's output that is dropped; of a Transformer also of the attention "
+                   "weights, in place of the last output."),
+    {.name = "heads", .metavar = "N", .group = "model", .type = UR_FIELD_SIZE, AT(heads),
+     .most = UR_MOST_UNITS, .initial = "4", .absent = "4", .belongs = "network=transformer",
+     .help = "Attention heads of a Transformer; they divide --hidden. 0: 4."},
+    {.name = "feed_forward_size", .flag = "ffn", .metavar = "N", .group = "model",
+     .type = UR_FIELD_SIZE, AT(feed_forward_size), .most = UR_MOST_UNITS, .absent = "0",
+     .shown = "4 times --hidden", .belongs = "network=transformer",
+     .help = "Units between the two linear layers of a Transformer's layer."},
+    {.name = "activation", .metavar = "relu|gelu|gelu-tanh", .group = "model",
+     .type = UR_FIELD_ENUM, AT(activation), .words = activation_words, .initial = "gelu",
+     .absent = "gelu", .belongs = "network=transformer", .help = "What stands between these."},
     {.name = "bptt", .metavar = "N", .group = "model", .type = UR_FIELD_SIZE, AT(bptt), .least = 1,
-     .most = 1 << 20, .initial = "35", .help = "Steps of a window, through which gradients flow."},
+     .most = 1 << 20, .initial = "35",
+     .help = "Steps of a window, through which gradients flow. A Transformer sees no more than "
+             "so many tokens."},
     {.name = "sampling", .metavar = "sequential|random", .group = "model", .type = UR_FIELD_ENUM,
-     AT(sampling), .words = sampling_words, .initial = "sequential",
+     AT(sampling), .words = sampling_words, .initial = "sequential", .belongs = "network=rnn",
      .help = "sequential: --batch streams are read side by side, their states carried from "
-             "window to window. random: windows in any order, states beginning anew."},
+             "window to window. random: windows in any order, states beginning anew, "
+             "as a Transformer's always do."},
     {.name = "keep_tail", .group = "model", .type = UR_FIELD_BOOL, AT(keep_tail), .shown = "",
      .help = "Also learn the last batch of an epoch, which is shorter or smaller."},
     UR_TEXT_SOURCE_ROWS(ur_language_model_config, text, "char"),
@@ -70,40 +100,10 @@ ur_language_model_config ur_language_model_defaults(void)
     return c;
 }
 
-/* Features of the last layer's outputs. */
-static size_t width_of(const ur_language_model_config *c)
-{
-    return c->bidirectional ? 2 * c->hidden_size : c->hidden_size;
-}
-
-/* embed_size without UR_EMBED_AUTO. */
-static size_t embedding_of(const ur_language_model_config *c)
-{
-    if (c->embed_size != UR_EMBED_AUTO)
-        return c->embed_size;
-    if (c->tied)
-        return width_of(c);
-    return c->text.options.tokenizer == UR_CHARACTERS ? 0 : c->hidden_size;
-}
-
 static ur_status check(const void *config, ur_err *err)
 {
     const ur_language_model_config *c = config;
-    const size_t embedding = embedding_of(c);
-    if (c->tied && !embedding)
-        return ur_fail(err, UR_INVALID,
-                       "language model: one-hot rows have no embedding that the output layer's "
-                       "weights could be tied to");
-    if (c->tied && embedding != width_of(c))
-        return ur_fail(err, UR_INVALID,
-                       "language model: tied weights want an embedding as wide as the outputs of "
-                       "the layers, %zu; it is %zu",
-                       width_of(c), embedding);
-    if (embedding > UR_MOST_UNITS)
-        return ur_fail(err, UR_INVALID,
-                       "language model: tied weights want an embedding of %zu, at most %d expected",
-                       embedding, UR_MOST_UNITS);
-    return UR_OK;
+    return networks[c->network]->check(c, err);
 }
 
 ur_status ur_language_model_check(const ur_language_model_config *config, ur_err *err)
@@ -117,28 +117,13 @@ static ur_status build(ur_model *model, ur_err *err)
 {
     ur_language_model *m = (ur_language_model *)model;
     ur_language_model_config *c = model->config;
-    ur_params *p = model->params;
-    char name[64];
-    ur_status status = ur_check_vocabulary(model->kind, c->vocabulary, 2, err);
+    const ur_status status = ur_check_vocabulary(model->kind, c->vocabulary, 2, err);
     if (status != UR_OK)
         return status;
     m->config = c;
+    m->network = networks[c->network];
     c->cell = ur_configured_cell(c->cell)->name; /* lasts longer than the caller's */
-    c->embed_size = embedding_of(c);
-    const ur_rnn_config rnn = {.cell = c->cell,
-                               .input_size = c->embed_size ? c->embed_size : c->vocabulary,
-                               .hidden_size = c->hidden_size,
-                               .num_layers = c->layers,
-                               .bidirectional = c->bidirectional,
-                               .dropout = c->layers > 1 ? c->dropout : 0.0f};
-    ur_rnn_prefix(NULL, c->cell, name);
-    if (c->embed_size)
-        m->embed = ur_embedding_add(p, "embed", c->vocabulary, c->embed_size);
-    status = ur_rnn_add(p, name, &rnn, &m->rnn, err);
-    if (status == UR_OK)
-        m->fc = c->tied ? ur_linear_add_tied(p, "fc", &m->embed, true)
-                        : ur_linear_add(p, "fc", width_of(c), c->vocabulary, true);
-    return status;
+    return m->network->build(m, c, err);
 }
 
 ur_status ur_language_model_new(ur_context *context, const ur_language_model_config *config,
@@ -150,12 +135,7 @@ ur_status ur_language_model_new(ur_context *context, const ur_language_model_con
 static void init(ur_model *model, uint64_t seed)
 {
     const ur_language_model *m = ur_as_language_model(model);
-    ur_rnn_init(&m->rnn, model->params, seed);
-    ur_linear_init(&m->fc, model->params, seed);
-    if (m->config->tied)
-        ur_init_uniform(model->params, m->embed.weight, 0.1f, seed);
-    else if (m->config->embed_size)
-        ur_embedding_init(&m->embed, model->params, seed);
+    m->network->init(m, seed);
 }
 
 void ur_language_model_init(ur_model *model, uint64_t seed)
@@ -171,26 +151,13 @@ const ur_language_model_config *ur_language_model_config_of(const ur_model *mode
 
 /* ---- forward ------------------------------------------------------------------------------ */
 
-ur_rnn_out ur_language_layers(ur_tape *t, const ur_language_model *m, const ur_seq *ids,
-                              ur_state initial)
-{
-    const float p = m->config->dropout;
-    if (!m->config->embed_size)
-        return ur_rnn_one_hot(t, &m->rnn, ids, initial);
-    if (p > 0.0f && ur_tape_mode(t) == UR_TRAIN)
-        return ur_rnn(t, &m->rnn, ur_dropout(t, ur_embedding(t, &m->embed, ids), p), initial);
-    return ur_rnn_embedded(t, &m->rnn, &m->embed, ids, initial);
-}
-
 ur_language_logits ur_language_model_forward(ur_tape *t, const ur_model *model, const ur_seq *ids,
                                              ur_state initial)
 {
     if (!ur_tape_takes(t, model, &ur_kind_language_model))
         return (ur_language_logits){.logits = NULL};
     const ur_language_model *m = ur_as_language_model(model);
-    const ur_rnn_out out = ur_language_layers(t, m, ids, initial);
-    ur_seq *y = ur_dropout(t, out.y, m->config->dropout);
-    return (ur_language_logits){ur_linear_seq(t, &m->fc, y), out};
+    return m->network->logits(t, m, ids, initial);
 }
 
 /* ---- training ----------------------------------------------------------------------------- */
@@ -239,7 +206,8 @@ typedef struct loaded {
     size_t *stream; /* (count) */
 } loaded;
 
-static loaded load(ur_tape *t, const ur_language_data *d, size_t count, const size_t *which)
+static loaded load(ur_tape *t, const ur_language_data *d, ur_order order, size_t count,
+                   const size_t *which)
 {
     loaded b = {.stream = ur_take(t, count, sizeof *b.stream)};
     size_t *lengths = ur_take(t, count, sizeof *lengths);
@@ -252,7 +220,7 @@ static loaded load(ur_tape *t, const ur_language_data *d, size_t count, const si
         lengths[i] = w.length;
         id[i] = which[i];
     }
-    const ur_layout *layout = ur_new_layout(t, UR_STEP_MAJOR, count, lengths, id);
+    const ur_layout *layout = ur_new_layout(t, order, count, lengths, id);
     ur_tensor *in = layout ? ur_new_ints(t, 1, &layout->rows) : NULL;
     ur_tensor *out = layout ? ur_new_ints(t, 1, &layout->rows) : NULL;
     if (!in || !out)
@@ -274,7 +242,7 @@ static ur_tensor *loss(ur_tape *t, const ur_model *model, const void *data, size
                        const size_t *which, double normaliser)
 {
     const ur_language_data *d = data;
-    const loaded b = load(t, d, count, which);
+    const loaded b = load(t, d, ur_as_language_model(model)->network->order, count, which);
     ur_state initial = {0};
     if (d->carry)
         initial = ur_carry_state(t, d->carry, count, b.stream);
@@ -293,34 +261,53 @@ static const ur_figure figures[] = {{.name = "perplexity",
                                      .headline = true},
                                     {.name = NULL}};
 
-/* Steps that are computed at a time: any number gives a one-way model's bits, so what a chunk's
- * logits and gates take decides. A bidirectional model reads windows, as in training. */
+/* Steps that are computed at a time: any number gives the same bits, so what a chunk's logits
+ * and activations take decides. What reads windows (a bidirectional model, a Transformer) gets
+ * whole ones. */
 static size_t chunk_of(const ur_language_model *m)
 {
     enum { CHUNK_FLOATS = UR_SIZE(1 << 22, 1), LEAST = UR_SIZE(16, 3), MOST = 1024 };
-    const size_t row = m->config->vocabulary + 8 * m->config->hidden_size;
-    const size_t steps = CHUNK_FLOATS / row;
-    if (m->config->bidirectional)
-        return m->config->bptt;
+    const ur_language_model_config *c = m->config;
+    const size_t units = m->network->states ? 8 * c->hidden_size : 12 * c->hidden_size * c->layers;
+    const size_t steps = CHUNK_FLOATS / (c->vocabulary + units);
+    if (!m->network->states)
+        return steps > c->bptt ? steps / c->bptt * c->bptt : c->bptt;
+    if (c->bidirectional)
+        return c->bptt;
     return steps < LEAST ? LEAST : steps > MOST ? MOST : steps;
 }
 
-/* Adds the losses of `steps` tokens from `at` on. */
+/* So many tokens that follow each other: one sequence, or without states windows side by side. */
+static const ur_layout *chunk_layout(ur_tape *t, const ur_language_model *m, size_t steps)
+{
+    const size_t bptt = m->network->states ? steps : m->config->bptt;
+    const size_t count = (steps + bptt - 1) / bptt;
+    size_t *length = ur_take(t, count, sizeof *length);
+    for (size_t i = 0; length && i < count; i++)
+        length[i] = i + 1 < count ? bptt : steps - i * bptt;
+    return length ? ur_new_layout(t, m->network->order, count, length, NULL) : NULL;
+}
+
+/* Adds the losses of `steps` tokens from `at` on. carry: NULL where there are no states. */
 static void measure_chunk(ur_tape *t, const ur_language_model *m, ur_carry *carry,
                           const int32_t *at, size_t steps, ur_measure *sum)
 {
     ur_tape_start(t, UR_INFER, m->base.params, NULL, 0, 0);
-    const ur_seq *ids = ur_seq_ints(t, ur_new_layout(t, UR_STEP_MAJOR, 1, &steps, NULL), at);
-    const ur_state state = ur_carry_state(t, carry, 1, NULL);
+    const ur_layout *layout = chunk_layout(t, m, steps);
+    const ur_seq *ids = ur_seq_ints(t, layout, at), *targets = ur_seq_ints(t, layout, at + 1);
+    ur_state state = {0};
+    if (carry)
+        state = ur_carry_state(t, carry, 1, NULL);
     const ur_language_logits f = ur_language_model_forward(t, &m->base, ids, state);
-    ur_carry_take(t, carry, 1, NULL, f.out);
+    if (carry)
+        ur_carry_take(t, carry, 1, NULL, f.out);
     ur_tensor *losses = ur_tensor_new(t, UR_F32, 1, &steps);
     if (!ur_tape_ok(t) || !f.logits)
         return;
     const ur_cross_entropy_pass pass = {.rows = steps,
                                         .classes = m->config->vocabulary,
                                         .x = f.logits->values->data,
-                                        .target = at + 1,
+                                        .target = ur_ints(targets->values),
                                         .ignore = UR_IGNORE,
                                         .scale = 1.0f,
                                         .row_loss = losses->data};
@@ -331,7 +318,8 @@ static void measure_chunk(ur_tape *t, const ur_language_model *m, ur_carry *carr
     sum->positions += steps;
 }
 
-/* The whole text from start to end as one stream; every token but the first is predicted. */
+/* The whole text from start to end; every token but the first is predicted, with states from those
+ * before it, or from those of its window. */
 static ur_status evaluate(const ur_model *model, const void *data, ur_measure *out,
                           ur_confusion **confusion, ur_err *err)
 {
@@ -345,7 +333,7 @@ static ur_status evaluate(const ur_model *model, const void *data, ur_measure *o
     (void)confusion;
     *out = (ur_measure){0};
     ur_status status = ur_tape_new(context, &t, err);
-    if (status == UR_OK)
+    if (status == UR_OK && m->network->states)
         status = ur_carry_new(context, &m->rnn, 1, &carry, err);
     for (size_t at = 0; status == UR_OK && at < positions; at += chunk) {
         const size_t left = positions - at;
@@ -489,6 +477,47 @@ static size_t extent(const void *data)
     return ((const ur_language_data *)data)->text.length;
 }
 
+/* ---- writing ------------------------------------------------------------------------------ */
+
+ur_ids *ur_language_prompts(ur_tape *t, const ur_language_model *m, const ur_sources *sources,
+                            int32_t *symbols)
+{
+    ur_ids *texts = ur_take(t, sources->count, sizeof *texts);
+    int32_t bad;
+    for (size_t b = 0; texts && b < sources->count; b++) {
+        const ur_ids ids = sources->ids[b];
+        if (ids.length == 0 && !sources->first)
+            ur_tape_fail(t, UR_INVALID, "generation: prompt %zu is empty", b);
+        else if (!ur_are_symbols(m->config->vocabulary, ids.ids, ids.length, &bad))
+            ur_tape_fail(t, UR_INVALID,
+                         "generation: prompt %zu has the id %d, the vocabulary has %zu", b,
+                         (int)bad, m->config->vocabulary);
+        if (!ur_tape_ok(t))
+            return NULL;
+        texts[b] = (ur_ids){ids.ids, sources->first ? ids.length : ids.length - 1};
+        symbols[b] = sources->first ? sources->first[b] : ids.ids[texts[b].length];
+    }
+    return texts;
+}
+
+ur_status ur_language_decoder(const ur_model *model, ur_decoder *out, ur_err *err)
+{
+    const ur_language_model *m = ur_as_language_model(model);
+    if (m->config->bidirectional)
+        return ur_fail(err, UR_UNSUPPORTED,
+                       "a bidirectional model cannot generate: it reads the tokens after the one "
+                       "it predicts, which are still to be written");
+    *out = (ur_decoder){.self = m,
+                        .vocabulary = m->config->vocabulary,
+                        .end = -1,
+                        .start = m->network->start,
+                        .step = m->network->step,
+                        .reorder = m->network->reorder,
+                        .read = m->network->read,
+                        .release = m->network->release};
+    return UR_OK;
+}
+
 /* ---- going on from texts ------------------------------------------------------------------ */
 
 enum { MOST_WRITTEN = 200 }; /* tokens, where the options say nothing */
@@ -628,15 +657,30 @@ static const ur_setting of_book[] = {{"cell", "lstm"},
                                      {"lr", "1"},
                                      {"clip", "1"},
                                      {NULL, NULL}};
+/* Chosen by measurement: docs/defaults.md. */
+static const ur_setting transformer[] = {{"network", "transformer"},
+                                         {"hidden_size", "128"},
+                                         {"layers", "4"},
+                                         {"heads", "4"},
+                                         {"bptt", "128"},
+                                         {"batch", "16"},
+                                         {"lr", "2e-3"},
+                                         {"clip", "1"},
+                                         {"schedule", "cosine"},
+                                         {"warmup_steps", "100"},
+                                         {NULL, NULL}};
 static const ur_preset presets[] = {
     {"book",
      "The time machine of Dive into Deep Learning: SGD at rate 1, 500 epochs of 10,000 characters.",
      of_book},
+    {"transformer", "A Transformer: 4 layers of 128 features, 4 heads, windows of 128 tokens.",
+     transformer},
     {NULL, NULL, NULL}};
 
 static const char *const notes[] = {
     "An epoch's perplexity is exp of the mean loss of its tokens, each batch before its step. That "
-    "of validation text is over all its tokens but the first, states carried from start to end.",
+    "of validation text is over all its tokens but the first, states carried from start to end, or "
+    "window by window where a Transformer reads it.",
     NULL};
 
 static const ur_layer_place layers[] = {

@@ -42,13 +42,14 @@
         UR_HIDDEN_ROW(ur_tagger_config, "64", "Units of each layer and direction."),               \
         UR_LAYERS_ROW(ur_tagger_config, "Layers.", NULL),                                          \
         {.name = "bidirectional",                                                                  \
-         .flag = "directions",                                                                     \
-         .metavar = "concat|average|no",                                                           \
+         .alias = "directions",                                                                    \
+         .metavar = "[=concat|average|no]",                                                        \
          .group = "model",                                                                         \
          .type = UR_FIELD_ENUM,                                                                    \
          AT(directions),                                                                           \
          .words = ur_direction_words,                                                              \
          .initial = "concat",                                                                      \
+         .bare = "concat",                                                                         \
          .help = "Read from both ends, the two directions side by side or their mean; or from "    \
                  "the start alone."},                                                              \
         UR_DROPOUT_ROW(ur_tagger_config, "Part of the embeddings, of what goes from layer to "     \
@@ -350,7 +351,12 @@ static ur_status prepare(ur_assets *assets, ur_err *err)
         status = assets->model ? open_file(assets, assets->data->data, &assets->train, err)
                                : begin(assets, err);
     if (status == UR_OK && assets->data->valid)
-        status = open_file(assets, assets->data->valid, &assets->valid, err);
+        return open_file(assets, assets->data->valid, &assets->valid, err);
+    ur_labelled *apart = NULL;
+    if (status == UR_OK && assets->data->valid_split > 0.0)
+        status = ur_labelled_split(assets->train, assets->data->valid_split, assets->data->seed,
+                                   &apart, err);
+    assets->valid = apart;
     return status;
 }
 
@@ -364,14 +370,6 @@ static ur_status fits(const ur_assets *assets, ur_err *err)
         return ur_fail(err, UR_INVALID, "\"labels\" is %zu, but there are %zu labels", c->labels,
                        ur_vocabulary_size(assets->labels));
     return ur_text_check(&c->text, assets->vocabulary, err);
-}
-
-static ur_status split(void *data, double part, uint64_t seed, void **out, ur_err *err)
-{
-    ur_labelled *valid;
-    const ur_status status = ur_labelled_split(data, part, seed, &valid, err);
-    *out = valid;
-    return status;
 }
 
 static void free_data(void *data)
@@ -427,7 +425,7 @@ static const char *const notes[] = {
     .has_labels = true, .model_size = sizeof(ur_tagger), .layers = layers,                         \
     .n_layers = sizeof layers / sizeof *layers, .build = build, .init = init, .loss = loss,        \
     .evaluate = ur_tagger_measure, .examples = examples, .length = length, .positions = positions, \
-    .prepare = prepare, .fits = fits, .open = open_source, .free_data = free_data, .split = split, \
+    .prepare = prepare, .fits = fits, .open = open_source, .free_data = free_data, .splits = true, \
     .fingerprint = fingerprint, .extent = extent, .remark = remark, .predict = ur_tagger_predict
 
 static const ur_layer_place layers[] = {

@@ -62,6 +62,11 @@ bool ur_cell_check_input(ur_tape *tape, const ur_cell_layer *layer, const ur_ten
 /* In training, makes the masks of its drop-out and zoneout; rows are to be filled in before. */
 void ur_cell_noise(ur_tape *tape, const ur_cell_layer *layer, ur_recurrent_run *run);
 
+/* ur_embedding_at where sequence b begins at position first[b]. */
+ur_seq *ur_embedding_from(ur_tape *tape, const ur_embedding_layer *layer, float scale,
+                          const ur_positions_layer *positions, const size_t *first,
+                          const ur_seq *ids);
+
 /* ---- attention ---- */
 
 /* Heads side by side in the columns [begin, begin + heads * width) of x. */

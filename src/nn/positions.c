@@ -105,40 +105,62 @@ static void embed_back(ur_tape *tape, ur_node *node)
         tape->backend->embed_back(&tape->on, &pass);
 }
 
+/* Where sequences begin: each at its own position, or all at the same one. */
+typedef struct starts {
+    const size_t *each; /* (B) or NULL */
+    size_t same;
+} starts;
+
+static size_t start_of(const starts *from, size_t b)
+{
+    return from->each ? from->each[b] : from->same;
+}
+
+/* The sequence that goes the furthest. */
+static size_t furthest(const ur_layout *l, const starts *from)
+{
+    size_t most = 0;
+    for (size_t b = 1; b < l->batch; b++)
+        if (start_of(from, b) + l->length[b] > start_of(from, most) + l->length[most])
+            most = b;
+    return most;
+}
+
 static bool check(ur_tape *tape, const ur_op *op, const ur_embedding_layer *l,
-                  const ur_positions_layer *p, size_t first, const ur_seq *ids)
+                  const ur_positions_layer *p, const starts *from, const ur_seq *ids)
 {
     if (!ur_tape_ok(tape) || !ur_ids_in_range(tape, op, l->count, false, ids))
         return false;
+    const size_t last = furthest(ids->layout, from), first = start_of(from, last);
+    const size_t steps = ids->layout->batch ? ids->layout->length[last] : 0;
     if (p && p->size != l->size)
         ur_tape_fail(tape, UR_INVALID, "%s: embeddings of %zu features, positions of %zu", op->name,
                      l->size, p->size);
-    else if (p && (first > p->count || ids->layout->steps > p->count - first))
+    else if (p && (first > p->count || steps > p->count - first))
         ur_tape_fail(tape, UR_INVALID,
                      "%s: a sequence of %zu steps from position %zu on, there are "
                      "%zu positions",
-                     op->name, ids->layout->steps, first, p->count);
+                     op->name, steps, first, p->count);
     const ur_weight_shape weights[] = {{l->weight, -1, l->count, l->size},
                                        {p ? p->weight : -1, -1, p ? p->count : 0, l->size}};
     return ur_tape_ok(tape) && ur_has_weights(tape, op->name, p && p->weight >= 0 ? 2 : 1, weights);
 }
 
 /* The position of every row. */
-static const size_t *positions_of(ur_tape *tape, const ur_layout *l, size_t first)
+static const size_t *positions_of(ur_tape *tape, const ur_layout *l, const starts *from)
 {
     size_t *position = ur_take(tape, l->rows, sizeof *position);
     for (size_t b = 0; position && b < l->batch; b++)
         for (size_t t = 0; t < l->length[b]; t++)
-            position[ur_row(l, b, t)] = first + t;
+            position[ur_row(l, b, t)] = start_of(from, b) + t;
     return position;
 }
 
-ur_seq *ur_embedding_at(ur_tape *tape, const ur_embedding_layer *layer, float scale,
-                        const ur_positions_layer *positions, size_t first, const ur_seq *ids)
+static ur_seq *embed(ur_tape *tape, const ur_embedding_layer *layer, float scale,
+                     const ur_positions_layer *positions, const starts *from, const ur_seq *ids)
 {
-    UR_FPMODE_HERE;
     static const ur_op op = {"embedding_at", embed_back, false};
-    if (!check(tape, &op, layer, positions, first, ids))
+    if (!check(tape, &op, layer, positions, from, ids))
         return NULL;
     const size_t rows = ids->layout->rows;
     ur_tensor *y = ur_rows_new(tape, rows, layer->size);
@@ -149,7 +171,7 @@ ur_seq *ur_embedding_at(ur_tape *tape, const ur_embedding_layer *layer, float sc
                           .scale = scale,
                           .y = y ? y->data : NULL};
     if (positions) {
-        pass.position = positions_of(tape, ids->layout, first);
+        pass.position = positions_of(tape, ids->layout, from);
         pass.positions =
             positions->weight < 0 ? positions->sines->values : ur_weight(tape, positions->weight);
     }
@@ -164,4 +186,19 @@ ur_seq *ur_embedding_at(ur_tape *tape, const ur_embedding_layer *layer, float sc
         n->positions = positions ? positions->weight : -1;
     }
     return ur_seq_new(tape, y, ids->layout);
+}
+
+ur_seq *ur_embedding_at(ur_tape *tape, const ur_embedding_layer *layer, float scale,
+                        const ur_positions_layer *positions, size_t first, const ur_seq *ids)
+{
+    UR_FPMODE_HERE;
+    return embed(tape, layer, scale, positions, &(starts){NULL, first}, ids);
+}
+
+ur_seq *ur_embedding_from(ur_tape *tape, const ur_embedding_layer *layer, float scale,
+                          const ur_positions_layer *positions, const size_t *first,
+                          const ur_seq *ids)
+{
+    UR_FPMODE_HERE;
+    return embed(tape, layer, scale, positions, &(starts){first, 0}, ids);
 }

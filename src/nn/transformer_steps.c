@@ -1,9 +1,11 @@
 /* transformer_steps.c - keys and values of the steps so far, for decoding step by step.
  *
- * Every step of every sequence that was ever fed has a row [k; v] per layer, in the order in which they
- * came. A sequence is the list of its steps' rows: when a beam goes on from other hypotheses, lists
- * move and rows stay; hypotheses with a common past share it. Attention takes the keys by these
- * lists (ur_attending.k_from), in their order: what it computes has the bits of the whole sequence. */
+ * Every step of every sequence that was ever fed has a row [k; v] per layer, in the order in
+ * which they came. A sequence is the list of its steps' rows: when a beam goes on from other
+ * hypotheses, lists move and rows stay; hypotheses with a common past share it. Attention takes
+ * the keys by these lists (ur_attending.k_from), in their order: what it computes has the bits
+ * of the whole sequence. When memory is full, the rows that no list has any more are left
+ * behind. */
 #include "nn/transformer.h"
 
 #include <string.h>
@@ -63,8 +65,8 @@ size_t ur_step_cache_length(const ur_step_cache *c, size_t sequence)
     return c->length[sequence];
 }
 
-/* Lists with room for so many sequences and steps, filled from lists `parent` of the present ones (NULL:
- * the same). */
+/* Lists with room for so many sequences and steps, filled from lists `parent` of the present
+ * ones (NULL: the same). */
 static bool new_lists(ur_step_cache *c, size_t sequences, size_t most, size_t steps,
                       const size_t *parent)
 {
@@ -101,26 +103,66 @@ bool ur_step_cache_reorder(ur_step_cache *c, size_t sequences, const size_t *par
            new_lists(c, sequences, sequences > c->most ? sequences : c->most, c->steps, parent);
 }
 
-/* Room for so many rows more, at least doubled when it grows. */
-static bool room_for_rows(ur_step_cache *c, const ur_executor *on, size_t more)
+void ur_step_cache_forget(ur_step_cache *c, size_t sequence)
 {
-    const size_t wanted = c->rows + more, old = c->capacity;
-    if (wanted <= old)
-        return true;
+    c->length[sequence] = 0;
+}
+
+/* The rows that some sequence has, rising, in from; number (rows) receives each one's place
+ * there. */
+static size_t rows_in_use(const ur_step_cache *c, size_t *from, size_t *number)
+{
+    size_t count = 0;
+    memset(number, 0, c->rows * sizeof *number);
+    for (size_t b = 0; b < c->sequences; b++)
+        for (size_t s = 0; s < c->length[b]; s++)
+            number[c->row[b * c->steps + s]] = 1;
+    for (size_t r = 0; r < c->rows; r++)
+        if (number[r]) {
+            number[r] = count;
+            from[count++] = r;
+        }
+    return count;
+}
+
+/* Moves these rows to memory for `capacity` of them, to the places that number says. */
+static bool move_rows(ur_step_cache *c, const ur_executor *on, size_t count, const size_t *from,
+                      const size_t *number, size_t capacity)
+{
     const ur_allocator *device = &c->context->device;
-    const size_t capacity = wanted > 2 * old ? wanted : 2 * old, row = 2 * c->width;
+    const size_t row = 2 * c->width;
     if (row > SIZE_MAX / sizeof(float) / c->layers / capacity)
         return false;
     float *values = device->allocate(device->user, c->layers * capacity * row * sizeof *values);
     if (!values)
         return false;
-    for (size_t i = 0; i < c->layers && c->rows; i++)
-        c->context->backend->copy_rows(on, c->rows, row, NULL, c->values + i * old * row, NULL,
-                                       values + i * capacity * row);
+    for (size_t i = 0; i < c->layers && count; i++)
+        c->context->backend->copy_rows(on, count, row, from, c->values + i * c->capacity * row,
+                                       NULL, values + i * capacity * row);
+    for (size_t b = 0; b < c->sequences; b++)
+        for (size_t s = 0; s < c->length[b]; s++)
+            c->row[b * c->steps + s] = number[c->row[b * c->steps + s]];
     device->release(device->user, c->values);
     c->values = values;
     c->capacity = capacity;
+    c->rows = count;
     return true;
+}
+
+/* Room for so many rows more: at least twice as many as are in use, when there is none. */
+static bool room_for_rows(ur_step_cache *c, const ur_executor *on, size_t more)
+{
+    if (c->rows + more <= c->capacity)
+        return true;
+    const ur_allocator *a = &c->context->allocator;
+    size_t *from = ur_alloc(a, 2 * c->rows + 1, sizeof *from);
+    if (!from)
+        return false;
+    size_t *number = from + c->rows;
+    const size_t used = rows_in_use(c, from, number), wanted = used + more;
+    const bool moved = move_rows(c, on, used, from, number, wanted > 2 * used ? wanted : 2 * used);
+    ur_free(a, from);
+    return moved;
 }
 
 /* Layout and rows of each sequence's steps so far with those that come. */

@@ -123,6 +123,53 @@ run train translation --data pairs.tsv --out files $small --epochs 1 --bpe 30 --
 run train translation --data pairs.tsv --out files $small --epochs 1 --bpe 0 --overwrite
 expect 0 . predict files 'two dogs.'
 
+# ---- a part for validation: by the seed, the same after a stop; none of it beside --valid
+run train translation --data pairs.tsv --out split --hidden 16 --epochs 3 --batch 4 --bpe 30 --valid-split 0.3
+grep -q '^8 pairs to learn, 4 to validate; ' err || fail "--valid-split 0.3: $(cat err)"
+run train translation --data pairs.tsv --out again --hidden 16 --epochs 3 --batch 4 --bpe 30 --valid-split 0.3 --max-steps 3
+run train translation --out again --resume
+same split/$weights again/$weights
+same split/vocab.txt again/vocab.txt
+run train translation --data pairs.tsv --out seeded --hidden 16 --epochs 1 --bpe 30 --valid-split 0.3 --seed 7
+cmp -s split/vocab.txt seeded/vocab.txt && fail "--valid-split does not follow the seed"
+run train translation --data pairs.tsv --out some --hidden 16 --epochs 1
+grep -q '^11 pairs to learn, 1 to validate; ' err || fail "a twentieth: $(cat err)"
+expect 3 'two ways' train translation --data pairs.tsv --valid pairs.tsv --valid-split 0.3 --out no
+run help train translation
+grep -q 'validate with this part' out || grep -q 'Validate with this part' out || fail "help: $(cat out)"
+grep -A4 -e '--valid-split' out | grep -q 'Default: 0.05' || fail "help: $(grep -A4 -e --valid-split out)"
+# a configuration that has the split among the model's own keys
+sed 's/"max_length": 256/"max_length": 256, "valid_split": 0.05/' some/config.json >changed
+cmp -s changed some/config.json && fail "no max_length in $(cat some/config.json)"
+cp changed some/config.json
+expect 0 . predict some 'two dogs.'
+
+# ---- columns, by name when learning and in eval and score; directions under both names
+awk -F '\t' 'BEGIN { print "n,fr,en" } { printf "%d,\"%s\",%s\n", NR, $2, $1 }' pairs.tsv >pairs.csv
+run train translation --data pairs.csv --source-column en --target-column fr --valid pairs.csv --out csv $small \
+    --bidirectional
+[ "$code" -eq 0 ] || fail "columns: $(cat err)"
+run train translation --data pairs.tsv --valid pairs.tsv --out tsv $small --directions concat
+same csv/vocab.txt tsv/vocab.txt
+for line in '"source_column": "en"' '"bidirectional": "concat"'; do
+    grep -q "$line" csv/config.json || fail "no $line in $(cat csv/config.json)"
+done
+run eval tsv --data pairs.tsv
+cp out first
+run eval csv --data pairs.csv
+same first out
+run eval tsv --data pairs.csv --source-column 3 --target-column 2
+grep -q '^pairs  *13$' out || fail "numbers take the first line for a pair: $(cat out err)"
+run score tsv --data pairs.tsv
+cp out first
+run score tsv --data pairs.csv --source-column en --target-column fr
+same first out
+expect 3 'no column is called "de"' eval csv --data pairs.csv --source-column de
+expect 3 'say --source-column and --target-column' eval tsv --data pairs.csv
+expect 3 'columns are chosen in one file' eval tsv --data a.en a.fr --source-column 1 --target-column 2
+run train translation --data pairs.tsv --out mean $small --epochs 1 --bidirectional=average
+grep -q '"bidirectional": "average"' mean/config.json || fail "average: $(cat err)"
+
 # ---- what is said about the data, once
 awk 'NR == 3 { print "long long long long long long.\tx\tCC #3 (a)"; print "\tempty\tCC #4" }
      { print $0 "\tCC #" NR }' pairs.tsv >third.tsv

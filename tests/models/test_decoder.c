@@ -355,6 +355,210 @@ static void refusals(void **state)
     bench_free(&b);
 }
 
+/* ---- given beginnings ------------------------------------------------------------------------- */
+
+static void beginnings(void **state)
+{
+    (void)state;
+    static const int32_t given[] = {B, A, A, END, A, B, C};
+    const ur_ids begin[] = {{given, 1}, {given, 0}, {given + 1, 2}};
+    ur_sources s = {.count = 3, .ids = source_ids, .begin = begin};
+    bench b;
+    bench_new(&b);
+    const ur_written *w = found(&b, &s, (ur_search_options){0});
+    is(&w[0].best[0], "BC.", 0.25 * 0.5 * 0.5);
+    is(&w[1].best[0], ".", 0.5);
+    is(&w[2].best[0], "AA.", 0.125 * 0.125 * 0.5);
+    /* BC and BB are open, then BC. ends, and of BCA and BBC, alike, the better one's stays */
+    w = found(&b, &s, (ur_search_options){.beam = 2, .n_best = 2});
+    is(&w[0].best[0], "BC.", 0.0625);
+    is(&w[0].best[1], "BCA.", 0.015625);
+    is(&w[1].best[0], ".", 0.5);
+    is(&w[2].best[0], "AA.", 0.0078125);
+    assert_int_equal(b.t.rows_of[0], 3);
+    assert_int_equal(b.t.rows_of[1], 3); /* of what is given there is one, and of C after A */
+
+    s = (ur_sources){.count = 1, .ids = source_ids, .begin = &(ur_ids){given + 3, 2}};
+    for (size_t beam = 1; beam <= 2; beam++) { /* what is given ends nothing */
+        w = found(&b, &s, (ur_search_options){.beam = beam});
+        is(&w->best[0], ".A.", 0.125 * 0.5 * 0.5);
+    }
+    /* what is never written can be given; what is given counts */
+    s.begin = &(ur_ids){given + 1, 1};
+    w = found(&b, &s, (ur_search_options){.never = &(int32_t){A}, .never_count = 1});
+    is(&w->best[0], "A.", 0.25);
+    w = found(&b, &s, (ur_search_options){.least = 2});
+    is(&w->best[0], "AC.", 0.5 * 0.25 * 0.5);
+    /* and may be more than the limit */
+    s.begin = &(ur_ids){given + 4, 3};
+    w = found(&b, &s, (ur_search_options){.most = 2});
+    is(&w->best[0], "AB", 0.5 * 0.125);
+    w = found(&b, &s, (ur_search_options){.most = 3, .beam = 3, .n_best = 3});
+    assert_int_equal(w->count, 1);
+    is(&w->best[0], "ABC", 0.5 * 0.125 * 0.5);
+    /* no random number is drawn for what is given */
+    const ur_sources drawn = {.count = 1, .ids = source_ids, .begin = &(ur_ids){given + 1, 1}};
+    const ur_sources after_a = {.count = 1, .ids = source_ids + 1};
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        const ur_search_options o = {
+            .temperature = 1.0f, .seed = seed, .end = &(int32_t){-1}, .most = 6};
+        int32_t ids[5];
+        w = found(&b, &after_a, o);
+        memcpy(ids, w->best[0].ids, sizeof ids);
+        w = found(&b, &drawn, o);
+        assert_int_equal(w->best[0].ids[0], A);
+        assert_memory_equal(w->best[0].ids + 1, ids, sizeof ids);
+    }
+    s.begin = &(ur_ids){(int32_t[]){A, SYMBOLS}, 2};
+    table_new(&b.t);
+    refused(&b, &s, (ur_search_options){0}, UR_INVALID, "begin with symbol 4");
+    assert_int_equal(b.t.started, 0);
+    bench_free(&b);
+}
+
+/* ---- limits ----------------------------------------------------------------------------------- */
+
+static size_t as_long_as_its_source(const ur_decoder *d, ur_ids source)
+{
+    (void)d;
+    return source.length;
+}
+
+/* Each source has its own; the smallest of it, the options' and the decoder's holds. */
+static void limits(void **state)
+{
+    (void)state;
+    static const int32_t zeros[20] = {END};
+    const ur_ids ids[] = {{zeros, 1}, {zeros, 20}, {zeros, 3}};
+    const ur_sources s = {.count = 3, .ids = ids};
+    static const struct {
+        size_t steps, most, beam, want[3];
+    } cases[] = {{0, 0, 1, {1, 20, 3}}, {0, 0, 3, {1, 20, 3}}, {6, 0, 1, {1, 6, 3}},
+                 {6, 2, 2, {1, 2, 2}},  {0, 9, 1, {1, 9, 3}},  {4, 9, 2, {1, 4, 3}}};
+    bench b;
+    bench_new(&b);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        table_new(&b.t);
+        b.t.decoder.steps = cases[i].steps;
+        b.t.decoder.limit = as_long_as_its_source;
+        const ur_search_options o = {
+            .most = cases[i].most, .beam = cases[i].beam, .end = &(int32_t){-1}};
+        ur_tape_start(b.tape, UR_INFER, b.params, NULL, 0, 0);
+        const ur_written *w = ur_search(b.tape, &b.t.decoder, &s, &o);
+        tape_fine(b.tape);
+        for (size_t j = 0; j < 3; j++) {
+            assert_int_equal(w[j].best[0].count, cases[i].want[j]);
+            assert_false(w[j].best[0].complete);
+        }
+        assert_int_equal(b.t.steps, cases[i].want[1]);
+        assert_int_equal(b.t.rows_of[b.t.steps - 1],
+                         cases[i].want[1] == 2 ? 2 * cases[i].beam : cases[i].beam);
+    }
+    bench_free(&b);
+}
+
+/* ---- against trying everything ------------------------------------------------------------------ */
+
+enum { DEEP = 3, ALL = 13 /* answers of up to DEEP steps, the end's included */, WIDE = 36 };
+
+typedef struct answer {
+    int32_t ids[DEEP];
+    size_t count;
+    double log_probability, score;
+} answer;
+
+static double scored(const answer *a, int penalty, double power)
+{
+    const double symbols = (double)a->count + 1.0;
+    const double base = penalty == UR_PENALTY_WU ? (5.0 + symbols) / 6.0 : symbols;
+    return a->log_probability / pow(base, power);
+}
+
+static int by_score(const void *a, const void *b)
+{
+    const double x = ((const answer *)a)->score, y = ((const answer *)b)->score;
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* All answers without `never` of at least `least` symbols, the best first. */
+static size_t list_all(const ur_search_options *o, answer out[ALL])
+{
+    answer open[ALL] = {{.count = 0}}, a;
+    size_t opened = 1, count = 0;
+    for (size_t i = 0; i < opened; i++) {
+        const int32_t last = open[i].count ? open[i].ids[open[i].count - 1] : starts[0];
+        for (int32_t next = 0; next < SYMBOLS; next++) {
+            a = open[i];
+            a.log_probability += (double)after[last][next];
+            if (next == END && a.count >= o->least) {
+                a.score = scored(&a, o->penalty, (double)o->length_penalty);
+                out[count++] = a;
+            } else if (next != END && a.count + 1 < DEEP && !(o->never && next == *o->never)) {
+                a.ids[a.count++] = next;
+                open[opened++] = a;
+            }
+        }
+    }
+    qsort(out, count, sizeof *out, by_score);
+    return count;
+}
+
+/* A beam that holds everything finds all answers in their order, and its best one also when it is asked
+ * for that alone, and so may stop early. Equal scores come in any order. */
+static void check_all(bench *b, ur_search_options o)
+{
+    answer all[ALL];
+    const size_t count = list_all(&o, all);
+    o.beam = WIDE;
+    o.most = DEEP;
+    for (o.n_best = 1; o.n_best <= count; o.n_best += count - 1) {
+        const ur_written *w = found(b, &one, o);
+        assert_int_equal(w->count, o.n_best);
+        for (size_t i = 0; i < w->count; i++) {
+            const ur_hypothesis *h = &w->best[i];
+            answer a = {.count = h->count, .log_probability = h->log_probability};
+            assert_true(h->complete && h->count >= o.least);
+            assert_true(fabs(h->score - all[i].score) < 1e-5);
+            assert_true(fabs(scored(&a, o.penalty, (double)o.length_penalty) - h->score) < 1e-5);
+            double sum = 0.0;
+            for (size_t j = 0; j <= h->count; j++) {
+                const int32_t last = j ? h->ids[j - 1] : starts[0];
+                sum += (double)after[last][j < h->count ? h->ids[j] : END];
+                assert_false(o.never && j < h->count && h->ids[j] == *o.never);
+            }
+            assert_true(fabs(sum - h->log_probability) < 1e-5);
+        }
+    }
+}
+
+static void all_answers(void **state)
+{
+    (void)state;
+    static const float powers[] = {0.0f, 1.0f, 2.5f, 4.0f};
+    bench b;
+    bench_new(&b);
+    for (int penalty = UR_PENALTY_WU; penalty <= UR_PENALTY_CTRANSLATE2; penalty++)
+        for (size_t i = 0; i < 4; i++)
+            for (size_t least = 0; least < DEEP; least++)
+                for (int32_t never = 0; never < SYMBOLS; never++)
+                    check_all(&b, (ur_search_options){.length_penalty = powers[i],
+                                                      .penalty = penalty,
+                                                      .least = least,
+                                                      .never = never ? &never : NULL,
+                                                      .never_count = never > 0});
+    assert_string_equal(ur_penalty_name(UR_PENALTY_WU), "wu");
+    assert_string_equal(ur_penalty_name(UR_PENALTY_CTRANSLATE2), "ctranslate2");
+    assert_null(ur_penalty_name(2));
+    /* a longer answer wins by whole lengths, not by Wu's: log 1/4 and log 1/16 of 2 and of 3 symbols */
+    const ur_search_options o = {.beam = WIDE, .most = DEEP, .length_penalty = 4.0f};
+    ur_search_options whole = o;
+    whole.penalty = UR_PENALTY_CTRANSLATE2;
+    is(&found(&b, &one, o)->best[0], "A.", 0.25);
+    is(&found(&b, &one, whole)->best[0], "AC.", 0.0625);
+    refused(&b, &one, (ur_search_options){.beam = 2, .penalty = 2}, UR_INVALID, "penalty");
+    bench_free(&b);
+}
+
 /* NaN and infinities, wherever they stand, however the search goes. */
 static void diverged(void **state)
 {
@@ -447,9 +651,10 @@ static void own(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(greedy),         cmocka_unit_test(beam),
-                                       cmocka_unit_test(attention_rows), cmocka_unit_test(ties),
-                                       cmocka_unit_test(refusals),       cmocka_unit_test(diverged),
-                                       cmocka_unit_test(no_source),      cmocka_unit_test(own)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(greedy),    cmocka_unit_test(beam),       cmocka_unit_test(attention_rows),
+        cmocka_unit_test(ties),      cmocka_unit_test(refusals),   cmocka_unit_test(diverged),
+        cmocka_unit_test(no_source), cmocka_unit_test(own),        cmocka_unit_test(beginnings),
+        cmocka_unit_test(limits),    cmocka_unit_test(all_answers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

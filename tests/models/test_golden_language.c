@@ -1,5 +1,6 @@
 /* test_golden_language.c - the language model against the equal PyTorch module: logits, gradients,
- * and three batches of truncated back-propagation by the trainer (SGD, clipping, carried states). */
+ * and three batches of truncated back-propagation by the trainer (SGD, clipping, carried states); a
+ * Transformer's three steps of Adam, and the losses of 100. */
 #include "support/contexts.h"
 #include "support/golden.h"
 #include "unroll/language.h"
@@ -153,8 +154,152 @@ static void language_model(void **state)
     }
 }
 
+/* ---- Transformers ------------------------------------------------------------------------- */
+
+typedef struct transformer {
+    const char *name;
+    size_t heads, layers, batch;
+    ur_activation activation;
+} transformer;
+
+static const transformer transformers[] = {
+    {"language_transformer", 2, 2, 3, UR_ACT_GELU},
+    {"language_transformer_tanh", 3, 1, 4, UR_ACT_GELU_TANH},
+    {"language_transformer_one", 1, 1, 5, UR_ACT_RELU},
+};
+static const transformer path = {"language_transformer_path", 4, 2, 8, UR_ACT_GELU};
+
+/* A case with its model, and its text as windows that follow each other: 0, 1 ... batch - 1. */
+typedef struct made {
+    golden g;
+    const transformer *v;
+    ur_model *model;
+    ur_language_data *data;
+    size_t which[8];
+} made;
+
+static made open_case(ur_context *context, const transformer *v)
+{
+    made m = {.g = golden_open(v->name), .v = v};
+    ur_err err;
+    size_t tokens;
+    const ur_language_model_config c = {
+        .vocabulary = golden_dim(&m.g, "embed.weight", 0),
+        .network = UR_LANGUAGE_TRANSFORMER,
+        .cell = "lstm",
+        .hidden_size = golden_dim(&m.g, "embed.weight", 1),
+        .heads = v->heads,
+        .layers = v->layers,
+        .feed_forward_size = golden_dim(&m.g, "transformer.layers.0.linear1.weight", 0),
+        .activation = v->activation,
+        .bptt = golden_dim(&m.g, "positions.weight", 0)};
+    const int32_t *text = golden_ints(&m.g, "text", &tokens);
+    if (ur_language_model_new(context, &c, &m.model, &err) != UR_OK ||
+        ur_language_data_new(context, m.model, (ur_ids){text, tokens}, v->batch, &m.data, &err) !=
+            UR_OK)
+        fail_msg("%s", err.text);
+    golden_load_params(&m.g, m.model->params, "");
+    for (size_t i = 0; i < v->batch; i++)
+        m.which[i] = i;
+    return m;
+}
+
+static void close_case(made *m)
+{
+    ur_language_data_free(m->data);
+    ur_model_free(m->model);
+    golden_close(&m->g);
+}
+
+static void compare_window_logits(ur_tape *t, made *m)
+{
+    const size_t bptt = golden_dim(&m->g, "positions.weight", 0);
+    size_t length[8];
+    for (size_t i = 0; i < m->v->batch; i++)
+        length[i] = bptt;
+    ur_tape_start(t, UR_INFER, m->model->params, NULL, 0, 0);
+    const ur_layout *l = ur_new_layout(t, UR_SEQUENCE_MAJOR, m->v->batch, length, NULL);
+    const ur_seq *ids = ur_seq_ints(t, l, golden_ints(&m->g, "text", NULL));
+    const ur_language_logits f = ur_language_model_forward(t, m->model, ids, (ur_state){0});
+    tape_fine(t);
+    golden_compare(&m->g, "logits", ur_floats(f.logits->values), FORWARD_BOUND);
+}
+
+/* Steps of Adam; the losses before each. gradient receives that of the first, or is NULL. */
+static void run_adam(ur_tape *t, const made *m, double lr, double eps, size_t steps, float *losses,
+                     float *first)
+{
+    ur_params *params = m->model->params;
+    ur_train_options o = ur_train_defaults();
+    ur_optimizer *optimizer;
+    const size_t bytes = ur_params_size(params) * sizeof(float);
+    const double positions =
+        (double)(m->v->batch * golden_dim((golden *)&m->g, "positions.weight", 0));
+    float *gradient = malloc(bytes);
+    o.eps = eps;
+    assert_int_equal(ur_optimizer_new(params, &o, &optimizer, NULL), UR_OK);
+    for (size_t i = 0; i < steps; i++) {
+        memset(gradient, 0, bytes);
+        ur_tape_start(t, UR_TRAIN, params, gradient, 1, i);
+        ur_tensor *loss =
+            m->model->kind->loss(t, m->model, m->data, m->v->batch, m->which, positions);
+        ur_backward(t, loss);
+        tape_fine(t);
+        losses[i] = ur_floats(loss)[0];
+        if (i == 0 && first)
+            memcpy(first, gradient, bytes);
+        ur_optimizer_step(optimizer, gradient, lr, 1.0);
+    }
+    ur_optimizer_free(optimizer);
+    free(gradient);
+}
+
+static void transformer_model(void **state)
+{
+    (void)state;
+    contexts all = contexts_new();
+    for (size_t v = 0; v < sizeof transformers / sizeof *transformers; v++)
+        for (int k = 0; k < all.count; k++) {
+            made m = open_case(all.at[k], &transformers[v]);
+            ur_tape *t = tape_of(all.at[k]);
+            float *gradient = malloc(ur_params_size(m.model->params) * sizeof *gradient);
+            float losses[3];
+            compare_window_logits(t, &m);
+            run_adam(t, &m, 1e-2, 1e-4, 3, losses, gradient);
+            golden_compare(&m.g, "losses", losses, FORWARD_BOUND);
+            golden_compare_params(&m.g, m.model->params, "grad.", gradient, GRADIENT_BOUND);
+            golden_compare_params(&m.g, m.model->params, "after.", ur_params_data(m.model->params),
+                                  GRADIENT_BOUND);
+            free(gradient);
+            ur_tape_free(t);
+            close_case(&m);
+        }
+    contexts_free(&all);
+}
+
+static void hundred_steps(void **state)
+{
+    (void)state;
+    ur_context *context = context_of(NULL, 1, NULL);
+    made m = open_case(context, &path);
+    ur_tape *t = tape_of(context);
+    float losses[100];
+    run_adam(t, &m, 1e-4, 1e-8, 100, losses, NULL);
+    const float *want = golden_floats(&m.g, "losses", NULL);
+    for (int i = 0; i < 100; i++)
+        if (fabs((double)losses[i] / (double)want[i] - 1.0) > 1e-4)
+            fail_msg("step %d: the loss is %g, PyTorch's %g", i, (double)losses[i],
+                     (double)want[i]);
+    assert_true(want[99] < 0.99f * want[0]);
+    ur_tape_free(t);
+    close_case(&m);
+    ur_context_free(context);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(language_model)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(language_model),
+                                       cmocka_unit_test(transformer_model),
+                                       cmocka_unit_test(hundred_steps)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -51,6 +51,15 @@ static const ur_language_model_config kinds[] = {
      .layers = 2,
      .bptt = 7,
      .cell = "lstm"},
+    {.vocabulary = TOKENS,
+     .network = UR_LANGUAGE_TRANSFORMER,
+     .cell = "lstm",
+     .hidden_size = 24,
+     .heads = 2,
+     .activation = UR_ACT_GELU,
+     .layers = 2,
+     .dropout = 0.1f,
+     .bptt = 9},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
@@ -217,6 +226,39 @@ static void measured_in_chunks(void **state)
     contexts_free(&all);
 }
 
+/* A Transformer reads a text window by window, the last of which is shorter. */
+static void measured_by_windows(void **state)
+{
+    (void)state;
+    enum { LONG = 2600 };
+    static int32_t ids[LONG];
+    const size_t bptt = kinds[KINDS - 1].bptt;
+    for (size_t i = 0; i < LONG; i++)
+        ids[i] = (int32_t)(i * i % TOKENS);
+    contexts all = contexts_new();
+    double first = 0.0;
+    for (int i = 0; i < all.count; i++) {
+        ur_model *m = model_of(all.at[i], &kinds[KINDS - 1]);
+        ur_language_data *d = data_of(all.at[i], m, (ur_ids){ids, LONG}, 0);
+        ur_measure sum;
+        assert_int_equal(ur_evaluate(m, d, &sum, NULL), UR_OK);
+        assert_int_equal(sum.positions, LONG - 1);
+        if (i == 0) {
+            double whole = 0.0;
+            for (size_t at = 0; at < LONG - 1; at += bptt) {
+                const size_t left = LONG - at, window = left < bptt + 1 ? left : bptt + 1;
+                whole += loss_in_one(all.at[i], m, (ur_ids){ids + at, window});
+            }
+            assert_true(fabs(sum.loss - whole) < 1e-5 * whole);
+            first = sum.loss;
+        }
+        assert_memory_equal(&sum.loss, &first, sizeof first);
+        ur_language_data_free(d);
+        ur_model_free(m);
+    }
+    contexts_free(&all);
+}
+
 /* ---- training ----------------------------------------------------------------------------- */
 
 static double trained(ur_context *context, ur_model *m, ur_language_data *d, size_t batch,
@@ -275,7 +317,9 @@ static void learns(void **state)
 {
     (void)state;
     ur_context *context = context_of(NULL, 1, NULL);
-    for (int kind = 0; kind < 3; kind++) {
+    for (int kind = 0; kind < KINDS; kind++) {
+        if (kinds[kind].bidirectional)
+            continue;
         ur_model *m = model_of(context, &kinds[kind]);
         ur_language_data *d = data_of(context, m, the_text(), 10);
         ur_measure before, after;
@@ -378,8 +422,10 @@ static ur_status whole_life(const ur_allocator *a, ur_err *err, void *arg)
 static void memory(void **state)
 {
     (void)state;
-    for (int kind = 0; kind < 3; kind++) {
+    for (int kind = 0; kind < KINDS; kind++) {
         ur_language_model_config config = kinds[kind];
+        if (config.bidirectional) /* which does not write */
+            continue;
         assert_true(failing_alloc_sweep(whole_life, &config) > 20);
     }
 }
@@ -389,6 +435,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(configurations),
                                        cmocka_unit_test(texts),
                                        cmocka_unit_test(measured_in_chunks),
+                                       cmocka_unit_test(measured_by_windows),
                                        cmocka_unit_test(same_on_every_machine),
                                        cmocka_unit_test(learns),
                                        cmocka_unit_test(carries),

@@ -113,6 +113,25 @@ static const setting models[] = {
     {LAYER(12, 4, 24, true, GELU, true), 2, 1, true, true, true, 3, {2, 6, 1}, {5, 1, 3}},
 };
 
+/* With drop-out, whose masks the golden cases have, too. */
+enum { SEED = 11, STEP = 4 };
+#define DROPPED(d, heads, ffn, first, act, bias)                                                   \
+    {                                                                                              \
+        .d_model = (d), .nhead = (heads), .dim_feedforward = (ffn), .norm_first = (first),         \
+        .activation = UR_ACT_##act, .no_bias = !(bias), .dropout = 0.25f                           \
+    }
+static const setting dropped_encoders[] = {
+    {DROPPED(8, 2, 16, false, GELU, true), 2, 0, true, false, false, 3, {4, 7, 1}, {0}},
+    {DROPPED(6, 3, 10, true, RELU, false), 1, 0, false, true, false, 3, {5, 0, 2}, {0}},
+};
+static const setting dropped_decoders[] = {
+    {DROPPED(6, 2, 10, false, RELU, true), 1, 0, false, true, false, 2, {3, 1}, {2, 4}},
+    {DROPPED(8, 4, 12, true, GELU_TANH, true), 2, 0, true, true, false, 2, {4, 6}, {7, 3}},
+};
+static const setting dropped_models[] = {
+    {DROPPED(8, 2, 16, true, GELU, true), 1, 1, true, true, false, 2, {3, 5}, {4, 2}},
+};
+
 static const char *of(size_t i, const char *name)
 {
     static char text[4][64];
@@ -184,7 +203,7 @@ static void golden_stacks(const char *file, what kind, const setting *all, size_
         ur_context *context = context_of(NULL, 1 + (int)i % 2, NULL);
         built b = build(context, kind, s);
         golden_load_params(&g, b.params, of(i, ""));
-        ur_tape_start(b.tape, UR_TRAIN, b.params, b.gradient, 0, 0);
+        ur_tape_start(b.tape, UR_TRAIN, b.params, b.gradient, SEED, STEP);
         ur_seq *x, *memory, *y;
         const ur_order order = i % 3 ? UR_SEQUENCE_MAJOR : UR_STEP_MAJOR;
         ur_tensor *loss = golden_pass(&g, &b, kind, s, i, order, &x, &memory, &y);
@@ -219,6 +238,17 @@ static void golden_models(void **state)
 {
     (void)state;
     golden_stacks("transformers", MODEL, models, sizeof models / sizeof *models);
+}
+
+static void golden_dropped(void **state)
+{
+    (void)state;
+    golden_stacks("transformer_encoders_dropout", ENCODER, dropped_encoders,
+                  sizeof dropped_encoders / sizeof *dropped_encoders);
+    golden_stacks("transformer_decoders_dropout", DECODER, dropped_decoders,
+                  sizeof dropped_decoders / sizeof *dropped_decoders);
+    golden_stacks("transformers_dropout", MODEL, dropped_models,
+                  sizeof dropped_models / sizeof *dropped_models);
 }
 
 /* ---- the same bits ------------------------------------------------------------------------- */
@@ -512,10 +542,11 @@ static void refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(golden_encoders),  cmocka_unit_test(golden_decoders),
-        cmocka_unit_test(golden_models),    cmocka_unit_test(same_bits),
-        cmocka_unit_test(ragged_and_alone), cmocka_unit_test(step_by_step),
-        cmocka_unit_test(reordered),        cmocka_unit_test(refused),
+        cmocka_unit_test(golden_encoders), cmocka_unit_test(golden_decoders),
+        cmocka_unit_test(golden_models),   cmocka_unit_test(golden_dropped),
+        cmocka_unit_test(same_bits),       cmocka_unit_test(ragged_and_alone),
+        cmocka_unit_test(step_by_step),    cmocka_unit_test(reordered),
+        cmocka_unit_test(refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

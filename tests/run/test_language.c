@@ -32,7 +32,8 @@ static ur_run_settings settings_of(const char *text)
     return s;
 }
 
-/* Characters one-hot, with validation from the text's end; words, tied and dropped; random windows. */
+/* Characters one-hot, with validation from the text's end; words, tied and dropped; random windows; a
+ * Transformer. */
 static ur_language_model_config config_of(int variant)
 {
     ur_language_model_config c = ur_language_model_defaults();
@@ -55,6 +56,14 @@ static ur_language_model_config config_of(int variant)
         c.cell = "rnn_tanh";
         c.sampling = UR_SAMPLING_RANDOM;
         c.bptt = 8;
+    }
+    if (variant == 3) {
+        c.network = UR_LANGUAGE_TRANSFORMER;
+        c.layers = 2;
+        c.heads = 3;
+        c.dropout = 0.2f;
+        c.keep_tail = true;
+        c.text.valid_split = 0.1;
     }
     return c;
 }
@@ -87,7 +96,7 @@ static void interrupted_at_ten_points(void **state)
     static const size_t points[] = {1, 2, 3, 5, 7, 8, 9, 12, 14, 15};
     ur_context *context = context_of(NULL, 2, NULL);
     write_text("text", 18);
-    for (int variant = 0; variant < 3; variant++) {
+    for (int variant = 0; variant < 4; variant++) {
         char whole[32];
         ur_run_settings s = settings_of("text");
         const ur_language_model_config c = config_of(variant);
@@ -136,7 +145,7 @@ static void same_on_every_machine(void **state)
     (void)state;
     contexts all = contexts_new();
     write_text("text", 18);
-    for (int variant = 0; variant < 3; variant++)
+    for (int variant = 0; variant < 4; variant++)
         for (int i = 0; i < all.count; i += 2) {
             char folder[32], first[32];
             const ur_run_settings s = settings_of("text");

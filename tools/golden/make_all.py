@@ -5,6 +5,7 @@ import os
 
 import attention
 import language_model
+import language_transformer
 import cells
 import layers
 import list_files
@@ -13,6 +14,7 @@ import optimizers
 import rnn
 import tagger
 import transformer
+import translation
 import translator
 from common import FOLDER
 
@@ -28,8 +30,10 @@ def main():
     cells.main()
     transformer.main()
     translator.main()
+    translation.main()
     next_words.main()
     language_model.main()
+    language_transformer.main()
     list_files.main()
 
 

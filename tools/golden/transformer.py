@@ -1,8 +1,13 @@
 #!/usr/bin/env python3
 """Golden cases of Transformers and what they are made of; of label smoothing."""
+import contextlib
+import math
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 
+from cells import Masks, scaled
 from common import leaf, seeded, write_case
 
 ACTIVATIONS = {"relu": F.relu, "gelu": F.gelu, "gelu_tanh": lambda x: F.gelu(x, approximate="tanh")}
@@ -111,6 +116,68 @@ MODELS = [
 ]
 
 
+# With drop-out.
+DROPPED_ENCODERS = [
+    (8, 2, 16, 2, False, "gelu", True, True, False, [4, 7, 1]),
+    (6, 3, 10, 1, True, "relu", False, False, True, [5, 0, 2]),
+]
+DROPPED_DECODERS = [
+    (6, 2, 10, 1, False, "relu", True, False, [3, 1], [2, 4]),
+    (8, 4, 12, 2, True, "gelu_tanh", True, True, [4, 6], [7, 3]),
+]
+DROPPED_MODELS = [(8, 2, 16, (1, 1), True, "gelu", True, [4, 2], [3, 5])]
+P = 0.25
+
+
+class Given:
+    """The library's masks, which are functions of the drop-out's number in the forward, the sequence, its step
+    and the unit, for PyTorch's own modules: in place of what draws at random."""
+    masks, sequence = Masks(), 0
+
+    @classmethod
+    def begin(cls, sequence):
+        cls.masks, cls.sequence = Masks(), sequence
+
+    @classmethod
+    def rows(cls, count, width, p, dtype):
+        key = cls.masks.key(p)
+        kept = [Masks.kept(key, p, cls.sequence, r, width) for r in range(count)]
+        return scaled(np.array(kept), p, dtype)
+
+    @classmethod
+    def dropout(cls, x, p=0.5, training=True, inplace=False):
+        del inplace
+        if not training or not p:
+            return x
+        return x * cls.rows(x.shape[1], x.shape[2], p, x.dtype)
+
+    @classmethod
+    def attention(cls, q, k, v, attn_mask=None, dropout_p=0.0, is_causal=False):
+        """(1, heads, steps, width); a row of the masks is a step and a head of it."""
+        heads, queries, keys = q.shape[1], q.shape[2], k.shape[2]
+        scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+        if is_causal:
+            scores = scores + causal_mask(queries, q.dtype)
+        if attn_mask is not None:
+            scores = scores + attn_mask
+        weights = scores.softmax(-1)
+        if dropout_p:
+            rows = cls.rows(queries * heads, keys, dropout_p, q.dtype)
+            weights = weights * rows.view(queries, heads, keys).transpose(0, 1)
+        return weights @ v
+
+
+@contextlib.contextmanager
+def given_masks():
+    names = {"dropout": Given.dropout, "scaled_dot_product_attention": Given.attention}
+    own = {n: getattr(F, n) for n in names}
+    for n, f in names.items():
+        setattr(F, n, f)
+    yield
+    for n, f in own.items():
+        setattr(F, n, f)
+
+
 def losses_case(name, seed):
     g = seeded(seed)
     rows, classes = 7, 11
@@ -154,7 +221,11 @@ def causal_mask(steps, dtype):
 def run_rows(forward, lengths, *rows):
     """forward(part of each, one sequence at a time), put together again."""
     parts = [torch.split(x, n) for x, n in rows]
-    out = [forward(*[p[b][None] for p in parts])[0] for b in range(len(lengths)) if lengths[b]]
+    out = []
+    for b in range(len(lengths)):
+        Given.begin(b)
+        if lengths[b]:
+            out.append(forward(*[p[b][None] for p in parts])[0])
     return torch.cat(out)
 
 
@@ -214,8 +285,8 @@ def stacks_case(name, seed, settings, build, rows_of, forward, train):
     write_case(name, seed, {"settings": "; ".join(str(s) for s in settings)}, compute)
 
 
-def layer_options(d, heads, ffn, norm_first, act, bias):
-    return {"d_model": d, "nhead": heads, "dim_feedforward": ffn, "dropout": 0.0,
+def layer_options(d, heads, ffn, norm_first, act, bias, p):
+    return {"d_model": d, "nhead": heads, "dim_feedforward": ffn, "dropout": p,
             "activation": ACTIVATIONS[act], "batch_first": True, "norm_first": norm_first,
             "bias": bias}
 
@@ -224,9 +295,9 @@ def last_norm(d, bias, norm):
     return torch.nn.LayerNorm(d, bias=bias) if norm else None
 
 
-def build_encoder(s):
+def build_encoder(s, p=0.0):
     d, heads, ffn, layers, first, act, bias, norm, _, _ = s
-    layer = torch.nn.TransformerEncoderLayer(**layer_options(d, heads, ffn, first, act, bias))
+    layer = torch.nn.TransformerEncoderLayer(**layer_options(d, heads, ffn, first, act, bias, p))
     return torch.nn.TransformerEncoder(layer, layers, last_norm(d, bias, norm),
                                        enable_nested_tensor=False)
 
@@ -235,9 +306,9 @@ def encode(module, s, dtype, x):
     return module(x, mask=causal_mask(x.shape[1], dtype) if s[8] else None)
 
 
-def build_decoder(s):
+def build_decoder(s, p=0.0):
     d, heads, ffn, layers, first, act, bias, norm, _, _ = s
-    layer = torch.nn.TransformerDecoderLayer(**layer_options(d, heads, ffn, first, act, bias))
+    layer = torch.nn.TransformerDecoderLayer(**layer_options(d, heads, ffn, first, act, bias, p))
     return torch.nn.TransformerDecoder(layer, layers, last_norm(d, bias, norm))
 
 
@@ -245,10 +316,10 @@ def decode(module, _, dtype, x, memory):
     return module(x, memory, tgt_mask=causal_mask(x.shape[1], dtype))
 
 
-def build_model(s):
+def build_model(s, p=0.0):
     d, heads, ffn, (encoder, decoder), first, act, bias, _, _ = s
     return torch.nn.Transformer(num_encoder_layers=encoder, num_decoder_layers=decoder,
-                                **layer_options(d, heads, ffn, first, act, bias))
+                                **layer_options(d, heads, ffn, first, act, bias, p))
 
 
 def transform(module, _, dtype, x, source):
@@ -262,6 +333,14 @@ def main():
                 lambda s: {"x": s[-2], "memory": s[-1]}, decode, (0, 1))
     stacks_case("transformers", 75, MODELS, build_model, lambda s: {"x": s[-1], "source": s[-2]},
                 transform, (1,))
+    with given_masks():
+        stacks_case("transformer_encoders_dropout", 77, DROPPED_ENCODERS,
+                    lambda s: build_encoder(s, P), lambda s: {"x": s[-1]}, encode, ())
+        stacks_case("transformer_decoders_dropout", 78, DROPPED_DECODERS,
+                    lambda s: build_decoder(s, P), lambda s: {"x": s[-2], "memory": s[-1]}, decode,
+                    ())
+        stacks_case("transformers_dropout", 79, DROPPED_MODELS, lambda s: build_model(s, P),
+                    lambda s: {"x": s[-1], "source": s[-2]}, transform, ())
     losses_case("label_smoothing", 76)
     norms_case("layer_norms", 71)
     feeds_case("feed_forwards", 72)

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Golden cases of the recurrent translators: logits, loss, gradients, three steps of Adam; and the losses of
-100 steps at two rates, in float64, beside which stands how far PyTorch's own float32 is from them."""
+"""Golden cases of the translators: of the recurrent ones logits, loss, gradients, three steps of Adam; of all the
+losses of 100 steps at two rates, in float64, beside which stands how far PyTorch's own float32 is from them."""
 import json
+import math
 import os
 
 import torch
@@ -83,6 +84,40 @@ class Translator(nn.Module):
         return self.decoder.fc(torch.cat(outputs, 1))
 
 
+def sines(steps, d, dtype):
+    """Vaswani et al. 2017, section 3.5."""
+    position = torch.arange(steps, dtype=torch.float64)[:, None]
+    angle = position * torch.exp(-math.log(10000.0) * torch.arange(0, d, 2, dtype=torch.float64) / d)
+    out = torch.stack([angle.sin(), angle.cos()], -1).flatten(1)[:, :d]
+    return out.float().to(dtype)  # what the library has: float32 numbers
+
+
+class Transformer(nn.Module):
+    """nn.Transformer over two embeddings with sines."""
+
+    def __init__(self, model, embed, hidden, source, target, heads, ffn, layers):
+        super().__init__()
+        del model, embed  # embeddings are as wide as the layers
+        body = nn.Transformer(hidden, heads, layers, layers, ffn, 0.0, batch_first=True)
+        self.encoder, self.decoder, self.width = body.encoder, body.decoder, hidden
+        self.encoder.embed = nn.Embedding(source, hidden)
+        self.decoder.embed = nn.Embedding(target, hidden)
+        self.decoder.fc = nn.Linear(hidden, target)
+        for e in (self.encoder.embed, self.decoder.embed):
+            e.weight.data *= hidden ** -0.5
+
+    def place(self, table, ids):
+        return math.sqrt(self.width) * table(ids) + sines(ids.shape[1], self.width, table.weight.dtype)
+
+    def forward(self, sources, source_lengths, inputs):
+        behind = torch.arange(sources.shape[1])[None] >= torch.tensor(source_lengths)[:, None]
+        memory = self.encoder(self.place(self.encoder.embed, sources), src_key_padding_mask=behind)
+        ahead = torch.ones(inputs.shape[1], inputs.shape[1], dtype=torch.bool).triu(1)
+        y = self.decoder(self.place(self.decoder.embed, inputs), memory, tgt_mask=ahead,
+                         memory_key_padding_mask=behind)
+        return self.decoder.fc(y)
+
+
 def batch(g, source=SOURCE, target=TARGET, source_lengths=SOURCE_LENGTHS,
           target_lengths=TARGET_LENGTHS):
     """Sentences without marks, and what the model reads and is to write."""
@@ -149,18 +184,18 @@ def case(name, seed, **options):
     write_case(name, seed, dict({"lr": LR, "eps": EPS, "clip": CLIP, "steps": STEPS}, **options), compute)
 
 
-def trajectory(name, seed, model):
-    """32 pairs as one batch, sizes of the book, 100 steps at 5e-4 and at the book's 5e-3."""
+def trajectory(name, seed, make, small, **more):
+    """32 pairs as one batch, sizes of the book, 100 steps at a small rate and at the book's 5e-3."""
     g = seeded(seed)
-    sizes = {"model": model, "embed": 32, "hidden": 32, "source": 40, "target": 50}
-    weights = {n: p.detach().clone() for n, p in Translator(**sizes).named_parameters()}
+    sizes = dict({"embed": 32, "hidden": 32, "source": 40, "target": 50}, **more)
+    weights = {n: p.detach().clone() for n, p in make(**sizes).named_parameters()}
     lengths = [torch.randint(1, 8, (32,), generator=g).tolist() for _ in range(2)]
     b = batch(g, 40, 50, *lengths)
     out = dict(stored(b), **weights)
-    for key, lr in (("small", 5e-4), ("book", 5e-3)):
+    for key, lr in (("small", small), ("book", 5e-3)):
         losses = []
         for dtype in (torch.float64, torch.float32):
-            m = Translator(**sizes).to(dtype)
+            m = make(**sizes).to(dtype)
             m.load_state_dict({n: w.to(dtype) for n, w in weights.items()})
             losses.append(train(m, b, lr, 100).double())
         out["losses." + key] = losses[0]
@@ -180,8 +215,10 @@ def main():
     case("translation_bahdanau_concat", 74, model="bahdanau", layers=1, directions="concat")
     case("translation_bahdanau_lstm", 75, model="bahdanau", cell="lstm", layers=2,
          directions="average")
-    trajectory("translation_path_rnn", 76, "rnn")
-    trajectory("translation_path_bahdanau", 77, "bahdanau")
+    trajectory("translation_path_rnn", 76, Translator, 5e-4, model="rnn")
+    trajectory("translation_path_bahdanau", 77, Translator, 5e-4, model="bahdanau")
+    trajectory("translation_path_transformer", 78, Transformer, 1e-4, model="transformer", heads=4,
+               ffn=64, layers=2)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 /* test_language_model.c - the language model's gradients against differences: one-hot, embedded and
- * tied, every cell, both ways, with drop-out, from carried states. */
+ * tied, every cell, both ways, with drop-out, from carried states; and as a Transformer. */
 #include "double/check.h"
 #include "unroll/language.h"
 
@@ -50,9 +50,10 @@ static void check(ur_language_model_config config, int threads)
     if (ur_gradient_check(t, w.model->params, loss, &w, 0, &worst, &err) != UR_OK)
         fail_msg("%s", err.text);
     if (!(worst <= CHECK_BOUND))
-        fail_msg("%s, embedding %zu, %zu layers, both ways %d, tied %d, drop-out %g: %.2g apart",
-                 config.cell, config.embed_size, config.layers, config.bidirectional, config.tied,
-                 (double)config.dropout, worst);
+        fail_msg(
+            "%s, %s, embedding %zu, %zu layers, both ways %d, tied %d, drop-out %g: %.2g apart",
+            ur_language_network_name((size_t)config.network), config.cell, config.embed_size,
+            config.layers, config.bidirectional, config.tied, (double)config.dropout, worst);
     ur_tape_free(t);
     free(w.start);
     ur_language_data_free(w.data);
@@ -82,8 +83,24 @@ static void gradients(void **state)
     }
 }
 
+static void transformers(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        const ur_language_model_config c = {.network = UR_LANGUAGE_TRANSFORMER,
+                                            .cell = "lstm",
+                                            .hidden_size = 6,
+                                            .heads = i % 2 ? 3 : 1,
+                                            .feed_forward_size = 5,
+                                            .activation = i % 2 ? UR_ACT_GELU_TANH : UR_ACT_GELU,
+                                            .layers = 1 + (size_t)i / 2,
+                                            .dropout = i == 3 ? 0.3f : 0.0f};
+        check(c, 1 + i % 2);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(gradients)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(gradients), cmocka_unit_test(transformers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -175,6 +175,36 @@ static void ragged_operations(void **state)
     }
 }
 
+/* Steps taken apart and put together: rows out of the middle, twice, none and all; the first of each
+ * block of states, none and all; one below the other, one tensor twice and an empty one. */
+static ur_tensor *steps(ur_tape *t, void *user)
+{
+    (void)user;
+    ur_tensor *a = ur_parameter(t, 0), *b = ur_parameter(t, 1);
+    ur_tensor *middle = ur_rows_from(t, a, 2, 3), *none = ur_rows_from(t, a, 7, 0);
+    ur_tensor *all = ur_rows_from(t, ur_mul(t, a, b), 0, 7);
+    ur_tensor *joined = ur_join_rows(t, 5, (ur_tensor *[]){middle, b, none, middle, all});
+    ur_tensor *states = ur_stack(t, 3, (ur_tensor *[]){a, b, ur_mul(t, a, a)});
+    ur_tensor *loss = joined ? weigh(t, ur_mul(t, joined, joined), 3) : NULL;
+    const size_t rows[] = {4, 0, 7};
+    for (size_t i = 0; loss && i < 3; i++) {
+        ur_tensor *first = ur_first_of_each(t, states, rows[i]);
+        loss = first ? ur_add(t, loss, weigh(t, ur_mul(t, first, first), 4 + i)) : NULL;
+    }
+    return loss;
+}
+
+static void steps_of_batches(void **state)
+{
+    (void)state;
+    for (int threads = 1; threads <= 2; threads++) {
+        checked c = checked_new(threads);
+        checked_input(&c, "a", 7, 5);
+        checked_input(&c, "b", 7, 5);
+        checked_run(&c, "steps", steps);
+    }
+}
+
 /* The check itself must see a wrong gradient. */
 static void wrong_back(ur_tape *tape, ur_node *node)
 {
@@ -209,9 +239,8 @@ static void a_wrong_gradient_is_seen(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(elementary_operations),
-        cmocka_unit_test(products),
-        cmocka_unit_test(ragged_operations),
+        cmocka_unit_test(elementary_operations),    cmocka_unit_test(products),
+        cmocka_unit_test(ragged_operations),        cmocka_unit_test(steps_of_batches),
         cmocka_unit_test(a_wrong_gradient_is_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
