@@ -69,8 +69,8 @@ const verb score_verb = {
                "  my dog sees ten cats.\tmon chien voit dix chats.\n"
                "  my dog sees ten cats.\tmes chiens voient dix chats.\n"
                "  $ unroll score runs/fra --data two.tsv\n"
-               "  -0.089503\n"
-               "  -13.429588\n",
+               "  -0.082619\n"
+               "  -17.060128\n",
     .see_also = "unroll help eval, unroll help predict",
     .fields = fields,
     .size = sizeof(score_options),
