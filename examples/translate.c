@@ -34,9 +34,9 @@ int main(void)
     config.embed_size = 16;
     config.hidden_size = 32;
     config.text.min_freq = 1;
-    config.text.valid_split = 0.0;
     ur_run_settings settings = ur_run_defaults(ur_kind_find(context, "translation"));
     settings.data = data;
+    settings.valid_split = 0.0; /* all is learned */
     settings.train.batch = 9;
     settings.train.epochs = 60;
     settings.train.lr = 1e-2;

@@ -33,7 +33,9 @@ typedef struct ur_field {
     const char
         *flag; /* the option of the tool, without the dashes; NULL: the last part of the name,
                             with - for _; "": none. "no-X" sets a bool to false */
-    const char *alias;   /* another name of the option, which help does not show */
+    const char
+        *alias; /* another name of the option, which help does not show, and which takes its value
+                            as any option does where `bare` makes that a matter of = */
     const char *metavar; /* what help calls the value: "N"; in brackets where it may be left out */
     const char *group;   /* the heading in help that the option stands under */
     ur_field_type type;

@@ -112,6 +112,9 @@ typedef struct ur_data_options {
     const char *data;        /* a file, or builtin:NAME where the kind has generators */
     const char *valid;       /* likewise; NULL: what the kind makes of it */
     size_t size, valid_size; /* of generated data; 0: 45,000 and 5,000 */
+    /* In [0, 1): of data this part is set apart to validate with, drawn by the seed; 0 where `valid` names
+     * data for that. */
+    double valid_split;
     uint64_t seed;
     size_t batch; /* of the trainer */
 } ur_data_options;
@@ -234,10 +237,14 @@ struct ur_kind {
     bool two_files; /* data may also be two files, their names with a tab between them */
     bool searches;  /* evaluations search for answers as ur_assets.search says */
     bool numbered;  /* the n best answers are lines "number ||| text ||| score" */
+    bool begins;    /* `predict` heeds ur_search_options.begin */
 
     /* ---- configuration */
     const ur_field *fields;
-    size_t config_size;         /* bytes that can be copied */
+    const char *const
+        *former;        /* keys of older configurations that say nothing any more ("text.x"); ended
+                                   by NULL; or NULL */
+    size_t config_size; /* bytes that can be copied */
     const ur_setting *defaults; /* of training, where they differ; ended by NULL; or NULL */
     size_t steps; /* that a training takes where nobody says how many epochs; 0: 4,000 */
     /* Rules across fields, whatever the vocabulary; ranges are checked before. May be NULL. */
@@ -295,9 +302,9 @@ struct ur_kind {
     ur_status (*open)(const ur_assets *assets, const ur_pair_source *source, void **data,
                       ur_err *err);
     void (*free_data)(void *data); /* accepts NULL */
-    /* Takes about `part` of the examples out of the data, drawn by the seed, equal inputs together, to be
-     * validated with. NULL: its data is not split, or by an option of its own. */
-    ur_status (*split)(void *data, double part, uint64_t seed, void **valid, ur_err *err);
+    /* Whether `prepare` sets ur_data_options.valid_split of the examples apart, equal inputs together. False:
+     * its data is not split, or by an option of its own. */
+    bool splits;
     uint64_t (*fingerprint)(const void *data); /* changes when the data does */
     size_t (*extent)(const void *data);        /* how much data there is, as people count it */
     /* Sentence i about what reading the data found; NULL behind the last. May be NULL. */

@@ -4,7 +4,7 @@
  * A file of pairs is UTF-8, at most 1 GiB, with a line for each pair: the sentence, a tab, its
  * translation. A third column is passed over where all lines have one that begins with the same words
  * up to a `#`, as the attribution in the files of tatoeba.org does. Or two files have as many lines, one
- * sentence each. Lines end with LF, CR LF, or (in a file without any LF) CR. Spaces around sentences
+ * sentence each. Or a file is one of values, see ur_reading. Lines end with LF, CR LF, or (in a file without any LF) CR. Spaces around sentences
  * are dropped, and the no-break spaces U+00A0 and U+202F are spaces. */
 #ifndef UNROLL_PARALLEL_H
 #define UNROLL_PARALLEL_H
@@ -28,11 +28,17 @@ typedef struct ur_parallel_options {
     size_t min_freq, max_size; /* of each vocabulary, see ur_vocabulary_options */
     size_t threshold;   /* parts of words that come up less often are cut again; 0: none are */
     size_t max_length;  /* of a sentence, in tokens; 0: any */
-    double valid_split; /* in [0, 1): of the different source sentences this part is for validation,
-                           chosen by a hash of the sentence, so that equal ones stand on one side */
+    ur_reading reading; /* its columns alone: of a file of values */
 } ur_parallel_options;
 
-/* UR_INVALID: options that do not go together (merges of characters, a split out of range). */
+/* Of the pairs this part (above 0, below 1) is to validate with: drawn by the seed, equal source sentences
+ * on one side, both sides in their order. */
+typedef struct ur_valid_part {
+    double part;
+    uint64_t seed;
+} ur_valid_part;
+
+/* UR_INVALID: options that do not go together (merges of characters). */
 ur_status ur_parallel_check(const ur_parallel_options *options, ur_err *err);
 
 /* What two languages are read and written by. The caller frees all of it. */
@@ -52,19 +58,22 @@ typedef struct ur_parallel ur_parallel;
 /* ur_parallel_learn reads pairs to train with and finds out the languages: vocabularies begin with
  * <unk>, <bos> and <eos>. ur_parallel_open reads pairs for languages that are there; training: longer
  * sentences than max_length are left out with their pairs, else they are cut. data: a file's path, or
- * those of two files with a tab between them. In training pairs with an empty side are left out, too. valid receives the
- * part to validate with, NULL where valid_split is 0; a NULL pointer: there is no split.
+ * those of two files with a tab between them. In training pairs with an empty side are left out, too. apart (or
+ * NULL: nothing): what is set apart into *valid, of which nothing is learned; NULL where all sources are the
+ * same. valid may be NULL where apart is.
  *
  * UR_BAD_FILE, with the line's number: one column, or three that are no attribution, or more; invalid
  * UTF-8, a zero byte; a word longer than UR_TOKEN_LONGEST. Without a line: files of different lengths; no
- * pair that can be used, or none on one side of the split; a file of merges that does not fit (none of
+ * pair that can be used, or none on one side; a file of merges that does not fit (none of
  * its merges comes up). UR_INVALID: ur_parallel_check. */
 ur_status ur_parallel_learn(const ur_allocator *a, const char *data,
-                            const ur_parallel_options *options, ur_parallel **train,
-                            ur_parallel **valid, ur_languages *languages, ur_err *err);
+                            const ur_parallel_options *options, const ur_valid_part *apart,
+                            ur_parallel **train, ur_parallel **valid, ur_languages *languages,
+                            ur_err *err);
 ur_status ur_parallel_open(const ur_allocator *a, const char *data,
                            const ur_parallel_options *options, const ur_languages *languages,
-                           bool training, ur_parallel **out, ur_parallel **valid, ur_err *err);
+                           bool training, const ur_valid_part *apart, ur_parallel **out,
+                           ur_parallel **valid, ur_err *err);
 void ur_parallel_free(ur_parallel *pairs); /* accepts NULL */
 
 size_t ur_parallel_count(const ur_parallel *pairs);
@@ -81,6 +90,8 @@ typedef struct ur_parallel_notes {
     bool attribution; /* there was a third column */
 } ur_parallel_notes;
 const ur_parallel_notes *ur_parallel_noted(const ur_parallel *pairs);
+/* Sentence i about the form of the file; NULL behind the last. */
+const char *ur_parallel_remark(const ur_parallel *pairs, size_t i);
 
 #ifdef __cplusplus
 }

@@ -20,6 +20,7 @@ extern "C" {
  *     train.log             one line per epoch, for people
  *     checkpoints/N.safetensors  weights and optimiser after step N: what a resume goes on from
  *     plots/ *.svg
+ *     lock                  held by whoever trains into the folder
  * The files of weights also hold configuration and vocabularies, and open alone. */
 typedef struct ur_run ur_run;
 
@@ -30,7 +31,7 @@ typedef struct ur_run_settings {
     size_t size, valid_size; /* of generated data; 0: 45,000 and 5,000 */
     bool overwrite;          /* a run that the folder already holds is removed */
     /* In [0, 1): of data this part, drawn by the seed, is what is validated with; of kinds with
-     * ur_kind.split. */
+     * ur_kind.splits. A kind's default gives way to `valid`. */
     double valid_split;
     size_t save_every;  /* epochs from save to save; 0: when 5 seconds have passed */
     size_t eval_every;  /* epochs from validation to validation; 0: 1 */
@@ -59,8 +60,9 @@ ur_run_settings ur_run_defaults(const ur_kind *kind);
  * what is known so far. config: the kind's struct, of which what comes from the data (vocabulary,
  * labels, widths) is filled in.
  * UR_INVALID: an unknown kind or one that reads no files, values out of range, the folder already
- * holds a run (which settings.overwrite removes, once data and model are ready), or the plateau schedule or early stopping without validation data; UR_IO: it cannot
- * be written.
+ * holds a run (which settings.overwrite removes, once data and model are ready), or another process
+ * trains it, or the plateau schedule or early stopping without validation data; UR_IO: it cannot be
+ * written. The folder is this run's to train into until ur_run_free; a resume likewise.
  *
  * With settings.init_from the weights start from those of another run (the best ones, as ur_run_open takes
  * them) or of a file, by the names of tensors. Tensors that are missing there start as ever, surplus ones

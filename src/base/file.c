@@ -9,8 +9,10 @@
 #include "base/syscalls.h"
 #include "base/tiny.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -86,6 +88,35 @@ static int sys_open_temporary(const ur_syscalls *sys, const char *folder, mode_t
             return fd;
     }
     return -1;
+}
+
+/* The process in the name of a temporary file; 0: it is none. */
+static long process_of(const char *name)
+{
+    long process;
+    int n, end = 0;
+    return sscanf(name, ".unroll-%ld-%d.tmp%n", &process, &n, &end) == 2 && end > 0 && !name[end]
+               ? process
+               : 0;
+}
+
+void ur_remove_temporaries(const ur_allocator *a, const char *folder)
+{
+    DIR *list = opendir(folder);
+    for (struct dirent *entry; list && (entry = readdir(list));) {
+        const long process = process_of(entry->d_name);
+        const bool ended = process > 0 && (process == (long)getpid() ||
+                                           (kill((pid_t)process, 0) < 0 && errno == ESRCH));
+        const size_t size = strlen(folder) + strlen(entry->d_name) + 2;
+        char *path = ended ? ur_alloc(a, size, 1) : NULL;
+        if (path) {
+            snprintf(path, size, "%s/%s", folder, entry->d_name);
+            unlink(path);
+        }
+        ur_free(a, path);
+    }
+    if (list)
+        closedir(list);
 }
 
 /* ---- reading -------------------------------------------------------------------------------- */

@@ -26,6 +26,10 @@ void ur_replace_abort(ur_replace *r);                    /* accepts NULL */
 ur_status ur_replace_file(const ur_allocator *a, const char *path, const void *bytes, size_t size,
                           ur_err *err);
 
+/* Removes the temporary files that ended processes of this machine, or this one before it was killed and
+ * its number given again, left in a folder. Nobody must be replacing files there. */
+void ur_remove_temporaries(const ur_allocator *a, const char *folder);
+
 /* Makes a folder and the missing ones above it; finds out whether files can be made inside. */
 ur_status ur_make_folder(const ur_allocator *a, const char *path, ur_err *err);
 

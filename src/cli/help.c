@@ -9,14 +9,23 @@ enum { WIDTH = 79, INDENT = 26 };
 
 /* ---- one option ---------------------------------------------------------------------------- */
 
-static void default_text(const option *o, char *text, size_t capacity)
+/* A setting of training to which the kind gives another value than the table. */
+static bool has_own_default(const command *c, const option *o)
+{
+    const ur_setting *s = c->kind && o->config == &c->settings ? c->kind->defaults : NULL;
+    while (s && s->name && strcmp(s->name, o->field->name) != 0)
+        s++;
+    return s && s->name;
+}
+
+static void default_text(const command *c, const option *o, char *text, size_t capacity)
 {
     text[0] = '\0';
     if (!o->field)
         return;
     if (o->shown)
         snprintf(text, capacity, "%s", o->shown);
-    else if (o->field->shown)
+    else if (o->field->shown && (*o->field->shown || !has_own_default(c, o)))
         snprintf(text, capacity, "%s", o->field->shown);
     else if (o->field->type != UR_FIELD_BOOL)
         ur_field_print(o->field, o->config, text, capacity);
@@ -45,7 +54,7 @@ char *option_text(const command *c, const option *o)
 {
     char standard[96];
     const char *before, *after, *help = help_of(c, o, &before, &after);
-    default_text(o, standard, sizeof standard);
+    default_text(c, o, standard, sizeof standard);
     const char *format = *standard ? "%s%s%s Default: %s." : "%s%s%s";
     const int length = snprintf(NULL, 0, format, before, help ? help : "", after, standard);
     char *text = length < 0 ? NULL : malloc((size_t)length + 1);
@@ -103,8 +112,8 @@ static bool same_default(const command *c, const option *o)
     const option *twin = find_option(c, option_name(o, name));
     if (!twin)
         return false;
-    default_text(o, mine, sizeof mine);
-    default_text(twin, other, sizeof other);
+    default_text(c, o, mine, sizeof mine);
+    default_text(c, twin, other, sizeof other);
     return strcmp(mine, other) == 0;
 }
 

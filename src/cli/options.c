@@ -35,7 +35,7 @@ static bool add_option(command *c, option o)
 
 static bool is_hidden(const ur_kind *kind, const ur_field *field)
 {
-    if (kind && !kind->split && field->offset == offsetof(ur_run_settings, valid_split))
+    if (kind && !kind->splits && field->offset == offsetof(ur_run_settings, valid_split))
         return true;
     for (const char *const *name = kind ? kind->hides : NULL; name && *name; name++)
         if (strcmp(*name, field->name) == 0)
@@ -327,7 +327,8 @@ static bool read_option(command *c, int argc, char **argv, int *at)
         say_usage(c, "--%s takes no value, but was given '%s'", own, value);
         return false;
     }
-    if (!takes_no_value(o) && !value && !o->field->bare) {
+    const bool by_alias = o->field && o->field->alias && strcmp(o->field->alias, name + 2) == 0;
+    if (!takes_no_value(o) && !value && (!o->field->bare || by_alias)) {
         if (*at + 1 == argc || strncmp(argv[*at + 1], "--", 2) == 0) {
             say_usage(c, "--%s needs a value: --%s %s", own, own,
                       o->field->metavar ? o->field->metavar : "VALUE");

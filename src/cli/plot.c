@@ -228,9 +228,8 @@ static int run_plot(command *c)
     return code;
 }
 
-static const char *const usage[] = {
-    "plot RUN ... [--out FILE]",
-    "plot RUN --attention TEXT [--layer N] [--head N] [--out FILE]",
+static const char *const usage[] = {"plot RUN ... [--out FILE]",
+                                    "plot RUN --attention TEXT [--layer N] [--head N] [--out FILE]",
                                     "plot RUN --confusion [--data FILE] [--out FILE]", NULL};
 
 const verb plot_verb = {

@@ -30,6 +30,9 @@ static int score(command *c, ur_run *run)
     score_options *o = c->own;
     if (!join_data(c, run, &o->data))
         return CODE_USAGE;
+    const int code = set_reading(c, run);
+    if (code != CODE_OK)
+        return code;
     const ur_pair_source source = {.data = o->data, .split = UR_SPLIT_VALID};
     double *scores;
     size_t count;
@@ -62,15 +65,18 @@ const verb score_verb = {
     .purpose = "Prints the log probability (natural logarithm) of each pair's translation, its end "
                "included, one a line and in their order. RUN is a run's folder, or a "
                "model.safetensors or checkpoint from one.",
-    .example = "  $ printf 'Go.\\tVa !\\nGo.\\tCours !\\n' > pairs.tsv\n"
-               "  $ unroll score runs/fra --data pairs.tsv\n"
-               "  -1.204118\n"
-               "  -6.910254\n",
+    .example = "  $ cat two.tsv\n"
+               "  my dog sees ten cats.\tmon chien voit dix chats.\n"
+               "  my dog sees ten cats.\tmes chiens voient dix chats.\n"
+               "  $ unroll score runs/fra --data two.tsv\n"
+               "  -0.089503\n"
+               "  -13.429588\n",
     .see_also = "unroll help eval, unroll help predict",
     .fields = fields,
     .size = sizeof(score_options),
     .json_help = "Print an object per pair.",
     .threads = true,
+    .reads = true,
     .weights = true,
     .run = run_score,
 };

@@ -7,8 +7,8 @@
 
 static const char *const question_names[] = {"source", "src", "question", "input", NULL};
 static const char *const answer_names[] = {"target", "tgt", "trg", "answer", "output", NULL};
-static const ur_two_columns two = {{"--source-column", "--target-column"},
-                                   {question_names, answer_names}};
+const ur_two_columns ur_pair_columns = {{"--source-column", "--target-column"},
+                                        {question_names, answer_names}};
 
 /* The separator of the first line that has anything on it. */
 static char find_separator(const ur_lines *begin)
@@ -38,8 +38,8 @@ ur_status ur_pair_lines_start(ur_pair_lines *p, const ur_allocator *a, const cha
     p->separator = 0;
     if (!ur_table_more(&p->table))
         return ur_fail(err, UR_BAD_FILE, "%s: an empty file where pairs were expected", name);
-    const ur_status status = ur_table_find_columns(&p->table, &two, reading, &values, p->place,
-                                                   remarks ? remarks : &unheard);
+    const ur_status status = ur_table_find_columns(&p->table, &ur_pair_columns, reading, &values,
+                                                   p->place, remarks ? remarks : &unheard);
     ur_remarks_free(&unheard);
     if (status != UR_OK || values)
         return status;

@@ -5,6 +5,9 @@
 
 #include "data/table.h"
 
+/* How columns of pairs are called. */
+extern const ur_two_columns ur_pair_columns;
+
 /* A separator is a tab where the first line with anything on it has one, else `_`; or the file is one
  * of values (ur_reading). */
 typedef struct ur_pair_lines {

@@ -13,6 +13,8 @@
 #include "base/hash.h"
 #include "base/status.h"
 #include "base/utf8.h"
+#include "data/pair_lines.h"
+#include "data/split.h"
 #include "data/tally.h"
 #include "text/characters.h"
 #include "text/lines.h"
@@ -27,6 +29,7 @@ void ur_parallel_free(ur_parallel *p)
     ur_free(p->a, p->ids);
     ur_free(p->a, p->text_offset);
     ur_free(p->a, p->text);
+    ur_remarks_free(&p->remarks);
     ur_free(p->a, p);
 }
 
@@ -49,6 +52,11 @@ const char *ur_parallel_text(const ur_parallel *p, size_t index, int side)
 const ur_parallel_notes *ur_parallel_noted(const ur_parallel *p)
 {
     return &p->notes;
+}
+
+const char *ur_parallel_remark(const ur_parallel *p, size_t i)
+{
+    return ur_remark_at(&p->remarks, i);
 }
 
 void ur_languages_free(ur_languages *l)
@@ -80,10 +88,6 @@ ur_status ur_parallel_check(const ur_parallel_options *o, ur_err *err)
     if (o->text.tokenizer == UR_CHARACTERS && (o->merges || o->codes))
         return ur_fail(err, UR_INVALID,
                        "merges are of words' characters: tokens that are characters have none");
-    if (!(o->valid_split >= 0.0 && o->valid_split < 1.0))
-        return ur_fail(err, UR_INVALID,
-                       "a part of %g of the sentences for validation, it must be in [0, 1)",
-                       o->valid_split);
     return UR_OK;
 }
 
@@ -101,6 +105,8 @@ typedef struct raw {
     sentence *sentence;       /* (2 count) */
     size_t count, capacity, empty;
     bool attribution, keeps_empty;
+    ur_table table; /* of a file of values: holds texts whose quotes were undone */
+    ur_remarks remarks;
 } raw;
 
 static void free_raw(raw *r)
@@ -110,6 +116,8 @@ static void free_raw(raw *r)
         ur_free(r->a, r->bytes[i]);
     }
     ur_free(r->a, r->sentence);
+    ur_table_free(&r->table);
+    ur_remarks_free(&r->remarks);
 }
 
 /* No-break spaces become spaces, and lone CRs the ends of lines where there is no LF. Returns the
@@ -222,6 +230,41 @@ static ur_status read_columns(raw *r, ur_lines *l, ur_err *err)
     return status;
 }
 
+/* The rows of a file of values, whose line of names was read. */
+static ur_status read_values(raw *r, ur_table *t, const size_t place[2], ur_err *err)
+{
+    ur_status status = UR_OK;
+    while (status == UR_OK && ur_table_more(t)) {
+        status = ur_table_next(t);
+        if (status != UR_OK || ur_table_blank(t))
+            continue;
+        status = ur_table_even(t);
+        if (status != UR_OK || t->fields <= place[0] || t->fields <= place[1])
+            continue;
+        const ur_span source = t->field[place[0]], target = t->field[place[1]];
+        status = add_pair(r, strip(source.bytes, source.size, t->line),
+                          strip(target.bytes, target.size, t->line), err);
+    }
+    return status;
+}
+
+/* One file: of values, where its name, its first line or the options say so, else of lines with tabs. */
+static ur_status read_one(raw *r, const ur_reading *reading, size_t size, ur_err *err)
+{
+    bool values;
+    size_t place[2];
+    ur_table *t = &r->table;
+    ur_table_start(t, r->a, r->name[0], r->bytes[0], size, err);
+    if (!ur_table_more(t))
+        return ur_fail(err, UR_BAD_FILE, "%s: no pair of a sentence and its translation",
+                       r->name[0]);
+    const ur_status status =
+        ur_table_find_columns(t, &ur_pair_columns, reading, &values, place, &r->remarks);
+    if (status != UR_OK)
+        return status;
+    return values ? read_values(r, t, place, err) : read_columns(r, &t->lines, err);
+}
+
 static ur_status next_sentence(ur_lines *l, sentence *out)
 {
     ur_line line;
@@ -241,50 +284,58 @@ static size_t count_lines(ur_lines l)
     return n + (l.size > 0 && l.bytes[l.size - 1] != '\n');
 }
 
-static ur_status read_two(raw *r, ur_lines *first, ur_lines *second, ur_err *err)
+static ur_status read_two(raw *r, const size_t size[2], ur_err *err)
 {
-    const size_t n = count_lines(*first), m = count_lines(*second);
+    ur_lines first, second;
+    ur_lines_start(&first, r->name[0], r->bytes[0], size[0], err);
+    ur_lines_start(&second, r->name[1], r->bytes[1], size[1], err);
+    const size_t n = count_lines(first), m = count_lines(second);
     ur_status status = UR_OK;
     if (n != m)
         return ur_fail(err, UR_BAD_FILE, "%s has %zu lines, %s has %zu: they are no pairs",
-                       first->name, n, second->name, m);
+                       first.name, n, second.name, m);
     for (size_t i = 0; status == UR_OK && i < n; i++) {
         sentence source, target;
-        status = next_sentence(first, &source);
+        status = next_sentence(&first, &source);
         if (status == UR_OK)
-            status = next_sentence(second, &target);
+            status = next_sentence(&second, &target);
         if (status == UR_OK)
             status = add_pair(r, source, target, err);
     }
     return status;
 }
 
-static ur_status read_file(raw *r, int which, const char *path, size_t length, ur_lines *l,
+static ur_status read_file(raw *r, int which, const char *path, size_t length, size_t *size,
                            ur_err *err)
 {
-    size_t size;
     r->name[which] = ur_alloc(r->a, length + 1, 1);
     if (!r->name[which])
         return ur_no_memory(err, length + 1);
     memcpy(r->name[which], path, length);
     r->name[which][length] = '\0';
     const ur_status status =
-        ur_read_file(r->a, r->name[which], UR_TEXT_FILE_LIMIT, &r->bytes[which], &size, err);
+        ur_read_file(r->a, r->name[which], UR_TEXT_FILE_LIMIT, &r->bytes[which], size, err);
     if (status == UR_OK)
-        ur_lines_start(l, r->name[which], r->bytes[which], normalise(r->bytes[which], size), err);
+        *size = normalise(r->bytes[which], *size);
     return status;
 }
 
-static ur_status read_raw(raw *r, const char *data, ur_err *err)
+static ur_status read_raw(raw *r, const char *data, const ur_reading *reading, ur_err *err)
 {
     const char *tab = strchr(data, '\t');
-    ur_lines first, second;
+    size_t size[2] = {0, 0};
     ur_status status =
-        read_file(r, 0, data, tab ? (size_t)(tab - data) : strlen(data), &first, err);
+        read_file(r, 0, data, tab ? (size_t)(tab - data) : strlen(data), &size[0], err);
     if (status == UR_OK && tab)
-        status = read_file(r, 1, tab + 1, strlen(tab + 1), &second, err);
-    if (status == UR_OK)
-        status = tab ? read_two(r, &first, &second, err) : read_columns(r, &first, err);
+        status = read_file(r, 1, tab + 1, strlen(tab + 1), &size[1], err);
+    if (status == UR_OK && !tab)
+        status = read_one(r, reading, size[0], err);
+    else if (status == UR_OK)
+        status =
+            ur_column_named(reading->input_column) || ur_column_named(reading->target_column)
+                ? ur_fail(err, UR_INVALID, "columns are chosen in one file, and %s and %s are two",
+                          r->name[0], r->name[1])
+                : read_two(r, size, err);
     if (status == UR_OK && r->count == 0)
         status =
             ur_fail(err, UR_BAD_FILE, "%s: no pair of a sentence and its translation", r->name[0]);
@@ -316,10 +367,10 @@ typedef struct loader {
 
 static ur_status start(loader *l, const char *data, ur_err *err)
 {
-    l->raw.a = l->a;
+    l->raw.a = l->raw.remarks.a = l->raw.table.a = l->a;
     ur_status status = ur_parallel_check(l->o, err);
     if (status == UR_OK)
-        status = read_raw(&l->raw, data, err);
+        status = read_raw(&l->raw, data, &l->o->reading, err);
     for (int side = 0; status == UR_OK && side < 2; side++) {
         l->of[side] = &l->own[l->o->joint ? 0 : side];
         if (!l->of[side]->seen)
@@ -342,34 +393,33 @@ static void free_loader(loader *l)
     ur_free(l->a, l->valid);
 }
 
-static uint64_t source_hash(const loader *l, size_t i)
+static uint64_t source_hash(const void *sentences, size_t i)
 {
-    const sentence *s = &l->raw.sentence[2 * i];
-    return ur_fingerprint_mix(ur_fingerprint_bytes(UR_FINGERPRINT, s->bytes, s->size));
+    const sentence *s = (const sentence *)sentences + 2 * i;
+    return ur_fingerprint_bytes(UR_FINGERPRINT, s->bytes, s->size);
 }
 
-/* For validation: a part of the different source sentences by their hashes, at least one of them, and
- * never all. Where all sources are the same there is none. */
-static ur_status choose_part(loader *l, bool split, ur_err *err)
+/* Where all sources are the same nothing is set apart. */
+static ur_status choose_part(loader *l, const ur_valid_part *apart, ur_err *err)
 {
-    uint64_t least = UINT64_MAX, most = 0;
-    l->valid = ur_alloc_zero(l->a, l->raw.count, sizeof *l->valid);
-    if (!l->valid)
-        return ur_no_memory(err, l->raw.count);
-    if (!split || l->o->valid_split == 0.0)
-        return UR_OK;
-    for (size_t i = 0; i < l->raw.count; i++) {
-        const uint64_t hash = source_hash(l, i);
-        least = hash < least ? hash : least;
-        most = hash > most ? hash : most;
+    size_t count = 0, different = 0;
+    const size_t n = l->raw.count;
+    while (apart && different < n &&
+           source_hash(l->raw.sentence, different) == source_hash(l->raw.sentence, 0))
+        different++;
+    if (!apart || different == n) {
+        l->valid = ur_alloc_zero(l->a, n, sizeof *l->valid);
+        return l->valid ? UR_OK : ur_no_memory(err, n);
     }
-    for (size_t i = 0; i < l->raw.count; i++) {
-        const uint64_t hash = source_hash(l, i);
-        const bool in = (double)(hash >> 11) * 0x1p-53 < l->o->valid_split;
-        l->valid[i] = (in || hash == least) && hash != most;
-    }
-    l->validates = least != most;
-    return UR_OK;
+    if (!(apart->part > 0.0 && apart->part < 1.0))
+        return ur_fail(err, UR_INVALID,
+                       "a part of %g of the sentences for validation, it must be in (0, 1)",
+                       apart->part);
+    ur_status status;
+    l->valid = ur_split_choose(l->a, n, source_hash, l->raw.sentence, apart->part, apart->seed,
+                               &count, &status, err);
+    l->validates = status == UR_OK;
+    return status;
 }
 
 static ur_status add_word(loader *l, lexicon *x, const ur_token *token, bool counts, ur_err *err)
@@ -650,8 +700,8 @@ static void fill(const loader *l, ur_parallel *p, const int32_t unknown[2], bool
 }
 
 /* One part of the data. */
-static ur_status make_part(const loader *l, const ur_languages *languages, bool valid,
-                           bool training, ur_parallel **out, ur_err *err)
+static ur_status make_part(loader *l, const ur_languages *languages, bool valid, bool training,
+                           ur_parallel **out, ur_err *err)
 {
     size_t count = 0, ids = 0, bytes = 0;
     int32_t unknown[2];
@@ -681,6 +731,11 @@ static ur_status make_part(const loader *l, const ur_languages *languages, bool 
     p->notes = (ur_parallel_notes){.empty = valid ? 0 : l->raw.empty,
                                    .attribution = !valid && l->raw.attribution};
     fill(l, p, unknown, valid, training);
+    p->remarks.a = l->a;
+    if (!valid) { /* which the data as a whole gave rise to */
+        p->remarks = l->raw.remarks;
+        l->raw.remarks = (ur_remarks){.a = l->a};
+    }
     return UR_OK;
 }
 
@@ -702,13 +757,14 @@ static ur_status make_parts(loader *l, const ur_languages *languages, bool train
 
 /* Reads the data and makes what was asked for of it; learned: languages to learn from it first. */
 static ur_status load(loader *l, const char *data, const ur_languages *known, ur_languages *learned,
-                      bool training, ur_parallel **out, ur_parallel **valid, ur_err *err)
+                      bool training, const ur_valid_part *apart, ur_parallel **out,
+                      ur_parallel **valid, ur_err *err)
 {
     ur_parallel *none = NULL, **part = valid ? valid : &none;
     *out = *part = NULL;
     ur_status status = start(l, data, err);
     if (status == UR_OK)
-        status = choose_part(l, valid != NULL, err);
+        status = choose_part(l, apart, err);
     if (status == UR_OK)
         status = read_sentences(l, err);
     if (status == UR_OK && learned)
@@ -725,12 +781,13 @@ static ur_status load(loader *l, const char *data, const ur_languages *known, ur
 }
 
 ur_status ur_parallel_learn(const ur_allocator *a, const char *data,
-                            const ur_parallel_options *options, ur_parallel **train,
-                            ur_parallel **valid, ur_languages *languages, ur_err *err)
+                            const ur_parallel_options *options, const ur_valid_part *apart,
+                            ur_parallel **train, ur_parallel **valid, ur_languages *languages,
+                            ur_err *err)
 {
     loader l = {.a = a, .o = options};
     *languages = (ur_languages){NULL, NULL, NULL, NULL};
-    const ur_status status = load(&l, data, NULL, languages, true, train, valid, err);
+    const ur_status status = load(&l, data, NULL, languages, true, apart, train, valid, err);
     if (status != UR_OK)
         ur_languages_free(languages);
     return status;
@@ -738,8 +795,9 @@ ur_status ur_parallel_learn(const ur_allocator *a, const char *data,
 
 ur_status ur_parallel_open(const ur_allocator *a, const char *data,
                            const ur_parallel_options *options, const ur_languages *languages,
-                           bool training, ur_parallel **out, ur_parallel **valid, ur_err *err)
+                           bool training, const ur_valid_part *apart, ur_parallel **out,
+                           ur_parallel **valid, ur_err *err)
 {
     loader l = {.a = a, .o = options, .raw = {.keeps_empty = !training}};
-    return load(&l, data, languages, NULL, training, out, valid, err);
+    return load(&l, data, languages, NULL, training, apart, out, valid, err);
 }

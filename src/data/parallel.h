@@ -2,6 +2,7 @@
 #ifndef UR_DATA_PARALLEL_H
 #define UR_DATA_PARALLEL_H
 
+#include "text/remarks.h"
 #include "unroll/parallel.h"
 
 struct ur_parallel {
@@ -12,6 +13,7 @@ struct ur_parallel {
     size_t *text_offset; /* (2 count) into text */
     char *text;
     ur_parallel_notes notes;
+    ur_remarks remarks;
 };
 
 #endif

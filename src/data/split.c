@@ -14,11 +14,16 @@
 #include "base/status.h"
 #include "base/streams.h"
 
-static uint64_t key_of(uint64_t seed, ur_ids input)
+static uint64_t hash_of(ur_ids input)
 {
     uint64_t hash = UR_FINGERPRINT;
     for (size_t i = 0; i < input.length; i++)
         hash = ur_fingerprint_add(hash, (uint32_t)input.ids[i]);
+    return hash;
+}
+
+static uint64_t key_of(uint64_t seed, uint64_t hash)
+{
     const ur_philox_block b = ur_philox(seed ^ UR_KEY_VALID, hash, 0);
     return (uint64_t)b.word[0] << 32 | b.word[1];
 }
@@ -52,17 +57,15 @@ static ur_status draw(const ur_allocator *a, size_t n, const uint64_t *keys, dou
     return UR_OK;
 }
 
-/* Chooses the examples to be set apart by their inputs: fresh memory that says of each whether it is;
- * NULL when it failed, which *status says. */
-static bool *choose(const ur_allocator *a, size_t n, ur_ids (*input)(const void *data, size_t i),
-                    const void *data, double part, uint64_t seed, size_t *count, ur_status *status,
-                    ur_err *err)
+bool *ur_split_choose(const ur_allocator *a, size_t n, uint64_t (*hash)(const void *data, size_t i),
+                      const void *data, double part, uint64_t seed, size_t *count,
+                      ur_status *status, ur_err *err)
 {
     uint64_t *keys = ur_alloc(a, n, sizeof *keys);
     bool *apart = ur_alloc_zero(a, n, sizeof *apart);
     *status = keys && apart ? UR_OK : ur_no_memory(err, n * sizeof *keys);
     for (size_t i = 0; *status == UR_OK && i < n; i++)
-        keys[i] = key_of(seed, input(data, i));
+        keys[i] = key_of(seed, hash(data, i));
     if (*status == UR_OK)
         *status = draw(a, n, keys, part, apart, count, err);
     ur_free(a, keys);
@@ -108,9 +111,9 @@ static void take_pairs(const ur_pairs *from, size_t n, const bool *apart, bool s
     to->count = count;
 }
 
-static ur_ids question_of(const void *pairs, size_t i)
+static uint64_t question_hash(const void *pairs, size_t i)
 {
-    return ur_pairs_question(pairs, i);
+    return hash_of(ur_pairs_question(pairs, i));
 }
 
 ur_status ur_pairs_split(ur_pairs *data, double part, uint64_t seed, ur_pairs **valid, ur_err *err)
@@ -119,7 +122,8 @@ ur_status ur_pairs_split(ur_pairs *data, double part, uint64_t seed, ur_pairs **
     size_t count, ids = 0;
     ur_status status;
     *valid = NULL;
-    bool *apart = choose(data->a, n, question_of, data, part, seed, &count, &status, err);
+    bool *apart =
+        ur_split_choose(data->a, n, question_hash, data, part, seed, &count, &status, err);
     if (!apart)
         return status;
     for (size_t i = 0; i < n; i++)
@@ -177,9 +181,9 @@ static void take_labelled(const ur_labelled *from, size_t n, const bool *apart, 
     to->all = used;
 }
 
-static ur_ids tokens_of(const void *labelled, size_t i)
+static uint64_t tokens_hash(const void *labelled, size_t i)
 {
-    return ur_labelled_tokens(labelled, i);
+    return hash_of(ur_labelled_tokens(labelled, i));
 }
 
 ur_status ur_labelled_split(ur_labelled *data, double part, uint64_t seed, ur_labelled **valid,
@@ -189,7 +193,7 @@ ur_status ur_labelled_split(ur_labelled *data, double part, uint64_t seed, ur_la
     size_t count, all = 0;
     ur_status status;
     *valid = NULL;
-    bool *apart = choose(data->a, n, tokens_of, data, part, seed, &count, &status, err);
+    bool *apart = ur_split_choose(data->a, n, tokens_hash, data, part, seed, &count, &status, err);
     if (!apart)
         return status;
     for (size_t i = 0; i < n; i++)

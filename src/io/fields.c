@@ -188,6 +188,17 @@ static ur_status set_absent(const ur_allocator *a, const ur_field *f, void *conf
     return copy || !*f->absent ? UR_OK : ur_no_memory(err, strlen(f->absent) + 1);
 }
 
+/* The key that one of `others` is in f's object (NULL: in none); NULL: it is not in it. */
+static const char *other_key(const char *other, const ur_field *f)
+{
+    const char *dot = strchr(other, '.');
+    if (!f)
+        return dot ? NULL : other;
+    const size_t size = object_length(f);
+    return dot && (size_t)(dot - other) == size && strncmp(other, f->name, size) == 0 ? dot + 1
+                                                                                      : NULL;
+}
+
 /* Refuses keys of `object` that are no fields with f's object (NULL: none), nor `others`. */
 static ur_status check_keys(const ur_allocator *a, const ur_json_value *object,
                             const ur_field *fields, const ur_field *f, const char *const *others,
@@ -200,8 +211,11 @@ static ur_status check_keys(const ur_allocator *a, const ur_json_value *object,
     char(*names)[64] = ur_alloc(a, count + 1, sizeof *names);
     ur_status status = keys && names ? UR_OK : ur_no_memory(err, count * sizeof *names);
     size_t used = 0;
-    for (size_t i = 0; status == UR_OK && i < n; i++)
-        keys[used++] = others[i];
+    for (size_t i = 0; status == UR_OK && i < n; i++) {
+        const char *key = other_key(others[i], f);
+        if (key)
+            keys[used++] = key;
+    }
     for (size_t i = 0; status == UR_OK && i < count; i++) {
         const ur_field *g = &fields[i];
         if (f ? same_object(f, g) : object_length(g) == 0) {
@@ -219,7 +233,7 @@ static ur_status check_keys(const ur_allocator *a, const ur_json_value *object,
 }
 
 static ur_status get_all(const ur_allocator *a, const ur_json_value *root, const ur_field *fields,
-                         void *config, ur_err *err)
+                         void *config, const char *const *others, size_t n, ur_err *err)
 {
     ur_json_value object = *root;
     ur_status status = UR_OK;
@@ -229,7 +243,7 @@ static ur_status get_all(const ur_allocator *a, const ur_json_value *root, const
         if (f == fields || !same_object(f - 1, f)) {
             object = *name ? ur_json_member(root, name) : *root;
             if (*name && !(f->absent && ur_json_is_missing(&object)))
-                status = check_keys(a, &object, fields, f, NULL, 0, err);
+                status = check_keys(a, &object, fields, f, others, n, err);
         }
         const ur_json_value value = ur_json_member(&object, key_of(f));
         if (status != UR_OK)
@@ -248,7 +262,7 @@ ur_status ur_json_get_fields(const ur_allocator *a, const ur_json_value *object,
 {
     ur_status status = check_keys(a, object, fields, NULL, others, n, err);
     if (status == UR_OK)
-        status = get_all(a, object, fields, config, err);
+        status = get_all(a, object, fields, config, others, n, err);
     if (status != UR_OK)
         ur_fields_free(a, fields, config);
     return status;

@@ -10,7 +10,8 @@
 void ur_json_put_fields(ur_json_writer *w, const ur_field *fields, const void *config);
 
 /* Reads them back into zeroed memory, every value checked; a key that is missing means what the
- * table says (`absent`). Keys that the table lacks, but for `others` (n), are refused. Texts are
+ * table says (`absent`). Keys that the table lacks, but for `others` (n; "text.x" in the object text of the
+ * table), are refused. Texts are
  * copies from `a`, which ur_fields_free releases; after a failure there are none. */
 ur_status ur_json_get_fields(const ur_allocator *a, const ur_json_value *object,
                              const ur_field *fields, void *config, const char *const *others,

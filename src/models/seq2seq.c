@@ -810,12 +810,24 @@ static ur_status prepare(ur_assets *assets, ur_err *err)
 {
     const ur_pair_source train = ur_assets_source(assets, UR_SPLIT_TRAIN, NULL);
     const ur_pair_source valid = ur_assets_source(assets, UR_SPLIT_VALID, NULL);
-    const ur_status status =
+    const double part = assets->data->valid_split;
+    ur_status status =
         assets->model ? open_pairs(assets, &train, &assets->train, err) : begin(assets, err);
     const bool generated = ur_is_builtin(valid.data);
-    if (status != UR_OK || (!assets->data->valid && !generated))
+    if (status != UR_OK)
         return status;
-    return open_pairs(assets, &valid, &assets->valid, err);
+    if (assets->data->valid || (generated && part == 0.0))
+        return open_pairs(assets, &valid, &assets->valid, err);
+    if (generated)
+        return ur_fail(err, UR_INVALID,
+                       "the validation data that %s brings and a part of its training data for it "
+                       "(valid_split) are two ways to say one thing",
+                       assets->data->data);
+    ur_pairs *apart = NULL;
+    if (part > 0.0)
+        status = ur_pairs_split(assets->train, part, assets->data->seed, &apart, err);
+    assets->valid = apart;
+    return status;
 }
 
 static ur_status fits(const ur_assets *assets, ur_err *err)
@@ -828,14 +840,6 @@ static ur_status fits(const ur_assets *assets, ur_err *err)
 static void free_data(void *data)
 {
     ur_pairs_free(data);
-}
-
-static ur_status split(void *data, double part, uint64_t seed, void **out, ur_err *err)
-{
-    ur_pairs *valid;
-    const ur_status status = ur_pairs_split(data, part, seed, &valid, err);
-    *out = valid;
-    return status;
 }
 
 /* Over ids and lengths. */
@@ -1045,6 +1049,7 @@ const ur_kind ur_kind_seq2seq = {
         "Trains an encoder-decoder over characters: it reads a question and writes an answer. The "
         "run's folder gets the model, its configuration, and a record of how the training went.",
     .example = "  $ unroll train seq2seq --data builtin:dates --out runs/dates\n"
+               "  45,000 pairs to learn, 5,000 to validate; 59 different symbols, ...\n"
                "  epoch 1/5  loss 0.2660  validation 0.0019  accuracy  99.92 %  ...\n"
                "  ...\n"
                "  Q: 8/8/02\n"
@@ -1083,7 +1088,7 @@ const ur_kind ur_kind_seq2seq = {
     .fits = fits,
     .open = open_pairs,
     .free_data = free_data,
-    .split = split,
+    .splits = true,
     .fingerprint = fingerprint,
     .extent = extent,
     .remark = remark,

@@ -42,13 +42,14 @@
         UR_HIDDEN_ROW(ur_tagger_config, "64", "Units of each layer and direction."),               \
         UR_LAYERS_ROW(ur_tagger_config, "Layers.", NULL),                                          \
         {.name = "bidirectional",                                                                  \
-         .flag = "directions",                                                                     \
-         .metavar = "concat|average|no",                                                           \
+         .alias = "directions",                                                                    \
+         .metavar = "[=concat|average|no]",                                                        \
          .group = "model",                                                                         \
          .type = UR_FIELD_ENUM,                                                                    \
          AT(directions),                                                                           \
          .words = ur_direction_words,                                                              \
          .initial = "concat",                                                                      \
+         .bare = "concat",                                                                         \
          .help = "Read from both ends, the two directions side by side or their mean; or from "    \
                  "the start alone."},                                                              \
         UR_DROPOUT_ROW(ur_tagger_config, "Part of the embeddings, of what goes from layer to "     \
@@ -350,7 +351,12 @@ static ur_status prepare(ur_assets *assets, ur_err *err)
         status = assets->model ? open_file(assets, assets->data->data, &assets->train, err)
                                : begin(assets, err);
     if (status == UR_OK && assets->data->valid)
-        status = open_file(assets, assets->data->valid, &assets->valid, err);
+        return open_file(assets, assets->data->valid, &assets->valid, err);
+    ur_labelled *apart = NULL;
+    if (status == UR_OK && assets->data->valid_split > 0.0)
+        status = ur_labelled_split(assets->train, assets->data->valid_split, assets->data->seed,
+                                   &apart, err);
+    assets->valid = apart;
     return status;
 }
 
@@ -364,14 +370,6 @@ static ur_status fits(const ur_assets *assets, ur_err *err)
         return ur_fail(err, UR_INVALID, "\"labels\" is %zu, but there are %zu labels", c->labels,
                        ur_vocabulary_size(assets->labels));
     return ur_text_check(&c->text, assets->vocabulary, err);
-}
-
-static ur_status split(void *data, double part, uint64_t seed, void **out, ur_err *err)
-{
-    ur_labelled *valid;
-    const ur_status status = ur_labelled_split(data, part, seed, &valid, err);
-    *out = valid;
-    return status;
 }
 
 static void free_data(void *data)
@@ -427,7 +425,7 @@ static const char *const notes[] = {
     .has_labels = true, .model_size = sizeof(ur_tagger), .layers = layers,                         \
     .n_layers = sizeof layers / sizeof *layers, .build = build, .init = init, .loss = loss,        \
     .evaluate = ur_tagger_measure, .examples = examples, .length = length, .positions = positions, \
-    .prepare = prepare, .fits = fits, .open = open_source, .free_data = free_data, .split = split, \
+    .prepare = prepare, .fits = fits, .open = open_source, .free_data = free_data, .splits = true, \
     .fingerprint = fingerprint, .extent = extent, .remark = remark, .predict = ur_tagger_predict
 
 static const ur_layer_place layers[] = {
@@ -446,17 +444,17 @@ const ur_kind ur_kind_tagger = {
         "is part of a name. It reads the sentence from both ends. The run's folder gets the model, "
         "its configuration, and a record of how the training went.",
     .example = "  $ head -5 train.txt\n"
-               "  Ada       B-PER\n"
-               "  Lovelace  I-PER\n"
+               "  Ada       P\n"
+               "  Lovelace  P\n"
                "  lived     O\n"
                "  in        O\n"
-               "  London    B-LOC\n"
+               "  London    L\n"
                "  $ unroll train tagger --data train.txt --valid valid.txt --out runs/names\n"
                "  $ unroll predict runs/names \"Ada lived in London\"\n"
-               "  Ada     B-PER   0.9731\n"
-               "  lived   O       0.9998\n"
-               "  in      O       0.9999\n"
-               "  London  B-LOC   0.9902\n",
+               "  Ada\tP\t0.9999\n"
+               "  lived\tO\t0.9991\n"
+               "  in\tO\t0.9999\n"
+               "  London\tL\t0.9995\n",
     .data_help = "a file with a token and its label on each line, blank lines between sentences; "
                  "columns are separated by tabs or spaces, of more than two the first is the token "
                  "and the last the label, as in CoNLL-2003; CoNLL-U is recognised",
@@ -476,12 +474,13 @@ const ur_kind ur_kind_classifier = {
         "It reads the text from both ends and decides by its last states. The run's folder gets "
         "the "
         "model, its configuration, and a record of how the training went.",
-    .example = "  $ head -2 train.txt          (a tab behind the label)\n"
-               "  good    a film to remember\n"
-               "  bad     two hours that I want back\n"
+    .example = "  $ head -2 train.txt\n"
+               "  bad\tThis hotel was not so lovely, and they left home.\n"
+               "  good\tThis film was not rather bad, and I went late.\n"
                "  $ unroll train classifier --data train.txt --valid valid.txt --out runs/films\n"
-               "  $ unroll predict runs/films \"a film to forget\"\n"
-               "  bad     0.8713\n",
+               "  $ unroll predict runs/films \"This book was not so dull\"\n"
+               "  ...\n"
+               "  good\t0.9993\n",
     .data_help = "a file with a label, a tab and a text on each line, or a CSV or TSV file with "
                  "names of columns in its first line",
     .valid_help = "Texts to measure accuracy and F1 with after every epoch.",

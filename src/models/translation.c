@@ -50,9 +50,9 @@ static const ur_field fields[] = {
      .synonyms = ur_cell_synonyms, .initial = "gru", .belongs = "translator=rnn|bahdanau",
      .help = "What encoder and decoder are made of. rnn is rnn_tanh."},
     UR_LAYERS_ROW(ur_translation_config, "Layers of the encoder, and of the decoder.", NULL),
-    {.name = "bidirectional", .flag = "directions", .metavar = "no|concat|average",
+    {.name = "bidirectional", .alias = "directions", .metavar = "[=concat|average|no]",
      .group = "model", .type = UR_FIELD_ENUM, AT(directions), .words = ur_direction_words,
-     .initial = "no", .belongs = "translator=rnn|bahdanau",
+     .initial = "no", .bare = "concat", .belongs = "translator=rnn|bahdanau",
      .help = "Whether the encoder also reads from the end: the decoder gets both directions side by "
              "side, and is twice as wide, or their mean."},
     UR_DROPOUT_ROW(ur_translation_config, "Part of what goes from layer to layer, and of the attention "
@@ -106,10 +106,11 @@ static const ur_field fields[] = {
      AT(text.max_length), .most = 1 << 20, .initial = "256", .shown = "256; 0: any length",
      .help = "Tokens of a sentence. Pairs with a longer one are not learned; longer sentences that "
              "are to be translated are cut."},
-    {.name = "text.valid_split", .metavar = "F", .group = "data", .type = UR_FIELD_REAL,
-     AT(text.valid_split), .most = 1, .open = UR_OPEN_MOST, .initial = "0.05",
-     .help = "Without --valid this part of the different source sentences is for validation, chosen "
-             "by a hash."},
+    UR_COLUMN_ROW(ur_translation_config, "source_column", text.reading.input_column,
+                  "The column of a CSV or TSV file that has the sentences: its name in the first "
+                  "line, or (where there are no names) its number."),
+    UR_COLUMN_ROW(ur_translation_config, "target_column", text.reading.target_column,
+                  "The column that has the translations."),
     {.name = NULL},
 };
 /* clang-format on */
@@ -359,7 +360,7 @@ ur_languages ur_translation_languages(const ur_assets *assets)
 }
 
 /* What was done to the pairs. */
-static ur_status note_all(ur_translation_data *d, ur_err *err)
+static ur_status note_all(ur_translation_data *d, bool learned, ur_err *err)
 {
     const ur_parallel_notes *n = ur_parallel_noted(d->pairs);
     const struct {
@@ -370,17 +371,27 @@ static ur_status note_all(ur_translation_data *d, ur_err *err)
         {n->left_out, "pairs with a sentence of more than --max-length tokens are left out"},
         {n->cut, "sentences of more than --max-length tokens are cut"}};
     ur_status status = UR_OK;
-    if (n->attribution)
+    const char *remark;
+    for (size_t i = 0; status == UR_OK && (remark = ur_parallel_remark(d->pairs, i)); i++)
+        status = ur_remark(&d->remarks, err, "%s", remark);
+    if (status == UR_OK && n->attribution)
         status =
             ur_remark(&d->remarks, err, "the third column is an attribution and is passed over");
     for (size_t i = 0; status == UR_OK && i < sizeof seen / sizeof *seen; i++)
         if (seen[i].count)
             status = ur_remark(&d->remarks, err, "%zu %s", seen[i].count, seen[i].what);
+    if (status == UR_OK && !learned && n->unknown[0] + n->unknown[1])
+        status =
+            ur_remark(&d->remarks, err,
+                      "%zu of %zu tokens of the sentences and %zu of %zu of their translations are "
+                      "unknown to the model and read as <unk>, which it never writes",
+                      n->unknown[0], n->tokens[0], n->unknown[1], n->tokens[1]);
     return status;
 }
 
-/* Pairs as data, which owns them; nothing for none. */
-static ur_status wrap(const ur_assets *assets, ur_parallel *pairs, void **out, ur_err *err)
+/* Pairs as data, which owns them; nothing for none. learned: the vocabulary is theirs. */
+static ur_status wrap(const ur_assets *assets, ur_parallel *pairs, bool learned, void **out,
+                      ur_err *err)
 {
     const ur_translation_config *c = assets->config;
     const ur_languages languages = ur_translation_languages(assets);
@@ -395,7 +406,7 @@ static ur_status wrap(const ur_assets *assets, ur_parallel *pairs, void **out, u
         return status;
     }
     d->own = pairs;
-    status = note_all(d, err);
+    status = note_all(d, learned, err);
     if (status != UR_OK) {
         ur_translation_data_free(d);
         return status;
@@ -406,19 +417,29 @@ static ur_status wrap(const ur_assets *assets, ur_parallel *pairs, void **out, u
     return UR_OK;
 }
 
-static ur_status open_file(const ur_assets *assets, const char *path, bool training, bool split,
-                           void **out, void **valid, ur_err *err)
+/* What is set apart of a training's data. */
+static ur_valid_part apart_of(const ur_assets *assets)
+{
+    const ur_data_options *d = assets->data;
+    return d ? (ur_valid_part){d->valid_split, d->seed} : (ur_valid_part){0.0, 0};
+}
+
+/* Of a training's data a part is set apart into *valid, which is NULL for other data. */
+static ur_status open_file(const ur_assets *assets, const char *path, void **out, void **valid,
+                           ur_err *err)
 {
     const ur_translation_config *c = assets->config;
     const ur_languages languages = ur_translation_languages(assets);
+    const ur_valid_part part = apart_of(assets);
     ur_parallel *pairs, *rest = NULL;
-    ur_status status = ur_parallel_open(ur_context_allocator(assets->context), path, &c->text,
-                                        &languages, training, &pairs, split ? &rest : NULL, err);
+    ur_status status = ur_parallel_open(
+        ur_context_allocator(assets->context), path, &c->text, &languages, valid != NULL,
+        valid && part.part > 0.0 ? &part : NULL, &pairs, &rest, err);
     if (status != UR_OK)
         return status;
-    status = wrap(assets, pairs, out, err);
-    if (status == UR_OK && split)
-        return wrap(assets, rest, valid, err);
+    status = wrap(assets, pairs, valid != NULL, out, err);
+    if (status == UR_OK && valid)
+        return wrap(assets, rest, false, valid, err);
     ur_parallel_free(rest);
     return status;
 }
@@ -427,7 +448,7 @@ static ur_status open_source(const ur_assets *assets, const ur_pair_source *sour
                              ur_err *err)
 {
     *out = NULL;
-    return open_file(assets, source->data, false, false, out, NULL, err);
+    return open_file(assets, source->data, out, NULL, err);
 }
 
 /* The pairs of a new run, from which the languages are learned. */
@@ -436,17 +457,18 @@ static ur_status learn(ur_assets *assets, ur_err *err)
     ur_translation_config *c = assets->config;
     ur_parallel *train, *valid = NULL;
     ur_languages languages;
+    const ur_valid_part part = apart_of(assets);
     ur_status status =
         ur_parallel_learn(ur_context_allocator(assets->context), assets->data->data, &c->text,
-                          &train, assets->data->valid ? NULL : &valid, &languages, err);
+                          part.part > 0.0 ? &part : NULL, &train, &valid, &languages, err);
     if (status != UR_OK)
         return status;
     assets->vocabulary = languages.source;
     languages.source = NULL;
     assets->languages = languages;
-    status = wrap(assets, train, &assets->train, err);
+    status = wrap(assets, train, true, &assets->train, err);
     if (status == UR_OK)
-        return wrap(assets, valid, &assets->valid, err);
+        return wrap(assets, valid, false, &assets->valid, err);
     ur_parallel_free(valid);
     return status;
 }
@@ -457,8 +479,7 @@ static ur_status begin(ur_assets *assets, ur_err *err)
     ur_translation_config *c = assets->config;
     ur_status status = UR_OK;
     if (assets->like) {
-        status = open_file(assets, assets->data->data, true, !assets->data->valid, &assets->train,
-                           &assets->valid, err);
+        status = open_file(assets, assets->data->data, &assets->train, &assets->valid, err);
     } else {
         status = learn(assets, err);
     }
@@ -480,11 +501,11 @@ static ur_status prepare(ur_assets *assets, ur_err *err)
     ur_status status = ur_assets_no_generator(assets, err);
     const char *valid = assets->data->valid;
     if (status == UR_OK)
-        status = assets->model ? open_file(assets, assets->data->data, true, !valid, &assets->train,
-                                           &assets->valid, err)
-                               : begin(assets, err);
+        status = assets->model
+                     ? open_file(assets, assets->data->data, &assets->train, &assets->valid, err)
+                     : begin(assets, err);
     if (status == UR_OK && valid)
-        status = open_file(assets, valid, false, false, &assets->valid, NULL, err);
+        status = open_file(assets, valid, &assets->valid, NULL, err);
     return status;
 }
 
@@ -594,7 +615,7 @@ static const ur_figure figures[] = {
     {"embed_size", "32"}, {"hidden_size", "32"}, {"cell", "gru"}, {"layers", "2"},                 \
         {"dropout", "0.1"}, {"init", "xavier"}, {"bidirectional", "no"},                           \
         {"text.tokenizer", "word-stops"}, {"text.lower", "true"}, {"text.merges", "0"},            \
-        {"text.joint", "false"}, {"text.min_freq", "2"}, {"text.valid_split", "0"},                \
+        {"text.joint", "false"}, {"text.min_freq", "2"}, {"valid_split", "0"},                     \
         {"text.max_length", "9"}, {"batch", "64"}, {"lr", "0.005"},                                \
     {                                                                                              \
         "clip", "1"                                                                                \
@@ -628,10 +649,13 @@ static const ur_preset presets[] = {
     {"book-transformer", "The same with a Transformer, section 10.7.", book_transformer},
     {NULL, NULL, NULL}};
 
-static const ur_setting training[] = {
-    {"batch", "64"}, {"epochs", "20"}, {"lr", "1e-3"}, {"clip", "1"}, {NULL, NULL}};
+static const ur_setting training[] = {{"batch", "64"}, {"epochs", "20"},        {"lr", "1e-3"},
+                                      {"clip", "1"},   {"valid_split", "0.05"}, {NULL, NULL}};
 
 static const char *const hides[] = {"size", "valid_size", NULL};
+
+/* The split was the model's before it was the training's. */
+static const char *const former[] = {"text.valid_split", NULL};
 
 static const char *const notes[] = {
     "The run's folder gets vocab.txt (and target.txt with --no-joint) and bpe.codes, merges in the "
@@ -656,8 +680,12 @@ const ur_kind ur_kind_translation = {
         "Trains a model that translates sentences, from sentences and their translations. The "
         "run's "
         "folder gets the model, its configuration, and a record of how the training went.",
-    .example = "  $ unroll train translation --data eng-fra.tsv --out runs/fra\n"
-               "  $ unroll predict runs/fra --beam 5 'Where are you?'\n",
+    .example = "  $ head -2 pairs.tsv\n"
+               "  a cow helps these bears.\tune vache aide ces ours.\n"
+               "  my red cat follows a red cow!\tmon chat rouge suit une vache rouge !\n"
+               "  $ unroll train translation --data pairs.tsv --epochs 8 --out runs/fra\n"
+               "  $ unroll predict runs/fra --beam 5 'my dog sees ten cats.'\n"
+               "  mon chien voit dix chats.\n",
     .notes = notes,
     .data_help =
         "a file with a sentence, a tab and its translation on each line, or two files, one "
@@ -674,6 +702,7 @@ const ur_kind ur_kind_translation = {
     .searches = true,
     .numbered = true,
     .fields = fields,
+    .former = former,
     .config_size = sizeof(ur_translation_config),
     .defaults = training,
     .check = check,
@@ -694,10 +723,12 @@ const ur_kind ur_kind_translation = {
     .fits = fits,
     .open = open_source,
     .free_data = free_data,
+    .splits = true,
     .remark = remark,
     .fingerprint = fingerprint,
     .extent = extent,
     .predict = ur_translation_predict,
+    .begins = true,
     .score = score,
     .sample = ur_translation_sample,
 };

@@ -69,6 +69,61 @@ char *ur_checkpoint_path(const ur_allocator *a, const char *folder, uint64_t ste
     return ur_path_join(a, folder, name);
 }
 
+/* ---- which checkpoints there are ---------------------------------------------------------- */
+
+/* The step in a name like 120.safetensors; false for anything else. */
+static bool step_of(const char *name, uint64_t *step)
+{
+    char *end;
+    if (*name < '0' || *name > '9')
+        return false;
+    errno = 0;
+    const unsigned long long n = strtoull(name, &end, 10);
+    *step = n;
+    return errno == 0 && strcmp(end, ".safetensors") == 0;
+}
+
+/* The largest step below `limit` that has a checkpoint; *found says whether there is one. */
+static ur_status newest_below(const ur_run *run, uint64_t limit, bool *found, uint64_t *step,
+                              ur_err *err)
+{
+    *found = false;
+    char *folder = ur_path_join(run->a, run->folder, "checkpoints");
+    if (!folder)
+        return ur_no_memory(err, strlen(run->folder) + 32);
+    DIR *list = opendir(folder);
+    for (struct dirent *entry; list && (entry = readdir(list));) {
+        uint64_t n;
+        if (step_of(entry->d_name, &n) && n < limit && (!*found || n > *step)) {
+            *step = n;
+            *found = true;
+        }
+    }
+    if (list)
+        closedir(list);
+    ur_free(run->a, folder);
+    return UR_OK;
+}
+
+/* ---- writing ------------------------------------------------------------------------------ */
+
+/* A training that was stopped while another went on with its run must not put its own, older weights over
+ * those, where no lock could tell it. */
+static ur_status nothing_newer(const ur_run *run, ur_err *err)
+{
+    const uint64_t own = run->trainer->progress.step;
+    uint64_t step = 0;
+    bool found;
+    const ur_status status = newest_below(run, UINT64_MAX, &found, &step, err);
+    if (status != UR_OK || !found || step <= own)
+        return status;
+    return ur_fail(
+        err, UR_INVALID,
+        "%s: another training saved step %llu there, this one is at step %llu: nothing is "
+        "written",
+        run->folder, (unsigned long long)step, (unsigned long long)own);
+}
+
 /* Weights: the model's, or the best ones; `more` tensors, and what makes the file open alone. */
 static ur_status write_weights(ur_run *run, bool best, const char *path, const ur_st_tensor *more,
                                size_t n_more, ur_err *err)
@@ -78,8 +133,11 @@ static ur_status write_weights(ur_run *run, bool best, const char *path, const u
     char *config, *text[UR_MOST_STORED], epoch[24], step[24];
     const ur_stored *stored;
     size_t size, texts = 0, n = 4;
-    ur_status status =
-        ur_config_print(run->a, run->assets.kind, run->assets.config, NULL, &config, err);
+    ur_status status = run->trainer ? nothing_newer(run, err) : UR_OK;
+    if (status == UR_OK)
+        status = ur_config_print(run->a, run->assets.kind, run->assets.config, NULL, &config, err);
+    if (status != UR_OK)
+        return status;
     snprintf(epoch, sizeof epoch, "%llu", (unsigned long long)(best ? run->best_epoch : p->epoch));
     snprintf(step, sizeof step, "%llu", (unsigned long long)(best ? run->best_step : p->step));
     ur_st_pair metadata[4 + UR_MOST_STORED] = {
@@ -139,41 +197,7 @@ ur_status ur_run_save_best(ur_run *run, ur_err *err)
     return status;
 }
 
-/* ---- which checkpoints there are ---------------------------------------------------------- */
-
-/* The step in a name like 120.safetensors; false for anything else. */
-static bool step_of(const char *name, uint64_t *step)
-{
-    char *end;
-    if (*name < '0' || *name > '9')
-        return false;
-    errno = 0;
-    const unsigned long long n = strtoull(name, &end, 10);
-    *step = n;
-    return errno == 0 && strcmp(end, ".safetensors") == 0;
-}
-
-/* The largest step below `limit` that has a checkpoint; *found says whether there is one. */
-static ur_status newest_below(const ur_run *run, uint64_t limit, bool *found, uint64_t *step,
-                              ur_err *err)
-{
-    *found = false;
-    char *folder = ur_path_join(run->a, run->folder, "checkpoints");
-    if (!folder)
-        return ur_no_memory(err, strlen(run->folder) + 32);
-    DIR *list = opendir(folder);
-    for (struct dirent *entry; list && (entry = readdir(list));) {
-        uint64_t n;
-        if (step_of(entry->d_name, &n) && n < limit && (!*found || n > *step)) {
-            *step = n;
-            *found = true;
-        }
-    }
-    if (list)
-        closedir(list);
-    ur_free(run->a, folder);
-    return UR_OK;
-}
+/* ---- removing them ------------------------------------------------------------------------ */
 
 static void remove_old(const ur_run *run, uint64_t newest)
 {

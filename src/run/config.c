@@ -61,7 +61,9 @@ static ur_status read_kind(ur_context *context, const ur_json_value *root, const
 static ur_status parse_root(ur_context *context, const ur_json_value *root, const ur_kind **kind,
                             void **config, ur_run_settings *settings, ur_err *err)
 {
-    static const char *const others[] = {"version", "model", "training"};
+    enum { OWN = 3, MOST = 16 };
+    const char *others[MOST] = {"version", "model", "training"};
+    size_t n = OWN;
     const ur_allocator *a = ur_context_allocator(context);
     int64_t version;
     ur_status status = ur_json_get_int(root, "version", 1, CONFIG_VERSION, &version, err);
@@ -69,10 +71,12 @@ static ur_status parse_root(ur_context *context, const ur_json_value *root, cons
         status = read_kind(context, root, kind, err);
     if (status != UR_OK)
         return status;
+    for (const char *const *f = (*kind)->former; f && *f && n < MOST; f++)
+        others[n++] = *f;
     *config = ur_alloc_zero(a, 1, (*kind)->config_size);
     if (!*config)
         return ur_no_memory(err, (*kind)->config_size);
-    status = ur_json_get_fields(a, root, (*kind)->fields, *config, others, 3, err);
+    status = ur_json_get_fields(a, root, (*kind)->fields, *config, others, n, err);
     if (status != UR_OK || !settings)
         return status;
     const ur_json_value training = ur_json_member(root, "training");

@@ -42,6 +42,7 @@ static ur_status new_run(ur_context *context, const char *folder, ur_run **out, 
     run->a = a;
     run->assets.context = context;
     run->remarks.a = a;
+    run->lock = UR_NO_LOCK;
     if (!folder)
         return UR_OK;
     run->folder = ur_strdup(a, folder);
@@ -54,6 +55,7 @@ void ur_run_free(ur_run *run)
         return;
     const ur_allocator *a = run->a;
     const ur_kind *kind = run->assets.kind;
+    ur_lock_release(&run->lock);
     ur_trainer_free(run->trainer);
     if (kind && kind->free_data && !run->own_data) {
         kind->free_data(run->assets.train);
@@ -80,9 +82,32 @@ static void point_to_data(ur_run *run)
                                   .valid = s->valid,
                                   .size = s->size,
                                   .valid_size = s->valid_size,
+                                  .valid_split = s->valid ? 0.0 : s->valid_split,
                                   .seed = s->train.seed,
                                   .batch = s->train.batch};
     run->assets.data = &run->data;
+}
+
+/* Nobody else trains into the folder from now on, and nothing is left of those who did and were killed. */
+static ur_status lock_folder(ur_run *run, ur_err *err)
+{
+    char *path = ur_path_join(run->a, run->folder, "lock");
+    char *checkpoints = ur_path_join(run->a, run->folder, "checkpoints");
+    ur_err why = {.text = ""};
+    ur_status status =
+        path && checkpoints ? ur_lock_take(path, &run->lock, &why) : ur_no_memory(&why, MOST_PATH);
+    if (status == UR_OK) {
+        ur_remove_temporaries(run->a, run->folder);
+        ur_remove_temporaries(run->a, checkpoints);
+    }
+    ur_free(run->a, path);
+    ur_free(run->a, checkpoints);
+    if (status == UR_UNSUPPORTED)
+        return ur_remark(&run->remarks, err, "%s: two trainings at once would not be noticed",
+                         why.text);
+    return status == UR_OK ? UR_OK
+                           : ur_fail(err, status, "%s%s", why.text,
+                                     status == UR_INVALID ? ", which trains this run" : "");
 }
 
 /* ---- create ------------------------------------------------------------------------------- */
@@ -109,7 +134,7 @@ static void remove_run(const ur_run *run)
 }
 
 /* The folder is there, can be written to, and holds no run (any more). */
-static ur_status make_folder(const ur_run *run, ur_err *err)
+static ur_status make_folder(ur_run *run, ur_err *err)
 {
     char *config = ur_path_join(run->a, run->folder, "config.json");
     char *checkpoints = ur_path_join(run->a, run->folder, "checkpoints");
@@ -125,8 +150,12 @@ static ur_status make_folder(const ur_run *run, ur_err *err)
         status = ur_make_folder(run->a, run->folder, err);
     if (status == UR_OK)
         status = ur_make_folder(run->a, checkpoints, err);
+    if (status == UR_OK)
+        status = lock_folder(run, err);
     if (status == UR_OK && stat(config, &there) == 0)
         remove_run(run);
+    else if (status == UR_OK) /* of one whose removal was interrupted */
+        ur_run_remove_checkpoints(run);
     if (status == UR_OK) /* lines would be added to those of another run */
         status = ur_run_start_metrics(run, err);
     ur_free(run->a, config);
@@ -211,21 +240,21 @@ static ur_status new_trainer(ur_run *run, ur_err *err)
     return status;
 }
 
-/* Part of the data for validation, where that was asked for. */
-static ur_status split(ur_run *run, ur_err *err)
+/* Part of the data for validation: a kind's default says nothing beside a file for that. */
+static ur_status check_split(const ur_run *run, ur_err *err)
 {
-    ur_assets *assets = &run->assets;
+    const ur_kind *kind = run->assets.kind;
     const ur_run_settings *s = &run->settings;
     if (!(s->valid_split > 0.0))
         return UR_OK;
-    if (!assets->kind->split)
+    if (!kind->splits)
         return ur_fail(err, UR_INVALID, "the data of a %s cannot be split for validation",
-                       assets->kind->name);
-    if (assets->valid)
+                       kind->name);
+    if (s->valid && s->valid_split != ur_run_defaults(kind).valid_split)
         return ur_fail(err, UR_INVALID,
                        "data to validate with and a part of the training data for it (valid_split) "
                        "are two ways to say one thing");
-    return assets->kind->split(assets->train, s->valid_split, s->train.seed, &assets->valid, err);
+    return UR_OK;
 }
 
 /* Data and model; from files, or given. */
@@ -237,16 +266,17 @@ static ur_status prepare(ur_run *run, void *train, void *valid, ur_err *err)
         return ur_fail(err, UR_INVALID, "a %s reads no files: its data is made by the program",
                        kind->name);
     if (!train) {
-        ur_status status = kind->prepare(assets, err);
+        ur_status status = check_split(run, err);
+        if (status == UR_OK)
+            status = kind->prepare(assets, err);
         if (status == UR_OK && assets->like && kind->fits)
             status = kind->fits(assets, err);
         if (status == UR_OK)
             status = ur_run_remember(run, assets->train, err);
-        if (status == UR_OK)
-            status = split(run, err);
         return status == UR_OK ? ur_run_remember(run, assets->valid, err) : status;
     }
-    if (run->settings.valid_split > 0.0)
+    if (run->settings.valid_split > 0.0 &&
+        run->settings.valid_split != ur_run_defaults(kind).valid_split)
         return ur_fail(err, UR_INVALID, "data that the program made is split by the program");
     run->own_data = true;
     assets->train = train;
@@ -637,6 +667,8 @@ static ur_status reopen(ur_run *run, const ur_resume_options *o, ur_err *err)
 {
     char said[600] = "";
     ur_status status = open_folder(run, err);
+    if (status == UR_OK)
+        status = lock_folder(run, err);
     if (status == UR_OK)
         status = change(run, o, said, sizeof said, err);
     if (status == UR_OK)

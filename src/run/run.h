@@ -2,6 +2,7 @@
 #ifndef UR_RUN_RUN_H
 #define UR_RUN_RUN_H
 
+#include "base/lock.h"
 #include "text/remarks.h"
 #include "train/trainer.h"
 #include "unroll/run.h"
@@ -24,6 +25,7 @@ struct ur_run {
     const char *weights; /* UR_BEST_FILE or UR_LAST_FILE, of an opened folder */
     uint64_t epoch;      /* that they are of; 0: unknown */
     ur_remarks remarks;  /* on the data that was read last */
+    ur_lock lock;        /* of a folder that is trained into */
 };
 
 /* Adds what the kind says of data that was read. */

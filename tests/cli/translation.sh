@@ -123,6 +123,100 @@ run train translation --data pairs.tsv --out files $small --epochs 1 --bpe 30 --
 run train translation --data pairs.tsv --out files $small --epochs 1 --bpe 0 --overwrite
 expect 0 . predict files 'two dogs.'
 
+# ---- a part for validation: by the seed, the same after a stop; none of it beside --valid
+run train translation --data pairs.tsv --out split --hidden 16 --epochs 3 --batch 4 --bpe 30 --valid-split 0.3
+grep -q '^8 pairs to learn, 4 to validate; ' err || fail "--valid-split 0.3: $(cat err)"
+run train translation --data pairs.tsv --out again --hidden 16 --epochs 3 --batch 4 --bpe 30 --valid-split 0.3 --max-steps 3
+run train translation --out again --resume
+same split/$weights again/$weights
+same split/vocab.txt again/vocab.txt
+run train translation --data pairs.tsv --out seeded --hidden 16 --epochs 1 --bpe 30 --valid-split 0.3 --seed 7
+cmp -s split/vocab.txt seeded/vocab.txt && fail "--valid-split does not follow the seed"
+run train translation --data pairs.tsv --out some --hidden 16 --epochs 1
+grep -q '^11 pairs to learn, 1 to validate; ' err || fail "a twentieth: $(cat err)"
+expect 3 'two ways' train translation --data pairs.tsv --valid pairs.tsv --valid-split 0.3 --out no
+run help train translation
+grep -q 'validate with this part' out || grep -q 'Validate with this part' out || fail "help: $(cat out)"
+grep -A4 -e '--valid-split' out | grep -q 'Default: 0.05' || fail "help: $(grep -A4 -e --valid-split out)"
+# a configuration that has the split among the model's own keys
+sed 's/"max_length": 256/"max_length": 256, "valid_split": 0.05/' some/config.json >changed
+cmp -s changed some/config.json && fail "no max_length in $(cat some/config.json)"
+cp changed some/config.json
+expect 0 . predict some 'two dogs.'
+
+# ---- columns, by name when learning and in eval and score; directions under both names
+awk -F '\t' 'BEGIN { print "n,fr,en" } { printf "%d,\"%s\",%s\n", NR, $2, $1 }' pairs.tsv >pairs.csv
+run train translation --data pairs.csv --source-column en --target-column fr --valid pairs.csv --out csv $small \
+    --bidirectional
+[ "$code" -eq 0 ] || fail "columns: $(cat err)"
+run train translation --data pairs.tsv --valid pairs.tsv --out tsv $small --directions concat
+same csv/vocab.txt tsv/vocab.txt
+for line in '"source_column": "en"' '"bidirectional": "concat"'; do
+    grep -q "$line" csv/config.json || fail "no $line in $(cat csv/config.json)"
+done
+run eval tsv --data pairs.tsv
+cp out first
+run eval csv --data pairs.csv
+same first out
+run eval tsv --data pairs.csv --source-column 3 --target-column 2
+grep -q '^pairs  *13$' out || fail "numbers take the first line for a pair: $(cat out err)"
+run score tsv --data pairs.tsv
+cp out first
+run score tsv --data pairs.csv --source-column en --target-column fr
+same first out
+expect 3 'no column is called "de"' eval csv --data pairs.csv --source-column de
+expect 3 'say --source-column and --target-column' eval tsv --data pairs.csv
+expect 3 'columns are chosen in one file' eval tsv --data a.en a.fr --source-column 1 --target-column 2
+run train translation --data pairs.tsv --out mean $small --epochs 1 --bidirectional=average
+grep -q '"bidirectional": "average"' mean/config.json || fail "average: $(cat err)"
+
+# ---- <unk> is learned, and never written; what is unknown is counted and said
+awk 'BEGIN { for (i = 1; i <= 40; i++) printf "my name is n%d .\tje suis m%d .\n", i, i }' >names.tsv
+run train translation --data names.tsv --out names --bpe 0 --tokenizer word --hidden 16 --embed 8 --epochs 30 \
+    --lr 0.02 --batch 8 --valid-split 0.1
+[ "$code" -eq 0 ] || fail "names: $(cat err)"
+grep -q '^unroll: 4 of 20 tokens of the sentences and 4 of 16 of their translations are unknown to the model' err ||
+    fail "unknown in validation: $(cat err)"
+for search in '' '--beam 4' '--beam 4 --n-best 4' '--temperature 1'; do
+    # shellcheck disable=SC2086
+    run predict names 'my name is zoe .' $search
+    [ "$code" -eq 0 ] && grep -q 'suis' out || fail "predict $search: $(cat out err)"
+    grep -q '<unk>' out && fail "predict $search writes <unk>: $(cat out)"
+    grep -q '^unroll: 1 token, in 1 of 1 text, is unknown to the model and read as <unk>$' err ||
+        fail "unknown: $(cat err)"
+done
+run eval names --data names.tsv
+grep -q '^unroll: 40 of 200 tokens of the sentences and 40 of 160' err || fail "eval: $(cat err)"
+
+# ---- a given beginning: forced, part of the translation, and what the model writes itself changes nothing
+for search in '' '--beam 3' '--temperature 0.5'; do
+    # shellcheck disable=SC2086
+    run predict run 'two dogs.' --begin 'des birds,' $search
+    [ "$code" -eq 0 ] || fail "--begin: $(cat err)"
+    grep -q '^des birds, ' out || fail "--begin $search: $(cat out)"
+    [ "$(wc -l <out)" -eq 1 ] || fail "--begin $search: $(cat out)"
+done
+expect 0 '^0 ||| des birds.* ||| -' predict run 'two dogs.' --begin 'des birds' --beam 3 --n-best 2
+grep -v '^0 ||| des birds' out && fail "n best: $(cat out)"
+expect 0 '"text":"des birds,.*"tokens":\[{"token":"des"' predict run 'two dogs.' --begin 'des birds,' --json
+"$tool" predict run 'two dogs.' --json --beam 3 >first 2>err
+wrote=$(sed 's/.*"text":"\([^"]*\)".*/\1/' first)
+"$tool" predict run 'two dogs.' --json --beam 3 --begin "${wrote%%,*}," >out 2>err
+same first out
+"$tool" predict run - --begin 'des birds,' --beam 3 <input >lines 2>err || fail "predict -: $(cat err)"
+[ "$(grep -c '^des birds,' lines)" -eq 3 ] && [ "$(sed -n 2p lines)" = '' ] || fail "--begin, lines: $(cat lines)"
+"$tool" predict run --begin 'des birds,' --beam 3 'four birds.' >one 2>err
+[ "$(sed -n 4p lines)" = "$(cat one)" ] || fail "$(cat one), alone"
+long='des birds, des birds, des birds, des birds, des birds, des birds, des birds, des birds,'
+expect 0 "^$long " predict run 'dogs.' --begin "$long"
+expect 3 "does not know and cannot write: 'des @'" predict run 'two dogs.' --begin 'des @'
+for model in rnn transformer; do
+    expect 0 '^des birds' predict $model-1 'two dogs.' --begin 'des birds' --beam 2
+done
+expect 2 'unknown option --begin' generate run --begin 'des'
+train dates --epochs 1
+expect 1 'takes no beginning' predict dates 1/2/88 --begin 19
+
 # ---- what is said about the data, once
 awk 'NR == 3 { print "long long long long long long.\tx\tCC #3 (a)"; print "\tempty\tCC #4" }
      { print $0 "\tCC #" NR }' pairs.tsv >third.tsv

@@ -209,7 +209,10 @@ static void check_additions(size_t size, ur_split split)
 static void test_additions_are_right(void **state)
 {
     (void)state;
-    check_additions(slow_tests() ? 400000 : 100000, UR_SPLIT_TRAIN); /* the most there may be */
+    check_additions(slow_tests() ? 400000
+                    : hurry()    ? 20000
+                                 : 100000,
+                    UR_SPLIT_TRAIN); /* the most */
     check_additions(40000, UR_SPLIT_VALID);
 }
 

@@ -21,13 +21,20 @@ typedef struct learned {
     ur_languages languages;
 } learned;
 
-static learned learn(const char *data, const ur_parallel_options *o)
+static learned learn_apart(const char *data, const ur_parallel_options *o, double part)
 {
+    const ur_valid_part apart = {part, 7};
     learned l;
     ur_err err;
-    if (ur_parallel_learn(NULL, data, o, &l.train, &l.valid, &l.languages, &err) != UR_OK)
+    if (ur_parallel_learn(NULL, data, o, part > 0.0 ? &apart : NULL, &l.train, &l.valid,
+                          &l.languages, &err) != UR_OK)
         fail_msg("%s", err.text);
     return l;
+}
+
+static learned learn(const char *data, const ur_parallel_options *o)
+{
+    return learn_apart(data, o, 0.0);
 }
 
 static void forget(learned *l)
@@ -90,7 +97,8 @@ static void test_one_file(void **state)
     assert_int_equal(ur_parallel_noted(l.train)->left_out, 2);
     ur_parallel *other; /* what is not to be learned is cut, and empty sides stay */
     assert_int_equal(
-        ur_parallel_open(NULL, "pairs.tsv", &o, &l.languages, false, &other, NULL, NULL), UR_OK);
+        ur_parallel_open(NULL, "pairs.tsv", &o, &l.languages, false, NULL, &other, NULL, NULL),
+        UR_OK);
     assert_int_equal(ur_parallel_count(other), 4);
     assert_tokens(other, &l.languages, 1, 0, "Go <unk>");
     assert_int_equal(ur_parallel_ids(other, 2, 0).length, 0);
@@ -104,15 +112,15 @@ static void test_one_file(void **state)
 static void test_split_of_few(void **state)
 {
     (void)state;
-    ur_parallel_options o = words();
-    for (o.valid_split = 1e-9; o.valid_split < 1.0; o.valid_split += 0.999999) {
+    const ur_parallel_options o = words();
+    for (double part = 1e-9; part < 0.6; part += 0.3) {
         put_file("few.tsv", "a\tb\nc\td\na\te\n");
-        learned l = learn("few.tsv", &o);
+        learned l = learn_apart("few.tsv", &o, part);
         assert_non_null(l.valid);
         assert_int_equal(ur_parallel_count(l.train) + ur_parallel_count(l.valid), 3);
         forget(&l);
         put_file("one.tsv", "a\tb\na\tc\n");
-        l = learn("one.tsv", &o);
+        l = learn_apart("one.tsv", &o, part);
         assert_null(l.valid);
         assert_int_equal(ur_parallel_count(l.train), 2);
         forget(&l);
@@ -140,6 +148,42 @@ static void test_attribution(void **state)
     learned l = learn("pairs.tsv", &o);
     assert_tokens(l.train, &l.languages, 1, 1, "Salut !");
     assert_true(ur_parallel_noted(l.train)->attribution);
+    forget(&l);
+}
+
+/* Values with quotes below names; names that say it, chosen names, numbers. */
+static void test_values(void **state)
+{
+    (void)state;
+    ur_parallel_options o = words();
+    put_file("pairs.csv",
+             "id,Source,target\r\n1,\"Go, go.\",\"Va \"\"vite\"\" !\"\r\n2,Stop.,Stop !\r\n");
+    learned l = learn("pairs.csv", &o);
+    assert_int_equal(ur_parallel_count(l.train), 2);
+    assert_string_equal(ur_parallel_text(l.train, 0, 0), "Go, go.");
+    assert_string_equal(ur_parallel_text(l.train, 0, 1), "Va \"vite\" !");
+    assert_string_equal(ur_parallel_remark(l.train, 0),
+                        "pairs.csv: columns \"Source\" and \"target\" are read");
+    forget(&l);
+    put_file("pairs.txt", "fr\tnote\ten\nVa !\tx\tGo.\nStop !\ty\tStop.\n");
+    o.reading = (ur_reading){.input_column = "en", .target_column = "fr"};
+    l = learn("pairs.txt", &o);
+    assert_string_equal(ur_parallel_text(l.train, 1, 0), "Stop.");
+    assert_string_equal(ur_parallel_text(l.train, 1, 1), "Stop !");
+    ur_parallel *other; /* the same columns elsewhere, by number, where there are no names */
+    o.reading = (ur_reading){.input_column = "3", .target_column = "1"};
+    put_file("test.txt", "Va !\tx\tGo.\n");
+    assert_int_equal(
+        ur_parallel_open(NULL, "test.txt", &o, &l.languages, false, NULL, &other, NULL, NULL),
+        UR_OK);
+    assert_int_equal(ur_parallel_count(other), 1);
+    assert_string_equal(ur_parallel_text(other, 0, 0), "Go.");
+    ur_parallel_free(other);
+    forget(&l);
+    o = words(); /* a .tsv of lines is one of lines */
+    put_file("lines.tsv", "\"Go.\tVa !\nStop \"now\".\tStop !\n");
+    l = learn("lines.tsv", &o);
+    assert_string_equal(ur_parallel_text(l.train, 0, 0), "\"Go.");
     forget(&l);
 }
 
@@ -176,11 +220,11 @@ static void test_split(void **state)
     for (int i = 0; i < 100; i++) /* every source twice */
         at += sprintf(at, "s%d\tt%d\ns%d\tu%d\n", i, i, i, i);
     put_file("pairs.tsv", text);
-    o.valid_split = 0.3;
-    learned l = learn("pairs.tsv", &o);
+    const ur_valid_part apart = {0.3, 7};
+    learned l = learn_apart("pairs.tsv", &o, apart.part);
     const size_t n = ur_parallel_count(l.valid);
     assert_int_equal(ur_parallel_count(l.train) + n, 200);
-    assert_true(n > 30 && n < 90 && n % 2 == 0);
+    assert_int_equal(n, 60);
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < ur_parallel_count(l.train); k++)
             assert_string_not_equal(ur_parallel_text(l.valid, i, 0),
@@ -189,7 +233,8 @@ static void test_split(void **state)
     assert_int_equal(ur_vocabulary_size(l.languages.source), 3 + (200 - n) / 2);
     ur_parallel *train, *valid;
     assert_int_equal(
-        ur_parallel_open(NULL, "pairs.tsv", &o, &l.languages, true, &train, &valid, NULL), UR_OK);
+        ur_parallel_open(NULL, "pairs.tsv", &o, &l.languages, true, &apart, &train, &valid, NULL),
+        UR_OK);
     assert_int_equal(ur_parallel_count(valid), n);
     assert_string_equal(ur_parallel_text(valid, n - 1, 1), ur_parallel_text(l.valid, n - 1, 1));
     ur_parallel_free(train);
@@ -203,8 +248,9 @@ static void refused(const char *text, const ur_parallel_options *o, ur_status st
     learned l;
     ur_err err;
     put_file("bad.tsv", text);
-    assert_int_equal(ur_parallel_learn(NULL, "bad.tsv", o, &l.train, &l.valid, &l.languages, &err),
-                     status);
+    assert_int_equal(
+        ur_parallel_learn(NULL, "bad.tsv", o, NULL, &l.train, &l.valid, &l.languages, &err),
+        status);
     if (!strstr(err.text, says))
         fail_msg("\"%s\" does not say \"%s\"", err.text, says);
     assert_null(l.train);
@@ -228,9 +274,6 @@ static void test_refused(void **state)
     o.max_length = 1;
     refused("a b\tb\n", &o, UR_BAD_FILE, "no pair has at most 1 tokens a side");
     o = words();
-    o.valid_split = 1.0;
-    refused("a\tb\n", &o, UR_INVALID, "must be in [0, 1)");
-    o = words();
     o.codes = "codes";
     put_file("codes", "#version: 0.2\nx y\n");
     refused("abc\tb\n", &o, UR_BAD_FILE, "codes: none of its 1 merges fits a word of bad.tsv");
@@ -242,9 +285,21 @@ static void test_refused(void **state)
     put_file("one", "a\nb\n");
     put_file("two", "a\n");
     assert_int_equal(
-        ur_parallel_learn(NULL, "one\ttwo", &o, &l.train, &l.valid, &l.languages, &err),
+        ur_parallel_learn(NULL, "one\ttwo", &o, NULL, &l.train, &l.valid, &l.languages, &err),
         UR_BAD_FILE);
     assert_string_equal(err.text, "one has 2 lines, two has 1: they are no pairs");
+    o.reading = (ur_reading){.input_column = "1", .target_column = "2"};
+    assert_int_equal(
+        ur_parallel_learn(NULL, "one\ttwo", &o, NULL, &l.train, &l.valid, &l.languages, &err),
+        UR_INVALID);
+    put_file("bad.csv", "a,b\nc,d\n");
+    o = words();
+    assert_int_equal(
+        ur_parallel_learn(NULL, "bad.csv", &o, NULL, &l.train, &l.valid, &l.languages, &err),
+        UR_BAD_FILE);
+    assert_non_null(strstr(err.text, "say --source-column and --target-column"));
+    refused("a\tb\n", &(ur_parallel_options){.reading = {.input_column = "1"}}, UR_INVALID,
+            "--source-column goes with --target-column");
 }
 
 static ur_status all_of_it(const ur_allocator *a, ur_err *err, void *arg)
@@ -252,14 +307,13 @@ static ur_status all_of_it(const ur_allocator *a, ur_err *err, void *arg)
     ur_parallel_options o = words();
     ur_parallel *train, *valid, *again = NULL;
     ur_languages languages;
-    (void)arg;
     o.merges = 3;
     o.threshold = 2;
-    o.valid_split = 0.4;
-    ur_status status = ur_parallel_learn(a, "pairs.tsv", &o, &train, &valid, &languages, err);
+    const ur_valid_part apart = {0.4, 7};
+    ur_status status = ur_parallel_learn(a, arg, &o, &apart, &train, &valid, &languages, err);
     ur_parallel_free(valid);
     if (status == UR_OK)
-        status = ur_parallel_open(a, "pairs.tsv", &o, &languages, false, &again, NULL, err);
+        status = ur_parallel_open(a, arg, &o, &languages, false, NULL, &again, NULL, err);
     ur_parallel_free(again);
     ur_parallel_free(train);
     ur_languages_free(&languages);
@@ -269,8 +323,11 @@ static ur_status all_of_it(const ur_allocator *a, ur_err *err, void *arg)
 static void test_no_memory(void **state)
 {
     (void)state;
-    put_file("pairs.tsv", "low low\tlow ab\nlower\tbab ab\nwool\tx\nslow\tab\n");
-    assert_true(failing_alloc_sweep(all_of_it, NULL) > 30);
+    char lines[] = "pairs.tsv", values[] = "pairs.csv";
+    put_file(lines, "low low\tlow ab\nlower\tbab ab\nwool\tx\nslow\tab\n");
+    assert_true(failing_alloc_sweep(all_of_it, lines) > 30);
+    put_file(values, "source,target\nlow low,low ab\nlower,\"ba\"\"b ab\"\nwool,x\nslow,ab\n");
+    assert_true(failing_alloc_sweep(all_of_it, values) > 30);
 }
 
 #define IN_A_FOLDER(test)                                                                          \
@@ -283,6 +340,7 @@ int main(void)
         IN_A_FOLDER(test_split_of_few),
         IN_A_FOLDER(test_two_files_and_old_ends),
         IN_A_FOLDER(test_attribution),
+        IN_A_FOLDER(test_values),
         IN_A_FOLDER(test_merges),
         IN_A_FOLDER(test_split),
         IN_A_FOLDER(test_refused),

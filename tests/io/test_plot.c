@@ -11,12 +11,14 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "support/slow.h"
 #include "unroll/io.h"
 #include "io/svg.h"
 #include "support/failing_alloc.h"
 
 #define FILE_NAME "test_plot.svg"
 #include "io/svg_checks.h"
+#include "support/slow.h"
 
 /* ---- line charts -------------------------------------------------------------------------- */
 
@@ -175,7 +177,7 @@ static char *draw_values(const double *values, size_t n, double y_min, double y_
 static void any_magnitude(void **state)
 {
     (void)state;
-    for (int exponent = -308; exponent <= 308; exponent += 4) {
+    for (int exponent = -308; exponent <= 308; exponent += hurry() ? 44 : 4) {
         const double size = pow(10, exponent);
         const double rising[] = {size, 1.3 * size, 1.7 * size}, signs[] = {-size, 0, size, NAN};
         const double close[] = {size, nextafter(size, INFINITY), size}, zero[] = {0, size};
@@ -209,7 +211,7 @@ static void any_range(void **state)
     const char *const label[] = {"a", "b", "c"};
     const float values[] = {1e-40f, 1, 3e38f};
     int drawn = 0;
-    for (size_t i = 0; i < N * N; i++) {
+    for (size_t i = 0; i < N * N; i += hurry() ? 7 : 1) {
         ur_err err = {0};
         const double least = ends[i / N], most = ends[i % N];
         for (int kind = 0; kind < 4; kind++) {
@@ -413,7 +415,7 @@ static void any_squares(void **state)
     const char *const label[] = {"a", "b", "c", "d"};
     char darkest[8], expected[64];
     ur_scale_colour(1, darkest);
-    for (int exponent = -45; exponent <= 38; exponent++) {
+    for (int exponent = -45; exponent <= 38; exponent += hurry() ? 7 : 1) {
         const float size = (float)pow(10, exponent);
         const float values[] = {size, -size, 0, NAN}, alike[] = {-size, -size, -size, -size};
         ur_heat_map map = {

@@ -59,7 +59,7 @@ static void no_two_options(const ur_kind *kind)
     const ur_field *const tables[] = {kind->fields, ur_run_settings_fields()};
     for (size_t k = 0; k < 2; k++)
         for (const ur_field *f = tables[k]; f->name; f++) {
-            if (k == 1 && !kind->split && strcmp(f->name, "valid_split") == 0)
+            if (k == 1 && !kind->splits && strcmp(f->name, "valid_split") == 0)
                 continue; /* the kind may have one of its own */
             ur_field_flag(f, flags[n++], sizeof flags[0]);
             if (f->alias)

@@ -31,10 +31,6 @@ static ur_run *begun(ur_context *context, const char *name)
              : strcmp(name, "classifier") == 0  ? "classes.txt"
              : strcmp(name, "translation") == 0 ? "sentences.txt"
                                                 : "words.txt";
-    if (strcmp(name, "translation") == 0)
-        assert_int_equal(
-            ur_field_set(ur_field_find(kind->fields, "text.valid_split"), config, "0", NULL),
-            UR_OK);
     s.train.batch = 1;
     if (ur_run_create(context, name, &s, name, config, &run, &err) != UR_OK)
         fail_msg("%s", err.text);

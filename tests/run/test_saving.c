@@ -265,6 +265,86 @@ static void an_edited_vocabulary(void **state)
     ur_run_free(run);
 }
 
+/* ---- several trainings of one folder ------------------------------------------------------- */
+
+/* The second is refused, whichever way it comes, until the first has ended. */
+static void one_training_at_a_time(void **state)
+{
+    (void)state;
+    ur_run_settings s = tiny_settings();
+    const ur_seq2seq_config config = tiny_config();
+    ur_run *run = run_created(context, "run", &s, &config), *second;
+    char held[64];
+    ur_err err;
+    snprintf(held, sizeof held, "run/lock is held by process %ld on ", (long)getpid());
+    s.overwrite = true;
+    assert_int_equal(ur_run_create(context, "run", &s, "seq2seq", &config, &second, &err),
+                     UR_INVALID);
+    assert_ptr_equal(strstr(err.text, held), err.text);
+    assert_int_equal(ur_run_resume(context, "run", 0, 0, &second, &err), UR_INVALID);
+    assert_ptr_equal(strstr(err.text, held), err.text);
+    run_trained(run);
+    ur_run_free(run);
+    run = run_opened(context, "run"); /* whoever uses a model holds nothing */
+    second = run_resumed(context, "run", 3, 0);
+    ur_run_free(second);
+    ur_run_free(run);
+}
+
+/* Where no lock tells it: what another training saved meanwhile stays. */
+static void newer_weights_stay(void **state)
+{
+    (void)state;
+    const ur_run_settings s = tiny_settings();
+    const ur_seq2seq_config config = tiny_config();
+    ur_run *run = run_created(context, "run", &s, &config);
+    ur_err err;
+    assert_int_equal(system("cp run/checkpoints/0.safetensors run/checkpoints/99.safetensors"), 0);
+    assert_int_equal(ur_run_train(run, NULL, &err), UR_INVALID);
+    assert_string_equal(err.text,
+                        "run: another training saved step 99 there, this one is at step 4: "
+                        "nothing is written");
+    ur_run_free(run);
+    assert_false(is_file("run", "model.safetensors"));
+    assert_true(is_file("run", "checkpoints/0.safetensors"));
+}
+
+static void make_file(const char *path)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Temporary files of processes that were killed go, those of others stay; so do checkpoints of a run that
+ * is no run any more. */
+static void leftovers(void **state)
+{
+    (void)state;
+    const ur_run_settings s = tiny_settings();
+    const ur_seq2seq_config config = tiny_config();
+    char own[64], alive[64];
+    snprintf(own, sizeof own, ".unroll-%ld-0.tmp", (long)getpid());
+    snprintf(alive, sizeof alive, ".unroll-%ld-0.tmp", (long)getppid());
+    assert_int_equal(system("mkdir -p run/checkpoints"), 0);
+    assert_int_equal(chdir("run"), 0);
+    make_file(own);
+    make_file(alive);
+    make_file(".unroll-2147483646-7.tmp");
+    make_file(".unroll-2147483646-7.tmp.kept");
+    make_file("checkpoints/.unroll-2147483646-0.tmp");
+    make_file("checkpoints/88.safetensors");
+    assert_int_equal(chdir(".."), 0);
+    ur_run_free(run_created(context, "run", &s, &config));
+    assert_false(is_file("run", own));
+    assert_true(is_file("run", alive));
+    assert_false(is_file("run", ".unroll-2147483646-7.tmp"));
+    assert_true(is_file("run", ".unroll-2147483646-7.tmp.kept"));
+    assert_false(is_file("run", "checkpoints/.unroll-2147483646-0.tmp"));
+    assert_false(is_file("run", "checkpoints/88.safetensors"));
+    assert_true(is_file("run", "checkpoints/0.safetensors"));
+}
+
 int main(void)
 {
 #define IN_A_FOLDER(test) cmocka_unit_test_setup_teardown(test, enter, leave)
@@ -278,6 +358,9 @@ int main(void)
         IN_A_FOLDER(weights_that_are_not_finite),
         IN_A_FOLDER(a_damaged_checkpoint),
         IN_A_FOLDER(an_edited_vocabulary),
+        IN_A_FOLDER(one_training_at_a_time),
+        IN_A_FOLDER(newer_weights_stay),
+        IN_A_FOLDER(leftovers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
