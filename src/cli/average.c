@@ -61,10 +61,11 @@ const verb average_verb = {
         "validation, to a file, which opens as a model by itself. Often it is a little better than "
         "each of them. RUN is a run's folder; --keep N and --keep-best N in training say how many "
         "checkpoints there are.",
-    .example = "  $ unroll train translation --data eng-fra.tsv --out runs/fra --keep 5\n"
-               "  $ unroll average runs/fra --last 5\n"
-               "  runs/fra/average.safetensors: the mean of 5 checkpoints\n"
-               "  $ unroll eval runs/fra/average.safetensors --data test.tsv\n",
+    .example = "  $ unroll train translation --data pairs.tsv --out runs/kept \\\n"
+               "      --save-every 1 --keep 5\n"
+               "  $ unroll average runs/kept --last 5\n"
+               "  runs/kept/average.safetensors: the mean of 5 checkpoints\n"
+               "  $ unroll eval runs/kept/average.safetensors --data test.tsv\n",
     .see_also = "unroll help train, unroll help eval",
     .fields = fields,
     .size = sizeof(average_options),

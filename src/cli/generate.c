@@ -141,9 +141,9 @@ const verb generate_verb = {
         "probabilities, or with what it holds most probable. <unk>, and what the text that it "
         "learned does not contain, is never written. RUN is a run's folder, or a "
         "model.safetensors or checkpoint from one.",
-    .example = "  $ unroll generate runs/time --prompt \"time traveller\" --max-tokens 50\n"
-               "  time traveller for so it will be convenient to speak of him was\n"
-               "  $ unroll generate runs/shakespeare --prompt \"ROMEO:\" --temperature 0.8\n",
+    .example = "  $ unroll generate runs/time --prompt \"The time traveller\" --max-tokens 50\n"
+               "  The time traveller and glaming proped micht earst I dodlessed. I sma\n"
+               "  $ unroll generate runs/time --prompt \"I was\" --temperature 0.4 --seed 3\n",
     .notes = notes,
     .see_also = "unroll help train lm, unroll help eval",
     .fields = fields,

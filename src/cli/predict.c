@@ -322,12 +322,12 @@ const verb predict_verb = {
                "  1994-09-27\n"
                "  2008-05-16\n"
                "  $ unroll predict runs/names \"Ada lived in London\"\n"
-               "  Ada     B-PER   0.9731\n"
-               "  lived   O       0.9998\n"
-               "  in      O       0.9999\n"
-               "  London  B-LOC   0.9902\n"
+               "  Ada\tP\t0.9999\n"
+               "  lived\tO\t0.9991\n"
+               "  in\tO\t0.9999\n"
+               "  London\tL\t0.9995\n"
                "\n"
-               "  $ cut -d_ -f1 test.txt | unroll predict runs/dates - > answers.txt\n",
+               "  $ cut -f1 dates.txt | unroll predict runs/dates - > answers.txt\n",
     .notes = notes,
     .see_also = "unroll help train, unroll help eval",
     .fields = fields,

@@ -680,8 +680,12 @@ const ur_kind ur_kind_translation = {
         "Trains a model that translates sentences, from sentences and their translations. The "
         "run's "
         "folder gets the model, its configuration, and a record of how the training went.",
-    .example = "  $ unroll train translation --data eng-fra.tsv --out runs/fra\n"
-               "  $ unroll predict runs/fra --beam 5 'Where are you?'\n",
+    .example = "  $ head -2 pairs.tsv\n"
+               "  a cow helps these bears.\tune vache aide ces ours.\n"
+               "  my red cat follows a red cow!\tmon chat rouge suit une vache rouge !\n"
+               "  $ unroll train translation --data pairs.tsv --epochs 8 --out runs/fra\n"
+               "  $ unroll predict runs/fra --beam 5 'my dog sees ten cats.'\n"
+               "  mon chien voit dix chats.\n",
     .notes = notes,
     .data_help =
         "a file with a sentence, a tab and its translation on each line, or two files, one "
