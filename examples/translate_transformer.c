@@ -31,9 +31,9 @@ int main(void)
     config.hidden_size = 32;
     config.heads = 2;
     config.text.min_freq = 1;
-    config.text.valid_split = 0.0;
     ur_run_settings settings = ur_run_defaults(ur_kind_find(context, "translation"));
     settings.data = data;
+    settings.valid_split = 0.0;
     settings.train.batch = 9;
     settings.train.epochs = 60;
     settings.train.lr = 5e-3;

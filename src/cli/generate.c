@@ -1,6 +1,8 @@
 /* generate.c - unroll generate: a model goes on from a prompt, printing as it writes. */
 #include "cli.h"
 
+#include <string.h>
+
 typedef struct generate_options {
     const char *prompt;
     bool greedy;
@@ -18,6 +20,13 @@ static const ur_field fields[] = {
     {.name = NULL},
 };
 /* clang-format on */
+
+/* A text's beginning is its prompt. */
+static bool has(const command *c, const ur_field *field)
+{
+    (void)c;
+    return strcmp(field->name, "begin") != 0;
+}
 
 static int print_token(const ur_token_written *t, bool json)
 {
@@ -143,6 +152,7 @@ const verb generate_verb = {
     .threads = true,
     .weights = true,
     .searches = true,
+    .has = has,
     .most_tokens = 200,
     .temperature = "0.8",
     .run = run_generate,

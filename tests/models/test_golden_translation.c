@@ -4,6 +4,7 @@
 #include "models/translation.h"
 #include "support/contexts.h"
 #include "support/golden.h"
+#include "support/slow.h"
 #include "unroll/train.h"
 
 #include <math.h>
@@ -187,28 +188,29 @@ static void hundred_steps(void **state)
 {
     (void)state;
     ur_context *context = context_of(NULL, 1, NULL);
+    const size_t steps = hurry() ? 12 : 100;
     for (size_t v = 0; v < sizeof paths / sizeof *paths; v++) {
         float losses[100];
         made m;
         open_case(context, &paths[v], &m);
         ur_tape *t = tape_of(context);
-        run_steps(t, &m, paths[v].small, 1e-8, 100, losses);
+        run_steps(t, &m, paths[v].small, 1e-8, steps, losses);
         const float *want = golden_floats(&m.g, "losses.small", NULL);
         double worst = 0.0;
-        for (int i = 0; i < 100; i++)
+        for (size_t i = 0; i < steps; i++)
             worst = fmax(worst, fabs((double)losses[i] / (double)want[i] - 1.0));
         if (worst > 1e-4)
             fail_msg("%s: %.1e from PyTorch at the small rate", paths[v].name, worst);
         golden_load_params(&m.g, m.model->params, "");
-        run_steps(t, &m, 5e-3, 1e-8, 100, losses);
+        run_steps(t, &m, 5e-3, 1e-8, steps, losses);
         want = golden_floats(&m.g, "losses.book", NULL);
         const float *own = golden_floats(&m.g, "float32.book", NULL);
         double most = 0.0;
-        for (int i = 0; i < 100; i++) {
+        for (size_t i = 0; i < steps; i++) {
             const double x = fabs((double)losses[i] / (double)want[i] - 1.0);
             most = fmax(most, (double)own[i]);
             if (x > 1e-4 && (i < 10 || x > 3.0 * most))
-                fail_msg("%s: step %d: %.1e from PyTorch, whose float32 is %.1e from it",
+                fail_msg("%s: step %zu: %.1e from PyTorch, whose float32 is %.1e from it",
                          paths[v].name, i, x, most);
         }
         ur_tape_free(t);

@@ -62,6 +62,7 @@ static ur_run *translation_run(int model, bool joint)
     ur_err err;
     put_file("pairs.tsv", pairs);
     settings.data = "pairs.tsv";
+    settings.valid_split = 0.0;
     settings.train.epochs = 60;
     settings.overwrite = true;
     config.model = model;
@@ -72,7 +73,6 @@ static ur_run *translation_run(int model, bool joint)
     config.text.joint = joint;
     config.text.min_freq = 1;
     config.text.merges = 0;
-    config.text.valid_split = 0;
     if (ur_run_create(context, "run", &settings, "translation", &config, &run, &err) != UR_OK)
         fail_msg("%s", err.text);
     run_trained(run);

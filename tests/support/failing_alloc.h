@@ -33,8 +33,8 @@ void failing_alloc_init(failing_alloc *f, size_t fail_at, bool and_later);
 /* Something that takes memory, and releases all of it whatever happens. */
 typedef ur_status failing_alloc_body(const ur_allocator *a, ur_err *err, void *arg);
 
-/* Runs the body with its n-th allocation failing, for n = 1, 2, 3 ... until it gets through without
- * reaching n; twice: only the n-th fails, and the n-th and all later ones. Asserts that every run
+/* Runs the body with its n-th allocation failing, for n = 1, 2, 3 ... (in a hurry, see slow.h, fewer of
+ * them) until it gets through without reaching n; twice: only the n-th fails, and the n-th and all later ones. Asserts that every run
  * leaves no block behind, that a run returns UR_NO_MEMORY with a sentence in *err or (where the
  * code can do without that block) UR_OK, and that the undisturbed run returns UR_OK. Returns how
  * many runs ended in UR_NO_MEMORY: a test should assert that there were some. */
