@@ -5,6 +5,7 @@
  *   nn        layers and losses
  *   text      UTF-8, vocabularies, pairs of questions and answers
  *   bpe       words cut into parts
+ *   wordpiece  BERT's tokenizer
  *   bleu      how good translations are
  *   corpus    tokenizers, whole texts, texts with labels
  *   parallel  sentences of two languages
@@ -14,6 +15,7 @@
  *   language  language models, and models of the next word
  *   tagger    models that give labels to tokens or texts
  *   translation  models that translate
+ *   bert      BERT
  *   decode    decoders, and the search for what they write
  *   transformer  Transformers, and their decoding step by step
  *   train     weights in files, optimisers and the trainer
@@ -21,6 +23,7 @@
 #ifndef UNROLL_H
 #define UNROLL_H
 
+#include "unroll/bert.h"
 #include "unroll/bleu.h"
 #include "unroll/bpe.h"
 #include "unroll/core.h"
@@ -39,5 +42,6 @@
 #include "unroll/train.h"
 #include "unroll/transformer.h"
 #include "unroll/translation.h"
+#include "unroll/wordpiece.h"
 
 #endif

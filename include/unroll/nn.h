@@ -438,7 +438,8 @@ typedef struct ur_multi_head_config {
  * (3E); PREFIX.out_proj.weight (E, E), PREFIX.out_proj.bias (E). */
 typedef struct ur_multi_head_layer {
     ur_multi_head_config config; /* sizes filled in */
-    int weight[3], bias; /* of q, k, v; one and the same where in_proj_weight holds all three */
+    /* of q, k, v; one and the same where in_proj_weight and in_proj_bias hold all three */
+    int weight[3], bias[3];
     int pack_forward[3], pack_backward[3];
     ur_linear_layer out_proj;
 } ur_multi_head_layer;
@@ -449,6 +450,11 @@ ur_status ur_multi_head_check(const ur_multi_head_config *config, ur_err *err);
 ur_status ur_multi_head_attention_add(ur_params *params, const char *prefix,
                                       const ur_multi_head_config *config, ur_multi_head_layer *out,
                                       ur_err *err);
+/* The same layer made of four linear layers NAME.weight and NAME.bias, as other frameworks have it:
+ * names of queries', keys', values' and the output's. */
+ur_status ur_multi_head_attention_add_apart(ur_params *params, const char *const names[4],
+                                            const ur_multi_head_config *config,
+                                            ur_multi_head_layer *out, ur_err *err);
 /* As PyTorch's: U(-a, a) with a = sqrt(6 / (rows + columns)) for the input projections (Glorot and
  * Bengio 2010), out_proj's weight as nn.Linear's, biases zero. */
 void ur_multi_head_attention_init(const ur_multi_head_layer *layer, ur_params *params,

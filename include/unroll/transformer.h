@@ -21,10 +21,19 @@ typedef enum ur_tie { UR_TIE_NONE, UR_TIE_OUTPUT, UR_TIE_ALL } ur_tie;
 
 /* ---- layers ---------------------------------------------------------------------------------- */
 
+/* What the parameters of a stack are called where they are not called as PyTorch has them, behind the prefix.
+ * Of a decoder: NULL. */
+typedef struct ur_transformer_names {
+    const char *layers;                    /* "layers": layer 3 is LAYERS.3 */
+    const char *query, *key, *value, *out; /* linear layers of the self-attention */
+    const char *linear1, *linear2, *norm1, *norm2;
+} ur_transformer_names;
+
 /* What is left out is as in PyTorch:
  *     nn.TransformerEncoderLayer(256, 8)    {.d_model = 256, .nhead = 8, .dropout = 0.1f}
  * dropout acts where PyTorch's does: on the attention weights, on what each sub-layer adds and between
- * the linear layers; 0 is none. */
+ * the linear layers; 0 is none. Other frameworks have rates of their own in the first and the last of these
+ * places. */
 typedef struct ur_transformer_config {
     size_t d_model, nhead;
     size_t dim_feedforward;   /* 0: 2048 */
@@ -33,6 +42,10 @@ typedef struct ur_transformer_config {
     float layer_norm_eps;     /* 0: 1e-5 */
     bool norm_first;          /* normalise what a sub-layer reads instead of the sum after it */
     bool no_bias;             /* of linear layers and norms */
+    bool own_rates;           /* the next two count */
+    float attention_dropout,
+        inner_dropout;                 /* on the attention weights, between the linear layers */
+    const ur_transformer_names *names; /* NULL: PyTorch's */
 } ur_transformer_config;
 
 /* Whether the options are in range and go together: UR_INVALID with the reason. */
@@ -59,23 +72,25 @@ typedef struct ur_transformer_decoder_layer {
 
 /* ---- stacks ------------------------------------------------------------------------------------ */
 
+enum { UR_MOST_TRANSFORMER_LAYERS = 48 };
+
 /* torch.nn.TransformerEncoder and TransformerDecoder. Names: PREFIX.layers.0.*, PREFIX.layers.1.* ...
  * and, where there is a last norm, PREFIX.norm.* */
 typedef struct ur_transformer_encoder {
     size_t num_layers;
     bool has_norm;
     ur_layer_norm_layer norm;
-    ur_transformer_encoder_layer layer[UR_MOST_LAYERS];
+    ur_transformer_encoder_layer layer[UR_MOST_TRANSFORMER_LAYERS];
 } ur_transformer_encoder;
 
 typedef struct ur_transformer_decoder {
     size_t num_layers;
     bool has_norm;
     ur_layer_norm_layer norm;
-    ur_transformer_decoder_layer layer[UR_MOST_LAYERS];
+    ur_transformer_decoder_layer layer[UR_MOST_TRANSFORMER_LAYERS];
 } ur_transformer_decoder;
 
-/* 1 to UR_MOST_LAYERS layers. Fail as ur_transformer_check does; parameters that could not be added are
+/* 1 to UR_MOST_TRANSFORMER_LAYERS layers. Fail as ur_transformer_check does; parameters that could not be added are
  * told by ur_params_seal. */
 ur_status ur_transformer_encoder_add(ur_params *params, const char *prefix,
                                      const ur_transformer_config *config, size_t num_layers,
@@ -96,7 +111,8 @@ typedef struct ur_transformer_call {
     const ur_attention_mask *memory_mask;
     /* (num_layers) attention weights of each layer, as in ur_attention_options; NULL: not wanted */
     ur_weights **weights, **memory_weights;
-    bool average; /* their mean over the heads */
+    bool average;     /* their mean over the heads */
+    ur_seq **outputs; /* (num_layers) of an encoder: what each layer gives; NULL: not wanted */
 } ur_transformer_call;
 
 /* x (rows, d_model) -> the same shape and layout; memory: of as many sequences. */

@@ -2,7 +2,8 @@
  *
  *   q = x_q W_q^T + b_q,  k = x_k W_k^T + b_k,  v = x_v W_v^T + b_v      each E = h D wide
  *   y = concat over the heads of softmax(q_h k_h^T / sqrt(D)) v_h, times W_o^T, + b_o
- * W_q, W_k, W_v are the rows of in_proj_weight (3E, E), or three weights where sizes differ. The heads
+ * W_q, W_k, W_v are the rows of in_proj_weight (3E, E), or three weights where sizes differ or names ask
+ * for it; b_q, b_k, b_v parts of in_proj_bias, or of their own. The heads
  * are columns of the projected rows, and stay there: rows are q k v where one sequence is all three, k v
  * where keys and values are one. */
 #include "nn/nn.h"
@@ -64,9 +65,7 @@ static void add_weights(ur_params *params, const char *prefix, ur_multi_head_lay
     }
 }
 
-ur_status ur_multi_head_attention_add(ur_params *params, const char *prefix,
-                                      const ur_multi_head_config *config, ur_multi_head_layer *out,
-                                      ur_err *err)
+static ur_status begin(const ur_multi_head_config *config, ur_multi_head_layer *out, ur_err *err)
 {
     memset(out, 0, sizeof *out);
     const ur_status status = ur_multi_head_check(config, err);
@@ -78,11 +77,45 @@ ur_status ur_multi_head_attention_add(ur_params *params, const char *prefix,
     c->qdim = c->qdim ? c->qdim : width;
     c->kdim = c->kdim ? c->kdim : width;
     c->vdim = c->vdim ? c->vdim : width;
+    return UR_OK;
+}
+
+ur_status ur_multi_head_attention_add(ur_params *params, const char *prefix,
+                                      const ur_multi_head_config *config, ur_multi_head_layer *out,
+                                      ur_err *err)
+{
+    const size_t width = config->embed_dim;
+    const ur_status status = begin(config, out, err);
+    if (status != UR_OK)
+        return status;
     add_weights(params, prefix, out);
-    out->bias = c->no_bias ? -1 : ur_layer_param(params, prefix, "in_proj_bias", 3 * width, 0);
+    const int bias =
+        config->no_bias ? -1 : ur_layer_param(params, prefix, "in_proj_bias", 3 * width, 0);
+    for (int i = 0; i < 3; i++)
+        out->bias[i] = bias;
     char name[256];
     snprintf(name, sizeof name, "%s%sout_proj", prefix, *prefix ? "." : "");
-    out->out_proj = ur_linear_add(params, name, width, width, !c->no_bias);
+    out->out_proj = ur_linear_add(params, name, width, width, !config->no_bias);
+    return UR_OK;
+}
+
+ur_status ur_multi_head_attention_add_apart(ur_params *params, const char *const names[4],
+                                            const ur_multi_head_config *config,
+                                            ur_multi_head_layer *out, ur_err *err)
+{
+    const size_t width = config->embed_dim;
+    const ur_status status = begin(config, out, err);
+    if (status != UR_OK)
+        return status;
+    for (int i = 0; i < 3; i++) {
+        const ur_linear_layer l =
+            ur_linear_add(params, names[i], size_of(&out->config, i), width, !config->no_bias);
+        out->weight[i] = l.weight;
+        out->bias[i] = l.bias;
+        out->pack_forward[i] = l.pack_forward;
+        out->pack_backward[i] = l.pack_backward;
+    }
+    out->out_proj = ur_linear_add(params, names[3], width, width, !config->no_bias);
     return UR_OK;
 }
 
@@ -96,8 +129,8 @@ void ur_multi_head_attention_init(const ur_multi_head_layer *l, ur_params *param
         ur_init_uniform(params, l->weight[i], sqrtf(6.0f / (float)(w->dim[0] + w->dim[1])), seed);
     }
     ur_linear_init(&l->out_proj, params, seed);
-    const int biases[] = {l->bias, l->out_proj.bias};
-    for (int i = 0; i < 2; i++) {
+    const int biases[] = {l->bias[Q], l->bias[K], l->bias[V], l->out_proj.bias};
+    for (int i = 0; i < 4; i++) {
         float *b = biases[i] >= 0 ? ur_param_values(params, biases[i]) : NULL;
         if (b)
             memset(b, 0, ur_params_entry(params, (size_t)biases[i])->count * sizeof *b);
@@ -134,21 +167,26 @@ static ur_linear_pass pass_of(const ur_multi_head_layer *l, int i, const ur_tens
                             .x = x->data};
 }
 
+/* Where the bias of projection i begins in its parameter. */
+static size_t bias_begin(const ur_multi_head_layer *l, int i)
+{
+    return l->bias[Q] == l->bias[K] ? (size_t)i * l->config.embed_dim : 0;
+}
+
 /* The gradient of rows of weight i: set as a whole where one product does so, else added to. */
 static void weight_gradient(ur_tape *tape, const project_node *n, int i, ur_linear_pass *pass)
 {
     const ur_multi_head_layer *l = &n->layer;
     const bool shared = l->weight[Q] == l->weight[K];
-    const size_t first = (size_t)i * l->config.embed_dim;
     if (!shared || n->size[i] == 3)
         pass->dw = ur_weight_grad_to_set(tape, l->weight[i], &pass->dw_blank);
     else
         pass->dw = ur_weight_grad(tape, l->weight[i]);
     if (pass->dw && shared)
-        pass->dw += first * pass->in;
-    pass->db = ur_weight_grad(tape, l->bias);
+        pass->dw += (size_t)i * l->config.embed_dim * pass->in;
+    pass->db = ur_weight_grad(tape, l->bias[i]);
     if (pass->db)
-        pass->db += first;
+        pass->db += bias_begin(l, i);
 }
 
 static void project_back(ur_tape *tape, ur_node *node)
@@ -188,14 +226,15 @@ static bool check_inputs(ur_tape *tape, const ur_op *op, const ur_multi_head_lay
                          names[i], ur_shape(in[i]).text, size);
             return false;
         }
-        const ur_weight_shape shape = {
-            l->weight[i], l->pack_forward[i],
-            l->weight[Q] == l->weight[K] ? 3 * l->config.embed_dim : l->config.embed_dim, size};
-        if (!ur_has_weights(tape, op->name, 1, &shape))
+        const size_t width = l->config.embed_dim;
+        const ur_weight_shape shape[] = {
+            {l->weight[i], l->pack_forward[i], l->weight[Q] == l->weight[K] ? 3 * width : width,
+             size},
+            {l->bias[i], -1, l->bias[Q] == l->bias[K] ? 3 * width : width, 0}};
+        if (!ur_has_weights(tape, op->name, l->bias[i] >= 0 ? 2 : 1, shape))
             return false;
     }
-    const ur_weight_shape bias = {l->bias, -1, 3 * l->config.embed_dim, 0};
-    return ur_has_weights(tape, op->name, l->bias >= 0, &bias);
+    return true;
 }
 
 bool ur_multi_head_project(ur_tape *tape, const ur_multi_head_layer *l, ur_tensor *const in[3],
@@ -217,7 +256,7 @@ bool ur_multi_head_project(ur_tape *tape, const ur_multi_head_layer *l, ur_tenso
         out[i] = (ur_heads){y[i], (size_t)(i - of[i]) * width};
         ur_linear_pass pass = pass_of(l, i, in[i], 1);
         pass.w = ur_params_packed(tape->params, l->pack_forward[i]);
-        pass.bias = l->bias < 0 ? NULL : ur_weight(tape, l->bias) + (size_t)i * width;
+        pass.bias = l->bias[i] < 0 ? NULL : ur_weight(tape, l->bias[i]) + bias_begin(l, i);
         pass.y = (float *)y[i]->data + out[i].begin;
         pass.y_row = y[i]->dim[1];
         tape->backend->linear(&tape->on, &pass);

@@ -21,6 +21,8 @@ static ur_transformer_config completed(const ur_transformer_config *config)
     c.dim_feedforward = c.dim_feedforward ? c.dim_feedforward : 2048;
     c.activation = c.activation ? c.activation : UR_ACT_RELU;
     c.layer_norm_eps = c.layer_norm_eps > 0.0f ? c.layer_norm_eps : 1e-5f;
+    if (!c.own_rates)
+        c.attention_dropout = c.inner_dropout = c.dropout;
     return c;
 }
 
@@ -29,7 +31,7 @@ static ur_multi_head_config attention_of(const ur_transformer_config *c)
     return (ur_multi_head_config){.embed_dim = c->d_model,
                                   .num_heads = c->nhead,
                                   .no_bias = c->no_bias,
-                                  .dropout = c->dropout};
+                                  .dropout = c->own_rates ? c->attention_dropout : c->dropout};
 }
 
 ur_status ur_transformer_check(const ur_transformer_config *config, ur_err *err)
@@ -45,6 +47,11 @@ ur_status ur_transformer_check(const ur_transformer_config *config, ur_err *err)
         return ur_fail(err, UR_INVALID,
                        "transformer: layer_norm_eps is %g, it must not be negative",
                        (double)config->layer_norm_eps);
+    const float rates[] = {config->dropout, config->inner_dropout};
+    for (int i = 0; config->own_rates && i < 2; i++)
+        if (!(rates[i] >= 0.0f && rates[i] < 1.0f))
+            return ur_fail(err, UR_INVALID, "transformer: dropout is %g, it must be in [0, 1)",
+                           (double)rates[i]);
     return ur_multi_head_check(&attention, err);
 }
 
@@ -56,9 +63,9 @@ static ur_status check_stack(const char *prefix, const ur_transformer_config *co
     if (strlen(prefix) > LONGEST_PREFIX)
         return ur_fail(err, UR_INVALID, "transformer: a prefix of names of %zu bytes, at most %d",
                        strlen(prefix), LONGEST_PREFIX);
-    if (num_layers < 1 || num_layers > UR_MOST_LAYERS)
+    if (num_layers < 1 || num_layers > UR_MOST_TRANSFORMER_LAYERS)
         return ur_fail(err, UR_INVALID, "transformer: %zu layers, 1 to %d expected", num_layers,
-                       UR_MOST_LAYERS);
+                       UR_MOST_TRANSFORMER_LAYERS);
     return ur_transformer_check(config, err);
 }
 
@@ -72,9 +79,9 @@ static const char *joined(char name[NAME], const char *prefix, const char *part)
     return name;
 }
 
-static void layer_name(char name[PREFIX + 32], const char *prefix, size_t i)
+static void layer_name(char name[PREFIX + 48], const char *prefix, const char *layers, size_t i)
 {
-    snprintf(name, PREFIX + 32, "%.*s%slayers.%zu", PREFIX, prefix, *prefix ? "." : "", i);
+    snprintf(name, PREFIX + 48, "%.*s%s%.16s.%zu", PREFIX, prefix, *prefix ? "." : "", layers, i);
 }
 
 static ur_multi_head_layer add_attention(ur_params *p, const char *prefix, const char *part,
@@ -102,6 +109,26 @@ static ur_layer_norm_layer add_norm(ur_params *p, const char *prefix, const char
                              !c->no_bias);
 }
 
+static ur_multi_head_layer add_attention_apart(ur_params *p, const char *prefix,
+                                               const ur_transformer_config *c)
+{
+    const ur_multi_head_config attention = attention_of(c);
+    const ur_transformer_names *n = c->names;
+    ur_multi_head_layer layer;
+    char name[4][NAME];
+    const char *const names[] = {joined(name[0], prefix, n->query), joined(name[1], prefix, n->key),
+                                 joined(name[2], prefix, n->value),
+                                 joined(name[3], prefix, n->out)};
+    ur_multi_head_attention_add_apart(p, names, &attention, &layer, NULL);
+    return layer; /* the configuration was checked */
+}
+
+static const ur_transformer_names torch_names = {.layers = "layers",
+                                                 .linear1 = "linear1",
+                                                 .linear2 = "linear2",
+                                                 .norm1 = "norm1",
+                                                 .norm2 = "norm2"};
+
 ur_status ur_transformer_encoder_add(ur_params *p, const char *prefix,
                                      const ur_transformer_config *config, size_t num_layers,
                                      bool norm, ur_transformer_encoder *out, ur_err *err)
@@ -111,18 +138,20 @@ ur_status ur_transformer_encoder_add(ur_params *p, const char *prefix,
     if (status != UR_OK)
         return status;
     const ur_transformer_config c = completed(config);
+    const ur_transformer_names *n = c.names ? c.names : &torch_names;
     out->num_layers = num_layers;
     out->has_norm = norm;
     for (size_t i = 0; i < num_layers; i++) {
         ur_transformer_encoder_layer *l = &out->layer[i];
-        char layer[PREFIX + 32];
-        layer_name(layer, prefix, i);
+        char layer[PREFIX + 48];
+        layer_name(layer, prefix, n->layers, i);
         l->config = c;
-        l->self_attn = add_attention(p, layer, "self_attn", &c);
-        l->linear1 = add_linear(p, layer, "linear1", c.d_model, c.dim_feedforward, &c);
-        l->linear2 = add_linear(p, layer, "linear2", c.dim_feedforward, c.d_model, &c);
-        l->norm1 = add_norm(p, layer, "norm1", &c);
-        l->norm2 = add_norm(p, layer, "norm2", &c);
+        l->self_attn =
+            c.names ? add_attention_apart(p, layer, &c) : add_attention(p, layer, "self_attn", &c);
+        l->linear1 = add_linear(p, layer, n->linear1, c.d_model, c.dim_feedforward, &c);
+        l->linear2 = add_linear(p, layer, n->linear2, c.dim_feedforward, c.d_model, &c);
+        l->norm1 = add_norm(p, layer, n->norm1, &c);
+        l->norm2 = add_norm(p, layer, n->norm2, &c);
     }
     if (norm)
         out->norm = add_norm(p, prefix, "norm", &c);
@@ -142,8 +171,8 @@ ur_status ur_transformer_decoder_add(ur_params *p, const char *prefix,
     out->has_norm = norm;
     for (size_t i = 0; i < num_layers; i++) {
         ur_transformer_decoder_layer *l = &out->layer[i];
-        char layer[PREFIX + 32];
-        layer_name(layer, prefix, i);
+        char layer[PREFIX + 48];
+        layer_name(layer, prefix, "layers", i);
         l->config = c;
         l->self_attn = add_attention(p, layer, "self_attn", &c);
         l->multihead_attn = add_attention(p, layer, "multihead_attn", &c);
@@ -296,7 +325,7 @@ static stream encoder_layer(ur_tape *t, const ur_transformer_encoder_layer *l, c
     x = added(t, c, first ? &l->norm2 : &l->norm1, x.sum,
               self_attention(t, pass, index, &l->self_attn, x.norm));
     const ur_seq *f =
-        ur_feed_forward(t, &l->linear1, c->activation, c->dropout, &l->linear2, x.norm);
+        ur_feed_forward(t, &l->linear1, c->activation, c->inner_dropout, &l->linear2, x.norm);
     return added(t, c, first ? next : &l->norm2, x.sum, f);
 }
 
@@ -310,7 +339,7 @@ static stream decoder_layer(ur_tape *t, const ur_transformer_decoder_layer *l, c
     x = added(t, c, first ? &l->norm3 : &l->norm2, x.sum,
               memory_attention(t, pass, index, &l->multihead_attn, x.norm));
     const ur_seq *f =
-        ur_feed_forward(t, &l->linear1, c->activation, c->dropout, &l->linear2, x.norm);
+        ur_feed_forward(t, &l->linear1, c->activation, c->inner_dropout, &l->linear2, x.norm);
     return added(t, c, first ? next : &l->norm3, x.sum, f);
 }
 
@@ -337,9 +366,12 @@ static ur_seq *encoder_pass(ur_tape *t, const ur_transformer_encoder *s, const p
     const ur_transformer_config *c = &s->layer[0].config;
     const ur_layer_norm_layer *last = s->has_norm ? &s->norm : NULL;
     stream now = begun(t, c, &s->layer[0].norm1, x);
-    for (size_t i = 0; i < s->num_layers; i++)
+    for (size_t i = 0; i < s->num_layers; i++) {
         now = encoder_layer(t, &s->layer[i], pass, i, now,
                             i + 1 < s->num_layers ? &s->layer[i + 1].norm1 : last);
+        if (pass->call->outputs)
+            pass->call->outputs[i] = now.sum;
+    }
     return ended(t, c, last, now);
 }
 

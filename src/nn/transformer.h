@@ -25,7 +25,7 @@ ur_tensor *ur_earlier_attend(ur_tape *tape, const ur_earlier *earlier, size_t in
 /* The memory's projected keys and values. */
 struct ur_decoder_memory {
     const ur_layout *rows;
-    ur_heads keys[UR_MOST_LAYERS], values[UR_MOST_LAYERS];
+    ur_heads keys[UR_MOST_TRANSFORMER_LAYERS], values[UR_MOST_TRANSFORMER_LAYERS];
 };
 
 #endif

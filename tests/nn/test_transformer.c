@@ -512,7 +512,7 @@ static void refused(void **state)
                {{.d_model = 6, .nhead = 0}, 1, "0 heads"},
                {{.d_model = 6, .nhead = 2, .dropout = 1.0f}, 1, "dropout is 1"},
                {{.d_model = 6, .nhead = 2, .layer_norm_eps = -1.0f}, 1, "layer_norm_eps is -1"},
-               {{.d_model = 6, .nhead = 2}, 17, "17 layers"},
+               {{.d_model = 6, .nhead = 2}, 49, "49 layers"},
                {{.d_model = 6, .nhead = 2}, 0, "0 layers"}};
     ur_context *context = context_of(NULL, 1, NULL);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

@@ -5,6 +5,7 @@ import os
 
 import attention
 import language_model
+import bert
 import language_transformer
 import cells
 import layers
@@ -29,6 +30,7 @@ def main():
     tagger.main()
     cells.main()
     transformer.main()
+    bert.main()
     translator.main()
     translation.main()
     next_words.main()

@@ -1,0 +1,66 @@
+/* unroll/bert.h - BERT (Devlin et al. 2019): a Transformer's encoder over pieces of words, as Hugging
+ * Face's BertModel has it, with its names of parameters and of settings. Text to pieces:
+ * unroll/wordpiece.h; published folders: unroll/embedder.h. */
+#ifndef UNROLL_BERT_H
+#define UNROLL_BERT_H
+
+#include "unroll/core.h"
+#include "unroll/model.h"
+#include "unroll/transformer.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* x = norm(word[id] + position[t] + token_type[segment]), then post-norm layers of self-attention and
+ * feed-forward with biases, and on top pooled = tanh(W y_0 + b), of the first step of each sequence.
+ *
+ * Parameters: embeddings.word_embeddings.weight, position_embeddings, token_type_embeddings, LayerNorm.*;
+ * encoder.layer.N.attention.self.query.* key.* value.*, attention.output.dense.*, attention.output.LayerNorm.*,
+ * intermediate.dense.*, output.dense.*, output.LayerNorm.*; pooler.dense.* */
+typedef struct ur_bert_config {
+    size_t vocabulary;             /* "vocab_size" in config.json ... */
+    size_t hidden_size;            /* "hidden_size" */
+    size_t layers;                 /* "num_hidden_layers", at most UR_MOST_TRANSFORMER_LAYERS */
+    size_t heads;                  /* "num_attention_heads" */
+    size_t feed_forward_size;      /* "intermediate_size" */
+    size_t positions;              /* "max_position_embeddings": the longest sequence */
+    size_t segments;               /* "type_vocab_size" */
+    ur_activation activation;      /* "hidden_act": relu, gelu, gelu_new */
+    float dropout;                 /* "hidden_dropout_prob" */
+    float attention_dropout;       /* "attention_probs_dropout_prob" */
+    float layer_norm_eps;          /* "layer_norm_eps" */
+    double deviation;              /* "initializer_range", of the initial weights */
+    int position_kind;             /* "position_embedding_type": absolute alone */
+    bool decoder, cross_attention; /* "is_decoder", "add_cross_attention": refused */
+    bool no_pooler;                /* in no file: whether there is one is told by the weights */
+} ur_bert_config;
+
+/* bert-base-uncased's. */
+ur_bert_config ur_bert_defaults(void);
+
+/* The settings in a config.json of Hugging Face's; keys that it lacks mean what they mean there. Every key
+ * is known or refused by name: UR_BAD_FILE; UR_UNSUPPORTED: of another kind of model (RoBERTa,
+ * DistilBERT ...), a decoder. */
+ur_status ur_bert_config_load(const ur_allocator *a, const char *path, ur_bert_config *out,
+                              ur_err *err);
+
+/* Parameters zero. UR_INVALID, UR_UNSUPPORTED: settings that are out of range or do not go together. */
+ur_status ur_bert_new(ur_context *context, const ur_bert_config *config, ur_model **out,
+                      ur_err *err);
+/* NULL: a model of another kind. */
+const ur_bert_config *ur_bert_config_of(const ur_model *model);
+
+/* ids (rows) -> (rows, hidden_size): the last layer's output. segments: of the same layout, NULL: all
+ * are 0. call (may be NULL): each layer's output, attention weights. Attention is fastest with
+ * sequence-major rows. */
+ur_seq *ur_bert_encode(ur_tape *tape, const ur_model *model, const ur_seq *ids,
+                       const ur_seq *segments, const ur_transformer_call *call);
+/* What the pooler makes of that: (B, hidden_size). UR_INVALID: there is none. */
+ur_tensor *ur_bert_pool(ur_tape *tape, const ur_model *model, const ur_seq *encoded);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
