@@ -47,8 +47,8 @@ static int write_ids(const char *folder, const char *data, const char *path)
     if (ok) {
         ur_languages languages = ur_run_assets(run)->languages;
         languages.source = ur_run_assets(run)->vocabulary;
-        ok = ur_parallel_open(NULL, data, &config->text, &languages, true, &pairs, NULL, &err) ==
-             UR_OK;
+        ok = ur_parallel_open(NULL, data, &config->text, &languages, true, NULL, &pairs, NULL,
+                              &err) == UR_OK;
     }
     if (ok && !(file = fopen(path, "w"))) {
         snprintf(err.text, sizeof err.text, "%s cannot be written", path);

@@ -73,7 +73,7 @@ static bool read_pairs(translation_work *w, const char *line, size_t batch,
         return false;
     const bool ok =
         write_pairs(line, path, batch) &&
-        ur_parallel_learn(NULL, path, options, &w->pairs, NULL, &w->languages, err) == UR_OK;
+        ur_parallel_learn(NULL, path, options, NULL, &w->pairs, NULL, &w->languages, err) == UR_OK;
     remove(path);
     return ok && ur_translation_data_new(NULL, w->pairs, &w->languages, &options->text, &w->data,
                                          err) == UR_OK;

@@ -83,8 +83,7 @@ def main():
               "dropout": 0.0, "init": "pytorch", "heads": 4, "feed_forward_size": 0,
               "activation": "relu", "norm_first": False, "tie": "none", "label_smoothing": 0.0,
               "text": {"tokenizer": "word", "lower": False, "merges": 0, "joint": False,
-                       "threshold": 0, "min_freq": 1, "max_size": 0, "max_length": 256,
-                       "valid_split": 0.0}}
+                       "threshold": 0, "min_freq": 1, "max_size": 0, "max_length": 256}}
     with open(sys.argv[1], "wb") as file:
         file.write(safetensors(tensors, {
             "format": "pt", "unroll.config": json.dumps(config),

@@ -118,6 +118,8 @@ typedef struct ur_search_options {
     size_t never_count;
     const int32_t *end; /* the symbol that ends an answer, -1 for none; NULL: the decoder's */
     bool attention;     /* whether hypotheses show theirs */
+    const char *begin;  /* what the answers to texts begin with (ur_run_predict, of kinds with
+                           ur_kind.begins): a text, NULL for none. ur_search takes ur_sources.begin */
     bool maps;          /* whether predictions have ur_prediction.maps, for which the answer is
                            computed once more, as a whole */
 } ur_search_options;

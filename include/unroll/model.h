@@ -237,6 +237,7 @@ struct ur_kind {
     bool two_files; /* data may also be two files, their names with a tab between them */
     bool searches;  /* evaluations search for answers as ur_assets.search says */
     bool numbered;  /* the n best answers are lines "number ||| text ||| score" */
+    bool begins;    /* `predict` heeds ur_search_options.begin */
 
     /* ---- configuration */
     const ur_field *fields;

@@ -39,8 +39,9 @@ typedef struct ur_run_settings {
     /* The figure of validation data by which the best weights are kept and early stopping goes: a name
      * in the kind's figures; NULL: the loss. */
     const char *best_by;
-    size_t keep;    /* checkpoints that stay, the newest ones; 0: 2 */
-    double minutes; /* > 0: train.epochs is set after the first one, by its time */
+    size_t keep;      /* checkpoints that stay, the newest ones; 0: 2 */
+    size_t keep_best; /* and of those that were validated the best ones, by best_by */
+    double minutes;   /* > 0: train.epochs is set after the first one, by its time */
     /* A run's folder or a file of weights (safetensors) that a new run's weights start from; NULL: they are
      * drawn. See ur_run_create. */
     const char *init_from;
@@ -90,6 +91,9 @@ ur_status ur_run_create_with(ur_context *context, const char *folder,
  * folder. UR_BAD_FILE: there are fewer checkpoints, or one of them is damaged; the weights are then those
  * of some checkpoint. */
 ur_status ur_run_average(ur_run *run, size_t last, const char *path, ur_err *err);
+/* The same of its best checkpoints: those whose weights had the best figure (settings.best_by) on the
+ * validation data, of equals the earlier ones. */
+ur_status ur_run_average_best(ur_run *run, size_t best, const char *path, ur_err *err);
 
 /* Opens a trained model: a run's folder, or a file of weights from one. Of a folder the weights of the
  * least validation loss where there are some (best.safetensors), else the last ones; ur_run_open_last

@@ -65,6 +65,10 @@ ur_status ur_vocabulary_load(const ur_allocator *a, const char *path, ur_vocabul
 
 /* ---- how data files are read --------------------------------------------------------------- */
 
+/* What the first bytes of a text, at least four where there are as many, give away of an encoding that is not
+ * UTF-8: "UTF-16", "UTF-16LE", "UTF-16BE" or "UTF-32", as iconv calls them; NULL: nothing. */
+const char *ur_text_encoding(const char *bytes, size_t size);
+
 /* Normalisation of texts before anything else is done with them: none, or the Unicode Standard's
  * normalisation form C or KC (annex 15), of the utf8proc that is installed. */
 typedef enum ur_unicode { UR_UNICODE_AS_IS, UR_UNICODE_NFC, UR_UNICODE_NFKC } ur_unicode;

@@ -103,6 +103,8 @@ typedef struct lines {
     size_t begin, end, capacity; /* unread bytes: [begin, end) */
     size_t number;               /* of the last line, counted from 1 */
     bool ended;                  /* no more to read */
+    char end_mark;               /* what ends a line: LF, or CR in a file without any LF */
+    const char *encoding;        /* of what is not UTF-8; NULL: none was seen */
 } lines;
 
 typedef enum line_result {
@@ -111,9 +113,11 @@ typedef enum line_result {
     LINE_END,
     LINE_FAILED,   /* errno tells */
     LINE_TOO_LONG, /* the rest of the line is passed over: the next one can be read */
+    LINE_WIDE,     /* the text is UTF-16 or UTF-32, as in->encoding says */
     LINE_NO_MEMORY
 } line_result;
 
+lines start_lines(int fd);
 /* The next line without its line feed or CR LF; *line points into the buffer until the next call
  * and is not closed by a zero byte. wait: block until there is one. */
 line_result next_line(lines *in, bool wait, const char **line, size_t *size);

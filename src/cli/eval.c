@@ -177,18 +177,21 @@ const verb eval_verb = {
         "and which is taken for which. RUN is a run's folder, or a model.safetensors or checkpoint "
         "from one.",
     .example = "  $ unroll eval runs/dates --data builtin:dates\n"
-               "  accuracy          99.9600 %   whole answers, free-running\n"
-               "  teacher-forced    99.9960 %   symbols, each after the right ones\n"
-               "  loss             0.000123     mean over symbols\n"
-               "  symbols            55,000\n"
+               "  accuracy         100.0000 %   whole answers, free-running\n"
+               "  teacher-forced   100.0000 %   symbols, each after the right ones\n"
+               "  loss             0.000026     mean over symbols\n"
+               "  symbols            50,000\n"
                "  pairs               5,000\n"
                "  $ unroll eval runs/films --data test.txt\n"
-               "  accuracy          88.5000 %   ...\n"
                "  ...\n"
+               "  accuracy          97.5000 %   labels that are right\n"
+               "  F1                 0.9750     mean of the labels' F1\n"
+               "  loss             0.089719     mean over texts\n"
+               "  texts                 400\n"
                "\n"
                "  label  precision    recall        F1       texts\n"
-               "  good      0.8966    0.8667    0.8814         210\n"
-               "  bad       0.8744    0.9053    0.8896         190\n"
+               "  bad       0.9557    0.9949    0.9749         195\n"
+               "  good      0.9949    0.9561    0.9751         205\n"
                "  ...\n",
     .see_also = "unroll help train, unroll help predict",
     .fields = fields,

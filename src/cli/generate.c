@@ -1,6 +1,8 @@
 /* generate.c - unroll generate: a model goes on from a prompt, printing as it writes. */
 #include "cli.h"
 
+#include <string.h>
+
 typedef struct generate_options {
     const char *prompt;
     bool greedy;
@@ -18,6 +20,13 @@ static const ur_field fields[] = {
     {.name = NULL},
 };
 /* clang-format on */
+
+/* A text's beginning is its prompt. */
+static bool has(const command *c, const ur_field *field)
+{
+    (void)c;
+    return strcmp(field->name, "begin") != 0;
+}
 
 static int print_token(const ur_token_written *t, bool json)
 {
@@ -132,9 +141,9 @@ const verb generate_verb = {
         "probabilities, or with what it holds most probable. <unk>, and what the text that it "
         "learned does not contain, is never written. RUN is a run's folder, or a "
         "model.safetensors or checkpoint from one.",
-    .example = "  $ unroll generate runs/time --prompt \"time traveller\" --max-tokens 50\n"
-               "  time traveller for so it will be convenient to speak of him was\n"
-               "  $ unroll generate runs/shakespeare --prompt \"ROMEO:\" --temperature 0.8\n",
+    .example = "  $ unroll generate runs/time --prompt \"The time traveller\" --max-tokens 50\n"
+               "  The time traveller and glaming proped micht earst I dodlessed. I sma\n"
+               "  $ unroll generate runs/time --prompt \"I was\" --temperature 0.4 --seed 3\n",
     .notes = notes,
     .see_also = "unroll help train lm, unroll help eval",
     .fields = fields,
@@ -143,6 +152,7 @@ const verb generate_verb = {
     .threads = true,
     .weights = true,
     .searches = true,
+    .has = has,
     .most_tokens = 200,
     .temperature = "0.8",
     .run = run_generate,

@@ -263,9 +263,9 @@ const verb inspect_verb = {
                "and prints its configuration. Of any safetensors file, whoever wrote it, it lists "
                "the tensors and the metadata.",
     .example = "  $ unroll inspect runs/dates\n"
-               "  layer            shape                      parameters            bytes\n"
-               "  encoder.embed    (59, 16)                          944            3,776\n"
-               "  encoder.lstm l0  (512, 16) (512, 128)           74,752          299,008\n"
+               "  layer            shape                   parameters            bytes\n"
+               "  encoder.embed    (59, 16)                       944            3,776\n"
+               "  encoder.lstm l0  (256, 16) (256, 64)         20,992           83,968\n"
                "  ...\n",
     .see_also = "unroll help train",
     .json_help = "Print one object.",

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #ifdef UR_TINY
@@ -69,7 +70,7 @@ static line_result pass_over(lines *in)
 {
     in->number++;
     for (;;) {
-        const char *feed = memchr(in->buffer + in->begin, '\n', in->end - in->begin);
+        const char *feed = memchr(in->buffer + in->begin, in->end_mark, in->end - in->begin);
         if (feed) {
             in->begin = (size_t)(feed - in->buffer) + 1;
             return LINE_TOO_LONG;
@@ -83,16 +84,59 @@ static line_result pass_over(lines *in)
     }
 }
 
+/* Whether CRs end the lines of a regular file: there is no LF in what is left of it. */
+static bool ends_at_returns(int fd)
+{
+    struct stat info;
+    const off_t place =
+        fstat(fd, &info) == 0 && S_ISREG(info.st_mode) ? lseek(fd, 0, SEEK_CUR) : -1;
+    char *chunk = place < 0 ? NULL : malloc(CHUNK);
+    bool returns = false;
+    ssize_t got = chunk ? 1 : 0;
+    while (got > 0) {
+        got = read(fd, chunk, CHUNK);
+        if (got > 0 && memchr(chunk, '\n', (size_t)got)) {
+            returns = false;
+            break;
+        }
+        returns = returns || (got > 0 && memchr(chunk, '\r', (size_t)got));
+    }
+    free(chunk);
+    return place >= 0 && lseek(fd, place, SEEK_SET) == place && returns;
+}
+
+lines start_lines(int fd)
+{
+    return (lines){.fd = fd, .end_mark = ends_at_returns(fd) ? '\r' : '\n'};
+}
+
+/* The first line shows what the text is in. */
+static bool is_wide(lines *in)
+{
+    if (in->number == 0)
+        in->encoding = ur_text_encoding(in->buffer + in->begin, in->end - in->begin);
+    return in->encoding;
+}
+
 line_result next_line(lines *in, bool wait, const char **line, size_t *size)
 {
     size_t seen = 0;
     for (;;) {
         size_t unread = in->end - in->begin;
-        char *feed =
-            unread > seen ? memchr(in->buffer + in->begin + seen, '\n', unread - seen) : NULL;
+        char *feed = unread > seen
+                         ? memchr(in->buffer + in->begin + seen, in->end_mark, unread - seen)
+                         : NULL;
+        if ((feed || (in->ended && unread)) && is_wide(in))
+            return LINE_WIDE;
         if (feed) {
             size_t length = (size_t)(feed - (in->buffer + in->begin));
             return cut(in, length, length + 1, line, size);
+        }
+        if (in->ended && unread && in->number == 0 && in->end_mark == '\n' &&
+            memchr(in->buffer + in->begin, '\r', unread)) {
+            in->end_mark = '\r'; /* there was no line feed at all */
+            seen = 0;
+            continue;
         }
         if (in->ended)
             return unread ? cut(in, unread, unread, line, size) : LINE_END;

@@ -164,10 +164,15 @@ static int no_text(asker *a, line_result result, const lines *in)
 }
 
 /* Says why there is no next line; CODE_OK at the end. */
-static int no_line(line_result result, const char *name, int error)
+static int no_line(line_result result, const lines *in, const char *name, int error)
 {
     if (result == LINE_END)
         return CODE_OK;
+    if (result == LINE_WIDE) {
+        say("%s: line 1: this is %s, and UTF-8 is expected; iconv -f %s -t UTF-8 makes it", name,
+            in->encoding, in->encoding);
+        return CODE_INPUT;
+    }
     if (result == LINE_NO_MEMORY)
         return say_no_memory();
     say("reading %s failed: %s", name, strerror(error));
@@ -177,7 +182,7 @@ static int no_line(line_result result, const char *name, int error)
 /* Gathers what lines are there, up to MOST_TEXTS, and waits for more only when none is unanswered. */
 static int answer_lines(asker *a, int fd, const char *name)
 {
-    lines in = {.fd = fd};
+    lines in = start_lines(fd);
     batch b = {.count = 0};
     int code = CODE_OK;
     for (bool more = true; more && code == CODE_OK;) {
@@ -196,7 +201,7 @@ static int answer_lines(asker *a, int fd, const char *name)
         if (code == CODE_OK && unusable)
             code = no_text(a, result, &in);
         if (code == CODE_OK && !more)
-            code = no_line(result, name, error);
+            code = no_line(result, &in, name, error);
     }
     while (b.count > 0)
         free(b.line[--b.count]);
@@ -317,12 +322,12 @@ const verb predict_verb = {
                "  1994-09-27\n"
                "  2008-05-16\n"
                "  $ unroll predict runs/names \"Ada lived in London\"\n"
-               "  Ada     B-PER   0.9731\n"
-               "  lived   O       0.9998\n"
-               "  in      O       0.9999\n"
-               "  London  B-LOC   0.9902\n"
+               "  Ada\tP\t0.9999\n"
+               "  lived\tO\t0.9991\n"
+               "  in\tO\t0.9999\n"
+               "  London\tL\t0.9995\n"
                "\n"
-               "  $ cut -d_ -f1 test.txt | unroll predict runs/dates - > answers.txt\n",
+               "  $ cut -f1 dates.txt | unroll predict runs/dates - > answers.txt\n",
     .notes = notes,
     .see_also = "unroll help train, unroll help eval",
     .fields = fields,

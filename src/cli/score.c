@@ -65,10 +65,12 @@ const verb score_verb = {
     .purpose = "Prints the log probability (natural logarithm) of each pair's translation, its end "
                "included, one a line and in their order. RUN is a run's folder, or a "
                "model.safetensors or checkpoint from one.",
-    .example = "  $ printf 'Go.\\tVa !\\nGo.\\tCours !\\n' > pairs.tsv\n"
-               "  $ unroll score runs/fra --data pairs.tsv\n"
-               "  -1.204118\n"
-               "  -6.910254\n",
+    .example = "  $ cat two.tsv\n"
+               "  my dog sees ten cats.\tmon chien voit dix chats.\n"
+               "  my dog sees ten cats.\tmes chiens voient dix chats.\n"
+               "  $ unroll score runs/fra --data two.tsv\n"
+               "  -0.082619\n"
+               "  -17.060128\n",
     .see_also = "unroll help eval, unroll help predict",
     .fields = fields,
     .size = sizeof(score_options),

@@ -157,6 +157,8 @@ static bool set_limits(search *s)
     for (size_t b = 0; b < sources->count; b++) {
         const ur_decoder *d = s->decoder;
         size_t limit = d->limit ? d->limit(d, sources->ids[b]) : s->limit;
+        if (d->limit && sources->begin) /* which takes nothing from what is written */
+            limit += sources->begin[b].length;
         limit = s->limit && s->limit < limit ? s->limit : limit;
         s->limits[b] = limit;
         most = limit > most ? limit : most;

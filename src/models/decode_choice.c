@@ -104,6 +104,13 @@ const ur_field *ur_search_fields(void)
          .most = 1 << 30,
          .initial = "0",
          .help = "Symbols that are written before a text may end."},
+        {.name = "begin",
+         .metavar = "TEXT",
+         .type = UR_FIELD_TEXT,
+         AT(begin),
+         .least = 1,
+         .shown = "",
+         .help = "What a translation begins with; the model goes on from there."},
         {.name = NULL}};
     return fields;
 }

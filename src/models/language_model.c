@@ -657,7 +657,6 @@ static const ur_setting of_book[] = {{"cell", "lstm"},
                                      {"lr", "1"},
                                      {"clip", "1"},
                                      {NULL, NULL}};
-/* Chosen by measurement: docs/defaults.md. */
 static const ur_setting transformer[] = {{"network", "transformer"},
                                          {"hidden_size", "128"},
                                          {"layers", "4"},
@@ -697,8 +696,9 @@ const ur_kind ur_kind_language_model = {
         "Trains a language model: it reads a text, character by character or word by word, and "
         "learns to say what comes next. The run's folder gets the model, its configuration, and a "
         "record of how the training went.",
-    .example = "  $ unroll train lm --data timemachine.txt --preset book --out runs/time\n"
-               "  epoch   1/500  loss 3.1809  perplexity 24.068  ...\n"
+    .example = "  $ unroll train lm --data timemachine.txt --epochs 4 --out runs/time\n"
+               "  178,979 tokens to learn, 0 to validate; 71 different tokens, ...\n"
+               "  epoch 1/4  loss 2.5341  perplexity 12.604  ...\n"
                "  ...\n",
     .notes = notes,
     .data_help = "a text file, UTF-8",

@@ -1049,6 +1049,7 @@ const ur_kind ur_kind_seq2seq = {
         "Trains an encoder-decoder over characters: it reads a question and writes an answer. The "
         "run's folder gets the model, its configuration, and a record of how the training went.",
     .example = "  $ unroll train seq2seq --data builtin:dates --out runs/dates\n"
+               "  45,000 pairs to learn, 5,000 to validate; 59 different symbols, ...\n"
                "  epoch 1/5  loss 0.2660  validation 0.0019  accuracy  99.92 %  ...\n"
                "  ...\n"
                "  Q: 8/8/02\n"

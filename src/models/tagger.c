@@ -444,17 +444,17 @@ const ur_kind ur_kind_tagger = {
         "is part of a name. It reads the sentence from both ends. The run's folder gets the model, "
         "its configuration, and a record of how the training went.",
     .example = "  $ head -5 train.txt\n"
-               "  Ada       B-PER\n"
-               "  Lovelace  I-PER\n"
+               "  Ada       P\n"
+               "  Lovelace  P\n"
                "  lived     O\n"
                "  in        O\n"
-               "  London    B-LOC\n"
+               "  London    L\n"
                "  $ unroll train tagger --data train.txt --valid valid.txt --out runs/names\n"
                "  $ unroll predict runs/names \"Ada lived in London\"\n"
-               "  Ada     B-PER   0.9731\n"
-               "  lived   O       0.9998\n"
-               "  in      O       0.9999\n"
-               "  London  B-LOC   0.9902\n",
+               "  Ada\tP\t0.9999\n"
+               "  lived\tO\t0.9991\n"
+               "  in\tO\t0.9999\n"
+               "  London\tL\t0.9995\n",
     .data_help = "a file with a token and its label on each line, blank lines between sentences; "
                  "columns are separated by tabs or spaces, of more than two the first is the token "
                  "and the last the label, as in CoNLL-2003; CoNLL-U is recognised",
@@ -474,12 +474,13 @@ const ur_kind ur_kind_classifier = {
         "It reads the text from both ends and decides by its last states. The run's folder gets "
         "the "
         "model, its configuration, and a record of how the training went.",
-    .example = "  $ head -2 train.txt          (a tab behind the label)\n"
-               "  good    a film to remember\n"
-               "  bad     two hours that I want back\n"
+    .example = "  $ head -2 train.txt\n"
+               "  bad\tThis hotel was not so lovely, and they left home.\n"
+               "  good\tThis film was not rather bad, and I went late.\n"
                "  $ unroll train classifier --data train.txt --valid valid.txt --out runs/films\n"
-               "  $ unroll predict runs/films \"a film to forget\"\n"
-               "  bad     0.8713\n",
+               "  $ unroll predict runs/films \"This book was not so dull\"\n"
+               "  ...\n"
+               "  good\t0.9993\n",
     .data_help = "a file with a label, a tab and a text on each line, or a CSV or TSV file with "
                  "names of columns in its first line",
     .valid_help = "Texts to measure accuracy and F1 with after every epoch.",

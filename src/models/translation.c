@@ -360,7 +360,7 @@ ur_languages ur_translation_languages(const ur_assets *assets)
 }
 
 /* What was done to the pairs. */
-static ur_status note_all(ur_translation_data *d, ur_err *err)
+static ur_status note_all(ur_translation_data *d, bool learned, ur_err *err)
 {
     const ur_parallel_notes *n = ur_parallel_noted(d->pairs);
     const struct {
@@ -380,11 +380,18 @@ static ur_status note_all(ur_translation_data *d, ur_err *err)
     for (size_t i = 0; status == UR_OK && i < sizeof seen / sizeof *seen; i++)
         if (seen[i].count)
             status = ur_remark(&d->remarks, err, "%zu %s", seen[i].count, seen[i].what);
+    if (status == UR_OK && !learned && n->unknown[0] + n->unknown[1])
+        status =
+            ur_remark(&d->remarks, err,
+                      "%zu of %zu tokens of the sentences and %zu of %zu of their translations are "
+                      "unknown to the model and read as <unk>, which it never writes",
+                      n->unknown[0], n->tokens[0], n->unknown[1], n->tokens[1]);
     return status;
 }
 
-/* Pairs as data, which owns them; nothing for none. */
-static ur_status wrap(const ur_assets *assets, ur_parallel *pairs, void **out, ur_err *err)
+/* Pairs as data, which owns them; nothing for none. learned: the vocabulary is theirs. */
+static ur_status wrap(const ur_assets *assets, ur_parallel *pairs, bool learned, void **out,
+                      ur_err *err)
 {
     const ur_translation_config *c = assets->config;
     const ur_languages languages = ur_translation_languages(assets);
@@ -399,7 +406,7 @@ static ur_status wrap(const ur_assets *assets, ur_parallel *pairs, void **out, u
         return status;
     }
     d->own = pairs;
-    status = note_all(d, err);
+    status = note_all(d, learned, err);
     if (status != UR_OK) {
         ur_translation_data_free(d);
         return status;
@@ -430,9 +437,9 @@ static ur_status open_file(const ur_assets *assets, const char *path, void **out
         valid && part.part > 0.0 ? &part : NULL, &pairs, &rest, err);
     if (status != UR_OK)
         return status;
-    status = wrap(assets, pairs, out, err);
+    status = wrap(assets, pairs, valid != NULL, out, err);
     if (status == UR_OK && valid)
-        return wrap(assets, rest, valid, err);
+        return wrap(assets, rest, false, valid, err);
     ur_parallel_free(rest);
     return status;
 }
@@ -459,9 +466,9 @@ static ur_status learn(ur_assets *assets, ur_err *err)
     assets->vocabulary = languages.source;
     languages.source = NULL;
     assets->languages = languages;
-    status = wrap(assets, train, &assets->train, err);
+    status = wrap(assets, train, true, &assets->train, err);
     if (status == UR_OK)
-        return wrap(assets, valid, &assets->valid, err);
+        return wrap(assets, valid, false, &assets->valid, err);
     ur_parallel_free(valid);
     return status;
 }
@@ -673,8 +680,12 @@ const ur_kind ur_kind_translation = {
         "Trains a model that translates sentences, from sentences and their translations. The "
         "run's "
         "folder gets the model, its configuration, and a record of how the training went.",
-    .example = "  $ unroll train translation --data eng-fra.tsv --out runs/fra\n"
-               "  $ unroll predict runs/fra --beam 5 'Where are you?'\n",
+    .example = "  $ head -2 pairs.tsv\n"
+               "  a cow helps these bears.\tune vache aide ces ours.\n"
+               "  my red cat follows a red cow!\tmon chat rouge suit une vache rouge !\n"
+               "  $ unroll train translation --data pairs.tsv --epochs 8 --out runs/fra\n"
+               "  $ unroll predict runs/fra --beam 5 'my dog sees ten cats.'\n"
+               "  mon chien voit dix chats.\n",
     .notes = notes,
     .data_help =
         "a file with a sentence, a tab and its translation on each line, or two files, one "
@@ -717,6 +728,7 @@ const ur_kind ur_kind_translation = {
     .fingerprint = fingerprint,
     .extent = extent,
     .predict = ur_translation_predict,
+    .begins = true,
     .score = score,
     .sample = ur_translation_sample,
 };

@@ -90,13 +90,13 @@ static ur_ids *sources_of(ur_tape *t, const ur_translation_data *d, size_t count
     return out;
 }
 
-static const int32_t never[] = {UR_ID_BOS};
+static const int32_t never[] = {UR_ID_UNK, UR_ID_BOS};
 
 static ur_search_options search_of(const ur_search_options *options)
 {
     ur_search_options o = options ? *options : (ur_search_options){0};
     o.never = never;
-    o.never_count = 1;
+    o.never_count = sizeof never / sizeof *never;
     return o;
 }
 
@@ -410,6 +410,47 @@ static bool fill_empty(bool several, ur_prediction *out)
     return true;
 }
 
+/* What translations are to begin with, as the target's tokens: room for one more than the text has
+ * bytes. */
+static ur_status encode_begin(const ur_assets *assets, const char *text, int32_t *ids,
+                              size_t *count, ur_err *err)
+{
+    const ur_translation_config *c = assets->config;
+    const ur_languages languages = ur_translation_languages(assets);
+    const ur_subwords target = ur_languages_side(&languages, &c->text.text, 1);
+    size_t unknown = 0;
+    ur_err why;
+    *count = 0;
+    const ur_status status =
+        ur_subwords_encode(&target, text, strlen(text), ids, count, &unknown, &why);
+    if (status != UR_OK)
+        return ur_fail(err, UR_INVALID, "the beginning of the translation: %s", why.text);
+    if (unknown)
+        return ur_fail(
+            err, UR_INVALID,
+            "the beginning of the translation has %zu token%s that the model does not know "
+            "and cannot write: '%.80s'",
+            unknown, unknown == 1 ? "" : "s", text);
+    return UR_OK;
+}
+
+/* The same beginning for all sources. */
+static const ur_ids *begin_all(ur_tape *t, const ur_assets *assets, const char *text, size_t count)
+{
+    ur_ids *all = ur_take(t, count, sizeof *all);
+    int32_t *ids = ur_take(t, strlen(text) + 1, sizeof *ids);
+    size_t length;
+    ur_err err;
+    if (!all || !ids)
+        return NULL;
+    const ur_status status = encode_begin(assets, text, ids, &length, &err);
+    if (status != UR_OK)
+        return ur_tape_fail(t, status, "%s", err.text);
+    for (size_t i = 0; i < count; i++)
+        all[i] = (ur_ids){ids, length};
+    return all;
+}
+
 static bool translate_some(ur_tape *t, const ur_assets *assets, const ur_search_options *options,
                            size_t count, const size_t *which, const ur_ids *ids,
                            const int32_t *first, ur_prediction *out)
@@ -428,6 +469,8 @@ static bool translate_some(ur_tape *t, const ur_assets *assets, const ur_search_
     ur_decoder decoder;
     ur_translation_decoder(assets->model, &decoder, NULL);
     o.attention = true;
+    if (o.begin)
+        sources.begin = begin_all(t, assets, o.begin, n);
     const ur_written *written = ur_search(t, &decoder, &sources, &o);
     for (size_t i = 0; written && i < n; i++) {
         if (!fill(assets, sources.ids[i], &written[i], several, &out[full[i]]))
@@ -440,13 +483,29 @@ static bool translate_some(ur_tape *t, const ur_assets *assets, const ur_search_
     return true;
 }
 
+/* Before anything is translated. */
+static ur_status check_begin(const ur_assets *assets, const char *text, ur_err *err)
+{
+    const ur_allocator *a = ur_context_allocator(assets->context);
+    int32_t *ids = ur_alloc(a, strlen(text) + 1, sizeof *ids);
+    size_t count;
+    if (!ids)
+        return ur_no_memory(err, (strlen(text) + 1) * sizeof *ids);
+    const ur_status status = encode_begin(assets, text, ids, &count, err);
+    ur_free(a, ids);
+    return status;
+}
+
 static const ur_predictor predictor = {.encode = encode, .least_room = 1, .run = translate_some};
 
 ur_status ur_translation_predict(const ur_assets *assets, size_t count, const char *const *texts,
                                  const ur_search_options *options, ur_prediction *out, size_t *bad,
                                  ur_err *err)
 {
-    return ur_predict(&predictor, assets, count, texts, options, out, bad, err);
+    const ur_status status =
+        options && options->begin ? check_begin(assets, options->begin, err) : UR_OK;
+    return status == UR_OK ? ur_predict(&predictor, assets, count, texts, options, out, bad, err)
+                           : status;
 }
 
 ur_status ur_translation_sample(const ur_assets *assets, const void *data, size_t index,

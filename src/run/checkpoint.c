@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,7 +131,7 @@ static ur_status write_weights(ur_run *run, bool best, const char *path, const u
 {
     static const ur_progress none = {0};
     const ur_progress *p = run->trainer ? &run->trainer->progress : &none;
-    char *config, *text[UR_MOST_STORED], epoch[24], step[24];
+    char *config, *text[UR_MOST_STORED], epoch[24], step[24], valid[96];
     const ur_stored *stored;
     size_t size, texts = 0, n = 4;
     ur_status status = run->trainer ? nothing_newer(run, err) : UR_OK;
@@ -140,8 +141,13 @@ static ur_status write_weights(ur_run *run, bool best, const char *path, const u
         return status;
     snprintf(epoch, sizeof epoch, "%llu", (unsigned long long)(best ? run->best_epoch : p->epoch));
     snprintf(step, sizeof step, "%llu", (unsigned long long)(best ? run->best_step : p->step));
-    ur_st_pair metadata[4 + UR_MOST_STORED] = {
+    ur_st_pair metadata[5 + UR_MOST_STORED] = {
         {"format", "pt"}, {"unroll.config", config}, {UR_EPOCH_KEY, epoch}, {UR_STEP_KEY, step}};
+    if (more && run->valid_step && run->valid_step == p->step) {
+        const ur_figure *f = ur_run_best_figure(run);
+        snprintf(valid, sizeof valid, "%.64s=%.17g", f ? f->name : "loss", run->valid);
+        metadata[n++] = (ur_st_pair){UR_VALID_KEY, valid};
+    }
     for (; status == UR_OK && (stored = ur_stored_at(texts)); texts++) {
         status = ur_stored_print(stored, &run->assets, &text[texts], &size, err);
         if (text[texts])
@@ -199,17 +205,89 @@ ur_status ur_run_save_best(ur_run *run, ur_err *err)
 
 /* ---- removing them ------------------------------------------------------------------------ */
 
+/* A checkpoint, and the figure that its weights had on validation data, turned around where more is better. */
+typedef struct validated {
+    uint64_t step;
+    double value;
+} validated;
+
+/* The figure of a checkpoint; false where it has none, or cannot be read. */
+static bool read_figure(const ur_run *run, uint64_t step, double *value)
+{
+    const ur_figure *f = ur_run_best_figure(run);
+    char *path = ur_checkpoint_path(run->a, run->folder, step);
+    bool known = false;
+    ur_st *st;
+    if (path && ur_st_open(run->a, path, &st, NULL) == UR_OK) {
+        const char *text = ur_st_metadata(st, UR_VALID_KEY),
+                   *number = text ? strchr(text, '=') : NULL;
+        const char *name = f ? f->name : "loss";
+        known = number && (size_t)(number - text) == strlen(name) &&
+                strncmp(text, name, strlen(name)) == 0;
+        if (known)
+            *value = strtod(number + 1, NULL);
+        if (known && f && f->higher_is_better)
+            *value = -*value;
+        ur_st_close(st);
+    }
+    ur_free(run->a, path);
+    return known && !isnan(*value);
+}
+
+/* The best of the checkpoints, of equals the earlier one, into best (most); *count becomes how many. */
+static ur_status find_best(const ur_run *run, validated *best, size_t most, size_t *count,
+                           ur_err *err)
+{
+    uint64_t step = UINT64_MAX;
+    ur_status status = UR_OK;
+    *count = 0;
+    for (bool found = true; status == UR_OK && found;) {
+        validated v;
+        status = newest_below(run, step, &found, &step, err);
+        v.step = step;
+        if (status != UR_OK || !found || !read_figure(run, step, &v.value))
+            continue;
+        size_t i = *count; /* those that came before are later ones */
+        while (i && v.value <= best[i - 1].value)
+            i--;
+        if (i == most)
+            continue;
+        if (*count < most)
+            ++*count;
+        memmove(best + i + 1, best + i, (*count - 1 - i) * sizeof *best);
+        best[i] = v;
+    }
+    return status;
+}
+
+/* Those of the best that stay; NULL: none do, or there is no memory, and *all is then to stay. */
+static validated *best_to_stay(const ur_run *run, size_t *count, bool *all)
+{
+    const size_t most = run->settings.keep_best;
+    validated *best = most ? ur_alloc(run->a, most, sizeof *best) : NULL;
+    *count = 0;
+    *all = most && (!best || find_best(run, best, most, count, NULL) != UR_OK);
+    return best;
+}
+
 static void remove_old(const ur_run *run, uint64_t newest)
 {
     uint64_t step = newest + 1;
-    bool found;
+    bool found, all;
+    size_t n;
     const size_t keep = run->settings.keep ? run->settings.keep : KEPT_CHECKPOINTS;
-    for (size_t kept = 0; newest_below(run, step, &found, &step, NULL) == UR_OK && found; kept++) {
-        char *path = kept < keep ? NULL : ur_checkpoint_path(run->a, run->folder, step);
+    validated *best = best_to_stay(run, &n, &all);
+    for (size_t kept = 0; !all && newest_below(run, step, &found, &step, NULL) == UR_OK && found;
+         kept++) {
+        bool stays = kept < keep;
+        for (size_t i = 0; i < n; i++)
+            stays = stays || best[i].step == step;
+        char *path = stays ? NULL : ur_checkpoint_path(run->a, run->folder, step);
         if (path)
             unlink(path);
         ur_free(run->a, path);
     }
+    ur_free(run->a, best);
 }
 
 void ur_run_remove_checkpoints(const ur_run *run)
@@ -475,6 +553,16 @@ static ur_status add_checkpoint(ur_run *run, uint64_t step, double *sum, ur_err 
     return status;
 }
 
+static ur_status too_few(const ur_run *run, size_t count, const char *which, size_t wanted,
+                         const char *option, ur_err *err)
+{
+    return ur_fail(
+        err, UR_BAD_FILE,
+        "%s has %zu checkpoint%s%s, the mean of %zu was asked for (a training keeps more "
+        "with %s N)",
+        run->folder, count, count == 1 ? "" : "s", which, wanted, option);
+}
+
 static ur_status add_newest(ur_run *run, size_t last, double *sum, ur_err *err)
 {
     uint64_t step = UINT64_MAX;
@@ -483,22 +571,38 @@ static ur_status add_newest(ur_run *run, size_t last, double *sum, ur_err *err)
         bool found;
         status = newest_below(run, step, &found, &step, err);
         if (status == UR_OK && !found)
-            return ur_fail(err, UR_BAD_FILE,
-                           "%s has %zu checkpoint%s, the mean of %zu was asked for (a training "
-                           "keeps more with --keep N)",
-                           run->folder, i, i == 1 ? "" : "s", last);
+            return too_few(run, i, "", last, "--keep", err);
         if (status == UR_OK)
             status = add_checkpoint(run, step, sum, err);
     }
     return status;
 }
 
-ur_status ur_run_average(ur_run *run, size_t last, const char *path, ur_err *err)
+/* In the order of their steps, so that the sum does not depend on which is the best. */
+static ur_status add_best(ur_run *run, size_t count, double *sum, ur_err *err)
 {
-    UR_FPMODE_HERE;
+    validated *best = ur_alloc(run->a, count, sizeof *best);
+    size_t found = 0;
+    if (!best)
+        return ur_no_memory(err, count * sizeof *best);
+    ur_status status = find_best(run, best, count, &found, err);
+    if (status == UR_OK && found < count)
+        status = too_few(run, found, " that were validated", count, "--keep-best", err);
+    for (uint64_t after = 0, next; status == UR_OK && found; found--, after = next + 1) {
+        next = UINT64_MAX;
+        for (size_t i = 0; i < count; i++)
+            next = best[i].step >= after && best[i].step < next ? best[i].step : next;
+        status = add_checkpoint(run, next, sum, err);
+    }
+    ur_free(run->a, best);
+    return status;
+}
+
+static ur_status average(ur_run *run, size_t count, bool best, const char *path, ur_err *err)
+{
     ur_params *params = run->assets.model->params;
     const size_t size = ur_params_size(params);
-    if (last < 1)
+    if (count < 1)
         return ur_fail(err, UR_INVALID, "the mean of no checkpoint, at least 1 expected");
     if (!run->folder)
         return ur_fail(err, UR_INVALID,
@@ -508,14 +612,26 @@ ur_status ur_run_average(ur_run *run, size_t last, const char *path, ur_err *err
     char *own = path ? NULL : ur_path_join(run->a, run->folder, "average.safetensors");
     ur_status status = sum && (path || own) ? UR_OK : ur_no_memory(err, size * sizeof *sum);
     if (status == UR_OK)
-        status = add_newest(run, last, sum, err);
+        status = best ? add_best(run, count, sum, err) : add_newest(run, count, sum, err);
     if (status == UR_OK) {
         float *w = ur_params_values(params);
         for (size_t i = 0; i < size; i++)
-            w[i] = (float)(sum[i] / (double)last);
+            w[i] = (float)(sum[i] / (double)count);
         status = write_weights(run, false, path ? path : own, NULL, 0, err);
     }
     ur_free(run->a, own);
     ur_free(run->a, sum);
     return status;
+}
+
+ur_status ur_run_average(ur_run *run, size_t last, const char *path, ur_err *err)
+{
+    UR_FPMODE_HERE;
+    return average(run, last, false, path, err);
+}
+
+ur_status ur_run_average_best(ur_run *run, size_t best, const char *path, ur_err *err)
+{
+    UR_FPMODE_HERE;
+    return average(run, best, true, path, err);
 }

@@ -209,9 +209,11 @@ static ur_status check_validation(const ur_run *run, ur_err *err)
     if (!by_loss && !ur_run_best_figure(run))
         return ur_fail(err, UR_INVALID, "a %s has no figure \"%s\" to choose the best model by",
                        run->assets.kind->name, s->best_by);
-    if (!run->assets.valid && (s->valid_every || !by_loss))
+    if (!run->assets.valid && (s->valid_every || !by_loss || s->keep_best))
         return ur_fail(err, UR_INVALID, "%s goes by validation data, and there is none",
-                       s->valid_every ? "valid_every" : "best_by");
+                       s->valid_every ? "valid_every"
+                       : by_loss      ? "keep_best"
+                                      : "best_by");
     if (!by_loss && ur_schedule_needs_validation((size_t)s->train.schedule))
         return ur_fail(err, UR_INVALID, "the %s schedule goes by the validation loss, not by %s",
                        ur_schedule_name((size_t)s->train.schedule), s->best_by);

@@ -21,6 +21,8 @@ struct ur_run {
     float *best;                   /* the weights of the least validation loss, or NULL: none yet */
     uint64_t best_epoch, best_step;
     bool best_noted;     /* they are not on the disk yet */
+    double valid;        /* what the best weights are chosen by, as it was measured last ... */
+    uint64_t valid_step; /* ... after this step; 0: never */
     double lr_anew;      /* what the learning rate goes on from; 0: as the checkpoint has it */
     const char *weights; /* UR_BEST_FILE or UR_LAST_FILE, of an opened folder */
     uint64_t epoch;      /* that they are of; 0: unknown */
@@ -118,8 +120,11 @@ ur_status ur_run_save_config(ur_run *run, ur_err *err);
 /* In their metadata: epochs and steps done. */
 #define UR_EPOCH_KEY "unroll.epoch"
 #define UR_STEP_KEY "unroll.step"
+/* In that of checkpoints whose weights were validated: "loss=0.25", the figure that the best ones are chosen
+ * by. */
+#define UR_VALID_KEY "unroll.valid"
 
-/* model.safetensors, and a checkpoint after which older ones but the last are removed. */
+/* model.safetensors, and a checkpoint after which older ones but the last and the best are removed. */
 ur_status ur_run_save_model(ur_run *run, ur_err *err);
 /* The weights as they are now have the least validation loss: keeps a copy of them. */
 ur_status ur_run_note_best(ur_run *run, ur_err *err);

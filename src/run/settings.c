@@ -123,6 +123,10 @@ static const ur_field fields[] = {
     {.name = "keep_checkpoints", .flag = "keep", .metavar = "N", .group = "training",
      .type = UR_FIELD_SIZE, .offset = AT(keep), .most = 1 << 20, .initial = "2",
      .absent = "2", .help = "Checkpoints that stay, the newest ones: unroll average needs them."},
+    {.name = "keep_best", .metavar = "N", .group = "training", .type = UR_FIELD_SIZE,
+     .offset = AT(keep_best), .most = 1 << 20, .absent = "0", .shown = "none",
+     .help = "And of the checkpoints those that stay because their validation was the best, by "
+             "--best-by: for unroll average --best."},
     {.name = "init_from", .metavar = "RUN|FILE", .group = "training", .type = UR_FIELD_TEXT,
      .offset = AT(init_from), .least = 1, .absent = "",
      .help = "Start with the weights of a run, its best ones, or of a .safetensors file. Of a run of the "

@@ -86,15 +86,19 @@ static ur_metrics figures_of(const session *s, bool validates)
     return m;
 }
 
+/* What the best weights are chosen by: the validation loss, or the figure that was named. */
+static double figure_of(const ur_run *run, const ur_metrics *m)
+{
+    const ur_figure *f = ur_run_best_figure(run);
+    return f ? m->valid[f - run->assets.kind->figures] : m->valid_loss;
+}
+
 /* What is to be as low as possible: the validation loss, or the figure that was named, turned around where
  * more of it is better. */
 static double least_wanted(const ur_run *run, const ur_metrics *m)
 {
     const ur_figure *f = ur_run_best_figure(run);
-    if (!f)
-        return m->valid_loss;
-    const double value = m->valid[f - run->assets.kind->figures];
-    return f->higher_is_better ? -value : value;
+    return f && f->higher_is_better ? -figure_of(run, m) : figure_of(run, m);
 }
 
 /* The validation data's figures, and what schedules, early stopping and the best weights go by. */
@@ -112,6 +116,8 @@ static ur_status validate(const session *s, ur_metrics *m, ur_err *err)
     if (!isfinite(m->valid_loss))
         return ur_fail(err, UR_DIVERGED, "step %zu: the validation loss is %g", s->last.step,
                        m->valid_loss);
+    run->valid = figure_of(run, m);
+    run->valid_step = s->last.step;
     const bool counts = s->last.epoch_ended || run->settings.valid_every;
     return counts && ur_trainer_validated(run->trainer, least_wanted(run, m))
                ? ur_run_note_best(run, err)

@@ -126,6 +126,8 @@ ur_status ur_run_predict(ur_run *run, size_t count, const char *const *texts,
         out[i] = (ur_prediction){.input = texts[i]};
     if (!kind->predict)
         return ur_fail(err, UR_UNSUPPORTED, "a %s answers to no texts", kind->name);
+    if (options && options->begin && !kind->begins)
+        return ur_fail(err, UR_UNSUPPORTED, "a %s takes no beginning of its answers", kind->name);
     const ur_status status = kind->predict(&run->assets, count, texts, options, out, bad, err);
     for (size_t i = 0; status != UR_OK && i < count; i++)
         ur_prediction_free(run->context, &out[i]);

@@ -12,8 +12,8 @@ static bool has_mark(const char *bytes, size_t size)
     return size >= 3 && memcmp(bytes, MARK, 3) == 0;
 }
 
-/* What the first bytes of a file give away: a byte order mark, or the zero bytes of ASCII letters. */
-static const char *wide_encoding(const char *bytes, size_t size)
+/* A byte order mark, or the zero bytes of ASCII letters. */
+const char *ur_text_encoding(const char *bytes, size_t size)
 {
     const unsigned char *b = (const unsigned char *)bytes;
     if (size >= 4 && (memcmp(b, "\xFF\xFE\0", 4) == 0 || memcmp(b, "\0\0\xFE\xFF", 4) == 0))
@@ -30,7 +30,7 @@ static const char *wide_encoding(const char *bytes, size_t size)
 void ur_lines_start(ur_lines *lines, const char *name, const char *bytes, size_t size, ur_err *err)
 {
     *lines = (ur_lines){.name = name, .bytes = bytes, .size = size, .err = err};
-    lines->encoding = wide_encoding(bytes, size);
+    lines->encoding = ur_text_encoding(bytes, size);
     if (has_mark(bytes, size)) {
         lines->bytes += 3;
         lines->size -= 3;

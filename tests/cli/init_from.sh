@@ -50,24 +50,6 @@ grep -q '^unroll: first/model.safetensors: 10 of the 11 symbols are known there'
 cmp -s first/vocab.txt own/vocab.txt && fail "--own-vocabulary: the same vocabulary"
 expect 0 . generate own --prompt 'the old' --max-tokens 5
 
-# ---- the commands of docs/training.md
-mkdir -p docs/runs
-(
-    cd docs || exit 1
-    awk 'BEGIN { for (i = 0; i < 40; i++) printf "w%d x%d\tw%d\n", i % 7, i % 5, i % 3 }' >general.txt
-    sed 's/x1/y1/' general.txt >mine.txt
-    sed -n '/^## Starting from other weights/,/^## Stopping/s/^    unroll //p' \
-        "$UNROLL_SOURCE_DIR/docs/training.md" >commands
-    [ "$(wc -l <commands)" -ge 3 ] || exit 1
-    while IFS= read -r line; do
-        eval "set -- $line"
-        "$tool" "$@" --epochs 2 --hidden 8 >out 2>err || {
-            echo "unroll $line: $(cat err)"
-            exit 1
-        }
-    done <commands
-) || fail "a command of docs/training.md"
-
 # ---- what is refused
 expect 3 'gru.weight_ih_l0 is (36,6) there, but (60,6) in this model' \
     train lm --data second.txt --out no --init-from first --hidden 20

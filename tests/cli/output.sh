@@ -34,7 +34,7 @@ full() {
     check_result "no room in $1"
     same "$1/$weights" good/$weights
     [ -z "$(find "$1" -type f ! -name '*.safetensors' ! -name config.json ! -name vocab.txt \
-        ! -name metrics.jsonl ! -name train.log)" ] || fail "left behind: $(ls -aR "$1")"
+        ! -name metrics.jsonl ! -name train.log ! -name lock)" ] || fail "left behind: $(ls -aR "$1")"
     expect 0 . predict "$1" 1/2/88
 }
 cp -R good limited

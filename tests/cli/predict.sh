@@ -57,6 +57,34 @@ same out drawn
 expect 2 'a beam' predict model --beam 2 --temperature 1 1/2/88
 expect 2 'best' predict model --beam 2 --n-best 3 1/2/88
 
+# CRs end lines where there is no line feed, in files, from pipes, and in a file of more than a megabyte
+printf '1/2/88\r3/4/99\r5/6/77\r' >mac
+printf '1/2/88\n3/4/99\n5/6/77\n' >feeds
+expect 0 . predict model --in feeds
+cp out three
+expect 0 . predict model --in mac
+same out three
+"$tool" predict model - <mac >out 2>err && same out three
+(cat mac; printf '7/8/66') | "$tool" predict model - >out 2>err
+[ "$(wc -l <out)" -eq 4 ] || fail "CRs from a pipe: $(cat out err)"
+head -3 out | cmp - three || fail "CRs from a pipe: $(cat out)"
+awk 'BEGIN { for (i = 0; i < 300; i++) { printf "1/2/88"; for (j = 0; j < 4000; j++) printf " "; printf "\r" } }' >large
+run predict model --in large # lines that are too long for the model, each by itself
+[ $code -eq 3 ] && [ "$(wc -l <out)" -eq 300 ] || fail "CRs in a large file: $(wc -l <out) answers"
+grep -q '^unroll: large: line 300: the question has 4006 characters' err || fail "$(tail -1 err)"
+printf '1/2/88\r\n3/4/99\r\n5/6/77' | "$tool" predict model - >out 2>err && same out three
+
+# another encoding is named, as in training data
+printf '\377\3761\000/\0002\000\n\000' >wide16
+printf '\0001\000/\0002\000\n' >big16
+expect 3 'wide16: line 1: this is UTF-16, and UTF-8 is expected; iconv -f UTF-16 -t UTF-8 makes it' \
+    predict model --in wide16
+"$tool" predict model - <big16 >out 2>err
+[ $? -eq 3 ] && grep -q '^unroll: standard input: line 1: this is UTF-16BE, ' err && [ ! -s out ] ||
+    fail "UTF-16BE: $(cat out err)"
+cat wide16 | "$tool" predict model - >out 2>err
+[ $? -eq 3 ] && grep -q 'this is UTF-16, ' err || fail "UTF-16 from a pipe: $(cat out err)"
+
 # somebody who waits for each answer before asking again (hangs if answers are held back)
 mkfifo questions replies
 "$tool" predict model - <questions >replies &

@@ -170,6 +170,53 @@ expect 3 'columns are chosen in one file' eval tsv --data a.en a.fr --source-col
 run train translation --data pairs.tsv --out mean $small --epochs 1 --bidirectional=average
 grep -q '"bidirectional": "average"' mean/config.json || fail "average: $(cat err)"
 
+# ---- <unk> is learned, and never written; what is unknown is counted and said
+awk 'BEGIN { for (i = 1; i <= 40; i++) printf "my name is n%d .\tje suis m%d .\n", i, i }' >names.tsv
+run train translation --data names.tsv --out names --bpe 0 --tokenizer word --hidden 16 --embed 8 --epochs 30 \
+    --lr 0.02 --batch 8 --valid-split 0.1
+[ "$code" -eq 0 ] || fail "names: $(cat err)"
+grep -q '^unroll: 4 of 20 tokens of the sentences and 4 of 16 of their translations are unknown to the model' err ||
+    fail "unknown in validation: $(cat err)"
+for search in '' '--beam 4' '--beam 4 --n-best 4' '--temperature 1'; do
+    # shellcheck disable=SC2086
+    run predict names 'my name is zoe .' $search
+    [ "$code" -eq 0 ] && grep -q 'suis' out || fail "predict $search: $(cat out err)"
+    grep -q '<unk>' out && fail "predict $search writes <unk>: $(cat out)"
+    grep -q '^unroll: 1 token, in 1 of 1 text, is unknown to the model and read as <unk>$' err ||
+        fail "unknown: $(cat err)"
+done
+run eval names --data names.tsv
+grep -q '^unroll: 40 of 200 tokens of the sentences and 40 of 160' err || fail "eval: $(cat err)"
+
+# ---- a given beginning: forced, part of the translation, and what the model writes itself changes nothing
+for search in '' '--beam 3' '--temperature 0.5'; do
+    # shellcheck disable=SC2086
+    run predict run 'two dogs.' --begin 'des birds,' $search
+    [ "$code" -eq 0 ] || fail "--begin: $(cat err)"
+    grep -q '^des birds, ' out || fail "--begin $search: $(cat out)"
+    [ "$(wc -l <out)" -eq 1 ] || fail "--begin $search: $(cat out)"
+done
+expect 0 '^0 ||| des birds.* ||| -' predict run 'two dogs.' --begin 'des birds' --beam 3 --n-best 2
+grep -v '^0 ||| des birds' out && fail "n best: $(cat out)"
+expect 0 '"text":"des birds,.*"tokens":\[{"token":"des"' predict run 'two dogs.' --begin 'des birds,' --json
+"$tool" predict run 'two dogs.' --json --beam 3 >first 2>err
+wrote=$(sed 's/.*"text":"\([^"]*\)".*/\1/' first)
+"$tool" predict run 'two dogs.' --json --beam 3 --begin "${wrote%%,*}," >out 2>err
+same first out
+"$tool" predict run - --begin 'des birds,' --beam 3 <input >lines 2>err || fail "predict -: $(cat err)"
+[ "$(grep -c '^des birds,' lines)" -eq 3 ] && [ "$(sed -n 2p lines)" = '' ] || fail "--begin, lines: $(cat lines)"
+"$tool" predict run --begin 'des birds,' --beam 3 'four birds.' >one 2>err
+[ "$(sed -n 4p lines)" = "$(cat one)" ] || fail "$(cat one), alone"
+long='des birds, des birds, des birds, des birds, des birds, des birds, des birds, des birds,'
+expect 0 "^$long " predict run 'dogs.' --begin "$long"
+expect 3 "does not know and cannot write: 'des @'" predict run 'two dogs.' --begin 'des @'
+for model in rnn transformer; do
+    expect 0 '^des birds' predict $model-1 'two dogs.' --begin 'des birds' --beam 2
+done
+expect 2 'unknown option --begin' generate run --begin 'des'
+train dates --epochs 1
+expect 1 'takes no beginning' predict dates 1/2/88 --begin 19
+
 # ---- what is said about the data, once
 awk 'NR == 3 { print "long long long long long long.\tx\tCC #3 (a)"; print "\tempty\tCC #4" }
      { print $0 "\tCC #" NR }' pairs.tsv >third.tsv

@@ -62,7 +62,7 @@ static ur_run *translation_run(int model, bool joint)
     ur_err err;
     put_file("pairs.tsv", pairs);
     settings.data = "pairs.tsv";
-    settings.valid_split = 0;
+    settings.valid_split = 0.0;
     settings.train.epochs = 60;
     settings.overwrite = true;
     config.model = model;
