@@ -74,7 +74,7 @@ static int fill_text(const command *c, ur_filler *filler, const char *text, cons
 static int fill_lines(const command *c, ur_filler *filler)
 {
     static const char where[] = "standard input: line";
-    lines in = {.fd = STDIN_FILENO};
+    lines in = start_lines(STDIN_FILENO);
     const char *line = NULL;
     size_t size = 0;
     int code = CODE_OK;
@@ -90,16 +90,8 @@ static int fill_lines(const command *c, ur_filler *filler)
         code = fill_text(c, filler, text, where, in.number);
         free(text);
     }
-    if (code == CODE_OK && result == LINE_NO_MEMORY)
-        code = say_no_memory();
-    if (code == CODE_OK && result == LINE_TOO_LONG) {
-        say("%s %zu: longer than 1 MiB", where, in.number);
-        code = CODE_INPUT;
-    }
-    if (code == CODE_OK && result == LINE_FAILED) {
-        say("%s %zu cannot be read: %s", where, in.number, strerror(errno));
-        code = CODE_IO;
-    }
+    if (code == CODE_OK && result != LINE_READ)
+        code = say_no_line(where, &in, result, errno);
     free_lines(&in);
     return code;
 }
