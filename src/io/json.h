@@ -46,6 +46,9 @@ ur_json_value ur_json_member(const ur_json_value *object, const char *key);
 /* The value at `index`; missing when there is none or `list` is no list. */
 ur_json_value ur_json_item(const ur_json_value *list, size_t index);
 
+/* The key of member number `index` of an object, in the file's order; NULL behind the last. */
+const char *ur_json_key(const ur_json_value *object, size_t index);
+
 bool ur_json_is_missing(const ur_json_value *value);
 bool ur_json_is_null(const ur_json_value *value);
 

@@ -158,6 +158,15 @@ ur_json_value ur_json_item(const ur_json_value *list, size_t index)
     return value;
 }
 
+const char *ur_json_key(const ur_json_value *object, size_t index)
+{
+    json_t *json = (json_t *)object->json; /* jansson's iterators do not change it */
+    void *at = json_object_iter(json);
+    while (at != NULL && index-- > 0)
+        at = json_object_iter_next(json, at);
+    return at != NULL ? json_object_iter_key(at) : NULL;
+}
+
 bool ur_json_is_missing(const ur_json_value *value)
 {
     return value->json == NULL;

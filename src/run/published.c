@@ -121,7 +121,7 @@ static ur_status get_token(const ur_json_value *value, const char **out, ur_err 
 
 /* ---- the tokenizer ------------------------------------------------------------------------------ */
 
-enum { MOST_TOKENS = 1 << 16 };
+enum { MOST_TOKENS = 1 << 16, MOST_ADDED = 1000 };
 
 /* The settings, and the document that their strings are in. */
 typedef struct settings {
@@ -206,6 +206,39 @@ static ur_status get_specials(settings *s, const ur_json_value *root, ur_err *er
     return status;
 }
 
+/* One of the tokens that were added to the vocabulary, or are special in it. */
+static ur_status get_added(settings *s, const ur_json_value *value, ur_err *err)
+{
+    static const char *const refused[] = {"lstrip", "rstrip", "single_word"};
+    const char *token;
+    char shown[UR_SHOWN];
+    bool special = true, odd = false;
+    ur_status status = get_token(value, &token, err);
+    if (status == UR_OK)
+        status = ur_published_bool(value, "special", &special, err);
+    for (int i = 0; i < 3 && status == UR_OK && !odd; i++)
+        status = ur_published_bool(value, refused[i], &odd, err);
+    if (status == UR_OK && (odd || !special))
+        return ur_fail(err, UR_UNSUPPORTED,
+                       "%s: the added token %s is no special token, or takes the spaces around it: "
+                       "such ones are not known",
+                       value->file, ur_shown(shown, token));
+    return status == UR_OK ? add_token(s, token, err) : status;
+}
+
+static ur_status get_all_added(settings *s, const ur_json_value *root, ur_err *err)
+{
+    const ur_json_value added = ur_json_member(root, "added_tokens_decoder");
+    ur_status status = is_given(&added) ? ur_json_object(&added, err) : UR_OK;
+    const char *key;
+    for (size_t i = 0; status == UR_OK && (key = ur_json_key(&added, i)); i++) {
+        const ur_json_value value = ur_json_member(&added, key);
+        status = i < MOST_ADDED ? get_added(s, &value, err)
+                                : ur_json_expected(&added, "at most 1,000 tokens", err);
+    }
+    return status;
+}
+
 static ur_status read_settings(settings *s, const char *folder, ur_err *err)
 {
     bool lower = true, ideographs = true;
@@ -233,7 +266,9 @@ static ur_status read_settings(settings *s, const char *folder, ur_err *err)
     s->options.lower = lower;
     s->options.strip_accents = strip;
     s->options.ideographs = ideographs;
-    return status == UR_OK ? get_specials(s, &root, err) : status;
+    if (status == UR_OK)
+        status = get_specials(s, &root, err);
+    return status == UR_OK ? get_all_added(s, &root, err) : status;
 }
 
 static ur_status open_wordpiece(const ur_allocator *a, const char *folder,

@@ -217,8 +217,9 @@ static ur_status find_specials(ur_wordpiece *w, const char *name, const ur_wordp
         if (id >= 0)
             look_for(w, id);
         else if (i != UR_PAD && i != UR_MASK)
-            return ur_fail(err, UR_BAD_FILE, "%s: the vocabulary has no %s, which every text needs",
-                           name, token ? ur_shown(shown, token) : "[UNK], [CLS] or [SEP]");
+            return ur_fail(err, UR_BAD_FILE,
+                           "%s: the vocabulary has no %s, which the tokenizer must have", name,
+                           token ? ur_shown(shown, token) : "[UNK], [CLS] or [SEP]");
     }
     return UR_OK;
 }

@@ -53,12 +53,12 @@ static ur_model *made(ur_context *context, size_t i)
 
 static const char *of(size_t i, const char *name, size_t k)
 {
-    static char text[4][64];
+    static char text[4][96];
     static int next;
     char *s = text[next++ % 4];
-    snprintf(s, sizeof text[0], "%zu.%s", i, name);
+    snprintf(s, 64, "%zu.%s", i, name);
     if (k != SIZE_MAX)
-        snprintf(s + strlen(s), 16, ".%zu", k);
+        snprintf(s + strlen(s), 24, ".%zu", k);
     return s;
 }
 

@@ -251,6 +251,12 @@ static void test_other_forms(void **state)
     check_same(context);
     rename_weights("module.bert.", true);
     check_same(context);
+    put_text(
+        "tokenizer_config.json",
+        "{\"tokenizer_class\": \"BertTokenizer\", \"mask_token\": {\"content\": \"[MASK]\"}, "
+        "\"model_max_length\": 1e30, \"added_tokens_decoder\": {\"0\": {\"content\": \"[PAD]\", "
+        "\"special\": true, \"lstrip\": false}, \"4\": {\"content\": \"[MASK]\"}}}");
+    check_same(context);
     /* what sentence-transformers writes since version 6 */
     put_text("1_Pooling/config.json",
              "{\"embedding_dimension\": 8, \"pooling_mode\": [\"cls\", \"mean\"]}");
@@ -387,6 +393,16 @@ static void test_refused(void **state)
         "\"1_Pooling\"}, {\"type\": \"sentence_transformers.models.Dense\", \"path\": "
         "\"2_Dense\"}]",
         UR_UNSUPPORTED, "module 2 is a Dense");
+    refuse_with(
+        context, "tokenizer_config.json",
+        "{\"added_tokens_decoder\": {\"150\": {\"content\": \"<new>\", \"special\": true}}}",
+        UR_BAD_FILE, "<new>");
+    refuse_with(context, "tokenizer_config.json",
+                "{\"added_tokens_decoder\": {\"5\": {\"content\": \"the\", \"special\": false}}}",
+                UR_UNSUPPORTED, "the added token the");
+    refuse_with(context, "tokenizer_config.json",
+                "{\"added_tokens_decoder\": {\"4\": {\"content\": \"[MASK]\", \"lstrip\": true}}}",
+                UR_UNSUPPORTED, "[MASK]");
     refuse_with(context, "modules.json", "[]", UR_BAD_FILE, "Transformer");
     refuse_with(context, "1_Pooling/config.json", "{\"word_embedding_dimension\": 9}", UR_BAD_FILE,
                 "word_embedding_dimension");

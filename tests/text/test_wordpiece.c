@@ -71,8 +71,9 @@ static void test_golden(void **state)
 /* ---- a vocabulary of our own ------------------------------------------------------------------ */
 
 static const char vocabulary[] =
-    "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\nc\nd\n##a\n##b\n##ab\nab\n<x>\n";
-enum { PAD, UNK, CLS, SEP, MASK, A, B, C, D, IN_A, IN_B, IN_AB, AB, MORE };
+    "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\nc\nd\n##a\n##b\n##ab\nab\n<x>\n"
+    "a\xF0\x9D\x85\xA5\xE3\x80\xAE\n"; /* marks in the order of their classes */
+enum { PAD, UNK, CLS, SEP, MASK, A, B, C, D, IN_A, IN_B, IN_AB, AB, MORE, MARKED };
 
 static ur_wordpiece *made(void)
 {
@@ -100,9 +101,9 @@ static void test_vocabulary(void **state)
 {
     (void)state;
     ur_wordpiece *w = made();
-    assert_int_equal(ur_wordpiece_size(w), 14);
+    assert_int_equal(ur_wordpiece_size(w), 15);
     assert_string_equal(ur_wordpiece_token(w, AB), "ab");
-    assert_null(ur_wordpiece_token(w, 14));
+    assert_null(ur_wordpiece_token(w, 15));
     assert_null(ur_wordpiece_token(w, -1));
     assert_int_equal(ur_wordpiece_find(w, "##ab", 4), IN_AB);
     assert_int_equal(ur_wordpiece_find(w, "##", 2), -1);
@@ -127,6 +128,7 @@ static void test_pieces(void **state)
         {"abc", {CLS, UNK, SEP}, 3},                      /* a part that is not there: all of it */
         {"a<x>a", {CLS, A, MORE, A, SEP}, 5},
         {"A[MASK]\xC3\x81", {CLS, A, MASK, A, SEP}, 5},
+        {"a\xE3\x80\xAE\xF0\x9D\x85\xA5", {CLS, MARKED, SEP}, 3},
         {"[mask]", {CLS, UNK, UNK, UNK, SEP}, 5},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
