@@ -20,7 +20,8 @@
  *   transformer  Transformers, and their decoding step by step
  *   train     weights in files, optimisers and the trainer
  *   run       run folders
- *   embedder  texts as vectors, by published folders of BERT */
+ *   embedder  texts as vectors, by published folders of BERT
+ *   filler    masked words of texts, likewise */
 #ifndef UNROLL_H
 #define UNROLL_H
 
@@ -32,6 +33,7 @@
 #include "unroll/decode.h"
 #include "unroll/embedder.h"
 #include "unroll/field.h"
+#include "unroll/filler.h"
 #include "unroll/io.h"
 #include "unroll/language.h"
 #include "unroll/model.h"

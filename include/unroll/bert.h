@@ -17,7 +17,9 @@ extern "C" {
  *
  * Parameters: embeddings.word_embeddings.weight, position_embeddings, token_type_embeddings, LayerNorm.*;
  * encoder.layer.N.attention.self.query.* key.* value.*, attention.output.dense.*, attention.output.LayerNorm.*,
- * intermediate.dense.*, output.dense.*, output.LayerNorm.*; pooler.dense.* */
+ * intermediate.dense.*, output.dense.*, output.LayerNorm.*; pooler.dense.*; of the head for masked words
+ * cls.predictions.transform.dense.*, transform.LayerNorm.*, bias, and under the names decoder.weight and
+ * decoder.bias the word embeddings and that bias again. */
 typedef struct ur_bert_config {
     size_t vocabulary;             /* "vocab_size" in config.json ... */
     size_t hidden_size;            /* "hidden_size" */
@@ -33,7 +35,9 @@ typedef struct ur_bert_config {
     double deviation;              /* "initializer_range", of the initial weights */
     int position_kind;             /* "position_embedding_type": absolute alone */
     bool decoder, cross_attention; /* "is_decoder", "add_cross_attention": refused */
-    bool no_pooler;                /* in no file: whether there is one is told by the weights */
+    /* In no file: whether there is a pooler is told by the weights, a head by who wants it. */
+    bool no_pooler;
+    bool masked_words; /* a head that says what stands behind [MASK]: BertForMaskedLM's, tied */
 } ur_bert_config;
 
 /* bert-base-uncased's. */
@@ -58,6 +62,9 @@ ur_seq *ur_bert_encode(ur_tape *tape, const ur_model *model, const ur_seq *ids,
                        const ur_seq *segments, const ur_transformer_call *call);
 /* What the pooler makes of that: (B, hidden_size). UR_INVALID: there is none. */
 ur_tensor *ur_bert_pool(ur_tape *tape, const ur_model *model, const ur_seq *encoded);
+/* Some of its rows (n, hidden_size) -> logits of the words that stand there (n, vocabulary):
+ * word W^T + b of norm(act(W' x + b')). UR_INVALID: there is no head for masked words. */
+ur_tensor *ur_bert_words(ur_tape *tape, const ur_model *model, ur_tensor *rows);
 
 #ifdef __cplusplus
 }

@@ -122,6 +122,9 @@ lines start_lines(int fd);
  * and is not closed by a zero byte. wait: block until there is one. */
 line_result next_line(lines *in, bool wait, const char **line, size_t *size);
 void free_lines(lines *in);
+/* Says why there is no next line (where: "FILE: line"), and returns the exit code for it; CODE_OK, silently,
+ * at the end. error: errno. */
+int say_no_line(const char *where, const lines *in, line_result result, int error);
 
 /* ---- signals (signals.c) ------------------------------------------------------------------- */
 
@@ -189,7 +192,7 @@ int print_samples(ur_run *run, const char *prompt);
 /* ---- the verbs ----------------------------------------------------------------------------- */
 
 extern const verb train_verb, eval_verb, score_verb, predict_verb, generate_verb, plot_verb,
-    inspect_verb, completions_verb, average_verb, embed_verb;
+    inspect_verb, completions_verb, average_verb, embed_verb, fill_verb;
 
 /* All of them, ended by NULL (main.c). */
 const verb *const *all_verbs(void);

@@ -194,25 +194,10 @@ static void clear(batch *b)
         free(b->line[--b->count]);
 }
 
-/* Why there is no next line; CODE_OK at the end. */
-static int no_line(const embedding *e, line_result result, const lines *in, int error)
-{
-    if (result == LINE_END)
-        return CODE_OK;
-    if (result == LINE_NO_MEMORY)
-        return say_no_memory();
-    if (result == LINE_TOO_LONG) {
-        say("%s %zu: longer than 1 MiB", e->where, in->number);
-        return CODE_INPUT;
-    }
-    say("%s %zu cannot be read: %s", e->where, in->number, strerror(error));
-    return CODE_IO;
-}
-
 /* Gathers what lines are there and waits for more only when none is left without its vector. */
 static int embed_lines(embedding *e, int fd)
 {
-    lines in = {.fd = fd};
+    lines in = start_lines(fd);
     batch b = {.count = 0};
     int code = CODE_OK;
     for (bool more = true; more && code == CODE_OK;) {
@@ -232,7 +217,7 @@ static int embed_lines(embedding *e, int fd)
             clear(&b);
         }
         if (code == CODE_OK && !more)
-            code = no_line(e, result, &in, error);
+            code = say_no_line(e->where, &in, result, error);
     }
     clear(&b);
     free_lines(&in);
@@ -359,7 +344,6 @@ const verb embed_verb = {
         "where the model was trained for that, as those of sentence-transformers are: their scalar "
         "product, once they are normalised, is their similarity.",
     .example = "  $ unroll embed all-MiniLM-L6-v2 \"the cat sat\" \"a cat was sitting\"\n"
-               "  0.127204955\t-0.0195578616\t...\n"
                "  $ unroll embed all-MiniLM-L6-v2 - --npy vectors.npy < sentences.txt\n"
                "  $ unroll embed all-MiniLM-L6-v2 --in sentences.txt --json > vectors.jsonl\n",
     .notes = notes,

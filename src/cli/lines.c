@@ -158,3 +158,19 @@ void free_lines(lines *in)
     free(in->buffer);
     *in = (lines){0};
 }
+
+int say_no_line(const char *where, const lines *in, line_result result, int error)
+{
+    if (result == LINE_END)
+        return CODE_OK;
+    if (result == LINE_NO_MEMORY)
+        return say_no_memory();
+    if (result == LINE_WIDE)
+        say("%s 1: this is %s, and UTF-8 is expected; iconv -f %s -t UTF-8 makes it", where,
+            in->encoding, in->encoding);
+    else if (result == LINE_TOO_LONG)
+        say("%s %zu: longer than 1 MiB", where, in->number);
+    else
+        say("%s %zu cannot be read: %s", where, in->number, strerror(error));
+    return result == LINE_FAILED ? CODE_IO : CODE_INPUT;
+}

@@ -9,9 +9,8 @@
 const verb *const *all_verbs(void)
 {
     static const verb *const verbs[] = {
-        &train_verb,    &eval_verb,        &score_verb, &predict_verb,
-        &generate_verb, &embed_verb,       &plot_verb,  &average_verb,
-        &inspect_verb,  &completions_verb, NULL};
+        &train_verb, &eval_verb, &score_verb,   &predict_verb, &generate_verb,    &embed_verb,
+        &fill_verb,  &plot_verb, &average_verb, &inspect_verb, &completions_verb, NULL};
     return verbs;
 }
 
@@ -32,6 +31,7 @@ static const char *const other_names[][2] = {
     {"fit", "train"},        {"learn", "train"},       {"resume", "train"},
     {"draw", "plot"},        {"show", "inspect"},      {"list", "inspect"},
     {"info", "inspect"},     {"encode", "embed"},      {"vectors", "embed"},
+    {"unmask", "fill"},
 };
 
 static int say_unknown_verb(const char *name)

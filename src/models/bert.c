@@ -3,6 +3,7 @@
  *   x_t = drop(norm(word[id_t] + position[t] + token_type[segment_t]))
  *   y   = layers of   x = norm(x + drop(attention(x))),   x = norm(x + drop(W2 act(W1 x)))
  *   pooled = tanh(W y_0 + b)
+ *   logits of a masked word = norm(act(W y_t + b)) word^T + c
  * Drop-out on the attention weights has a rate of its own, and there is none between W1 and W2. */
 #include "unroll/bert.h"
 
@@ -22,6 +23,8 @@ typedef struct bert {
     ur_layer_norm_layer norm;
     ur_transformer_encoder encoder;
     ur_linear_layer pooler;
+    ur_linear_layer transform, decoder; /* of the head for masked words */
+    ur_layer_norm_layer transform_norm;
 } bert;
 
 /* ---- settings -------------------------------------------------------------------------------- */
@@ -181,6 +184,17 @@ static const ur_transformer_names names = {.layers = "layer",
                                            .norm1 = "attention.output.LayerNorm",
                                            .norm2 = "output.LayerNorm"};
 
+static void add_words_head(bert *m, ur_params *p)
+{
+    const ur_bert_config *c = m->config;
+    m->transform =
+        ur_linear_add(p, "cls.predictions.transform.dense", c->hidden_size, c->hidden_size, true);
+    m->transform_norm = ur_layer_norm_add(p, "cls.predictions.transform.LayerNorm", c->hidden_size,
+                                          c->layer_norm_eps, true, true);
+    m->decoder = ur_linear_add_tied(p, "cls.predictions.decoder", &m->words, true);
+    ur_params_alias(p, "cls.predictions.bias", m->decoder.bias);
+}
+
 static ur_status build(ur_model *model, ur_err *err)
 {
     bert *m = (bert *)model;
@@ -206,6 +220,8 @@ static ur_status build(ur_model *model, ur_err *err)
         ur_transformer_encoder_add(p, "encoder", &layer, c->layers, false, &m->encoder, err);
     if (status == UR_OK && !c->no_pooler)
         m->pooler = ur_linear_add(p, "pooler.dense", c->hidden_size, c->hidden_size, true);
+    if (status == UR_OK && c->masked_words)
+        add_words_head(m, p);
     return status;
 }
 
@@ -216,7 +232,7 @@ static void init(ur_model *model, uint64_t seed)
     ur_params *p = model->params;
     for (size_t i = 0; i < ur_params_count(p); i++) {
         const ur_param *entry = ur_params_entry(p, i);
-        if (entry->ndim < 2)
+        if (entry->ndim < 2 || entry->alias_of >= 0)
             continue;
         ur_init_normal(p, (int)i, seed);
         float *w = ur_param_values(p, (int)i);
@@ -224,6 +240,8 @@ static void init(ur_model *model, uint64_t seed)
             w[k] *= (float)m->config->deviation;
     }
     ur_layer_norm_init(&m->norm, p);
+    if (m->config->masked_words)
+        ur_layer_norm_init(&m->transform_norm, p);
     for (size_t i = 0; i < m->encoder.num_layers; i++) {
         ur_layer_norm_init(&m->encoder.layer[i].norm1, p);
         ur_layer_norm_init(&m->encoder.layer[i].norm2, p);
@@ -291,4 +309,26 @@ ur_tensor *ur_bert_pool(ur_tape *tape, const ur_model *model, const ur_seq *enco
     if (m->config->no_pooler)
         return ur_tape_fail(tape, UR_INVALID, "bert_pool: this model has no pooler");
     return ur_tanh(tape, ur_linear(tape, &m->pooler, ur_step_of(tape, encoded, 0)));
+}
+
+static ur_tensor *activated(ur_tape *t, ur_activation act, ur_tensor *x)
+{
+    return act == UR_ACT_RELU   ? ur_relu(t, x)
+           : act == UR_ACT_GELU ? ur_gelu(t, x)
+                                : ur_gelu_tanh(t, x);
+}
+
+ur_tensor *ur_bert_words(ur_tape *tape, const ur_model *model, ur_tensor *rows)
+{
+    if (!ur_tape_takes(tape, model, &bert_kind))
+        return NULL;
+    const bert *m = (const bert *)model;
+    const ur_bert_config *c = m->config;
+    if (!c->masked_words)
+        return ur_tape_fail(tape, UR_INVALID,
+                            "bert_words: this model has no head for masked words");
+    ur_tensor *x = activated(tape, c->activation, ur_linear(tape, &m->transform, rows));
+    x = ur_layer_norm(tape, x, ur_parameter(tape, m->transform_norm.weight),
+                      ur_parameter(tape, m->transform_norm.bias), c->layer_norm_eps);
+    return ur_linear(tape, &m->decoder, x);
 }

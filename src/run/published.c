@@ -258,15 +258,18 @@ static ur_status open_wordpiece(const ur_allocator *a, const char *folder,
 
 static const char word_embeddings[] = "embeddings.word_embeddings.weight";
 
-/* Buffers of transformers' modules; heads. */
-static const char *const passed_over[] = {"*embeddings.position_ids",
+/* Buffers of transformers' modules; heads. The first two are that for masked words. */
+static const char *const passed_over[] = {"cls.predictions.*",
+                                          "*.cls.predictions.*",
+                                          "*embeddings.position_ids",
                                           "*embeddings.token_type_ids",
-                                          "cls.*",
-                                          "*.cls.*",
+                                          "cls.seq_relationship.*",
+                                          "*.cls.seq_relationship.*",
                                           "classifier.*",
                                           "*.classifier.*",
                                           "qa_outputs.*",
                                           "*.qa_outputs.*"};
+enum { PASSED_OVER = sizeof passed_over / sizeof *passed_over, WORDS_HEAD = 2 };
 
 static const ur_prefix endings[] = {{"LayerNorm.gamma", "LayerNorm.weight"},
                                     {"LayerNorm.beta", "LayerNorm.bias"}};
@@ -296,55 +299,72 @@ static ur_status find_prefix(const ur_st *st, const char *path, char prefix[PREF
     return ur_fail(err, UR_BAD_FILE, "%s has no tensor %s: this is no BERT", path, word_embeddings);
 }
 
-/* The prefix, and whether there is a pooler. */
-static ur_status look_into(const ur_allocator *a, const char *path, char prefix[PREFIX],
-                           bool *pooler, ur_err *err)
+/* What a file of weights has. */
+typedef struct contents {
+    char prefix[PREFIX]; /* before BertModel's names */
+    const char *head;    /* before those of heads, cls and a point included */
+    bool pooler;
+} contents;
+
+static ur_status look_into(const ur_allocator *a, const char *path, bool words, contents *out,
+                           ur_err *err)
 {
-    char name[PREFIX + 32];
+    char name[PREFIX + 64];
     ur_st *st;
     ur_status status = ur_st_open(a, path, &st, err);
     if (status != UR_OK)
         return status;
-    status = find_prefix(st, path, prefix, err);
-    snprintf(name, sizeof name, "%spooler.dense.weight", prefix);
-    *pooler = status == UR_OK && ur_st_find(st, name) != NULL;
+    status = find_prefix(st, path, out->prefix, err);
+    snprintf(name, sizeof name, "%spooler.dense.weight", out->prefix);
+    out->pooler = status == UR_OK && ur_st_find(st, name) != NULL;
+    out->head = strncmp(out->prefix, "module.", 7) == 0 ? "module.cls." : "cls.";
+    snprintf(name, sizeof name, "%spredictions.transform.dense.weight", out->head);
+    if (status == UR_OK && words && !ur_st_find(st, name))
+        status = ur_fail(err, UR_BAD_FILE,
+                         "%s has no head for masked words (%s): this BERT was saved without it",
+                         path, name);
     ur_st_close(st);
     return status;
 }
 
-static ur_status load_weights(ur_params *params, const char *path, const char *prefix, ur_err *err)
+static ur_status load_weights(ur_params *params, const char *path, const contents *file, bool words,
+                              ur_err *err)
 {
-    const ur_prefix prefixes[] = {{prefix, ""}, {"", ""}};
+    const ur_prefix prefixes[] = {
+        {file->head, "cls."}, {file->prefix, ""}, {"module.", ""}, {"", ""}};
+    const size_t first = words ? WORDS_HEAD : 0;
     const ur_load_options options = {
         .prefixes = prefixes,
-        .n_prefixes = 2,
+        .n_prefixes = 4,
         .endings = endings,
         .n_endings = sizeof endings / sizeof *endings,
-        .skipped = passed_over,
-        .n_skipped = sizeof passed_over / sizeof *passed_over,
+        .skipped = passed_over + first,
+        .n_skipped = PASSED_OVER - first,
     };
     return ur_params_load_part(params, path, &options, err);
 }
 
-static ur_status open_model(ur_context *context, const char *folder, ur_published *out, ur_err *err)
+static ur_status open_model(ur_context *context, const char *folder, bool words, ur_published *out,
+                            ur_err *err)
 {
     const ur_allocator *a = ur_context_allocator(context);
-    char *config = NULL, *path = NULL, prefix[PREFIX] = "";
+    char *config = NULL, *path = NULL;
+    contents file = {.head = NULL};
     ur_bert_config c;
-    bool pooler;
     ur_status status = path_of(a, folder, "config.json", &config, err);
     if (status == UR_OK)
         status = path_of(a, folder, "model.safetensors", &path, err);
     if (status == UR_OK)
         status = ur_bert_config_load(a, config, &c, err);
     if (status == UR_OK)
-        status = look_into(a, path, prefix, &pooler, err);
+        status = look_into(a, path, words, &file, err);
     if (status == UR_OK) {
-        c.no_pooler = !pooler;
+        c.no_pooler = !file.pooler;
+        c.masked_words = words;
         status = ur_bert_new(context, &c, &out->model, err);
     }
     if (status == UR_OK)
-        status = load_weights(out->model->params, path, prefix, err);
+        status = load_weights(out->model->params, path, &file, words, err);
     ur_free(a, config);
     ur_free(a, path);
     return status;
@@ -378,14 +398,13 @@ ur_status ur_published_open(ur_context *context, const char *folder,
                             const ur_published_options *options, ur_remarks *remarks,
                             ur_published *out, ur_err *err)
 {
-    static const ur_published_options none = {0};
     const ur_allocator *a = ur_context_allocator(context);
     *out = (ur_published){0};
     ur_status status = check_files(a, folder, err);
     if (status == UR_OK)
-        status = open_wordpiece(a, folder, options ? options : &none, out, err);
+        status = open_wordpiece(a, folder, options, out, err);
     if (status == UR_OK)
-        status = open_model(context, folder, out, err);
+        status = open_model(context, folder, options->masked_words, out, err);
     if (status == UR_OK)
         status = fit(folder, remarks, out, err);
     if (status != UR_OK)

@@ -17,6 +17,7 @@ typedef struct ur_published {
 typedef struct ur_published_options {
     bool lower;     /* in lower case whatever the tokenizer's settings say */
     size_t longest; /* pieces of an input; 0: the tokenizer's model_max_length, or the positions */
+    bool masked_words; /* with the head for them; UR_BAD_FILE: there is none */
 } ur_published_options;
 
 ur_status ur_published_open(ur_context *context, const char *folder,

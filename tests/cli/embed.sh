@@ -67,6 +67,11 @@ expect 3 'text 2: the text is not UTF-8: byte 3' embed "$bert" ok "$(printf 'ab\
 printf 'ok\nab\0c\n' | "$tool" embed "$bert" - >out 2>err && fail "a zero byte"
 grep -q 'standard input: line 2: a zero byte' err || fail "a zero byte: $(cat err)"
 [ "$(wc -l <out)" -eq 0 ] || [ "$(wc -l <out)" -eq 1 ] || fail "lines before: $(wc -l <out)"
+printf '\377\376a\0\n\0' >wide
+expect 3 'wide: line 1: this is UTF-16' embed "$bert" --in wide
+printf 'the cat sat\r\rhello world\r' >returns
+"$tool" embed "$bert" --in returns >lines || fail "lines that end with CR"
+same vectors lines
 run embed "$bert" --in texts --npy nowhere/x.npy
 [ "$code" -eq 4 ] || fail "--npy nowhere: exit code $code"
 printf 'ok\n\377\n' >bad

@@ -19,11 +19,12 @@ static const struct setting {
     size_t vocabulary, hidden, layers, heads, inner, positions, segments;
     ur_activation act;
     float eps;
-    bool pooler;
+    bool pooler, words;
 } settings[] = {
-    {20, 8, 2, 2, 16, 12, 2, UR_ACT_GELU, 1e-12f, true},
-    {11, 12, 1, 3, 20, 7, 1, UR_ACT_RELU, 1e-5f, false},
-    {30, 32, 3, 4, 48, 20, 3, UR_ACT_GELU_TANH, 1e-6f, true},
+    {20, 8, 2, 2, 16, 12, 2, UR_ACT_GELU, 1e-12f, true, false},
+    {11, 12, 1, 3, 20, 7, 1, UR_ACT_RELU, 1e-5f, false, false},
+    {30, 32, 3, 4, 48, 20, 3, UR_ACT_GELU_TANH, 1e-6f, true, false},
+    {23, 8, 1, 2, 12, 6, 2, UR_ACT_GELU, 1e-12f, false, true},
 };
 enum { CASES = sizeof settings / sizeof *settings };
 
@@ -44,6 +45,7 @@ static ur_model *made(ur_context *context, size_t i)
     c.layer_norm_eps = s->eps;
     c.dropout = c.attention_dropout = 0;
     c.no_pooler = !s->pooler;
+    c.masked_words = s->words;
     if (ur_bert_new(context, &c, &m, &err) != UR_OK)
         fail_msg("%s", err.text);
     return m;
@@ -126,6 +128,15 @@ static void check_case(golden *g, ur_context *context, size_t i, ur_order order)
         tape_fine(t);
         golden_compare(g, of(i, "pooled", SIZE_MAX), ur_floats(pooled), FORWARD_BOUND);
         loss = ur_add(t, loss, weigh(t, pooled, golden_floats(g, of(i, "wp", SIZE_MAX), NULL)));
+    }
+    if (s->words) {
+        ur_tensor *logits = ur_bert_words(t, m, y->values);
+        tape_fine(t);
+        const ur_seq shown = {logits, layout};
+        compare_rows(g, of(i, "logits", SIZE_MAX), &shown, ur_floats(logits), FORWARD_BOUND);
+        const ur_seq *wl = ur_seq_floats(t, layout, s->vocabulary,
+                                         golden_floats(g, of(i, "wl", SIZE_MAX), NULL), false);
+        loss = ur_add(t, loss, ur_sum(t, ur_mul(t, logits, wl->values)));
     }
     assert_int_equal(ur_backward(t, loss), UR_OK);
     compare_gradients(g, i, m->params, gradient);
@@ -231,6 +242,9 @@ static void test_misuse(void **state)
         ur_bert_encode(t, m, ur_seq_ints(t, layout, ids), ur_seq_ints(t, layout, zero), NULL);
     assert_null(ur_bert_pool(t, m, y));
     tape_failed(t, UR_INVALID, "no pooler");
+    ur_tape_start(t, UR_INFER, m->params, NULL, 0, 0);
+    assert_null(ur_bert_words(t, m, NULL));
+    tape_failed(t, UR_INVALID, "no head");
     ur_tape_start(t, UR_INFER, m->params, NULL, 0, 0);
     layout = ur_new_layout(t, UR_SEQUENCE_MAJOR, 1, &length, NULL);
     assert_null(ur_bert_encode(t, m, ur_seq_ints(t, layout, ids + 1), NULL, NULL));

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Makes tests/golden/bert_tiny, a published BERT's folder with random weights, and the vectors that
-sentence-transformers gives with it, tests/golden/embedder.safetensors (PYTHON with sentence-transformers).
+"""Makes tests/golden/bert_tiny, a published BERT's folder with random weights, and in
+tests/golden/embedder.safetensors the vectors that sentence-transformers gives with it, and the words that
+transformers' BertForMaskedLM puts in place of [MASK] (PYTHON with both).
 
 The folder has the form that sentence-transformers wrote up to version 5; its tokens are
 wordpiece_vocab.txt's. Vectors are those of TEXTS in tests/run/test_embedder.c, too.
@@ -12,7 +13,7 @@ import shutil
 import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.models import Pooling
-from transformers import BertConfig, BertModel
+from transformers import BertConfig, BertForMaskedLM, BertForPreTraining, BertTokenizerFast
 
 from common import FOLDER, seeded, write_case, write_safetensors
 
@@ -20,6 +21,7 @@ TINY = os.path.join(FOLDER, "bert_tiny")
 VOCABULARY = os.path.join(FOLDER, "text", "wordpiece_vocab.txt")
 TEXTS = ["the cat sat on the mat", "", "unable, running; CAFÉ [MASK]", "hello world " * 20, "привет Мир 123",
          "东京 日本 q zz"]
+MASKED, BEST = "[MASK] cat sat on the [MASK]", 5  # in test_filler.c, too
 POOLS = ["cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
 LONGEST = 12
 
@@ -38,12 +40,12 @@ def make_folder(g):
         size = len(file.read().splitlines())
     settings = {"vocab_size": size, "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2,
                 "intermediate_size": 12, "max_position_embeddings": 16, "type_vocab_size": 2}
-    model = BertModel(BertConfig(**settings))
+    model = BertForPreTraining(BertConfig(**settings))  # with heads
     tensors = {"embeddings.position_ids": torch.arange(16)[None]}  # a buffer, as older versions wrote it
     for name, p in model.named_parameters():
         centre = 1.0 if name.endswith("LayerNorm.weight") else 0.0
-        tensors[name] = centre + torch.randn(p.shape, generator=g) * (0.2 if p.ndim < 2 else 0.4)
-    put("config.json", {"model_type": "bert", "architectures": ["BertModel"], "hidden_act": "gelu", **settings})
+        tensors[name.removeprefix("bert.")] = centre + torch.randn(p.shape, generator=g) * (0.2 if p.ndim < 2 else 0.4)
+    put("config.json", {"model_type": "bert", "architectures": ["BertForPreTraining"], "hidden_act": "gelu", **settings})
     put("tokenizer_config.json", {"tokenizer_class": "BertTokenizer", "do_lower_case": True,
                                   "strip_accents": None, "model_max_length": 16})
     put("modules.json", [{"idx": i, "name": str(i), "path": path, "type": "sentence_transformers.models." + kind}
@@ -76,7 +78,16 @@ def vectors(dtype):
     for pool in POOLS:
         model[1] = Pooling(8, pooling_mode=pool)
         out[pool] = encode()
-    return out
+    return {**out, **words(dtype)}
+
+
+def words(dtype):
+    tokenizer = BertTokenizerFast(os.path.join(TINY, "vocab.txt"))
+    model = BertForMaskedLM.from_pretrained(TINY, torch_dtype=dtype).eval()
+    inputs = tokenizer([MASKED], return_tensors="pt")
+    at = (inputs["input_ids"][0] == tokenizer.mask_token_id).nonzero()[:, 0]
+    best = model(**inputs).logits[0, at].softmax(-1).topk(BEST)
+    return {"words.id": best.indices, "words.probability": best.values}
 
 
 def main():
