@@ -137,9 +137,10 @@ static void run_shard(void *arg, ur_tape *t, size_t count, const size_t *which, 
         ur_tape_fail(t, UR_NO_MEMORY, "out of memory: predictions");
 }
 
+/* As ur_predictor.encode is promised. */
 static size_t room_of(const ur_predictor *how, const char *text)
 {
-    const size_t room = ur_normalised_room(how->unicode, strlen(text));
+    const size_t room = ur_normalised_room(how->unicode, strlen(text)) + 1;
     return room > how->least_room ? room : how->least_room;
 }
 

@@ -37,7 +37,8 @@ ur_attention_map ur_prediction_map(const ur_prediction *prediction, const char *
 
 /* What a kind does with texts. */
 typedef struct ur_predictor {
-    /* A text's ids; there is room for as many as it has bytes and one more, and for least_room of them.
+    /* A text's ids; there is room for as many as it has bytes (normalised) and one more, and for least_room of
+     * them.
      * May set *unknown. */
     ur_status (*encode)(const ur_assets *assets, const char *text, size_t bytes, int32_t *ids,
                         size_t *count, size_t *unknown, ur_err *err);

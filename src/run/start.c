@@ -399,6 +399,16 @@ static ur_status say_all(const loading *l, const names *missing, const names *an
 
 /* ---- loading -------------------------------------------------------------------------------- */
 
+static ur_status no_tensor(const loading *l, const names *missing, ur_err *err)
+{
+    const ur_run *source = l->start->source;
+    return ur_fail(err, UR_BAD_FILE,
+                   "%s%s%s has no tensor of this model, a %s, which has %s; it has %.60s",
+                   l->start->path, source ? " of a " : "", source ? source->assets.kind->name : "",
+                   l->run->assets.kind->name, missing->text,
+                   ur_st_count(l->st) ? ur_st_at(l->st, 0)->name : "none");
+}
+
 static ur_status load(loading *l, ur_err *err)
 {
     names missing = {.count = 0}, anew = {.count = 0};
@@ -410,9 +420,7 @@ static ur_status load(loading *l, ur_err *err)
     if (status == UR_OK)
         status = take_all(l, &missing, &anew, err);
     if (status == UR_OK && l->taken == 0)
-        status = ur_fail(
-            err, UR_BAD_FILE, "%s has no tensor of this model, which has %s; it has %.60s",
-            l->start->path, missing.text, ur_st_count(l->st) ? ur_st_at(l->st, 0)->name : "none");
+        status = no_tensor(l, &missing, err);
     if (status == UR_OK)
         status = ur_run_check_finite(l->run, l->start->path, err);
     return status == UR_OK ? say_all(l, &missing, &anew, err) : status;

@@ -698,6 +698,30 @@ static void every_allocation_may_fail(void **state)
     assert_true(failing_alloc_sweep(whole_life, NULL) > 150);
 }
 
+/* Weights of another run, for a kind that has no vocabulary. */
+static void started_from_another(void **state)
+{
+    (void)state;
+    ur_context *context = with_kind(1);
+    train_whole(context, "old", "regression");
+    ur_run *old = run_opened(context, "old");
+    ur_run_settings settings = ur_run_defaults(&kind);
+    settings.init_from = "old";
+    ur_run *run = created(context, "new", &settings, "regression");
+    const ur_params *a = ur_run_model(old)->params, *b = ur_run_model(run)->params;
+    assert_memory_equal(ur_params_data(a), ur_params_data(b), ur_params_size(a) * sizeof(float));
+    ur_run_free(run);
+    settings.freeze = "w"; /* its only parameter */
+    settings.overwrite = true;
+    const regression_config config = some_config();
+    ur_err err;
+    says(ur_run_create_with(context, "new", &settings, "regression", &config, &train_points,
+                            &valid_points, &run, &err),
+         UR_INVALID, &err, "nothing to be trained");
+    ur_run_free(old);
+    ur_context_free(context);
+}
+
 int main(void)
 {
 #define IN_A_FOLDER(test) cmocka_unit_test_setup_teardown(test, run_folder_enter, test_folder_leave)
@@ -709,6 +733,7 @@ int main(void)
         IN_A_FOLDER(interrupted_at_every_step),
         IN_A_FOLDER(resumed_with_other_data),
         IN_A_FOLDER(creation_refused),
+        IN_A_FOLDER(started_from_another),
         IN_A_FOLDER(edited),
         IN_A_FOLDER(curves),
         IN_A_FOLDER(every_allocation_may_fail),

@@ -93,6 +93,41 @@ static void a_beginning(void **state)
     }
 }
 
+/* Texts of as many tokens as bytes: each is read to its end, whatever stands beside it. */
+static void neighbours(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"abc", "bca", "c", "ab", ""};
+    enum { COUNT = 5 };
+    ur_translation_config c = ur_translation_defaults();
+    ur_run_settings s = {.data = "pairs.tsv", .train = ur_train_defaults()};
+    ur_run *run;
+    ur_prediction all[COUNT];
+    ur_err err;
+    put_file("pairs.tsv", "abc\txyz\nbca\tyzx\nc\tz\nab\txy\n");
+    c.embed_size = 4;
+    c.hidden_size = 8;
+    c.text.merges = 0;
+    c.text.min_freq = 1;
+    c.text.text.tokenizer = UR_CHARACTERS;
+    s.train.epochs = 3;
+    if (ur_run_create(context, "run", &s, "translation", &c, &run, &err) != UR_OK)
+        fail_msg("%s", err.text);
+    run_trained(run);
+    assert_int_equal(ur_run_predict(run, COUNT, texts, NULL, all, NULL, NULL), UR_OK);
+    for (size_t i = 0; i < COUNT; i++) {
+        ur_prediction p = said(run, texts[i], NULL);
+        assert_string_equal(p.text, all[i].text);
+        assert_int_equal(p.n_inputs, all[i].n_inputs);
+        if (p.n_inputs)
+            assert_string_equal(all[i].inputs[p.n_inputs - 1], "<eos>");
+        assert_true(p.log_probability == all[i].log_probability);
+        ur_prediction_free(context, &p);
+        ur_prediction_free(context, &all[i]);
+    }
+    ur_run_free(run);
+}
+
 static ur_status ask(const ur_allocator *a, ur_err *err, void *arg)
 {
     const ur_options options = {.allocator = a, .threads = 1};
@@ -128,6 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_A_FOLDER(never_unknown),
         IN_A_FOLDER(a_beginning),
+        IN_A_FOLDER(neighbours),
         IN_A_FOLDER(memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
