@@ -41,7 +41,7 @@ function(unroll_add_test name folder)
         list(APPEND environment "UNROLL_TINY=1")
     endif()
     set_tests_properties(${name} PROPERTIES
-        LABELS "${labels}" ENVIRONMENT "${environment}" TIMEOUT 400)
+        LABELS "${labels}" ENVIRONMENT "${environment}" TIMEOUT 400 SKIP_RETURN_CODE 77)
 endfunction()
 
 # Gives the test the label `slow` where its source asks how long it may take (support/slow.h).

@@ -24,7 +24,6 @@ int main(void)
         fprintf(f, "%s\t%s %s\n", words[i % 3][0], words[i % 3][1 + i / 3 % 6],
                 words[i % 3][1 + i / 18]);
     fclose(f);
-
     check(ur_context_new(NULL, &context, &err), err.text);
     ur_tagger_config c = ur_classifier_defaults();
     c.text.tokenizer = UR_CHARACTERS;
@@ -46,7 +45,6 @@ int main(void)
     printf("%.1f %% of %zu right, macro F1 %.3f\n",
            100 * ur_measure_figure(model->kind, &measure, "accuracy"), measure.examples,
            ur_measure_figure(model->kind, &measure, "f1"));
-
     const char *text = "une maison blanche";
     int32_t ids[32], label;
     ur_ids asked = {ids, 0};

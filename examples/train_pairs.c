@@ -35,11 +35,8 @@ int main(void)
     ur_train_options options = ur_train_defaults();
     options.batch = 4, options.epochs = 50, options.lr = 1e-2, options.clip = 5;
     check(ur_trainer_new(context, model, pairs, &options, &trainer, &err), err.text);
-    for (ur_step step; !ur_trainer_finished(trainer);) {
+    for (ur_step step; !ur_trainer_finished(trainer);)
         check(ur_trainer_step(trainer, &step, &err), err.text);
-        if (step.epoch_ended && step.epoch % 10 == 0)
-            printf("epoch %zu: loss %.4f\n", step.epoch, step.epoch_loss);
-    }
 
     int32_t ids[64];
     ur_ids question = {.ids = ids};

@@ -19,7 +19,8 @@
  *   decode    decoders, and the search for what they write
  *   transformer  Transformers, and their decoding step by step
  *   train     weights in files, optimisers and the trainer
- *   run       run folders */
+ *   run       run folders
+ *   embedder  texts as vectors, by published folders of BERT */
 #ifndef UNROLL_H
 #define UNROLL_H
 
@@ -29,6 +30,7 @@
 #include "unroll/core.h"
 #include "unroll/corpus.h"
 #include "unroll/decode.h"
+#include "unroll/embedder.h"
 #include "unroll/field.h"
 #include "unroll/io.h"
 #include "unroll/language.h"

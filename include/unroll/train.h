@@ -26,7 +26,7 @@ ur_status ur_params_save_as(const ur_params *params, const char *path, const cha
  * enough; where the file has several, their tensors must be equal. */
 ur_status ur_params_load(ur_params *params, const char *path, const char *prefix, ur_err *err);
 
-/* Tensors named FROM... are parameters TO...: {"encoder.", "backbone."}. */
+/* Tensors named FROM... are parameters TO...: {"encoder.", "backbone."}; of endings, ...FROM and ...TO. */
 typedef struct ur_prefix {
     const char *from, *to;
 } ur_prefix;
@@ -41,6 +41,12 @@ typedef struct ur_load_options {
      * missing, and then stay as they are. */
     const char *const *missing;
     size_t n_missing;
+    /* What names end in, after their prefixes: {".gamma", ".weight"}. The first that fits counts. */
+    const ur_prefix *endings;
+    size_t n_endings;
+    /* Tensors whose name in the file matches one of these patterns are passed over. */
+    const char *const *skipped;
+    size_t n_skipped;
 } ur_load_options;
 
 /* As ur_params_load in all else. options may be NULL. */

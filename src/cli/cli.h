@@ -189,7 +189,7 @@ int print_samples(ur_run *run, const char *prompt);
 /* ---- the verbs ----------------------------------------------------------------------------- */
 
 extern const verb train_verb, eval_verb, score_verb, predict_verb, generate_verb, plot_verb,
-    inspect_verb, completions_verb, average_verb;
+    inspect_verb, completions_verb, average_verb, embed_verb;
 
 /* All of them, ended by NULL (main.c). */
 const verb *const *all_verbs(void);

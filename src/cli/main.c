@@ -8,9 +8,10 @@
 
 const verb *const *all_verbs(void)
 {
-    static const verb *const verbs[] = {&train_verb,       &eval_verb, &score_verb,   &predict_verb,
-                                        &generate_verb,    &plot_verb, &average_verb, &inspect_verb,
-                                        &completions_verb, NULL};
+    static const verb *const verbs[] = {
+        &train_verb,    &eval_verb,        &score_verb, &predict_verb,
+        &generate_verb, &embed_verb,       &plot_verb,  &average_verb,
+        &inspect_verb,  &completions_verb, NULL};
     return verbs;
 }
 
@@ -30,7 +31,7 @@ static const char *const other_names[][2] = {
     {"sample", "generate"},  {"write", "generate"},    {"complete", "generate"},
     {"fit", "train"},        {"learn", "train"},       {"resume", "train"},
     {"draw", "plot"},        {"show", "inspect"},      {"list", "inspect"},
-    {"info", "inspect"},
+    {"info", "inspect"},     {"encode", "embed"},      {"vectors", "embed"},
 };
 
 static int say_unknown_verb(const char *name)

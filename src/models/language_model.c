@@ -657,7 +657,6 @@ static const ur_setting of_book[] = {{"cell", "lstm"},
                                      {"lr", "1"},
                                      {"clip", "1"},
                                      {NULL, NULL}};
-/* Chosen by measurement: docs/defaults.md. */
 static const ur_setting transformer[] = {{"network", "transformer"},
                                          {"hidden_size", "128"},
                                          {"layers", "4"},

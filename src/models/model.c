@@ -1,5 +1,6 @@
 /* model.c - what all models share: making one of its kind, and the kinds that a context has. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "backend/context.h"
@@ -147,7 +148,7 @@ static int parameter_of(ur_layer_type type, const void *layer)
     case UR_LAYER_EMBEDDING:
         return embedding->count ? embedding->weight : -1;
     case UR_LAYER_LINEAR:
-        /* A tied one's weight has the embedding's name, its bias its own. */
+        /* A tied one's weight has two names, its bias its own. */
         return linear->bias >= 0 ? linear->bias : linear->out_features ? linear->weight : -1;
     case UR_LAYER_RNN:
         return rnn->count ? rnn->part[0].weight_ih : -1;
@@ -155,16 +156,26 @@ static int parameter_of(ur_layer_type type, const void *layer)
     return -1;
 }
 
+/* The parameter of that name, or the one that the name is an alias of; -1: there is none. */
+static int find_parameter(const ur_params *params, const char *name)
+{
+    const int index = ur_params_find(params, name);
+    const int root = index < 0 ? -1 : ur_params_entry(params, (size_t)index)->alias_of;
+    return root < 0 ? index : root;
+}
+
 static const void *find_layer(const ur_model *model, ur_layer_type type, const char *prefix)
 {
-    const size_t length = strlen(prefix);
+    char name[256];
     for (size_t i = 0; i < model->kind->n_layers; i++) {
         const ur_layer_place *place = &model->kind->layers[i];
         const void *layer = (const char *)model + place->offset;
         const int index = place->type == type ? parameter_of(type, layer) : -1;
-        const char *name = index < 0 ? "" : ur_params_entry(model->params, (size_t)index)->name;
-        const char *dot = strrchr(name, '.');
-        if (dot && (size_t)(dot - name) == length && strncmp(name, prefix, length) == 0)
+        const char *own = index < 0 ? "" : ur_params_entry(model->params, (size_t)index)->name;
+        const char *dot = strrchr(own, '.');
+        if (!dot || (size_t)snprintf(name, sizeof name, "%s%s", prefix, dot) >= sizeof name)
+            continue;
+        if (find_parameter(model->params, name) == index)
             return layer;
     }
     return NULL;

@@ -90,21 +90,43 @@ static full_name join(const char *prefix, const char *rest)
     return name;
 }
 
+static bool matches(const char *name, const char *const *patterns, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (fnmatch(patterns[i], name, 0) == 0)
+            return true;
+    return false;
+}
+
+static void change_ending(const ur_load_options *o, full_name *name)
+{
+    const size_t length = strlen(name->text);
+    for (size_t i = 0; i < o->n_endings; i++) {
+        const size_t n = strlen(o->endings[i].from);
+        if (n <= length && strcmp(name->text + length - n, o->endings[i].from) == 0) {
+            snprintf(name->text + length - n, sizeof name->text - (length - n), "%s",
+                     o->endings[i].to);
+            return;
+        }
+    }
+}
+
 /* The parameter that tensor `name` is; false where the options do not ask for it. */
 static bool wanted(const reading *r, const char *name, full_name *out)
 {
     const ur_load_options *o = r->options;
-    if (behind(name, UR_CHECKPOINT_PREFIX))
+    if (behind(name, UR_CHECKPOINT_PREFIX) || matches(name, o->skipped, o->n_skipped))
         return false;
-    for (size_t i = 0; i < o->n_prefixes; i++) {
-        const char *rest = behind(name, o->prefixes[i].from);
-        if (rest) {
-            *out = join(o->prefixes[i].to, rest);
-            return true;
-        }
-    }
+    bool found = o->n_prefixes == 0;
     *out = join("", name);
-    return o->n_prefixes == 0;
+    for (size_t i = 0; i < o->n_prefixes && !found; i++) {
+        const char *rest = behind(name, o->prefixes[i].from);
+        found = rest != NULL;
+        if (rest)
+            *out = join(o->prefixes[i].to, rest);
+    }
+    change_ending(o, out);
+    return found;
 }
 
 /* What the file should call parameter `name`. */
@@ -152,10 +174,7 @@ static void complain_surplus(reading *r, const char *name, bool twice)
 static bool may_be_missing(const reading *r, size_t i)
 {
     const ur_load_options *o = r->options;
-    for (size_t j = 0; j < o->n_missing; j++)
-        if (fnmatch(o->missing[j], ur_params_entry(r->params, i)->name, 0) == 0)
-            return true;
-    return false;
+    return matches(ur_params_entry(r->params, i)->name, o->missing, o->n_missing);
 }
 
 /* Of weights with several names one is enough. */
@@ -281,7 +300,8 @@ ur_status ur_weights_read(ur_params *params, ur_st *st, const char *path, const 
 {
     const ur_prefix under = {prefix, ""};
     complaints c = {.used = 0};
-    return load(params, params, st, path, &(ur_load_options){&under, 1, NULL, 0}, &c, err);
+    return load(params, params, st, path, &(ur_load_options){.prefixes = &under, .n_prefixes = 1},
+                &c, err);
 }
 
 ur_status ur_weights_check(const ur_params *params, ur_st *st, const char *path, const char *prefix,
@@ -289,7 +309,8 @@ ur_status ur_weights_check(const ur_params *params, ur_st *st, const char *path,
 {
     const ur_prefix under = {prefix, ""};
     complaints c = {.tell = tell, .user = user};
-    return load(params, NULL, st, path, &(ur_load_options){&under, 1, NULL, 0}, &c, err);
+    return load(params, NULL, st, path, &(ur_load_options){.prefixes = &under, .n_prefixes = 1}, &c,
+                err);
 }
 
 ur_status ur_params_load_part(ur_params *params, const char *path, const ur_load_options *options,
@@ -309,7 +330,8 @@ ur_status ur_params_load_part(ur_params *params, const char *path, const ur_load
 ur_status ur_params_load(ur_params *params, const char *path, const char *prefix, ur_err *err)
 {
     const ur_prefix under = {prefix, ""};
-    return ur_params_load_part(params, path, &(ur_load_options){&under, 1, NULL, 0}, err);
+    return ur_params_load_part(params, path,
+                               &(ur_load_options){.prefixes = &under, .n_prefixes = 1}, err);
 }
 
 ur_status ur_params_load_memory(ur_params *params, const char *name, const void *bytes, size_t size,

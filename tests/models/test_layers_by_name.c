@@ -75,6 +75,17 @@ static void names(void **state)
     assert_null(ur_model_linear(model, ""));
     assert_non_null(ur_model_rnn(model, "gru"));
     ur_model_free(model);
+    ur_language_model_config t = ur_language_model_defaults();
+    t.network = UR_LANGUAGE_TRANSFORMER;
+    t.vocabulary = VOCABULARY;
+    t.hidden_size = 8;
+    assert_int_equal(ur_language_model_new(context, &t, &model, NULL), UR_OK);
+    const ur_embedding_layer *embed = ur_model_embedding(model, "embed");
+    const ur_linear_layer *fc = ur_model_linear(model, "fc"); /* tied, without a bias */
+    assert_true(embed && fc && fc->weight == embed->weight && fc->out_features == VOCABULARY);
+    assert_null(ur_model_linear(model, "f"));
+    assert_null(ur_model_rnn(model, "lstm"));
+    ur_model_free(model);
     ur_seq2seq_config c = ur_seq2seq_defaults();
     c.vocabulary = VOCABULARY;
     c.format.answer_steps = 3;

@@ -300,7 +300,7 @@ static net net_of(ur_context *context, const ur_multi_head_config *config)
     assert_int_equal(ur_multi_head_attention_add(n.params, "a", config, &n.layer, NULL), UR_OK);
     assert_int_equal(ur_params_seal(n.params, NULL), UR_OK);
     ur_multi_head_attention_init(&n.layer, n.params, 7);
-    float *bias = n.layer.bias < 0 ? NULL : ur_param_values(n.params, n.layer.bias);
+    float *bias = n.layer.bias[0] < 0 ? NULL : ur_param_values(n.params, n.layer.bias[0]);
     for (size_t i = 0; bias && i < 3 * config->embed_dim; i++)
         bias[i] = made_up(3, i);
     ur_params_changed(n.params);

@@ -198,7 +198,11 @@ static ur_status load_part(ur_params *p, const ur_prefix *prefixes, size_t n, co
                            ur_err *err)
 {
     return ur_params_load_part(p, "part.safetensors",
-                               &(ur_load_options){prefixes, n, &missing, missing != NULL}, err);
+                               &(ur_load_options){.prefixes = prefixes,
+                                                  .n_prefixes = n,
+                                                  .missing = &missing,
+                                                  .n_missing = missing != NULL},
+                               err);
 }
 
 static void part_of_a_file(void **state)

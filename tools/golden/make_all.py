@@ -8,6 +8,7 @@ import language_model
 import bert
 import language_transformer
 import cells
+import embedder
 import layers
 import list_files
 import next_words
@@ -31,6 +32,7 @@ def main():
     cells.main()
     transformer.main()
     bert.main()
+    embedder.main()
     translator.main()
     translation.main()
     next_words.main()
