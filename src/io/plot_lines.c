@@ -111,6 +111,14 @@ static double entry_width(const layout *l, size_t i)
     return SAMPLE + 6 + fmin(ur_svg_text_width(l->names[i], LABEL_SIZE), most);
 }
 
+/* Whether this entry and the next one are of one colour: they stand on one row where they can. */
+static bool opens_pair(const layout *l, size_t i)
+{
+    const size_t place = given_place(l->chart, l->names[i]);
+    return place % 2 == 1 && i + 1 < l->n_names &&
+           given_place(l->chart, l->names[i + 1]) == place + 1;
+}
+
 /* How many legend entries from `first` on fit on one row, and how wide that row is. */
 static size_t legend_row(const layout *l, size_t first, double *width)
 {
@@ -119,7 +127,8 @@ static size_t legend_row(const layout *l, size_t first, double *width)
     *width = 0;
     while (first + n < l->n_names) {
         double next = entry_width(l, first + n) + (n > 0 ? between : 0);
-        if (n > 0 && *width + next > WIDTH - 2 * EDGE)
+        const double pair = opens_pair(l, first + n) ? between + entry_width(l, first + n + 1) : 0;
+        if (n > 0 && *width + next + pair > WIDTH - 2 * EDGE)
             break;
         *width += next;
         n++;

@@ -97,6 +97,38 @@ static void several_runs(void **state)
                   LIST("nothing"));
 }
 
+/* The y at which the picture has this text. */
+static double height_of(const char *svg, const char *text)
+{
+    const char *at = strstr(svg, text);
+    assert_non_null(at);
+    while (at > svg && strncmp(at, "<text ", 6) != 0)
+        at--;
+    const char *y = strstr(at, " y=\"");
+    assert_non_null(y);
+    return atof(y + 4);
+}
+
+/* Both curves of a run stand on one row of the legend, also where three curves would fit. */
+static void legend(void **state)
+{
+    (void)state;
+    static const char *const members[] = {
+        ",\"train_loss\":2,\"train_perplexity\":7.4,\"valid_loss\":3,\"valid_perplexity\":20",
+        ",\"train_loss\":1,\"train_perplexity\":2.7,\"valid_loss\":2,\"valid_perplexity\":7"};
+    size_t size;
+    make_run("lm-lstm", "language_model", members[0], members[1]);
+    make_run("lm-gru", "language_model", members[0], members[1]);
+    check_picture(2, LIST("lm-lstm", "lm-gru"), LIST(">lm-gru, training<"), LIST("nothing"));
+    char *svg = file_of(".", "picture.svg", &size);
+    const double first = height_of(svg, ">lm-lstm, training<");
+    const double second = height_of(svg, ">lm-gru, training<");
+    assert_true(height_of(svg, ">lm-lstm, validation<") == first);
+    assert_true(height_of(svg, ">lm-gru, validation<") == second);
+    assert_true(second > first);
+    free(svg);
+}
+
 /* An axis ends where the figure can, and shows the corner in which everything lies; validation's lines are
  * broken, training's are not. */
 static void corners(void **state)
@@ -158,6 +190,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(one_run, enter, leave),
         cmocka_unit_test_setup_teardown(several_runs, enter, leave),
+        cmocka_unit_test_setup_teardown(legend, enter, leave),
         cmocka_unit_test_setup_teardown(corners, enter, leave),
         cmocka_unit_test_setup_teardown(odd_metrics, enter, leave),
     };
