@@ -97,34 +97,20 @@ const ur_kind *choose_kind(int argc, char **argv);
 
 /* ---- lines from standard input or a file (lines.c) --------------------------------------------------- */
 
-typedef struct lines {
-    int fd; /* what is read: 0 is standard input */
-    char *buffer;
-    size_t begin, end, capacity; /* unread bytes: [begin, end) */
-    size_t number;               /* of the last line, counted from 1 */
-    bool ended;                  /* no more to read */
-    char end_mark;               /* what ends a line: LF, or CR in a file without any LF */
-    const char *encoding;        /* of what is not UTF-8; NULL: none was seen */
-} lines;
+/* What a verb does with texts that come as lines. */
+typedef struct line_texts {
+    void *user;
+    size_t most;        /* texts at a time */
+    const char **where; /* set while lines are read, for messages: "standard input: line" */
+    /* Some texts, of which the first is number `first`; returns an exit code. */
+    int (*take)(void *user, size_t count, const char *const *texts, size_t first);
+    /* A line that cannot be a text, and why. NULL: it is said, and ends the verb. */
+    int (*refuse)(void *user, size_t number, const char *why);
+} line_texts;
 
-typedef enum line_result {
-    LINE_READ,
-    LINE_NOT_YET, /* only when not waiting: none is there at the moment */
-    LINE_END,
-    LINE_FAILED,   /* errno tells */
-    LINE_TOO_LONG, /* the rest of the line is passed over: the next one can be read */
-    LINE_WIDE,     /* the text is UTF-16 or UTF-32, as in->encoding says */
-    LINE_NO_MEMORY
-} line_result;
-
-lines start_lines(int fd);
-/* The next line without its line feed or CR LF; *line points into the buffer until the next call
- * and is not closed by a zero byte. wait: block until there is one. */
-line_result next_line(lines *in, bool wait, const char **line, size_t *size);
-void free_lines(lines *in);
-/* Says why there is no next line (where: "FILE: line"), and returns the exit code for it; CODE_OK, silently,
- * at the end. error: errno. */
-int say_no_line(const char *where, const lines *in, line_result result, int error);
+/* Hands on the lines of the file at `path` (NULL: of standard input), as many as are there at a time, and
+ * waits for more only when none is left. */
+int take_lines(const char *path, const line_texts *to);
 
 /* ---- signals (signals.c) ------------------------------------------------------------------- */
 

@@ -169,86 +169,17 @@ static int embed_arguments(embedding *e, const command *c)
     return code;
 }
 
-/* Lines that wait for their vectors, each in memory of its own. */
-typedef struct batch {
-    char *line[MOST_TEXTS];
-    size_t count, first; /* number of the first line */
-} batch;
-
-static int add_line(batch *b, const lines *in, const char *line, size_t size)
+static int embed_lines(void *user, size_t count, const char *const *texts, size_t first)
 {
-    char *copy = malloc(size + 1);
-    if (!copy)
-        return say_no_memory();
-    memcpy(copy, line, size);
-    copy[size] = '\0';
-    if (b->count == 0)
-        b->first = in->number;
-    b->line[b->count++] = copy;
-    return CODE_OK; /* NOLINT(clang-analyzer-unix.Malloc): embed_lines frees it */
-}
-
-static void clear(batch *b)
-{
-    while (b->count > 0)
-        free(b->line[--b->count]);
-}
-
-/* Gathers what lines are there and waits for more only when none is left without its vector. */
-static int embed_lines(embedding *e, int fd)
-{
-    lines in = start_lines(fd);
-    batch b = {.count = 0};
-    int code = CODE_OK;
-    for (bool more = true; more && code == CODE_OK;) {
-        const char *line = NULL;
-        size_t size = 0;
-        const line_result result = next_line(&in, b.count == 0, &line, &size);
-        const int error = errno;
-        more = result == LINE_READ || result == LINE_NOT_YET;
-        if (result == LINE_READ && memchr(line, '\0', size)) {
-            say("%s %zu: a zero byte", e->where, in.number);
-            code = CODE_INPUT;
-        } else if (result == LINE_READ) {
-            code = add_line(&b, &in, line, size);
-        }
-        if (code == CODE_OK && b.count && (result != LINE_READ || b.count == MOST_TEXTS)) {
-            code = embed_texts(e, b.count, (const char *const *)b.line, b.first);
-            clear(&b);
-        }
-        if (code == CODE_OK && !more)
-            code = say_no_line(e->where, &in, result, error);
-    }
-    clear(&b);
-    free_lines(&in);
-    return code;
-}
-
-static int embed_file(embedding *e, const char *path)
-{
-    char where[400];
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        const int error = errno;
-        say("%s: cannot be opened: %s", path, strerror(error));
-        return error == ENOENT || error == ENOTDIR ? CODE_INPUT : CODE_IO;
-    }
-    snprintf(where, sizeof where, "%s: line", path);
-    e->where = where;
-    const int code = embed_lines(e, fd);
-    close(fd);
-    return code;
+    return embed_texts(user, count, texts, first);
 }
 
 static int embed_all(embedding *e, const command *c)
 {
     const embed_options *o = c->own;
-    if (o->in)
-        return embed_file(e, o->in);
-    if (c->n_arguments != 2 || strcmp(c->arguments[1], "-") != 0)
-        return embed_arguments(e, c);
-    e->where = "standard input: line";
-    return embed_lines(e, STDIN_FILENO);
+    const line_texts lines = {e, MOST_TEXTS, &e->where, embed_lines, NULL};
+    const bool from_input = c->n_arguments == 2 && strcmp(c->arguments[1], "-") == 0;
+    return o->in || from_input ? take_lines(o->in, &lines) : embed_arguments(e, c);
 }
 
 static void say_notes(const embedding *e)

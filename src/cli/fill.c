@@ -1,10 +1,8 @@
 /* fill.c - unroll fill: what stands behind [MASK], by a published BERT. */
 #include "cli.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 typedef struct fill_options {
     size_t best;
@@ -71,39 +69,28 @@ static int fill_text(const command *c, ur_filler *filler, const char *text, cons
     return status == UR_OK ? flush_output() : say_error(&err);
 }
 
-static int fill_lines(const command *c, ur_filler *filler)
+typedef struct filling {
+    const command *c;
+    ur_filler *filler;
+    const char *where;
+} filling;
+
+static int fill_texts(void *user, size_t count, const char *const *texts, size_t first)
 {
-    static const char where[] = "standard input: line";
-    lines in = start_lines(STDIN_FILENO);
-    const char *line = NULL;
-    size_t size = 0;
+    const filling *f = user;
     int code = CODE_OK;
-    line_result result = LINE_READ;
-    while (code == CODE_OK && (result = next_line(&in, true, &line, &size)) == LINE_READ) {
-        char *text = malloc(size + 1);
-        if (!text) {
-            code = say_no_memory();
-            break;
-        }
-        memcpy(text, line, size);
-        text[size] = '\0';
-        code = fill_text(c, filler, text, where, in.number);
-        free(text);
-    }
-    if (code == CODE_OK && result != LINE_READ)
-        code = say_no_line(where, &in, result, errno);
-    free_lines(&in);
+    for (size_t i = 0; code == CODE_OK && i < count; i++)
+        code = fill_text(f->c, f->filler, texts[i], f->where, first + i);
     return code;
 }
 
 static int fill(const command *c, ur_filler *filler)
 {
-    int code = CODE_OK;
+    filling f = {c, filler, "text"};
+    const line_texts lines = {&f, 1, &f.where, fill_texts, NULL};
     if (c->n_arguments == 2 && strcmp(c->arguments[1], "-") == 0)
-        return fill_lines(c, filler);
-    for (size_t i = 1; code == CODE_OK && i < c->n_arguments; i++)
-        code = fill_text(c, filler, c->arguments[i], "text", i);
-    return code;
+        return take_lines(NULL, &lines);
+    return fill_texts(&f, c->n_arguments - 1, (const char *const *)c->arguments + 1, 1);
 }
 
 static int run_fill(command *c)

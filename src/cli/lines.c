@@ -2,7 +2,9 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,6 +16,28 @@ enum { CHUNK = 5 }; /* as src/base/tiny.h says */
 enum { CHUNK = 65536 };
 #endif
 enum { LONGEST = 1 << 20 };
+
+/* ---- lines ---------------------------------------------------------------------------------- */
+
+typedef struct lines {
+    int fd; /* what is read: 0 is standard input */
+    char *buffer;
+    size_t begin, end, capacity; /* unread bytes: [begin, end) */
+    size_t number;               /* of the last line, counted from 1 */
+    bool ended;                  /* no more to read */
+    char end_mark;               /* what ends a line: LF, or CR in a file without any LF */
+    const char *encoding;        /* of what is not UTF-8; NULL: none was seen */
+} lines;
+
+typedef enum line_result {
+    LINE_READ,
+    LINE_NOT_YET, /* only when not waiting: none is there at the moment */
+    LINE_END,
+    LINE_FAILED,   /* errno tells */
+    LINE_TOO_LONG, /* the rest of the line is passed over: the next one can be read */
+    LINE_WIDE,     /* the text is UTF-16 or UTF-32, as in->encoding says */
+    LINE_NO_MEMORY
+} line_result;
 
 static bool ready(const lines *in)
 {
@@ -105,7 +129,7 @@ static bool ends_at_returns(int fd)
     return place >= 0 && lseek(fd, place, SEEK_SET) == place && returns;
 }
 
-lines start_lines(int fd)
+static lines start_lines(int fd)
 {
     return (lines){.fd = fd, .end_mark = ends_at_returns(fd) ? '\r' : '\n'};
 }
@@ -118,7 +142,9 @@ static bool is_wide(lines *in)
     return in->encoding;
 }
 
-line_result next_line(lines *in, bool wait, const char **line, size_t *size)
+/* The next line without its line feed or CR LF; *line points into the buffer until the next call
+ * and is not closed by a zero byte. wait: block until there is one. */
+static line_result next_line(lines *in, bool wait, const char **line, size_t *size)
 {
     size_t seen = 0;
     for (;;) {
@@ -153,24 +179,122 @@ line_result next_line(lines *in, bool wait, const char **line, size_t *size)
     }
 }
 
-void free_lines(lines *in)
+static void free_lines(lines *in)
 {
     free(in->buffer);
     *in = (lines){0};
 }
 
-int say_no_line(const char *where, const lines *in, line_result result, int error)
+/* ---- texts, many at a time ------------------------------------------------------------------ */
+
+/* Lines that are to be handed on, each in memory of its own. */
+typedef struct batch {
+    char **line; /* (most) */
+    size_t count, first;
+} batch;
+
+static int add_line(batch *b, const lines *in, const char *line, size_t size)
+{
+    char *copy = malloc(size + 1);
+    if (!copy)
+        return say_no_memory();
+    memcpy(copy, line, size);
+    copy[size] = '\0';
+    if (b->count == 0)
+        b->first = in->number;
+    b->line[b->count++] = copy; /* which hand_on or take_all frees */
+    return CODE_OK;             /* NOLINT(clang-analyzer-unix.Malloc) */
+}
+
+static void clear(batch *b)
+{
+    while (b->count > 0)
+        free(b->line[--b->count]);
+}
+
+static int hand_on(batch *b, const line_texts *to)
+{
+    const int code =
+        b->count ? to->take(to->user, b->count, (const char *const *)b->line, b->first) : CODE_OK;
+    clear(b);
+    return code;
+}
+
+static int refuse(const line_texts *to, const lines *in, const char *why)
+{
+    if (to->refuse)
+        return to->refuse(to->user, in->number, why);
+    say("%s %zu: %s", *to->where, in->number, why);
+    return CODE_INPUT;
+}
+
+/* Says why there is no next line; CODE_OK, silently, at the end. */
+static int no_line(const line_texts *to, const lines *in, line_result result, int error)
 {
     if (result == LINE_END)
         return CODE_OK;
     if (result == LINE_NO_MEMORY)
         return say_no_memory();
-    if (result == LINE_WIDE)
-        say("%s 1: this is %s, and UTF-8 is expected; iconv -f %s -t UTF-8 makes it", where,
+    if (result == LINE_WIDE) {
+        say("%s 1: this is %s, and UTF-8 is expected; iconv -f %s -t UTF-8 makes it", *to->where,
             in->encoding, in->encoding);
-    else if (result == LINE_TOO_LONG)
-        say("%s %zu: longer than 1 MiB", where, in->number);
-    else
-        say("%s %zu cannot be read: %s", where, in->number, strerror(error));
-    return result == LINE_FAILED ? CODE_IO : CODE_INPUT;
+        return CODE_INPUT;
+    }
+    say("%s %zu cannot be read: %s", *to->where, in->number, strerror(error));
+    return CODE_IO;
+}
+
+static int take_all(lines *in, batch *b, const line_texts *to)
+{
+    int code = CODE_OK;
+    for (bool more = true; more && code == CODE_OK;) {
+        const char *line = NULL;
+        size_t size = 0;
+        const line_result result = next_line(in, b->count == 0, &line, &size);
+        const int error = errno;
+        const bool too_long = result == LINE_TOO_LONG;
+        const bool zero = result == LINE_READ && memchr(line, '\0', size);
+        const bool read = result == LINE_READ && !zero;
+        more = result == LINE_READ || result == LINE_NOT_YET || too_long;
+        if (read)
+            code = add_line(b, in, line, size);
+        if (code == CODE_OK && (!read || b->count == to->most))
+            code = hand_on(b, to);
+        if (code == CODE_OK && (too_long || zero))
+            code = refuse(to, in, zero ? "a zero byte" : "longer than 1 MiB");
+        if (code == CODE_OK && !more)
+            code = no_line(to, in, result, error);
+    }
+    return code;
+}
+
+static int take_from(int fd, const line_texts *to)
+{
+    lines in = start_lines(fd);
+    batch b = {.line = malloc(to->most * sizeof *b.line)};
+    const int code = b.line ? take_all(&in, &b, to) : say_no_memory();
+    clear(&b);
+    free(b.line);
+    free_lines(&in);
+    return code;
+}
+
+int take_lines(const char *path, const line_texts *to)
+{
+    char where[400] = "standard input: line";
+    const char *before = *to->where;
+    const int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
+    if (fd < 0) {
+        const int error = errno;
+        say("%s: cannot be opened: %s", path, strerror(error));
+        return error == ENOENT || error == ENOTDIR ? CODE_INPUT : CODE_IO;
+    }
+    if (path)
+        snprintf(where, sizeof where, "%s: line", path);
+    *to->where = where;
+    const int code = take_from(fd, to);
+    *to->where = before;
+    if (path)
+        close(fd);
+    return code;
 }

@@ -1,12 +1,9 @@
 /* predict.c - unroll predict: answers or labels, in the order of the texts. */
 #include "cli.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 enum { MOST_TEXTS = 256 }; /* that are handed on together */
 
@@ -125,105 +122,19 @@ static int answer_arguments(asker *a, const command *c)
     return code;
 }
 
-/* Lines that wait for their answers, each in memory of its own. */
-typedef struct batch {
-    char *line[MOST_TEXTS];
-    size_t count, first; /* number of the first line */
-} batch;
-
-static int flush_batch(asker *a, batch *b)
+/* Lines, see take_lines. */
+static int answer_lines(void *user, size_t count, const char *const *texts, size_t first)
 {
-    int code = CODE_OK;
-    if (b->count)
-        code = answer(a, b->count, (const char *const *)b->line, b->first);
-    for (size_t i = 0; i < b->count; i++)
-        free(b->line[i]);
-    b->count = 0;
-    return code;
-}
-
-static int add_line(asker *a, batch *b, const lines *in, const char *line, size_t size)
-{
-    char *copy = malloc(size + 1);
-    if (!copy)
-        return say_no_memory();
-    memcpy(copy, line, size);
-    copy[size] = '\0';
-    if (b->count == 0)
-        b->first = in->number;
-    look_for_columns(a, copy, in->number);
-    b->line[b->count++] = copy; /* which flush_batch or answer_lines frees */
-    return CODE_OK;             /* NOLINT(clang-analyzer-unix.Malloc) */
+    asker *a = user;
+    for (size_t i = 0; i < count; i++)
+        look_for_columns(a, texts[i], first + i);
+    return answer(a, count, texts, first);
 }
 
 /* What cannot even be a text: an answer all the same, so that answers stay beside their lines. */
-static int no_text(asker *a, line_result result, const lines *in)
+static int refuse_line(void *user, size_t number, const char *why)
 {
-    return refuse(a, NULL, in->number,
-                  result == LINE_TOO_LONG ? "longer than 1 MiB" : "a zero byte");
-}
-
-/* Says why there is no next line; CODE_OK at the end. */
-static int no_line(line_result result, const lines *in, const char *name, int error)
-{
-    if (result == LINE_END)
-        return CODE_OK;
-    if (result == LINE_WIDE) {
-        say("%s: line 1: this is %s, and UTF-8 is expected; iconv -f %s -t UTF-8 makes it", name,
-            in->encoding, in->encoding);
-        return CODE_INPUT;
-    }
-    if (result == LINE_NO_MEMORY)
-        return say_no_memory();
-    say("reading %s failed: %s", name, strerror(error));
-    return CODE_IO;
-}
-
-/* Gathers what lines are there, up to MOST_TEXTS, and waits for more only when none is unanswered. */
-static int answer_lines(asker *a, int fd, const char *name)
-{
-    lines in = start_lines(fd);
-    batch b = {.count = 0};
-    int code = CODE_OK;
-    for (bool more = true; more && code == CODE_OK;) {
-        const char *line = NULL;
-        size_t size = 0;
-        const line_result result = next_line(&in, b.count == 0, &line, &size);
-        const int error = errno;
-        const bool unusable =
-            result == LINE_TOO_LONG || (result == LINE_READ && memchr(line, '\0', size) != NULL);
-        const bool read = result == LINE_READ && !unusable;
-        more = result == LINE_READ || result == LINE_NOT_YET || result == LINE_TOO_LONG;
-        if (read)
-            code = add_line(a, &b, &in, line, size);
-        if (code == CODE_OK && (!read || b.count == MOST_TEXTS))
-            code = flush_batch(a, &b);
-        if (code == CODE_OK && unusable)
-            code = no_text(a, result, &in);
-        if (code == CODE_OK && !more)
-            code = no_line(result, &in, name, error);
-    }
-    while (b.count > 0)
-        free(b.line[--b.count]);
-    free_lines(&in);
-    return code;
-}
-
-static int answer_file(asker *a, const char *path)
-{
-    char where[400];
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        const int error = errno;
-        say("%s: cannot be opened: %s", path, strerror(error));
-        return error == ENOENT || error == ENOTDIR ? CODE_INPUT : CODE_IO;
-    }
-    snprintf(where, sizeof where, "%s: line", path);
-    a->where = where;
-    const int code = answer_lines(a, fd, path);
-    a->where = "line";
-    close(fd);
-    return code;
+    return refuse(user, NULL, number, why);
 }
 
 /* What the answers do not show. */
@@ -262,15 +173,9 @@ static int predict(command *c, ur_run *run)
                .quiet = c->common.quiet,
                .best = search && search->n_best > 1,
                .where = "text"};
-    const bool lines_in = c->n_arguments == 2 && strcmp(c->arguments[1], "-") == 0;
-    if (o->in) {
-        code = answer_file(&a, o->in);
-    } else if (lines_in) {
-        a.where = "standard input: line";
-        code = answer_lines(&a, STDIN_FILENO, "standard input");
-    } else {
-        code = answer_arguments(&a, c);
-    }
+    const line_texts lines = {&a, MOST_TEXTS, &a.where, answer_lines, refuse_line};
+    const bool from_input = c->n_arguments == 2 && strcmp(c->arguments[1], "-") == 0;
+    code = o->in || from_input ? take_lines(o->in, &lines) : answer_arguments(&a, c);
     if (code == CODE_OK)
         say_notes(&a);
     return code == CODE_OK && a.refused ? CODE_INPUT : code;

@@ -88,6 +88,6 @@ expect 2 'one argument too many' predict model --in lines text
 expect 3 'none.txt: cannot be opened' predict model --in none.txt
 run predict model - <folder
 wanted=4
-pattern='reading standard input failed: '
+pattern='standard input: line 1 cannot be read: '
 check_result 'predict from a folder'
 finish
