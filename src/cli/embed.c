@@ -236,6 +236,7 @@ static int embed_file(embedding *e, const char *path)
     snprintf(where, sizeof where, "%s: line", path);
     e->where = where;
     const int code = embed_lines(e, fd);
+    e->where = NULL;
     close(fd);
     return code;
 }
