@@ -96,7 +96,7 @@ ur_status ur_filler_masks(ur_filler *f, const char *text, size_t *count, ur_err 
 static ur_tensor *mask_rows(ur_filler *f, const ur_seq *y, size_t n, size_t masks)
 {
     ur_tape *t = f->tape;
-    ur_tensor **rows = ur_take(t, masks, sizeof *rows);
+    ur_tensor **rows = ur_take(t, masks, sizeof(ur_tensor *));
     size_t found = 0;
     for (size_t i = 0; rows && i < n; i++)
         if (is_mask(f, i))

@@ -251,11 +251,9 @@ ur_status ur_wordpiece_parse(const ur_allocator *a, const char *name, const char
     w->strip_accents = options->strip_accents;
     w->ideographs = options->ideographs;
     w->bytes = ur_alloc(a, size + 1, 1);
-    ur_status status = w->bytes ? UR_OK : ur_no_memory(err, size + 1);
-    if (status == UR_OK) {
+    if (w->bytes)
         memcpy(w->bytes, bytes, size);
-        status = cut_lines(w, name, size, err);
-    }
+    ur_status status = w->bytes ? cut_lines(w, name, size, err) : ur_no_memory(err, size + 1);
     if (status == UR_OK)
         status = build(w, err);
     if (status == UR_OK)
