@@ -474,6 +474,50 @@ static ur_status train_once(const ur_allocator *a, ur_err *err, void *arg)
     return status;
 }
 
+/* Weights of which the loss asks something: their gradients reach the keys whoever computes what. */
+static outcome weights_used(ur_context *context, size_t batch, const size_t *length)
+{
+    enum { W = 20 };
+    outcome o = {0};
+    ur_tape *t = tape_of(context);
+    const size_t total = sum_of(length, batch);
+    float *keys = made_up_floats(21, total * W, 1.0f), *values = made_up_floats(22, total * W, 1.0f);
+    float *queries = made_up_floats(23, batch * W, 1.0f);
+    ur_tape_start(t, UR_TRAIN, NULL, NULL, 0, 0);
+    const ur_layout *l = ur_new_layout(t, UR_STEP_MAJOR, batch, length, NULL);
+    ur_seq *k = ur_seq_floats(t, l, W, keys, true), *v = ur_seq_floats(t, l, W, values, true);
+    ur_tensor *q = ur_copy_floats(t, 2, (size_t[]){batch, W}, queries, true);
+    ur_tensor *sum = ur_weighted_sum(t, v, ur_attention_weights(t, q, k));
+    ur_backward(t, ur_sum(t, ur_mul(t, sum, sum)));
+    tape_fine(t);
+    keep(&o, ur_floats(sum), batch * W);
+    keep(&o, q->grad, batch * W);
+    keep_rows(&o, l, W, k->values->grad);
+    keep_rows(&o, l, W, v->values->grad);
+    free(keys);
+    free(values);
+    free(queries);
+    ur_tape_free(t);
+    return o;
+}
+
+static void weights_that_are_used(void **state)
+{
+    (void)state;
+    contexts all = contexts_new();
+    const size_t length[] = {150, 3, 70};
+    for (size_t batch = 1; batch <= 3; batch++) {
+        outcome want = weights_used(all.at[0], batch, length);
+        for (int c = 1; c < all.count; c++) {
+            outcome got = weights_used(all.at[c], batch, length);
+            same_outcomes("weights that are used", all.name[c], &want, &got);
+            outcome_free(&got);
+        }
+        outcome_free(&want);
+    }
+    contexts_free(&all);
+}
+
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
@@ -489,6 +533,7 @@ int main(void)
         cmocka_unit_test(what_hides_a_key_does_not_matter),
         cmocka_unit_test(layers_on_every_instruction_set),
         cmocka_unit_test(step_by_step),
+        cmocka_unit_test(weights_that_are_used),
         cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

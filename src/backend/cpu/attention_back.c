@@ -49,8 +49,9 @@ static ur_head_rows weights_back(ur_attention_work *s)
     return dc;
 }
 
-/* Gradients that come to given weights, or that go to them. */
-static void given_weights(ur_attention_work *s)
+/* Gradients that come to the weights from elsewhere, and (out, once for each weight) those that go to given
+ * ones. */
+static void given_weights(ur_attention_work *s, bool out)
 {
     const ur_attention_pass *op = s->job->op;
     const ur_attention_back *back = s->job->back;
@@ -62,7 +63,7 @@ static void given_weights(ur_attention_work *s)
         float *dx = s->dx + r * s->row;
         if (back->dp_in)
             kernels_of(s)->add(s->keys, back->dp_in + at + r * keys, dx);
-        if (back->dp)
+        if (out && back->dp)
             kernels_of(s)->add(s->keys, dx, back->dp + at + r * keys);
     }
 }
@@ -188,8 +189,7 @@ static void keys_back(ur_attention_work *s, size_t b, size_t head, size_t begin,
         }
         ur_strip_weights(s);
         const ur_head_rows dc = weights_back(s);
-        if (whole)
-            given_weights(s);
+        given_weights(s, whole);
         if (back->dv && back->dcontext)
             values_back(s, dc, fresh);
         if (op->k) {
@@ -226,7 +226,7 @@ static void some_queries(ur_attention_work *s, size_t b, size_t head, size_t beg
     ur_strip_queries(s, begin, end);
     ur_strip_weights(s);
     weights_back(s);
-    given_weights(s);
+    given_weights(s, true);
     if (s->job->op->k) {
         scores_back(s, false);
         s->job->score->back(s, wants_queries(s->job), false, false);
