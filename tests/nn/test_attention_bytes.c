@@ -481,7 +481,8 @@ static outcome weights_used(ur_context *context, size_t batch, const size_t *len
     outcome o = {0};
     ur_tape *t = tape_of(context);
     const size_t total = sum_of(length, batch);
-    float *keys = made_up_floats(21, total * W, 1.0f), *values = made_up_floats(22, total * W, 1.0f);
+    float *keys = made_up_floats(21, total * W, 1.0f),
+          *values = made_up_floats(22, total * W, 1.0f);
     float *queries = made_up_floats(23, batch * W, 1.0f);
     ur_tape_start(t, UR_TRAIN, NULL, NULL, 0, 0);
     const ur_layout *l = ur_new_layout(t, UR_STEP_MAJOR, batch, length, NULL);
