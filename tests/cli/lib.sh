@@ -9,6 +9,18 @@ trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 failures=0
 
+# Whether everything takes ten times as long here: as in support/slow.h.
+hurry() {
+    [ "${UNROLL_SLOW-}" = 0 ]
+}
+
+# The arguments, computed by plain C; in a hurry by the best instruction set again.
+on_plain() {
+    hurry || { UNROLL_ISA=plain && export UNROLL_ISA; }
+    "$@"
+    unset UNROLL_ISA
+}
+
 fail() {
     echo "FAIL: $*"
     failures=$((failures + 1))

@@ -35,7 +35,7 @@ again=$(sed -n 's/.*"perplexity":\([0-9.]*\).*/\1/p' out)
 awk "BEGIN { exit !($measured - $again < 1e-6 && $again - $measured < 1e-6 && $again < 1.5) }" ||
     fail "eval: perplexity $again, the training measured $measured"
 for threads in 1 2 3; do
-    UNROLL_ISA=plain expect 0 "$again" eval run --data valid --json --last --threads $threads
+    on_plain expect 0 "$again" eval run --data valid --json --last --threads $threads
 done
 
 # writing: far beyond the window, drawn and searched, alike everywhere
@@ -49,7 +49,7 @@ for options in '--temperature 1.5 --seed 3' '--beam 3 --n-best 2' '--greedy'; do
     expect 0 . generate run --prompt 'lazy' --tokens 60 $options --threads 1
     cp out first
     # shellcheck disable=SC2086
-    UNROLL_ISA=plain expect 0 . generate run --prompt 'lazy' --tokens 60 $options --threads 3
+    on_plain expect 0 . generate run --prompt 'lazy' --tokens 60 $options --threads 3
     same out first
 done
 expect 0 . generate run --prompt '' --tokens 5
@@ -71,7 +71,7 @@ run train lm --out part --resume --threads 2 --quiet
 [ $code -eq 0 ] || fail "resume: $(cat err)"
 same whole/$weights part/$weights
 # shellcheck disable=SC2086
-UNROLL_ISA=plain lm plain $options --threads 3
+on_plain lm plain $options --threads 3
 same whole/$weights plain/$weights
 expect 0 . generate whole --prompt 'the quick' --tokens 40
 

@@ -17,6 +17,7 @@ cmp -s one/$weights other/$weights && fail "another seed gives the same model"
 
 sets=0
 for isa in plain avx2 avx512 neon; do
+    hurry && [ $isa = plain ] && continue
     UNROLL_ISA=$isa
     export UNROLL_ISA
     run train seq2seq $tiny --quiet --out $isa $how

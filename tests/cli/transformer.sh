@@ -14,7 +14,7 @@ run train seq2seq --out part --resume --epochs 3 --quiet
 [ $code -eq 0 ] || fail "resume: $(cat err)"
 same whole/$weights part/$weights
 # shellcheck disable=SC2086
-UNROLL_ISA=plain train plain $options $every --epochs 3
+on_plain train plain $options $every --epochs 3
 same whole/$weights plain/$weights
 for option in '--tie output' '--tie none --strip' '--activation gelu-tanh --reverse-input' ''; do
     name=run$(echo "$option" | tr -d ' -')
