@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "base/utf8.h"
 #include "io/fields.h"
+#include "models/kinds.h"
 #include "models/parts.h"
 #include "tape/tape.h"
 
@@ -268,6 +269,12 @@ ur_status ur_bert_new(ur_context *context, const ur_bert_config *config, ur_mode
                       ur_err *err)
 {
     return ur_model_new(context, &bert_kind, config, out, err);
+}
+
+ur_status ur_bert_outline(ur_context *context, const ur_bert_config *config, ur_model **out,
+                          ur_err *err)
+{
+    return ur_model_outline(context, &bert_kind, config, out, err);
 }
 
 const ur_bert_config *ur_bert_config_of(const ur_model *model)

@@ -9,6 +9,7 @@
 #include "base/fpmode.h"
 #include "base/status.h"
 #include "models/kinds.h"
+#include "tape/params.h"
 
 /* ---- kinds -------------------------------------------------------------------------------- */
 
@@ -81,8 +82,8 @@ const char *ur_kind_per(const ur_kind *kind, const void *config)
 
 /* ---- models ------------------------------------------------------------------------------- */
 
-ur_status ur_model_new(ur_context *context, const ur_kind *kind, const void *config, ur_model **out,
-                       ur_err *err)
+ur_status ur_model_outline(ur_context *context, const ur_kind *kind, const void *config,
+                           ur_model **out, ur_err *err)
 {
     const ur_allocator *a = &context->allocator;
     *out = NULL;
@@ -102,13 +103,26 @@ ur_status ur_model_new(ur_context *context, const ur_kind *kind, const void *con
     if (status == UR_OK)
         status = kind->build(model, err);
     if (status == UR_OK)
-        status = ur_params_seal(model->params, err);
+        status = ur_params_built(model->params, err);
     if (status != UR_OK) {
         ur_model_free(model);
         return status;
     }
     *out = model;
     return UR_OK;
+}
+
+ur_status ur_model_new(ur_context *context, const ur_kind *kind, const void *config, ur_model **out,
+                       ur_err *err)
+{
+    ur_status status = ur_model_outline(context, kind, config, out, err);
+    if (status == UR_OK)
+        status = ur_params_seal((*out)->params, err);
+    if (status != UR_OK) {
+        ur_model_free(*out);
+        *out = NULL;
+    }
+    return status;
 }
 
 void ur_model_init(ur_model *model, uint64_t seed)

@@ -448,25 +448,6 @@ static ur_status read_tensors(ur_run *run, ur_st *st, const char *path, ur_err *
     return status;
 }
 
-ur_status ur_run_check_newest(const ur_run *run, ur_err *err)
-{
-    uint64_t step = 0;
-    bool found;
-    ur_st *st;
-    ur_status status = newest_below(run, UINT64_MAX, &found, &step, err);
-    if (status != UR_OK || !found)
-        return status;
-    char *path = ur_checkpoint_path(run->a, run->folder, step);
-    if (!path)
-        return ur_no_memory(err, strlen(run->folder) + 64);
-    if (ur_st_open(run->a, path, &st, NULL) == UR_OK) {
-        status = ur_run_check_words(run, st, path, err);
-        ur_st_close(st);
-    }
-    ur_free(run->a, path);
-    return status;
-}
-
 /* A file that is no checkpoint any more. What is wrong with the data or the vocabulary is not its
  * fault. */
 static ur_status open_checkpoint(ur_run *run, const char *path, ur_st **st, ur_err *err)
@@ -505,27 +486,59 @@ static ur_status offer_older(ur_run *run, uint64_t damaged, const char *path, ur
     return UR_BAD_FILE;
 }
 
-ur_status ur_run_load_checkpoint(ur_run *run, ur_err *err)
+static ur_status check_checkpoint(ur_run *run, uint64_t step, const char *path, ur_err *err)
 {
-    uint64_t step = 0;
+    ur_st *st;
+    ur_status status = open_checkpoint(run, path, &st, err);
+    if (status != UR_OK)
+        return status == UR_BAD_FILE ? offer_older(run, step, path, err) : status;
+    status = ur_run_check_words(run, st, path, err);
+    if (status == UR_OK)
+        status = ur_run_give_memory(run, st, path, NULL, NULL, err);
+    ur_st_close(st);
+    return status;
+}
+
+/* The newest one; fresh memory or NULL. */
+static ur_status newest_path(const ur_run *run, uint64_t *step, char **path, ur_err *err)
+{
     bool found;
-    ur_status status = newest_below(run, UINT64_MAX, &found, &step, err);
+    *step = 0;
+    *path = NULL;
+    const ur_status status = newest_below(run, UINT64_MAX, &found, step, err);
     if (status != UR_OK)
         return status;
     if (!found)
         return ur_fail(err, UR_BAD_FILE, "%s has no checkpoint to go on from", run->folder);
-    char *path = ur_checkpoint_path(run->a, run->folder, step);
-    if (!path)
-        return ur_no_memory(err, strlen(run->folder) + 64);
+    *path = ur_checkpoint_path(run->a, run->folder, *step);
+    return *path ? UR_OK : ur_no_memory(err, strlen(run->folder) + 64);
+}
+
+ur_status ur_run_check_newest(ur_run *run, ur_err *err)
+{
+    uint64_t step;
+    char *path;
+    ur_status status = newest_path(run, &step, &path, err);
+    if (status == UR_OK)
+        status = check_checkpoint(run, step, path, err);
+    ur_free(run->a, path);
+    return status;
+}
+
+ur_status ur_run_load_checkpoint(ur_run *run, ur_err *err)
+{
+    uint64_t step;
+    char *path;
     ur_st *st;
-    status = open_checkpoint(run, path, &st, err);
+    ur_status status = newest_path(run, &step, &path, err);
     if (status == UR_OK) {
-        status = read_state(run, st, path, err);
-        if (status == UR_OK)
-            status = read_tensors(run, st, path, err);
-        ur_st_close(st);
-    } else if (status == UR_BAD_FILE) {
-        status = offer_older(run, step, path, err);
+        status = ur_st_open(run->a, path, &st, err);
+        if (status == UR_OK) {
+            status = read_state(run, st, path, err);
+            if (status == UR_OK)
+                status = read_tensors(run, st, path, err);
+            ur_st_close(st);
+        }
     }
     ur_free(run->a, path);
     return status;

@@ -13,8 +13,9 @@
 #include "base/alloc.h"
 #include "base/status.h"
 #include "base/utf8.h"
+#include "models/kinds.h"
 #include "run/run.h"
-#include "unroll/train.h"
+#include "train/weights.h"
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
@@ -376,7 +377,10 @@ static ur_status load_weights(ur_params *params, const char *path, const content
         .skipped = passed_over + first,
         .n_skipped = PASSED_OVER - first,
     };
-    return ur_params_load_part(params, path, &options, err);
+    ur_status status = ur_weights_fit(params, path, &options, err);
+    if (status == UR_OK) /* no memory before that */
+        status = ur_params_seal(params, err);
+    return status == UR_OK ? ur_params_load_part(params, path, &options, err) : status;
 }
 
 static ur_status open_model(ur_context *context, const char *folder, bool words, ur_published *out,
@@ -396,7 +400,7 @@ static ur_status open_model(ur_context *context, const char *folder, bool words,
     if (status == UR_OK) {
         c.no_pooler = !file.pooler;
         c.masked_words = words;
-        status = ur_bert_new(context, &c, &out->model, err);
+        status = ur_bert_outline(context, &c, &out->model, err);
     }
     if (status == UR_OK)
         status = load_weights(out->model->params, path, &file, words, err);

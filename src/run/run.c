@@ -13,6 +13,8 @@
 #include "base/status.h"
 #include "data/builtin.h"
 #include "io/fields.h"
+#include "models/kinds.h"
+#include "tape/params.h"
 #include "train/weights.h"
 
 enum { MOST_CONFIG = 16 << 20, MOST_PATH = 4096 };
@@ -359,7 +361,7 @@ static ur_status blame(const char *name, ur_status status, ur_err *err)
     return ur_fail(err, UR_BAD_FILE, "%s: %s", name, why.text);
 }
 
-/* Builds the model that run->config_text tells of; its parameters are still zero. single: the file that
+/* Outlines the model that run->config_text tells of, whose parameters have no memory yet. single: the file that
  * carries it, name what messages call the configuration. */
 static ur_status rebuild(ur_run *run, const ur_st *single, const char *name,
                          ur_run_settings *settings, ur_err *err)
@@ -378,7 +380,7 @@ static ur_status rebuild(ur_run *run, const ur_st *single, const char *name,
     if (assets->kind->fits)
         status = assets->kind->fits(assets, err);
     if (status == UR_OK)
-        status = ur_model_new(run->context, assets->kind, assets->config, &assets->model, err);
+        status = ur_model_outline(run->context, assets->kind, assets->config, &assets->model, err);
     return blame(name, status, err);
 }
 
@@ -466,6 +468,16 @@ ur_status ur_run_check_finite(const ur_run *run, const char *path, ur_err *err)
              : UR_OK;
 }
 
+ur_status ur_run_give_memory(ur_run *run, ur_st *st, const char *path, listener tell, void *user,
+                             ur_err *err)
+{
+    ur_params *params = run->assets.model->params;
+    if (ur_params_sealed(params) && !tell)
+        return UR_OK;
+    const ur_status status = ur_weights_check(params, st, path, "", tell, user, err);
+    return status == UR_OK && !tell ? blame(path, ur_params_seal(params, err), err) : status;
+}
+
 /* Where somebody listens, only looks whether they fit. */
 static ur_status load_weights(ur_run *run, const char *path, bool single, listener tell, void *user,
                               ur_err *err)
@@ -477,9 +489,9 @@ static ur_status load_weights(ur_run *run, const char *path, bool single, listen
     const char *epoch = ur_st_metadata(st, UR_EPOCH_KEY);
     run->epoch = epoch ? strtoull(epoch, NULL, 10) : 0;
     status = single ? open_single(run, path, st, err) : ur_run_check_words(run, st, path, err);
-    if (status == UR_OK && tell)
-        status = ur_weights_check(run->assets.model->params, st, path, "", tell, user, err);
-    else if (status == UR_OK)
+    if (status == UR_OK)
+        status = ur_run_give_memory(run, st, path, tell, user, err);
+    if (status == UR_OK && !tell)
         status = ur_weights_read(run->assets.model->params, st, path, "", err);
     if (status == UR_OK && !tell)
         status = ur_run_check_finite(run, path, err);

@@ -136,9 +136,9 @@ ur_status ur_run_save_checkpoint(ur_run *run, ur_err *err);
 /* All of them, of a run that the folder held before. */
 void ur_run_remove_checkpoints(const ur_run *run);
 
-/* Whether the newest checkpoint, if it can be read, has the folder's vocabularies: before the data is
- * read with them. */
-ur_status ur_run_check_newest(const ur_run *run, ur_err *err);
+/* Whether the newest checkpoint can be gone on from: its tensors have the model's shapes, which gets its
+ * memory, and its vocabularies are the folder's; before the data is read. UR_BAD_FILE: there is none. */
+ur_status ur_run_check_newest(ur_run *run, ur_err *err);
 
 /* Puts trainer and model where the newest checkpoint stands. UR_BAD_FILE when there is none. */
 ur_status ur_run_load_checkpoint(ur_run *run, ur_err *err);
@@ -147,6 +147,11 @@ ur_status ur_run_load_checkpoint(ur_run *run, ur_err *err);
  * whether all weights are finite. UR_BAD_FILE by line, and by tensor. */
 ur_status ur_run_check_words(const ur_run *run, ur_st *st, const char *path, ur_err *err);
 ur_status ur_run_check_finite(const ur_run *run, const char *path, ur_err *err);
+
+/* Compares the shapes of an outlined model with those of the open file, and gives it its memory. Where somebody
+ * listens, only compares. */
+ur_status ur_run_give_memory(ur_run *run, ur_st *st, const char *path,
+                             void (*tell)(void *user, const char *fault), void *user, ur_err *err);
 
 /* The weights of model.safetensors (of an opened folder run->weights), into the run's model. */
 ur_status ur_run_load_model(ur_run *run, ur_err *err);

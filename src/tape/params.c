@@ -312,10 +312,16 @@ static float *device_floats(const ur_params *p, size_t floats, void **memory)
     return *memory;
 }
 
+ur_status ur_params_built(const ur_params *p, ur_err *err)
+{
+    return p->failure.status == UR_OK ? UR_OK
+                                      : ur_fail(err, p->failure.status, "%s", p->failure.text);
+}
+
 ur_status ur_params_seal(ur_params *p, ur_err *err)
 {
     if (p->failure.status != UR_OK)
-        return ur_fail(err, p->failure.status, "%s", p->failure.text);
+        return ur_params_built(p, err);
     if (p->memory)
         return ur_fail(err, UR_INVALID, "these parameters are sealed already");
     size_t total = p->size;
@@ -334,6 +340,11 @@ ur_status ur_params_seal(ur_params *p, ur_err *err)
         return ur_no_memory(err, p->size * sizeof(float));
     memset(p->values, 0, p->size * sizeof(float));
     return UR_OK;
+}
+
+bool ur_params_sealed(const ur_params *p)
+{
+    return p->memory != NULL;
 }
 
 /* ---- bringing packed copies up to date ---------------------------------------------------- */
@@ -429,7 +440,7 @@ bool ur_params_current(const ur_params *p, ur_mode mode)
 ur_status ur_params_prepare(const ur_params *p, ur_mode mode, ur_team *team, ur_err *err)
 {
     if (p->failure.status != UR_OK)
-        return ur_fail(err, p->failure.status, "%s", p->failure.text);
+        return ur_params_built(p, err);
     if (!p->memory)
         return ur_fail(err, UR_INVALID, "the parameters are not sealed yet (ur_params_seal)");
     if (ur_params_current(p, mode))

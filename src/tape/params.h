@@ -19,6 +19,10 @@ int ur_params_pack_part(ur_params *params, int index, ur_pack_kind kind, size_t 
  * does nothing where they are. Any thread; several at once wait for the one that packs.
  * UR_INVALID: the parameters are not sealed; or what building them failed with. */
 ur_status ur_params_prepare(const ur_params *params, ur_mode mode, ur_team *team, ur_err *err);
+/* What adding parameters failed with, as ur_params_seal tells it. */
+ur_status ur_params_built(const ur_params *params, ur_err *err);
+/* Whether ur_params_seal gave them their memory. */
+bool ur_params_sealed(const ur_params *params);
 /* Whether they are up to date. */
 bool ur_params_current(const ur_params *params, ur_mode mode);
 /* Rises whenever the values may have changed. */

@@ -268,7 +268,7 @@ static ur_status load(const ur_params *params, ur_params *out, ur_st *st, const 
     static const ur_load_options strict = {0};
     const ur_allocator *a = &ur_params_context(params)->allocator;
     const size_t size = ur_params_size(params);
-    if (!ur_params_data(params))
+    if (out && !ur_params_sealed(out))
         return ur_fail(err, UR_INVALID, "the parameters are not sealed yet (ur_params_seal)");
     reading r = {.params = params, .st = st, .options = options ? options : &strict, .c = c};
     r.tensor = ur_alloc(a, ur_params_count(params), sizeof *r.tensor);
@@ -313,18 +313,30 @@ ur_status ur_weights_check(const ur_params *params, ur_st *st, const char *path,
                 err);
 }
 
-ur_status ur_params_load_part(ur_params *params, const char *path, const ur_load_options *options,
-                              ur_err *err)
+static ur_status load_path(const ur_params *params, ur_params *out, const char *path,
+                           const ur_load_options *options, ur_err *err)
 {
-    UR_FPMODE_HERE;
     complaints c = {.used = 0};
     ur_st *st;
     ur_status status = ur_st_open(&ur_params_context(params)->allocator, path, &st, err);
     if (status != UR_OK)
         return status;
-    status = load(params, params, st, path, options, &c, err);
+    status = load(params, out, st, path, options, &c, err);
     ur_st_close(st);
     return status;
+}
+
+ur_status ur_weights_fit(const ur_params *params, const char *path, const ur_load_options *options,
+                         ur_err *err)
+{
+    return load_path(params, NULL, path, options, err);
+}
+
+ur_status ur_params_load_part(ur_params *params, const char *path, const ur_load_options *options,
+                              ur_err *err)
+{
+    UR_FPMODE_HERE;
+    return load_path(params, params, path, options, err);
 }
 
 ur_status ur_params_load(ur_params *params, const char *path, const char *prefix, ur_err *err)

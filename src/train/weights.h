@@ -19,7 +19,10 @@ ur_status ur_weights_write(const ur_allocator *a, const ur_params *params, const
 ur_status ur_weights_read(ur_params *params, ur_st *st, const char *path, const char *prefix,
                           ur_err *err);
 
-/* Whether ur_weights_read would; tell (or NULL) hears of every fault. */
+/* Whether ur_params_load_part would; ur_weights_read, where tell (or NULL) hears of every fault. The
+ * parameters need not be sealed. */
+ur_status ur_weights_fit(const ur_params *params, const char *path, const ur_load_options *options,
+                         ur_err *err);
 ur_status ur_weights_check(const ur_params *params, ur_st *st, const char *path, const char *prefix,
                            void (*tell)(void *user, const char *fault), void *user, ur_err *err);
 

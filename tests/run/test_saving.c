@@ -265,6 +265,40 @@ static void an_edited_vocabulary(void **state)
     ur_run_free(run);
 }
 
+/* An allocator that has little to give. */
+static void *little(void *user, size_t bytes)
+{
+    *(size_t *)user += bytes > (size_t)4 << 20;
+    return bytes > (size_t)4 << 20 ? NULL : malloc(bytes);
+}
+
+static void give_back(void *user, void *memory)
+{
+    (void)user;
+    free(memory);
+}
+
+/* A configuration that tells of a large model beside weights of a small one: nothing is allocated for it. */
+static void a_model_larger_than_its_file(void **state)
+{
+    (void)state;
+    const ur_run_settings s = tiny_settings();
+    size_t refusals = 0;
+    const ur_allocator hooks = {little, give_back, &refusals};
+    watched w = {.seconds = 1.0};
+    ur_context *small = context_of(NULL, 1, &hooks);
+    ur_run *run;
+    ur_err err;
+    train_watched(&w, &s);
+    assert_int_equal(
+        system("sed -i 's/\"hidden_size\": 16/\"hidden_size\": 16384/' run/config.json"), 0);
+    refused(ur_run_open(small, "run", &run, &err), &err,
+            "run/model.safetensors does not fit the model");
+    refused(ur_run_resume(small, "run", 5, 0, &run, &err), &err, "does not fit the model");
+    assert_int_equal(refusals, 0);
+    ur_context_free(small);
+}
+
 /* ---- several trainings of one folder ------------------------------------------------------- */
 
 /* The second is refused, whichever way it comes, until the first has ended. */
@@ -358,6 +392,7 @@ int main(void)
         IN_A_FOLDER(weights_that_are_not_finite),
         IN_A_FOLDER(a_damaged_checkpoint),
         IN_A_FOLDER(an_edited_vocabulary),
+        IN_A_FOLDER(a_model_larger_than_its_file),
         IN_A_FOLDER(one_training_at_a_time),
         IN_A_FOLDER(newer_weights_stay),
         IN_A_FOLDER(leftovers),
