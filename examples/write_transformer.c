@@ -43,7 +43,8 @@ int main(void)
     printf("%s", ur_writer_prompt(writer));
     while (strlen(shown) < 34) {
         check(ur_writer_next(writer, &next, &err), err.text);
-        strcat(shown, next.piece);
+        const size_t size = strlen(shown);
+        snprintf(shown + size, sizeof shown - size, "%s", next.piece);
     }
     printf("%s\n", shown);
     ur_writer_free(writer);

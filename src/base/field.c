@@ -360,26 +360,14 @@ void ur_fields_default(const ur_field *fields, void *config)
 /* Bytes of a member. */
 static size_t size_of(ur_field_type type)
 {
-    switch (type) {
-    case UR_FIELD_BOOL:
-        return sizeof(bool);
-    case UR_FIELD_SIZE:
-        return sizeof(size_t);
-    case UR_FIELD_ID:
-        return sizeof(int32_t);
-    case UR_FIELD_SEED:
-        return sizeof(uint64_t);
-    case UR_FIELD_REAL:
-        return sizeof(double);
-    case UR_FIELD_FLOAT:
-        return sizeof(float);
-    case UR_FIELD_ENUM:
-        return sizeof(int);
-    case UR_FIELD_NAME:
-    case UR_FIELD_TEXT:
-        break;
-    }
-    return sizeof(const char *);
+    static const size_t bytes[] = {
+        [UR_FIELD_BOOL] = sizeof(bool),         [UR_FIELD_SIZE] = sizeof(size_t),
+        [UR_FIELD_ID] = sizeof(int32_t),        [UR_FIELD_SEED] = sizeof(uint64_t),
+        [UR_FIELD_REAL] = sizeof(double),       [UR_FIELD_FLOAT] = sizeof(float),
+        [UR_FIELD_ENUM] = sizeof(int),          [UR_FIELD_NAME] = sizeof(const char *),
+        [UR_FIELD_TEXT] = sizeof(const char *),
+    };
+    return bytes[type];
 }
 
 void ur_fields_take(const ur_field *fields, void *config, const void *from)

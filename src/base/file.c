@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -93,11 +94,14 @@ static int sys_open_temporary(const ur_syscalls *sys, const char *folder, mode_t
 /* The process in the name of a temporary file; 0: it is none. */
 static long process_of(const char *name)
 {
-    long process;
-    int n, end = 0;
-    return sscanf(name, ".unroll-%ld-%d.tmp%n", &process, &n, &end) == 2 && end > 0 && !name[end]
-               ? process
-               : 0;
+    static const char begin[] = ".unroll-";
+    char *end;
+    if (strncmp(name, begin, sizeof begin - 1) != 0)
+        return 0;
+    const long process = strtol(name + sizeof begin - 1, &end, 10);
+    if (process <= 0 || *end != '-' || strtol(end + 1, &end, 10) < 0)
+        return 0;
+    return strcmp(end, ".tmp") == 0 ? process : 0;
 }
 
 void ur_remove_temporaries(const ur_allocator *a, const char *folder)

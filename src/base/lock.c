@@ -27,7 +27,7 @@ static void this_host(char host[HOST])
         if (*c <= ' ' || *c > '~')
             *c = '?';
     if (!host[0])
-        strcpy(host, "?");
+        memcpy(host, "?", 2);
 }
 
 /* "PROCESS HOST"; 0: the file says nothing of the kind. */

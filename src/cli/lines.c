@@ -248,7 +248,7 @@ static int take_all(lines *in, batch *b, const line_texts *to)
 {
     int code = CODE_OK;
     for (bool more = true; more && code == CODE_OK;) {
-        const char *line = NULL;
+        const char *line = "";
         size_t size = 0;
         const line_result result = next_line(in, b->count == 0, &line, &size);
         const int error = errno;

@@ -25,7 +25,7 @@ static const ur_language_network *const networks[] = {&ur_language_rnn, &ur_lang
 
 const char *ur_language_network_name(size_t i)
 {
-    return i < sizeof networks / sizeof *networks ? networks[i]->name : NULL;
+    return i < sizeof networks / sizeof(ur_language_network *) ? networks[i]->name : NULL;
 }
 
 static const char *const activation_words[] = {"none", "relu", "gelu", "gelu-tanh", NULL};
