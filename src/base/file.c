@@ -5,6 +5,7 @@
 #include "base/file.h"
 
 #include "base/alloc.h"
+#include "base/lock.h"
 #include "base/status.h"
 #include "base/syscalls.h"
 #include "base/tiny.h"
@@ -12,7 +13,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,8 +109,8 @@ void ur_remove_temporaries(const ur_allocator *a, const char *folder)
     DIR *list = opendir(folder);
     for (struct dirent *entry; list && (entry = readdir(list));) {
         const long process = process_of(entry->d_name);
-        const bool ended = process > 0 && (process == (long)getpid() ||
-                                           (kill((pid_t)process, 0) < 0 && errno == ESRCH));
+        const bool ended =
+            process > 0 && (process == (long)getpid() || !ur_process_is_alive(process));
         const size_t size = strlen(folder) + strlen(entry->d_name) + 2;
         char *path = ended ? ur_alloc(a, size, 1) : NULL;
         if (path) {

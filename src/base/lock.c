@@ -58,8 +58,7 @@ static bool write_owner(int fd, long process, const char *host)
     return ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)size, 0) == size;
 }
 
-/* Whether a process of this host is there; one of another user is. */
-static bool is_alive(long process)
+bool ur_process_is_alive(long process)
 {
     return kill((pid_t)process, 0) == 0 || errno != ESRCH;
 }
@@ -78,7 +77,7 @@ static ur_status held(int fd, const char *path, const char *host, ur_err *err)
 {
     char where[HOST];
     const long owner = owner_of(fd, where);
-    if (owner && strcmp(where, host) == 0 && owner != (long)getpid() && !is_alive(owner))
+    if (owner && strcmp(where, host) == 0 && owner != (long)getpid() && !ur_process_is_alive(owner))
         return UR_OK;
     if (!owner)
         return ur_fail(err, UR_INVALID, "%s is held by another process", path);

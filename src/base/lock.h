@@ -20,4 +20,7 @@ typedef struct ur_lock {
 ur_status ur_lock_take(const char *path, ur_lock *lock, ur_err *err);
 void ur_lock_release(ur_lock *lock);
 
+/* Whether a process of this machine is there; one of another user is. */
+bool ur_process_is_alive(long process);
+
 #endif

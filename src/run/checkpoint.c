@@ -494,7 +494,7 @@ static ur_status check_checkpoint(ur_run *run, uint64_t step, const char *path, 
         return status == UR_BAD_FILE ? offer_older(run, step, path, err) : status;
     status = ur_run_check_words(run, st, path, err);
     if (status == UR_OK)
-        status = ur_run_give_memory(run, st, path, NULL, NULL, err);
+        status = ur_params_seal(run->assets.model->params, err);
     ur_st_close(st);
     return status;
 }

@@ -377,10 +377,7 @@ static ur_status load_weights(ur_params *params, const char *path, const content
         .skipped = passed_over + first,
         .n_skipped = PASSED_OVER - first,
     };
-    ur_status status = ur_weights_fit(params, path, &options, err);
-    if (status == UR_OK) /* no memory before that */
-        status = ur_params_seal(params, err);
-    return status == UR_OK ? ur_params_load_part(params, path, &options, err) : status;
+    return ur_weights_load(params, path, &options, err);
 }
 
 static ur_status open_model(ur_context *context, const char *folder, bool words, ur_published *out,

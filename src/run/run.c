@@ -14,7 +14,6 @@
 #include "data/builtin.h"
 #include "io/fields.h"
 #include "models/kinds.h"
-#include "tape/params.h"
 #include "train/weights.h"
 
 enum { MOST_CONFIG = 16 << 20, MOST_PATH = 4096 };
@@ -468,16 +467,6 @@ ur_status ur_run_check_finite(const ur_run *run, const char *path, ur_err *err)
              : UR_OK;
 }
 
-ur_status ur_run_give_memory(ur_run *run, ur_st *st, const char *path, listener tell, void *user,
-                             ur_err *err)
-{
-    ur_params *params = run->assets.model->params;
-    if (ur_params_sealed(params) && !tell)
-        return UR_OK;
-    const ur_status status = ur_weights_check(params, st, path, "", tell, user, err);
-    return status == UR_OK && !tell ? blame(path, ur_params_seal(params, err), err) : status;
-}
-
 /* Where somebody listens, only looks whether they fit. */
 static ur_status load_weights(ur_run *run, const char *path, bool single, listener tell, void *user,
                               ur_err *err)
@@ -489,9 +478,9 @@ static ur_status load_weights(ur_run *run, const char *path, bool single, listen
     const char *epoch = ur_st_metadata(st, UR_EPOCH_KEY);
     run->epoch = epoch ? strtoull(epoch, NULL, 10) : 0;
     status = single ? open_single(run, path, st, err) : ur_run_check_words(run, st, path, err);
-    if (status == UR_OK)
-        status = ur_run_give_memory(run, st, path, tell, user, err);
-    if (status == UR_OK && !tell)
+    if (status == UR_OK && tell)
+        status = ur_weights_check(run->assets.model->params, st, path, "", tell, user, err);
+    else if (status == UR_OK)
         status = ur_weights_read(run->assets.model->params, st, path, "", err);
     if (status == UR_OK && !tell)
         status = ur_run_check_finite(run, path, err);

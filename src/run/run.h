@@ -148,11 +148,6 @@ ur_status ur_run_load_checkpoint(ur_run *run, ur_err *err);
 ur_status ur_run_check_words(const ur_run *run, ur_st *st, const char *path, ur_err *err);
 ur_status ur_run_check_finite(const ur_run *run, const char *path, ur_err *err);
 
-/* Compares the shapes of an outlined model with those of the open file, and gives it its memory. Where somebody
- * listens, only compares. */
-ur_status ur_run_give_memory(ur_run *run, ur_st *st, const char *path,
-                             void (*tell)(void *user, const char *fault), void *user, ur_err *err);
-
 /* The weights of model.safetensors (of an opened folder run->weights), into the run's model. */
 ur_status ur_run_load_model(ur_run *run, ur_err *err);
 

@@ -261,15 +261,14 @@ static ur_status read_all(const reading *r, float *out, ur_err *err)
     return status;
 }
 
-/* Checks the file; reads it where `out`, the parameters to fill, is not NULL. */
+/* Checks the file; reads it where `out`, the parameters to fill, is not NULL. Those that are not sealed yet get
+ * their memory in between, once the shapes fit. */
 static ur_status load(const ur_params *params, ur_params *out, ur_st *st, const char *path,
                       const ur_load_options *options, complaints *c, ur_err *err)
 {
     static const ur_load_options strict = {0};
     const ur_allocator *a = &ur_params_context(params)->allocator;
     const size_t size = ur_params_size(params);
-    if (out && !ur_params_sealed(out))
-        return ur_fail(err, UR_INVALID, "the parameters are not sealed yet (ur_params_seal)");
     reading r = {.params = params, .st = st, .options = options ? options : &strict, .c = c};
     r.tensor = ur_alloc(a, ur_params_count(params), sizeof *r.tensor);
     r.there = ur_alloc(a, ur_params_count(params), sizeof *r.there);
@@ -281,6 +280,8 @@ static ur_status load(const ur_params *params, ur_params *out, ur_st *st, const 
     find_all(&r, NULL);
     ur_status status = check_file(&r, path, err);
     float *fresh = NULL;
+    if (status == UR_OK && out && !ur_params_sealed(out))
+        status = ur_params_seal(out, err);
     if (status == UR_OK && out && !(fresh = ur_alloc(a, size, sizeof *fresh)))
         status = ur_no_memory(err, size * sizeof *fresh);
     if (fresh) {
@@ -313,30 +314,33 @@ ur_status ur_weights_check(const ur_params *params, ur_st *st, const char *path,
                 err);
 }
 
-static ur_status load_path(const ur_params *params, ur_params *out, const char *path,
-                           const ur_load_options *options, ur_err *err)
+ur_status ur_weights_load(ur_params *params, const char *path, const ur_load_options *options,
+                          ur_err *err)
 {
     complaints c = {.used = 0};
     ur_st *st;
     ur_status status = ur_st_open(&ur_params_context(params)->allocator, path, &st, err);
     if (status != UR_OK)
         return status;
-    status = load(params, out, st, path, options, &c, err);
+    status = load(params, params, st, path, options, &c, err);
     ur_st_close(st);
     return status;
 }
 
-ur_status ur_weights_fit(const ur_params *params, const char *path, const ur_load_options *options,
-                         ur_err *err)
+/* A program seals its parameters itself. */
+static ur_status check_sealed(const ur_params *params, ur_err *err)
 {
-    return load_path(params, NULL, path, options, err);
+    return ur_params_sealed(params)
+               ? UR_OK
+               : ur_fail(err, UR_INVALID, "the parameters are not sealed yet (ur_params_seal)");
 }
 
 ur_status ur_params_load_part(ur_params *params, const char *path, const ur_load_options *options,
                               ur_err *err)
 {
     UR_FPMODE_HERE;
-    return load_path(params, params, path, options, err);
+    const ur_status status = check_sealed(params, err);
+    return status == UR_OK ? ur_weights_load(params, path, options, err) : status;
 }
 
 ur_status ur_params_load(ur_params *params, const char *path, const char *prefix, ur_err *err)
@@ -352,8 +356,10 @@ ur_status ur_params_load_memory(ur_params *params, const char *name, const void 
     UR_FPMODE_HERE;
     complaints c = {.used = 0};
     ur_st *st;
-    ur_status status =
-        ur_st_open_bytes(&ur_params_context(params)->allocator, name, bytes, size, &st, err);
+    ur_status status = check_sealed(params, err);
+    if (status == UR_OK)
+        status =
+            ur_st_open_bytes(&ur_params_context(params)->allocator, name, bytes, size, &st, err);
     if (status != UR_OK)
         return status;
     status = load(params, params, st, name, options, &c, err);
@@ -365,7 +371,9 @@ ur_status ur_params_check(const ur_params *params, const char *path, const char 
                           void (*tell)(void *user, const char *fault), void *user, ur_err *err)
 {
     ur_st *st;
-    ur_status status = ur_st_open(&ur_params_context(params)->allocator, path, &st, err);
+    ur_status status = check_sealed(params, err);
+    if (status == UR_OK)
+        status = ur_st_open(&ur_params_context(params)->allocator, path, &st, err);
     if (status != UR_OK)
         return status;
     status = ur_weights_check(params, st, path, prefix, tell, user, err);

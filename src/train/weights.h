@@ -15,14 +15,15 @@ ur_status ur_weights_write(const ur_allocator *a, const ur_params *params, const
                            const ur_st_pair *metadata, size_t n_metadata, ur_err *err);
 
 /* Fills the parameters from an open file, strictly, under a prefix (see ur_params_load); tensors
- * of a checkpoint's own are passed over. */
+ * of a checkpoint's own are passed over. Parameters that are not sealed yet get their memory once the file's
+ * shapes fit. */
 ur_status ur_weights_read(ur_params *params, ur_st *st, const char *path, const char *prefix,
                           ur_err *err);
+/* Likewise as ur_params_load_part. */
+ur_status ur_weights_load(ur_params *params, const char *path, const ur_load_options *options,
+                          ur_err *err);
 
-/* Whether ur_params_load_part would; ur_weights_read, where tell (or NULL) hears of every fault. The
- * parameters need not be sealed. */
-ur_status ur_weights_fit(const ur_params *params, const char *path, const ur_load_options *options,
-                         ur_err *err);
+/* Whether ur_weights_read would; tell (or NULL) hears of every fault. */
 ur_status ur_weights_check(const ur_params *params, ur_st *st, const char *path, const char *prefix,
                            void (*tell)(void *user, const char *fault), void *user, ur_err *err);
 
