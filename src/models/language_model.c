@@ -28,7 +28,6 @@ const char *ur_language_network_name(size_t i)
     return i < sizeof networks / sizeof(ur_language_network *) ? networks[i]->name : NULL;
 }
 
-static const char *const activation_words[] = {"none", "relu", "gelu", "gelu-tanh", NULL};
 static const char *const embed_words[] = {"auto", NULL};
 static const char *const sampling_words[] = {"sequential", "random", NULL};
 
@@ -62,16 +61,9 @@ static const ur_field fields[] = {
                    "Part of the embeddings, of what goes from layer to layer and of the last "
                    "layer's output that is dropped; of a Transformer also of the attention "
                    "weights, in place of the last output."),
-    {.name = "heads", .metavar = "N", .group = "model", .type = UR_FIELD_SIZE, AT(heads),
-     .most = UR_MOST_UNITS, .initial = "4", .absent = "4", .belongs = "network=transformer",
-     .help = "Attention heads of a Transformer; they divide --hidden. 0: 4."},
-    {.name = "feed_forward_size", .flag = "ffn", .metavar = "N", .group = "model",
-     .type = UR_FIELD_SIZE, AT(feed_forward_size), .most = UR_MOST_UNITS, .absent = "0",
-     .shown = "4 times --hidden", .belongs = "network=transformer",
-     .help = "Units between the two linear layers of a Transformer's layer."},
-    {.name = "activation", .metavar = "relu|gelu|gelu-tanh", .group = "model",
-     .type = UR_FIELD_ENUM, AT(activation), .words = activation_words, .initial = "gelu",
-     .absent = "gelu", .belongs = "network=transformer", .help = "What stands between these."},
+    UR_HEADS_ROW(ur_language_model_config, 0, "4", "network=transformer", " 0: 4."),
+    UR_FEED_FORWARD_ROW(ur_language_model_config, "0", "network=transformer"),
+    UR_ACTIVATION_ROW(ur_language_model_config, "gelu", "gelu", "network=transformer"),
     {.name = "bptt", .metavar = "N", .group = "model", .type = UR_FIELD_SIZE, AT(bptt), .least = 1,
      .most = 1 << 20, .initial = "35",
      .help = "Steps of a window, through which gradients flow. A Transformer sees no more than "

@@ -13,6 +13,8 @@
 
 const char *const ur_cell_synonyms[] = {"rnn", "rnn_tanh", NULL};
 const char *const ur_direction_words[] = {"no|one", "concat", "average", NULL};
+const char *const ur_activation_words[] = {"none", "relu", "gelu", "gelu-tanh", NULL};
+const char *const ur_tie_words[] = {"none", "output", "all", NULL};
 
 const ur_cell *ur_configured_cell(const char *name)
 {

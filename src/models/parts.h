@@ -50,7 +50,9 @@ static inline uint64_t ur_fingerprint_add(uint64_t hash, uint64_t x)
 /* ---- rows of field tables ------------------------------------------------------------------ */
 
 extern const char *const ur_cell_synonyms[];
-extern const char *const ur_direction_words[]; /* of ur_directions */
+extern const char *const ur_direction_words[];  /* of ur_directions */
+extern const char *const ur_activation_words[]; /* of ur_activation */
+extern const char *const ur_tie_words[];        /* of ur_tie */
 
 #define UR_DROPOUT_MOST 0.999999 /* the largest float below 1 that six digits can say */
 
@@ -83,6 +85,51 @@ extern const char *const ur_direction_words[]; /* of ur_directions */
         .name = "dropout", .metavar = "P", .group = "model", .type = UR_FIELD_FLOAT,               \
         .offset = offsetof(config, dropout), .most = UR_DROPOUT_MOST, .initial = "0",              \
         .help = (says)                                                                             \
+    }
+
+/* Of a Transformer; `when` is the field and its value that choose one. */
+#define UR_HEADS_ROW(config, fewest, missing, when, says)                                          \
+    {                                                                                              \
+        .name = "heads", .metavar = "N", .group = "model", .type = UR_FIELD_SIZE,                  \
+        .offset = offsetof(config, heads), .least = (fewest), .most = UR_MOST_UNITS,               \
+        .initial = "4", .absent = (missing), .belongs = (when),                                    \
+        .help = "Attention heads of a Transformer; they divide --hidden." says                     \
+    }
+#define UR_FEED_FORWARD_ROW(config, missing, when)                                                 \
+    {                                                                                              \
+        .name = "feed_forward_size", .flag = "ffn", .metavar = "N", .group = "model",              \
+        .type = UR_FIELD_SIZE, .offset = offsetof(config, feed_forward_size),                      \
+        .most = UR_MOST_UNITS, .absent = (missing), .shown = "4 times --hidden",                   \
+        .belongs = (when), .help = "Units between the two linear layers of a Transformer's layer." \
+    }
+#define UR_ACTIVATION_ROW(config, standard, missing, when)                                         \
+    {                                                                                              \
+        .name = "activation", .metavar = "relu|gelu|gelu-tanh", .group = "model",                  \
+        .type = UR_FIELD_ENUM, .offset = offsetof(config, activation),                             \
+        .words = ur_activation_words, .initial = (standard), .absent = (missing),                  \
+        .belongs = (when), .help = "What stands between these."                                    \
+    }
+#define UR_NORM_FIRST_ROW(config, missing, when)                                                   \
+    {                                                                                              \
+        .name = "norm_first", .group = "model", .type = UR_FIELD_BOOL,                             \
+        .offset = offsetof(config, norm_first), .absent = (missing), .shown = "",                  \
+        .belongs = (when),                                                                         \
+        .help = "A Transformer's layers normalise what they read instead of what they add up to."  \
+    }
+#define UR_TIE_ROW(config, missing, when)                                                          \
+    {                                                                                              \
+        .name = "tie", .metavar = "none|output|all", .group = "model", .type = UR_FIELD_ENUM,      \
+        .offset = offsetof(config, tie), .words = ur_tie_words, .initial = "none",                 \
+        .absent = (missing), .belongs = (when),                                                    \
+        .help = "Which weights are one: the output layer's and the decoder's embedding, or the "   \
+                "encoder's embedding as well."                                                     \
+    }
+#define UR_SMOOTHING_ROW(config, missing)                                                          \
+    {                                                                                              \
+        .name = "label_smoothing", .metavar = "S", .group = "model", .type = UR_FIELD_FLOAT,       \
+        .offset = offsetof(config, label_smoothing), .most = 1, .initial = "0",                    \
+        .absent = (missing),                                                                       \
+        .help = "Part of each target's probability that all symbols share, when it is learned."    \
     }
 
 #define UR_UNICODE_ROW(config, member)                                                             \

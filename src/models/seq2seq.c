@@ -34,8 +34,6 @@ const char *ur_seq2seq_network_name(size_t i)
     return i < sizeof networks / sizeof(ur_seq2seq_network *) ? networks[i]->name : NULL;
 }
 
-static const char *const activation_words[] = {"none", "relu", "gelu", "gelu-tanh", NULL};
-static const char *const tie_words[] = {"none", "output", "all", NULL};
 static const char *const attention_words[] = {"none", "dot", NULL};
 static const char *const start_words[] = {"h", "hc", NULL};
 static const char *const init_words[] = {"pytorch", "lecun", NULL};
@@ -98,26 +96,12 @@ static const ur_field fields[] = {
      .words = init_words, .initial = "pytorch", .absent = "pytorch",
      .help = "Where weights start: as PyTorch's modules do, or matrices N(0, 1/columns), biases "
              "0 and embeddings N(0, 0.01^2)."},
-    {.name = "heads", .metavar = "N", .group = "model", .type = UR_FIELD_SIZE, AT(heads),
-     .most = UR_MOST_UNITS, .initial = "4", .absent = "4", .belongs = "network=transformer",
-     .help = "Attention heads of a Transformer; they divide --hidden. 0: 4."},
-    {.name = "feed_forward_size", .flag = "ffn", .metavar = "N", .group = "model",
-     .type = UR_FIELD_SIZE, AT(feed_forward_size), .most = UR_MOST_UNITS, .absent = "0",
-     .shown = "4 times --hidden", .belongs = "network=transformer",
-     .help = "Units between the two linear layers of a Transformer's layer."},
-    {.name = "activation", .metavar = "relu|gelu|gelu-tanh", .group = "model",
-     .type = UR_FIELD_ENUM, AT(activation), .words = activation_words, .initial = "relu",
-     .absent = "relu", .belongs = "network=transformer", .help = "What stands between these."},
-    {.name = "norm_first", .group = "model", .type = UR_FIELD_BOOL, AT(norm_first),
-     .absent = "false", .shown = "", .belongs = "network=transformer",
-     .help = "A Transformer's layers normalise what they read instead of what they add up to."},
-    {.name = "tie", .metavar = "none|output|all", .group = "model", .type = UR_FIELD_ENUM, AT(tie),
-     .words = tie_words, .initial = "none", .absent = "none", .belongs = "network=transformer",
-     .help = "Which weights are one: the output layer's and the decoder's embedding, or the "
-             "encoder's embedding as well."},
-    {.name = "label_smoothing", .metavar = "S", .group = "model", .type = UR_FIELD_FLOAT,
-     AT(label_smoothing), .most = 1, .initial = "0", .absent = "0",
-     .help = "Part of each target's probability that all symbols share, when it is learned."},
+    UR_HEADS_ROW(ur_seq2seq_config, 0, "4", "network=transformer", " 0: 4."),
+    UR_FEED_FORWARD_ROW(ur_seq2seq_config, "0", "network=transformer"),
+    UR_ACTIVATION_ROW(ur_seq2seq_config, "relu", "relu", "network=transformer"),
+    UR_NORM_FIRST_ROW(ur_seq2seq_config, "false", "network=transformer"),
+    UR_TIE_ROW(ur_seq2seq_config, "none", "network=transformer"),
+    UR_SMOOTHING_ROW(ur_seq2seq_config, "0"),
     {.name = "text.form", .flag = "", .type = UR_FIELD_ENUM, AT(format.form), .words = form_words, .of_data = true,
      .help = "Whether all questions have one width and all answers another, or an end symbol."},
     {.name = "text.strip", .group = "data", .type = UR_FIELD_BOOL, AT(format.strip), .shown = "",

@@ -26,8 +26,6 @@ const char *ur_translator_name(size_t i)
     return i < sizeof translators / sizeof(ur_translator *) ? translators[i]->name : NULL;
 }
 
-static const char *const activation_words[] = {"none", "relu", "gelu", "gelu-tanh", NULL};
-static const char *const tie_words[] = {"none", "output", "all", NULL};
 static const char *const init_words[] = {"pytorch", "xavier", NULL};
 
 #define AT(member) .offset = offsetof(ur_translation_config, member)
@@ -61,26 +59,12 @@ static const ur_field fields[] = {
      .words = init_words, .belongs = "translator=rnn|bahdanau",
      .help = "Where weights start: as PyTorch's modules do, or matrices of recurrent and linear "
              "layers U(-b, b), b = sqrt(6 / (rows + columns))."},
-    {.name = "heads", .metavar = "N", .group = "model", .type = UR_FIELD_SIZE, AT(heads), .least = 1,
-     .most = UR_MOST_UNITS, .initial = "4", .belongs = "translator=transformer",
-     .help = "Attention heads of a Transformer; they divide --hidden."},
-    {.name = "feed_forward_size", .flag = "ffn", .metavar = "N", .group = "model",
-     .type = UR_FIELD_SIZE, AT(feed_forward_size), .most = UR_MOST_UNITS,
-     .shown = "4 times --hidden", .belongs = "translator=transformer",
-     .help = "Units between the two linear layers of a Transformer's layer."},
-    {.name = "activation", .metavar = "relu|gelu|gelu-tanh", .group = "model",
-     .type = UR_FIELD_ENUM, AT(activation), .words = activation_words, .initial = "relu",
-     .belongs = "translator=transformer", .help = "What stands between these."},
-    {.name = "norm_first", .group = "model", .type = UR_FIELD_BOOL, AT(norm_first),
-     .shown = "", .belongs = "translator=transformer",
-     .help = "A Transformer's layers normalise what they read instead of what they add up to."},
-    {.name = "tie", .metavar = "none|output|all", .group = "model", .type = UR_FIELD_ENUM, AT(tie),
-     .words = tie_words, .initial = "none", .belongs = "translator=transformer",
-     .help = "Which weights are one: the output layer's and the decoder's embedding, or the "
-             "encoder's embedding as well."},
-    {.name = "label_smoothing", .metavar = "S", .group = "model", .type = UR_FIELD_FLOAT,
-     AT(label_smoothing), .most = 1, .initial = "0",
-     .help = "Part of each target's probability that all symbols share, when it is learned."},
+    UR_HEADS_ROW(ur_translation_config, 1, NULL, "translator=transformer", ""),
+    UR_FEED_FORWARD_ROW(ur_translation_config, NULL, "translator=transformer"),
+    UR_ACTIVATION_ROW(ur_translation_config, "relu", NULL, "translator=transformer"),
+    UR_NORM_FIRST_ROW(ur_translation_config, NULL, "translator=transformer"),
+    UR_TIE_ROW(ur_translation_config, NULL, "translator=transformer"),
+    UR_SMOOTHING_ROW(ur_translation_config, NULL),
     {.name = "text.tokenizer", .group = "data", .type = UR_FIELD_ENUM, AT(text.text.tokenizer),
      .word = ur_tokenizer_words, .initial = "word-joined",
      .help = "What sentences are cut into: characters, what stands between white space, words and "
