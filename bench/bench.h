@@ -42,6 +42,8 @@ void bench_fill(float *x, size_t n, float bound, uint64_t seed);
 /* Lengths of the sequences: `steps` for all, or with ragged=1 spread evenly from 1 to steps, in no
  * order. Returns their sum. */
 size_t bench_lengths(const char *line, size_t batch, size_t steps, size_t *length);
+/* From `shortest` to `longest`, spread evenly, in no order. */
+void bench_spread(size_t batch, size_t shortest, size_t longest, size_t *length);
 
 /* Memory on a 64-byte boundary, zeroed; leaves the program when there is none. */
 void *bench_memory(size_t count, size_t size);

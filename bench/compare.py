@@ -7,7 +7,8 @@
 A row begins with a round or two of every contestant: each with one thread and with all, each rival
 in each of its variants. Those that took more than 1.35 times the best of that name drop out; the
 others go round-robin, with the loops that measure the machine's limits among them, so that drift of the
-machine's speed meets all alike. What counts is each one's best median.
+machine's speed meets all alike. What counts is each one's best median. Nobody can be faster than the limit: a
+row where somebody is, by more than two hundredths, was measured wrong, and the exit status is then 1.
 """
 import argparse
 import fnmatch
@@ -21,10 +22,11 @@ import footprint
 import machine
 import report
 import rows
-from contestants import Entry, entries_of, programs
+from contestants import Entry, entries_of, programs, rulers
 
 FAR_BEHIND = 1.35
 LONG = 0.1  # seconds
+MOST_SHARE = 1.02  # of a limit
 
 
 def best(entries):
@@ -45,7 +47,7 @@ def first_round(entries, keep_all=False):
     return near
 
 
-def measure(row, all_programs, rounds):
+def measure(row, all_programs, all_rulers, rounds):
     """One row's result, as it goes to bench.json."""
     ours = first_round(entries_of(row, all_programs["unroll"],
                                   row.variants.get("unroll", [""])), row.scaling)
@@ -53,13 +55,13 @@ def measure(row, all_programs, rounds):
     for name, group in all_programs.items():
         if name != "unroll":
             theirs[name] = first_round(entries_of(row, group, row.variants.get(name, [])))
-    ruler = all_programs["unroll"][0 if row.one_core else -1]
+    ruler = all_rulers[0 if row.one_core else -1]
     limits = {line: Entry(ruler, line) for line in row.limits}
     everyone = ours + sum(theirs.values(), []) + list(limits.values())
     for _ in range(rounds):
         for entry in everyone:
             entry.round()
-    for group in all_programs.values():
+    for group in [*all_programs.values(), all_rulers]:
         for program in group:
             program.drop()
     mine = best(ours)
@@ -75,6 +77,7 @@ def measure(row, all_programs, rounds):
                    "ratio": rivals[0].median() / mine.median(),
                    "rival_limit_share": allowed / rivals[0].median(),
                    "rivals": {rival.label(): rival.median() for rival in rivals}}
+    result["valid"] = allowed <= MOST_SHARE * min(e.median() for e in [mine] + rivals[:1])
     if row.scaling and len(ours) > 1:
         alone = [e for e in ours if e.program.threads == 1]
         together = [e for e in ours if e.program.threads > 1]
@@ -119,6 +122,7 @@ def main():
     if options.against:
         sys.exit(against_another_build(options, rounds))
     all_programs = programs(options.build, options.rivals, options.python)
+    all_rulers = rulers(options.build)
     if len(all_programs) == 1:
         print("no rivals in bench/.rivals (bench/install_rivals): our own figures only")
     data = options.data or built_in_dates(options.build)
@@ -127,18 +131,19 @@ def main():
     others = [name for name in footprint.ROWS if fnmatch.fnmatch(name, options.rows)]
     if not chosen + others:
         sys.exit(f"no row is called {options.rows}")
-    results = machine.measure(all_programs["unroll"], rounds)
+    results = machine.measure(all_rulers, rounds)
     for result in results:
         report.line(result)
     for row in chosen + others:
         results.append(footprint.measure(row, options.build, data, all_programs, rounds)
-                       if row in others else measure(row, all_programs, rounds))
+                       if row in others else measure(row, all_programs, all_rulers, rounds))
         report.line(results[-1])
         report.save(results, options.json)
     report.summary(results)
-    for group in all_programs.values():
+    for group in [*all_programs.values(), all_rulers]:
         for program in group:
             program.close()
+    sys.exit(1 if report.invalid(results) else 0)
 
 
 if __name__ == "__main__":

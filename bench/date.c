@@ -21,15 +21,11 @@ typedef struct date_work {
 static double run(void *arg)
 {
     date_work *w = arg;
-    ur_step step = {0};
-    ur_err err;
+    ur_step step;
     size_t steps = 0;
     const double begin = bench_now();
     do {
-        if (ur_trainer_step(w->trainer, &step, &err) != UR_OK) {
-            fprintf(stderr, "date: %s\n", err.text);
-            exit(1);
-        }
+        step = bench_step(w->trainer, "date");
     } while (++steps * w->part < step.batches);
     return (bench_now() - begin) * (double)step.batches / (double)steps;
 }

@@ -1,4 +1,5 @@
-"""What is not speed: the library's size, how long the tool takes to start, the memory of training."""
+"""What is not speed: the library's size, how long the tool takes to start, the memory of training, and of a
+published BERT."""
 import os
 import statistics
 import subprocess
@@ -8,7 +9,9 @@ import time
 
 from contestants import Program
 
-ROWS = ("size/libunroll.so", "start/version", "memory/date")
+ROWS = ("size/libunroll.so", "start/version", "memory/date", "start/minilm", "memory/base-loading",
+        "memory/base-steady")
+SIZES = {"minilm": "bert hidden=384 layers=6 heads=12 ffn=1536", "base": "bert"}
 
 
 def row(name, ours, unit, rival=None, rival_name=None):
@@ -32,10 +35,43 @@ def start(build, rounds):
     return row(ROWS[1], statistics.median(once() for _ in range(10 * rounds)), "s")
 
 
-def peak(pid):
-    """The most memory that a living process has had, in MB."""
+def peak(pid, what="VmHWM"):
+    """The most memory that a living process has had, in MB (or VmRSS: has now)."""
     with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) * 1024 / 1e6
+        return next(int(line.split()[1]) for line in file if line.startswith(what)) * 1024 / 1e6
+
+
+def write_bert(build, name, folder):
+    """A published folder with random weights; the size of its weights' file in MB."""
+    subprocess.run([os.path.join(build, "bench_unroll"), "--write-bert", folder, SIZES[name]], check=True)
+    return os.path.getsize(os.path.join(folder, "model.safetensors")) / 1e6
+
+
+def start_embed(build, rounds):
+    """Seconds of `unroll embed` of a short text by MiniLM's sizes, process and all, the file in the page
+    cache."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_bert(build, "minilm", folder)
+
+        def once():
+            begin = time.perf_counter()
+            subprocess.run([os.path.join(build, "unroll"), "embed", folder, "a a a a"], check=True,
+                           stdout=subprocess.DEVNULL)
+            return time.perf_counter() - begin
+        once()
+        return row(ROWS[3], statistics.median(once() for _ in range(3 * rounds)), "s")
+
+
+def memory_bert(name, program):
+    """Of a process with a BERT base that makes vectors of 128 tokens: at its peak, or when it has made some;
+    beside it the file."""
+    with tempfile.TemporaryDirectory() as folder:
+        size = write_bert(os.path.dirname(program.command[0]), "base", folder)
+        fresh = Program("unroll", program.threads, program.command)
+        fresh.ask(f"embed folder={folder} tokens=128")
+        ours = peak(fresh.process.pid, "VmRSS" if name == ROWS[5] else "VmHWM")
+        fresh.close()
+    return row(name, ours, "MB", size, "the file")
 
 
 def memory(build, data, pytorch):
@@ -64,4 +100,8 @@ def measure(name, build, data, programs, rounds):
         return size(build)
     if name == ROWS[1]:
         return start(build, rounds)
+    if name == ROWS[3]:
+        return start_embed(build, rounds)
+    if name in ROWS[4:]:
+        return memory_bert(name, programs["unroll"][-1])
     return memory(build, data, programs["pytorch"][-1] if "pytorch" in programs else None)

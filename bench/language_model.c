@@ -82,13 +82,8 @@ static const ur_kind kind = {.name = "bench_language_model",
 
 static double run(void *arg)
 {
-    lm_work *w = arg;
-    ur_step step;
-    ur_err err;
-    if (ur_trainer_step(w->trainer, &step, &err) != UR_OK) {
-        fprintf(stderr, "language_model: %s\n", err.text);
-        exit(1);
-    }
+    const lm_work *w = arg;
+    bench_step(w->trainer, "language_model");
     return -1.0;
 }
 

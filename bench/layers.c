@@ -37,7 +37,8 @@ typedef struct layer_work {
     bool backward;
 } layer_work;
 
-static void run_part(layer_work *w, ur_tape *tape, const part *p, float *gradient)
+/* The outputs are the tape's. */
+static ur_rnn_out run_part(layer_work *w, ur_tape *tape, const part *p, float *gradient)
 {
     ur_tape_start(tape, w->backward ? UR_TRAIN : UR_INFER, w->params, gradient, 1, 1);
     if (gradient)
@@ -59,6 +60,7 @@ static void run_part(layer_work *w, ur_tape *tape, const part *p, float *gradien
         fprintf(stderr, "layer: %s\n", ur_error(tape));
         exit(1);
     }
+    return out;
 }
 
 static void run_shard(void *arg, size_t s, int worker)
@@ -194,3 +196,51 @@ static void *make(const char *line, int threads, char why[BENCH_LINE])
 }
 
 const bench_kind bench_layer = {"layer", make, run, release};
+
+/* ---- what it computes, for rivals that compare ---------------------------------------------------- */
+
+/* Rows of a layout as (T, B, width), zeros where a sequence has ended. */
+static float *padded(const ur_layout *layout, const part *p, size_t steps, size_t width,
+                     const float *rows)
+{
+    float *out = bench_memory(steps * p->batch * width, sizeof *out);
+    for (size_t b = 0; b < p->batch; b++)
+        for (size_t t = 0; t < p->length[b]; t++)
+            memcpy(out + (t * p->batch + b) * width, rows + ur_row(layout, b, t) * width,
+                   width * sizeof *out);
+    return out;
+}
+
+int bench_write_layer(const char *path, const char *line)
+{
+    enum { MOST_TENSORS = 8 };
+    char why[BENCH_LINE];
+    layer_work *w = make(line, 1, why);
+    if (!w) {
+        fprintf(stderr, "bench_unroll: %s\n", why);
+        return 1;
+    }
+    const part *p = &w->parts[0];
+    const ur_rnn_out out = run_part(w, w->tapes[0], p, NULL);
+    const size_t steps = bench_number(line, "steps", 35), width = ur_rnn_width(&w->stack),
+                 input = w->stack.config.input_size;
+    float *x = padded(out.y->layout, p, steps, input, p->x),
+          *y = padded(out.y->layout, p, steps, width, out.y->values->data);
+    ur_st_tensor tensors[MOST_TENSORS];
+    const size_t weights = ur_params_count(w->params);
+    for (size_t i = 0; i < weights; i++) {
+        const ur_param *entry = ur_params_entry(w->params, i);
+        tensors[i] = (ur_st_tensor){entry->name, UR_ST_F32, entry->ndim, entry->dim,
+                                    ur_param_data(w->params, (int)i)};
+    }
+    tensors[weights] = (ur_st_tensor){"x", UR_ST_F32, 3, (size_t[]){steps, p->batch, input}, x};
+    tensors[weights + 1] = (ur_st_tensor){"y", UR_ST_F32, 3, (size_t[]){steps, p->batch, width}, y};
+    ur_err err;
+    const bool ok = ur_st_write(NULL, path, tensors, weights + 2, NULL, 0, &err) == UR_OK;
+    if (!ok)
+        fprintf(stderr, "bench_unroll: %s\n", err.text);
+    free(x);
+    free(y);
+    release(w);
+    return ok ? 0 : 1;
+}

@@ -1,24 +1,29 @@
 /* limits.c - what the machine can do, measured beside the works:
  *     flops                 seconds per 1e9 floating-point operations, at the FMA peak
- *     reading bytes=N       seconds to read N bytes that were just read, shared by the threads
+ *     reading bytes=N       seconds to read N bytes that were just read, shared by the threads, up and down in turn
  *
- * Both in the widest instruction set that the library uses here. Every thread has a core of its
- * own, as long as nobody else wants it; the slowest thread counts. */
+ * Both in the widest instruction set that the library uses here, reading by whichever of several loops is the
+ * fastest. Every thread has a core of its own, as long as nobody else wants it; the slowest thread counts. */
+#define _GNU_SOURCE /* sched_getaffinity */
 #include "works.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { CHAINS = 12, MOST = 64 }; /* independent chains: more than latency times units */
+/* Bytes of memory, of what a read loop takes at a time, and of what is read upwards, however these follow. */
+enum { LINE = 64, BLOCK = 8 * LINE, PART = 256 * BLOCK };
 
 typedef struct isa {
     const char *name;
     size_t lanes;
-    float (*multiply)(size_t passes);                   /* CHAINS * lanes FMAs a pass */
-    uint64_t (*read)(const char *memory, size_t bytes); /* bytes: a multiple of 512 */
+    float (*multiply)(size_t passes); /* CHAINS * lanes FMAs a pass */
+    uint64_t (*read)(const char *memory, size_t bytes,
+                     size_t ahead); /* bytes: a multiple of BLOCK */
 } isa;
 
 /* ---- the loops ---------------------------------------------------------------------------- */
@@ -41,13 +46,15 @@ typedef struct isa {
         return first(fma(fma(x0, x3, x6), x9, x9));                                                \
     }
 
-/* Eight vectors at a time into eight sums. */
+/* Eight vectors at a time into eight sums; where `ahead` is not 0, what stands so many bytes on is fetched. */
 #define READ(name, target, type)                                                                   \
-    target static uint64_t name(const char *memory, size_t bytes)                                  \
+    target static uint64_t name(const char *memory, size_t bytes, size_t ahead)                    \
     {                                                                                              \
         const type *from = (const type *)memory, *end = (const type *)(memory + bytes);            \
         type s0 = {0}, s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0;              \
         for (; from < end; from += 8) {                                                            \
+            for (size_t i = 0; ahead && i < 8 * sizeof(type); i += LINE)                           \
+                __builtin_prefetch((const char *)from + ahead + i);                                \
             s0 |= from[0], s1 |= from[1], s2 |= from[2], s3 |= from[3];                            \
             s4 |= from[4], s5 |= from[5], s6 |= from[6], s7 |= from[7];                            \
         }                                                                                          \
@@ -96,6 +103,7 @@ typedef struct limit {
     int threads;
     size_t count; /* passes of the FMA loop, or passes over the memory */
     size_t bytes; /* per thread; 0: FMA */
+    size_t ahead; /* what the read loop fetches */
     char *memory[MOST];
     double seconds[MOST];
     uint64_t sink[MOST];
@@ -107,13 +115,44 @@ typedef struct one_thread {
     int index;
 } one_thread;
 
+/* This thread keeps to the index-th of the processors that the program may use. */
+static void keep_to(int index)
+{
+#if defined(__linux__)
+    cpu_set_t usable, one;
+    if (sched_getaffinity(0, sizeof usable, &usable) != 0)
+        return;
+    for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++)
+        if (CPU_ISSET(cpu, &usable) && index-- == 0) {
+            CPU_ZERO(&one);
+            CPU_SET(cpu, &one);
+            sched_setaffinity(0, sizeof one, &one);
+        }
+#else
+    (void)index;
+#endif
+}
+
+/* All parts; down: from the last to the first, which finds in a cache what the pass before read last. */
+static uint64_t read_all(const limit *l, const char *memory, bool down)
+{
+    const size_t parts = (l->bytes + PART - 1) / PART;
+    uint64_t sink = 0;
+    for (size_t i = 0; i < parts; i++) {
+        const size_t begin = (down ? parts - 1 - i : i) * PART, left = l->bytes - begin;
+        sink ^= l->isa->read(memory + begin, left < PART ? left : PART, l->ahead);
+    }
+    return sink;
+}
+
 static void *work(void *arg)
 {
     const one_thread *me = arg;
     limit *l = me->limit;
     uint64_t sink = 0;
+    keep_to(me->index);
     if (l->bytes)
-        sink += l->isa->read(l->memory[me->index], l->bytes);
+        sink += read_all(l, l->memory[me->index], true);
     atomic_fetch_add(&l->ready, 1);
     while (atomic_load(&l->ready) < l->threads)
         ;
@@ -121,7 +160,7 @@ static void *work(void *arg)
     if (!l->bytes)
         sink += l->isa->multiply(l->count) > 0.5f;
     for (size_t i = 0; l->bytes && i < l->count; i++) {
-        sink ^= l->isa->read(l->memory[me->index], l->bytes);
+        sink ^= read_all(l, l->memory[me->index], i % 2);
         __asm__ volatile("" ::: "memory");
     }
     l->seconds[me->index] = bench_now() - begin;
@@ -138,15 +177,13 @@ static double all_threads(limit *l)
     atomic_store(&l->ready, 0);
     for (int i = 0; i < l->threads; i++) {
         argument[i] = (one_thread){l, i};
-        if (i && pthread_create(&thread[i], NULL, work, &argument[i]) != 0) {
+        if (pthread_create(&thread[i], NULL, work, &argument[i]) != 0) {
             fprintf(stderr, "limits: no thread could be started\n");
             exit(1);
         }
     }
-    work(&argument[0]);
     for (int i = 0; i < l->threads; i++) {
-        if (i)
-            pthread_join(thread[i], NULL);
+        pthread_join(thread[i], NULL);
         slowest = l->seconds[i] > slowest ? l->seconds[i] : slowest;
     }
     return slowest;
@@ -192,17 +229,36 @@ static double run_flops(void *arg)
     return all_threads(l) / flops * 1e9;
 }
 
+/* Processors differ in how far they look ahead themselves. */
+static void choose_ahead(limit *l)
+{
+    static const size_t ways[] = {0, 512, 1024, 2048, 4096};
+    double least = 0.0;
+    size_t best = 0;
+    for (int turn = 0; turn < 3; turn++)
+        for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+            l->ahead = ways[i];
+            const double seconds = all_threads(l);
+            if (least == 0.0 || seconds < least) {
+                least = seconds;
+                best = ways[i];
+            }
+        }
+    l->ahead = best;
+}
+
 static void *make_reading(const char *line, int threads, char why[BENCH_LINE])
 {
     (void)why;
     limit *l = limit_new(threads);
     const size_t total = bench_number(line, "bytes", 1 << 20);
-    l->bytes = (total / (size_t)l->threads + 511) / 512 * 512;
+    l->bytes = (total / (size_t)l->threads + BLOCK - 1) / BLOCK * BLOCK;
     l->count = (64 << 20) / l->bytes + 2;
     for (int i = 0; i < l->threads; i++) {
         l->memory[i] = bench_memory(l->bytes, 1);
         memset(l->memory[i], 1, l->bytes);
     }
+    choose_ahead(l);
     return l;
 }
 

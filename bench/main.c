@@ -73,8 +73,14 @@ int main(int argc, char **argv)
         return write_ids(argv[2], argv[3], argv[4]);
     if (argc == 3 && strcmp(argv[1], "--write-dates") == 0)
         return write_dates(argv[2]);
-    const bench_kind kinds[] = {bench_layer,       bench_language_model, bench_stream,
-                                bench_product,     bench_date,           bench_attention,
-                                bench_translation, bench_flops,          bench_reading};
+    if (argc == 4 && strcmp(argv[1], "--write-bert") == 0)
+        return bench_write_bert(argv[2], argv[3]);
+    if (argc == 4 && strcmp(argv[1], "--write-layer") == 0)
+        return bench_write_layer(argv[2], argv[3]);
+    const bench_kind kinds[] = {
+        bench_layer,          bench_language_model, bench_stream,           bench_product,
+        bench_date,           bench_attention,      bench_translation,      bench_decoding,
+        bench_transformer_lm, bench_text_lstm,      bench_bert_pretraining, bench_bert,
+        bench_embed,          bench_flops,          bench_reading};
     return bench_main(argc, argv, "unroll " UR_VERSION, kinds, sizeof kinds / sizeof *kinds);
 }

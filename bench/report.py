@@ -33,7 +33,14 @@ def line(r):
         text += f"  [{r['ours_variant']}]"
     if "scaling" in r:
         text += f"  [1 -> all threads: {r['scaling']:.2f}x]"
+    if invalid([r]):
+        text += "  INVALID: above the limit"
     print(text, flush=True)
+
+
+def invalid(results):
+    """Those where somebody was faster than the limit that was measured beside them."""
+    return [r for r in results if not r.get("valid", True)]
 
 
 def save(results, path):
@@ -72,7 +79,9 @@ def summary(results):
             text += "".join(f"; {name} alone {mean(ratios):.2f}x"
                             for name, ratios in by_rival(compared).items())
         print(text)
-
+    wrong = [r["name"] for r in invalid(results)]
+    if wrong:
+        print(f"{len(wrong)} invalid, above their limit: {', '.join(wrong)}")
 
 
 # ---- Markdown ------------------------------------------------------------------------------------

@@ -54,12 +54,14 @@ def layer_flops(cell, hidden, batch, steps, ragged=False, backward=False, proj=0
     return 3 * forward if backward else forward
 
 
-def layer_variants(cell, batch, ragged):
+def layer_variants(cell, batch, ragged, forward):
     """Ours with a team on the whole batch, or cut into shards as the trainer does it (layers.c)."""
     kinds = ["packed", "time"] if ragged else ["time", "batch"]
     if cell == "lstm":
         kinds += ["mkl-packed"] if ragged else ["mkl-time"]
-    return {"unroll": ["", "shards"] if batch > 16 else [""], "pytorch": kinds, "onednn": [""]}
+    variants = {"unroll": ["", "shards"] if batch > 16 else [""], "pytorch": kinds, "onednn": [""]}
+    runtimes = ["", "padded"] if ragged else [""]
+    return variants | ({"onnxruntime": runtimes, "openvino": runtimes} if forward else {})
 
 
 def layer(family, cell, hidden, batch, steps, ragged=False, backward=False, proj=0):
@@ -68,7 +70,7 @@ def layer(family, cell, hidden, batch, steps, ragged=False, backward=False, proj
             + (f" proj={proj}" if proj else "") + (" ragged=1" if ragged else "")
             + (" backward=1" if backward else ""))
     return Row(family, name, work, layer_flops(cell, hidden, batch, steps, ragged, backward, proj),
-               layer_variants(cell, batch, ragged))
+               layer_variants(cell, batch, ragged, not backward and not proj))
 
 
 def one_sequence(cell, hidden, steps, compiled):
@@ -94,14 +96,14 @@ def attention_flops(dim, batch, steps, ragged=False, backward=False):
     return 3 * forward if backward else forward
 
 
-def attention(dim, heads, batch, steps, ragged=False, backward=False):
+def attention(dim, heads, batch, steps, ragged=False, backward=False, compiled=False):
     family = "attention_ragged" if ragged else "attention"
     work = (f"attention dim={dim} heads={heads} batch={batch} steps={steps}"
             + (" ragged=1" if ragged else "") + (" backward=1" if backward else ""))
-    kinds = ["module", "sdpa"] + (["rows"] if ragged else [])
+    kinds = ["module", "sdpa"] + (["rows"] if ragged else []) + (["compile-sdpa"] if compiled else [])
     return Row(family, f"{family}/D{dim}-h{heads}-B{batch}-T{steps}"
                f"{'/train' if backward else '/forward'}", work,
-               attention_flops(dim, batch, steps, ragged, backward), {"pytorch": kinds})
+               attention_flops(dim, batch, steps, ragged, backward), {"pytorch": kinds, "jax": [""]})
 
 
 def transformer_flops(width, layers, ffn, vocabulary, lengths):
@@ -139,7 +141,71 @@ def translation(name, model, width, layers, vocabulary, steps, ragged=False, hea
     work = (f"translation model={model} hidden={width} layers={layers} vocabulary={vocabulary} batch=64 "
             f"steps={steps}" + (f" heads={heads} ffn={ffn or 4 * width}" if model == "transformer" else "")
             + (" ragged=1" if ragged else ""))
-    return Row("translation", f"translation/{name}", work, flops, {"pytorch": kinds}, scaling=True)
+    return Row("translation", f"translation/{name}", work, flops, {"pytorch": kinds, "jax": [""]},
+               scaling=True)
+
+
+def transformer_lm(width, layers, vocabulary, batch, steps, compiled=False):
+    """Per token 12 d^2 multiply-adds a layer and d V for the logits; scores and contexts of the keys that
+    are seen, half of them; three times that with backward."""
+    per_token = 12 * width ** 2 * layers + width * vocabulary + width * layers * (steps + 1)
+    kinds = ["module", "written"]
+    kinds += ["compile-" + k for k in kinds] if compiled else []
+    return Row("transformer_lm", f"transformer_lm/D{width}-B{batch}-T{steps}",
+               f"transformer_lm hidden={width} layers={layers} vocabulary={vocabulary} batch={batch} "
+               f"steps={steps}", 3 * 2 * per_token * batch * steps, {"pytorch": kinds, "jax": [""]},
+               scaling=True)
+
+
+def bert_pretraining(width, layers, ffn, vocabulary, batch, steps, ragged=False, compiled=False):
+    """Of each pair 0.15 of its pieces go through the vocabulary. Per piece 4 d^2 + 2 d f multiply-adds a layer, of
+    each pair its scores and contexts; a masked piece d^2 + d V; three times that with backward. `ragged`: pairs of
+    5 pieces and more, which PyTorch pads."""
+    each = [5 + i * 193 % batch * (steps - 4) // batch if ragged else steps for i in range(batch)]
+    macs = sum((4 * width ** 2 + 2 * width * ffn) * layers * n + 2 * width * layers * n * n
+               + max(1, int(0.15 * n + 0.5)) * width * (width + vocabulary) for n in each)
+    kinds = ["module", "written"]
+    kinds += ["compile-" + k for k in kinds] if compiled else []
+    return Row("bert_pretraining", f"bert_pretraining/D{width}-B{batch}-T{steps}{'/ragged' if ragged else ''}",
+               f"bert_pretraining hidden={width} layers={layers} heads=2 ffn={ffn} vocabulary={vocabulary} "
+               f"batch={batch} steps={steps}" + (" ragged=1" if ragged else ""), 3 * 2 * macs,
+               {"pytorch": kinds, "jax": [""]}, scaling=True)
+
+
+def decoding(sentences, beam, width=256, layers=3, vocabulary=8000, steps=20):
+    """Products per symbol of the source 12 d^2 a layer and 2 d^2 for the memory's keys and values, of each
+    hypothesis 14 d^2 and the logits. One sentence reads the decoder's weights in every step, by
+    all cores a part each, and that is its limit where it takes longer."""
+    encoder = 14 * width ** 2 * layers
+    decoder = 14 * width ** 2 * layers + width * vocabulary
+    flops = 2 * steps * sentences * (encoder + beam * decoder)
+    name = f"decoding/S{sentences}-beam{beam}"
+    work = (f"decoding sentences={sentences} steps={steps} beam={beam} hidden={width} layers={layers} "
+            f"heads=4 vocabulary={vocabulary}")
+    options = {}
+    if sentences == 1:
+        reading = f"reading bytes={4 * decoder}"
+        options = {"limits": ["flops", reading],
+                   "limit": lambda seconds: max(flops / 1e9 * seconds["flops"],
+                                                steps * seconds[reading])}
+    return Row("decoding", name, work, flops, {"ctranslate2": ["whole", "halves"]}, scaling=True,
+               **options)
+
+
+def bert(name, width, layers, batch, shortest, longest, compiled=False):
+    """Texts through an encoder of 12 heads: a token needs 4 d^2 + 2 d f multiply-adds in each layer, a text
+    2 t^2 d for its attention."""
+    steps = max(batch - 1, 1)
+    each = [shortest + (2 * b * (longest - shortest) + steps) // (2 * steps) for b in range(batch)]
+    flops = 2 * layers * (12 * width * width * sum(each) + 2 * width * sum(t * t for t in each))
+    ways = [""] + (["single"] if shortest < longest else [])
+    kinds = [kind + ("-" + way if way else "") for kind in ("module", "fast") for way in ways]
+    kinds += ["compile-module"] if compiled else []
+    work = (f"bert hidden={width} layers={layers} heads=12 ffn={4 * width} batch={batch} "
+            f"shortest={shortest} longest={longest}")
+    return Row("bert", f"bert/{name}", work, flops,
+               {"pytorch": kinds, "jax": ways, "onnxruntime": ways, "openvino": ways,
+                "ctranslate2-encoder": [""]}, scaling=True)
 
 
 def language_model(cell, hidden=256, vocabulary=28, batch=32, steps=35):
@@ -147,7 +213,15 @@ def language_model(cell, hidden=256, vocabulary=28, batch=32, steps=35):
     kinds = ["time", "batch"] + (["mkl-time"] if cell == "lstm" else [])
     return Row("language_model", f"language_model/{cell}/H{hidden}-B{batch}-T{steps}",
                f"language_model cell={cell} hidden={hidden} vocabulary={vocabulary} batch={batch} "
-               f"steps={steps}", flops, {"pytorch": kinds}, scaling=True)
+               f"steps={steps}", flops, {"pytorch": kinds, "jax": [""]}, scaling=True)
+
+
+def text_lstm(hidden=256, vocabulary=7000, batch=128, context=5):
+    """An embedding as wide as the LSTM; the first step has no recurrent product; logits of the last step alone."""
+    macs = batch * (4 * hidden * hidden * (2 * context - 1) + hidden * vocabulary)
+    return Row("text_lstm", f"text_lstm/H{hidden}-B{batch}-V{vocabulary}",
+               f"text_lstm hidden={hidden} vocabulary={vocabulary} batch={batch} context={context}", 3 * 2 * macs,
+               {"pytorch": ["time", "batch", "mkl-time"]}, scaling=True)
 
 
 def stream(cell, hidden):
@@ -155,7 +229,7 @@ def stream(cell, hidden):
     reading = f"reading bytes={4 * GATES[cell] * hidden * 2 * hidden}"
     kinds = ["time", "cell", "trace"] + (["mkl-time"] if cell == "lstm" else [])
     return Row("stream", f"stream/{cell}/H{hidden}", f"stream cell={cell} hidden={hidden}",
-               variants={"pytorch": kinds, "onednn": [""]}, limits=[reading],
+               variants={"pytorch": kinds, "onednn": [""], "onnxruntime": [""], "openvino": [""]}, limits=[reading],
                limit=lambda seconds: seconds[reading], one_core=True)
 
 
@@ -183,11 +257,11 @@ def date(data):
 def all_rows(data, compiled=False):
     """compiled: with torch.compile among the variants where it has won."""
     rows = [date(data)] if data else []
-    rows += [language_model(cell) for cell in CELLS]
+    rows += [language_model(cell) for cell in CELLS] + [text_lstm()]
     for family, ragged in (("layer", False), ("ragged", True)):
         rows += [layer(family, cell, *shape, ragged, backward)
                  for cell in CELLS for shape in SHAPES for backward in (False, True)]
-    rows += [attention(*shape, ragged, backward) for ragged in (False, True)
+    rows += [attention(*shape, ragged, backward, compiled) for ragged in (False, True)
              for shape in ATTENTION for backward in (False, True)]
     rows += [translation("transformer/D256", "transformer", 256, 3, 8000, 19, compiled=compiled),
              translation("transformer/D256/ragged", "transformer", 256, 3, 8000, 38, True,
@@ -195,6 +269,14 @@ def all_rows(data, compiled=False):
              translation("transformer/D32", "transformer", 32, 2, 200, 9, ffn=64, compiled=compiled),
              translation("rnn/H32", "rnn", 32, 2, 200, 9, compiled=compiled),
              translation("bahdanau/H32", "bahdanau", 32, 2, 200, 9, compiled=compiled)]
+    rows += [bert("base/B1-T128", 768, 12, 1, 128, 128, compiled),
+             bert("base/B8-T128", 768, 12, 8, 128, 128, compiled),
+             bert("base/B16-T5-128", 768, 12, 16, 5, 128, compiled),
+             bert("minilm/B1-T16", 384, 6, 1, 16, 16, compiled),
+             bert("minilm/B64-T5-40", 384, 6, 64, 5, 40, compiled)]
+    rows += [transformer_lm(256, 6, 8000, 4, 64, compiled)]
+    rows += [bert_pretraining(128, 2, 256, 20256, 512, 64, ragged, compiled) for ragged in (False, True)]
+    rows += [decoding(sentences, beam) for sentences in (64, 1) for beam in (1, 4)]
     rows += [one_sequence(cell, hidden, steps, compiled)
              for cell in CELLS for hidden in (64, 128, 256, 512, 1024) for steps in (20, 100)]
     rows += [layer("projection", "lstm", 512, batch, steps, False, backward, 128)

@@ -22,13 +22,8 @@ typedef struct translation_work {
 
 static double run(void *arg)
 {
-    translation_work *w = arg;
-    ur_step step;
-    ur_err err;
-    if (ur_trainer_step(w->trainer, &step, &err) != UR_OK) {
-        fprintf(stderr, "translation: %s\n", err.text);
-        exit(1);
-    }
+    const translation_work *w = arg;
+    bench_step(w->trainer, "translation");
     return -1.0;
 }
 
@@ -48,6 +43,8 @@ static void release(void *arg)
  * sources in the opposite order. */
 static bool write_pairs(const char *line, const char *path, size_t batch)
 {
+    const size_t symbols = bench_number(line, "vocabulary", 8000);
+    const size_t words_known = symbols > 1000 ? 1000 : symbols - 4; /* but the reserved ones */
     size_t *length = bench_memory(batch, sizeof *length), word = 0;
     bench_lengths(line, batch, bench_number(line, "steps", 19), length);
     FILE *file = fopen(path, "w");
@@ -55,7 +52,7 @@ static bool write_pairs(const char *line, const char *path, size_t batch)
         for (int side = 0; side < 2; side++) {
             const size_t words = length[side ? batch - 1 - b : b];
             for (size_t i = 0; i < words; i++, word++)
-                fprintf(file, "w%zu%c", word * word / 7 % 1000,
+                fprintf(file, "w%zu%c", word * word / 7 % words_known,
                         i + 1 < words ? ' '
                         : side        ? '\n'
                                       : '\t');
@@ -79,13 +76,11 @@ static bool read_pairs(translation_work *w, const char *line, size_t batch,
                                          err) == UR_OK;
 }
 
-static bool build(translation_work *w, const char *line, int threads, ur_err *err)
+ur_translation_config bench_translator(const char *line)
 {
     char model[32] = "transformer";
     bench_text(line, "model", model, sizeof model);
-    const ur_options options = {.threads = threads};
     ur_translation_config config = ur_translation_defaults();
-    ur_train_options train = ur_train_defaults();
     config.model = UR_TRANSLATOR_RNN;
     while (strcmp(ur_translator_name((size_t)config.model), model) != 0)
         config.model++;
@@ -98,10 +93,15 @@ static bool build(translation_work *w, const char *line, int threads, ur_err *er
     config.dropout = (float)bench_number(line, "dropout", 0) / 100.0f;
     config.text.merges = 0;
     config.text.min_freq = 1;
+    return config;
+}
+
+static bool build(translation_work *w, const char *line, int threads, ur_err *err)
+{
+    const ur_options options = {.threads = threads};
+    const ur_translation_config config = bench_translator(line);
+    ur_train_options train = bench_training_options();
     train.batch = bench_number(line, "batch", 64);
-    train.epochs = (size_t)1 << 30;
-    train.lr = 1e-4;
-    train.clip = 1.0;
     if (ur_context_new(&options, &w->context, err) != UR_OK ||
         !read_pairs(w, line, train.batch, &config.text, err) ||
         ur_translation_new(w->context, &config, &w->model, err) != UR_OK)

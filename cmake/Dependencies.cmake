@@ -1,8 +1,7 @@
-# What the library stands on: jansson, utf8proc, Random123 (headers only), threads, libm.
+# What the library stands on: utf8proc, Random123 (headers only), threads, libm.
 
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
-pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 find_path(RANDOM123_INCLUDE_DIR Random123/philox.h)
 if(NOT RANDOM123_INCLUDE_DIR)
@@ -10,7 +9,7 @@ if(NOT RANDOM123_INCLUDE_DIR)
                         "or set RANDOM123_INCLUDE_DIR")
 endif()
 
-set(UNROLL_LINK_LIBRARIES PkgConfig::JANSSON PkgConfig::UTF8PROC Threads::Threads m)
+set(UNROLL_LINK_LIBRARIES PkgConfig::UTF8PROC Threads::Threads m)
 
 add_library(unroll_dependencies INTERFACE)
 target_include_directories(unroll_dependencies SYSTEM INTERFACE "${RANDOM123_INCLUDE_DIR}")

@@ -21,6 +21,8 @@ set(CMAKE_C_FLAGS_DEBUG "-O0 -g3")
 set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g")
 if(UNROLL_SANITIZE) # a third less to compile, and the tests hardly take longer
     set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O1 -g")
+elseif(UNROLL_FUZZ)
+    set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O1 -gline-tables-only")
 elseif(UNROLL_TINY)
     set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O1")
 endif()

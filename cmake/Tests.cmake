@@ -17,6 +17,7 @@ set(test_environment
     "UNROLL_SHARED=${UNROLL_SHARED}"
     "UNROLL_TOOL=${PROJECT_BINARY_DIR}/unroll"
     "UNROLL_TENSORS=${PROJECT_BINARY_DIR}/tests/tensors"
+    "UNROLL_FAULTS=${PROJECT_BINARY_DIR}/tests/faults.so"
     "CC=${CMAKE_C_COMPILER}"
     "ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:intercept_strstr=0"
     "UBSAN_OPTIONS=print_stacktrace=1"
@@ -90,6 +91,9 @@ foreach(folder base backend tensor tape nn text data models)
     list(APPEND double_sources ${found})
 endforeach()
 list(FILTER double_sources EXCLUDE REGEX "/src/backend/cuda/")
+foreach(reader json_read json_tree) # questions stand in JSON
+    list(APPEND double_sources "${PROJECT_SOURCE_DIR}/src/io/${reader}.c")
+endforeach()
 unroll_plain_kernels(plain_kernels)
 list(APPEND double_sources ${plain_kernels})
 
@@ -194,6 +198,8 @@ if(TARGET unroll_tool)
         unroll::unroll unroll_flags unroll_warnings m)
 endif()
 
+unroll_add_test(odd_entries tools sh "${PROJECT_SOURCE_DIR}/tools/exports" entries "${tests}/api"
+                ${public_headers})
 unroll_add_test(floors tools sh "${PROJECT_SOURCE_DIR}/tools/check_floors")
 if(NOT APPLE)
     unroll_add_test(public_functions tools sh "${PROJECT_SOURCE_DIR}/tools/exports" check
@@ -206,4 +212,14 @@ if(EXISTS "${exhaustive}")
     add_executable(exhaustive_math EXCLUDE_FROM_ALL "${exhaustive}")
     target_link_libraries(exhaustive_math PRIVATE unroll_static unroll_test_flags)
     add_custom_target(exhaustive COMMAND exhaustive_math USES_TERMINAL)
+endif()
+
+# Makes one allocation or one call on files of a whole process fail (tests/cli/faults.sh).
+include(CheckSymbolExists)
+check_symbol_exists(__GLIBC__ "features.h" UNROLL_HAS_GLIBC)
+if(UNROLL_HAS_GLIBC AND NOT UNROLL_SANITIZE)
+    add_library(faults MODULE "${tests}/cli/faults.c")
+    target_link_libraries(faults PRIVATE ${CMAKE_DL_LIBS})
+    set_target_properties(faults PROPERTIES PREFIX "" C_EXTENSIONS ON
+        LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
 endif()

@@ -50,7 +50,8 @@ int main(void)
     check(ur_run_train(w.run, &hooks, &err), err.text);
 
     snprintf(picture, sizeof picture, "%s/curves.svg", folder); /* the folder must be there */
-    check(ur_run_plot_curves(context, 1, (const char *[]){folder}, picture, &err), err.text);
+    check(ur_run_plot_curves(context, 1, (const char *[]){folder}, UR_OVER_EPOCHS, picture, &err),
+          err.text);
     snprintf(picture, sizeof picture, "%s/attention.svg", folder);
     check(ur_run_plot_attention(w.run, "september 27, 1994", NULL, picture, &err), err.text);
     ur_run_free(w.run);

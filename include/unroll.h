@@ -16,6 +16,7 @@
  *   tagger    models that give labels to tokens or texts
  *   translation  models that translate
  *   bert      BERT
+ *   bert_heads  BERT that labels texts, pairs of texts and words
  *   decode    decoders, and the search for what they write
  *   transformer  Transformers, and their decoding step by step
  *   train     weights in files, optimisers and the trainer
@@ -26,6 +27,7 @@
 #define UNROLL_H
 
 #include "unroll/bert.h"
+#include "unroll/bert_heads.h"
 #include "unroll/bleu.h"
 #include "unroll/bpe.h"
 #include "unroll/core.h"

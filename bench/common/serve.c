@@ -80,6 +80,16 @@ size_t bench_lengths(const char *line, size_t batch, size_t steps, size_t *lengt
     return sum;
 }
 
+void bench_spread(size_t batch, size_t shortest, size_t longest, size_t *length)
+{
+    for (size_t b = 0; b < batch; b++) {
+        const size_t place = (7 * b + 3) % batch, steps = batch > 1 ? batch - 1 : 1;
+        length[b] = shortest + (2 * place * (longest - shortest) + steps) / (2 * steps);
+    }
+    if (batch == 1)
+        length[0] = longest;
+}
+
 /* ---- rounds ------------------------------------------------------------------------------- */
 
 enum { MOST_WORKS = 16 };

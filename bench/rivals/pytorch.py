@@ -4,13 +4,18 @@ the runner takes the fastest. See bench/README.md for what was tried."""
 import serve
 serve.keep_memory()
 
+import itertools
+
 import torch
 from torch import nn
 import torch.nn.functional as F
 from torch.nn.utils.rnn import pack_padded_sequence
 
 import date_epoch
+from bert import bert
 from serve import Refused
+from bert_pretraining import bert_pretraining
+from transformer_lm import transformer_lm
 from translation import translation
 
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
@@ -142,29 +147,59 @@ class LanguageModel(nn.Module):
         return F.cross_entropy(self.output(y).flatten(0, 1), targets.flatten())
 
 
+class NextWord(nn.Module):
+    """TextLSTM of one layer."""
+
+    def __init__(self, words, vocabulary, batch_first):
+        super().__init__()
+        hidden, self.last = words.number("hidden", 256), (slice(None), -1) if batch_first else -1
+        self.embed = nn.Embedding(vocabulary, words.number("embed", hidden))
+        self.rnn = rnn_of(words, self.embed.embedding_dim, batch_first=batch_first)
+        self.output = nn.Linear(hidden, vocabulary)
+
+    def loss(self, ids, targets):
+        y, _ = self.rnn(self.embed(ids))
+        return F.cross_entropy(self.output(y[self.last]), targets)
+
+
+def steps_of(words, model, batches, optimizer):
+    """A pass: forward, backward, clip, a step."""
+    parameters = list(model.parameters())
+    optimizer, turn, onednn = optimizer(parameters), itertools.cycle(batches), choose_onednn(words)
+
+    def run():
+        ids, targets = next(turn)
+        onednn()
+        optimizer.zero_grad(set_to_none=True)
+        model.loss(ids, targets).backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0, foreach=True)
+        optimizer.step()
+    return run
+
+
+def is_batch_first(words):
+    return words.get("variant", "time").removeprefix("mkl-") == "batch"
+
+
 def language_model(words):
     """language_model cell= hidden= vocabulary= batch= steps=: forward, backward, clip, SGD."""
     vocabulary, batch = words.number("vocabulary", 28), words.number("batch", 32)
-    variant = words.get("variant", "time").removeprefix("mkl-")
-    batch_first = variant == "batch"
-    model = LanguageModel(words, vocabulary, batch_first)
-    parameters = list(model.parameters())
-    sgd = torch.optim.SGD(parameters, lr=0.01, fused=True)
+    batch_first = is_batch_first(words)
     text = torch.randint(vocabulary, (8, batch, words.number("steps", 35) + 1))
     batches = [(t[:, :-1].contiguous(), t[:, 1:].contiguous()) if batch_first
                else (t.t()[:-1].contiguous(), t.t()[1:].contiguous()) for t in text]
-    turn, onednn = 0, choose_onednn(words)
+    return steps_of(words, LanguageModel(words, vocabulary, batch_first), batches,
+                    lambda p: torch.optim.SGD(p, lr=0.01, fused=True))
 
-    def run():
-        nonlocal turn
-        ids, targets = batches[turn % len(batches)]
-        turn += 1
-        onednn()
-        sgd.zero_grad(set_to_none=True)
-        model.loss(ids, targets).backward()
-        nn.utils.clip_grad_norm_(parameters, 1.0, foreach=True)
-        sgd.step()
-    return run
+
+def text_lstm(words):
+    """text_lstm hidden= [embed=] vocabulary= batch= context=: forward, backward, clip, Adam."""
+    vocabulary, batch = words.number("vocabulary", 7000), words.number("batch", 128)
+    batch_first, context = is_batch_first(words), words.number("context", 5)
+    text = torch.randint(vocabulary, (8, batch, context + 1))
+    batches = [((t[:, :-1] if batch_first else t[:, :-1].t()).contiguous(), t[:, -1].contiguous()) for t in text]
+    return steps_of(words, NextWord(words, vocabulary, batch_first), batches,
+                    lambda p: torch.optim.Adam(p, lr=1e-4, fused=True))
 
 
 def stream(words):
@@ -221,9 +256,10 @@ def main():
     torch.set_num_threads(args.threads)
     torch.manual_seed(1)
     serve.serve(args, "PyTorch " + torch.__version__.split("+")[0],
-                {"layer": layer, "language_model": language_model, "stream": stream,
+                {"layer": layer, "language_model": language_model, "text_lstm": text_lstm, "stream": stream,
                  "product": product, "date": date, "attention": attention,
-                 "translation": translation})
+                 "translation": translation, "transformer_lm": transformer_lm,
+                 "bert_pretraining": bert_pretraining, "bert": bert})
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ class Words:
     """`kind key=value ...`: words.hidden is the number behind hidden=, words.get(key) the text."""
 
     def __init__(self, line):
+        self.line = line
         self.kind, *rest = line.split()
         self.values = dict(word.split("=", 1) for word in rest)
 

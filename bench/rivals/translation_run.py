@@ -8,15 +8,11 @@ weights, loss, optimiser and schedule; drop-out masks and the order of batches a
     unroll eval OUT/S.safetensors --data TEST --beam 5
 
 Batches hold at most as many target positions as the run's, pairs of like lengths together. At every
-`--mark` seconds of training the weights go to OUT/S.safetensors, S being the seconds, in the form of the
-run's own files of weights, which unroll opens; writing is outside the time. Prints a JSON line a mark.
+`--mark` seconds of training the weights go to OUT/S.safetensors (timed_run.py).
 """
 import argparse
-import contextlib
 import json
 import os
-import struct
-import time
 
 import serve
 serve.keep_memory()
@@ -25,8 +21,8 @@ import torch
 from torch import nn
 import torch.nn.functional as F
 
-from runs import read_weights
-from translation import positions
+from translation import positions  # before runs, which finds another module of that name
+import timed_run
 
 
 class Transformer(nn.Module):
@@ -91,75 +87,27 @@ def tensors(batch, bos=1, eos=2):
     return sources.clamp(min=0), sources < 0, inputs, places, targets[places]
 
 
-def rate(training, step):
-    """Of step 1, 2 ...: a line up over the warm-up, then times the root of warmup / step."""
-    warmup = max(training["warmup"], 1)
-    assert training["schedule"] == "inverse_sqrt"
-    return training["lr"] * min(step / warmup, (warmup / step) ** 0.5)
-
-
-def write_like(model_file, weights, path):
-    """The file of weights with other values."""
-    with open(model_file, "rb") as file:
-        size = struct.unpack("<Q", file.read(8))[0]
-        head, data = file.read(size), bytearray(file.read())
-    for name, entry in json.loads(head).items():
-        if name in weights:
-            begin, end = entry["data_offsets"]
-            data[begin:end] = weights[name].detach().numpy().astype("<f4").tobytes()
-    with open(path, "wb") as file:
-        file.write(struct.pack("<Q", size) + head + data)
+def loss_of(model, batch, half, smoothing):
+    sources, padding, inputs, places, targets = tensors(batch)
+    with half:
+        logits = model(sources, padding, inputs, places)
+    return F.cross_entropy(logits.float(), targets, label_smoothing=smoothing)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run")
     parser.add_argument("ids")
-    parser.add_argument("out")
-    parser.add_argument("--minutes", type=float, default=15)
-    parser.add_argument("--mark", type=float, default=60)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--bfloat16", action="store_true")
-    args = parser.parse_args()
+    args = timed_run.arguments(parser)
     with open(os.path.join(args.run, "config.json"), encoding="utf-8") as file:
         config = json.load(file)
     training, pairs = config["training"], read_ids(args.ids)
     torch.manual_seed(1)
-    torch.set_num_threads(args.threads)
-    model_file = os.path.join(args.run, "model.safetensors")
-    first = read_weights(os.path.join(args.run, "checkpoints", "0.safetensors"),
-                         ("encoder.", "decoder."))
+    first = timed_run.first_weights(args.run, ("encoder.", "decoder."))
     model = Transformer(config, config["vocabulary_size"], len(first["decoder.fc.bias"]))
     model.load_state_dict(first, strict=False)  # a tied weight has one of its names
-    parameters = list(model.parameters())
-    adam = torch.optim.Adam(parameters, lr=1.0, betas=(training["beta1"], training["beta2"]),
-                            eps=training["eps"], fused=True)
-    half = torch.autocast("cpu", torch.bfloat16) if args.bfloat16 else contextlib.nullcontext()
-    os.makedirs(args.out, exist_ok=True)
-    spent, step, epoch, mark = 0.0, 0, 0, args.mark
-    while spent < args.minutes * 60:
-        epoch += 1
-        for batch in batches(pairs, training["batch_tokens"]):
-            begin, step = time.perf_counter(), step + 1
-            sources, padding, inputs, places, targets = tensors(batch)
-            for group in adam.param_groups:
-                group["lr"] = rate(training, step)
-            adam.zero_grad(set_to_none=True)
-            with half:
-                logits = model(sources, padding, inputs, places)
-            loss = F.cross_entropy(logits.float(), targets, label_smoothing=config["label_smoothing"])
-            loss.backward()
-            nn.utils.clip_grad_norm_(parameters, training["clip"], foreach=True)
-            adam.step()
-            spent += time.perf_counter() - begin
-            if spent >= mark or spent >= args.minutes * 60:
-                path = os.path.join(args.out, f"{round(spent)}.safetensors")
-                write_like(model_file, dict(model.named_parameters(remove_duplicate=False)), path)
-                print(json.dumps({"seconds": round(spent, 1), "step": step, "epoch": epoch,
-                                  "loss": round(loss.item(), 4)}), flush=True)
-                mark += args.mark
-            if spent >= args.minutes * 60:
-                break
+    timed_run.train(args, training, model, lambda: batches(pairs, training["batch_tokens"]),
+                    lambda *given: loss_of(*given, config["label_smoothing"]))
 
 
 if __name__ == "__main__":

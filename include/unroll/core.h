@@ -38,7 +38,8 @@ typedef enum ur_status {
     UR_INTERRUPTED  /* the caller asked to stop */
 } ur_status;
 
-/* What went wrong: a status and one sentence saying what, where and what was expected. */
+/* What went wrong: a status and one sentence saying what, where and what was expected: UTF-8, cut between
+ * characters where it is too long, without control characters (ur_printable). */
 typedef struct ur_err {
     ur_status status;
     char text[504];
@@ -75,15 +76,25 @@ size_t ur_utf8_encode(uint32_t character, char bytes[4]);
  * at which the first ill-formed sequence begins. */
 bool ur_utf8_count(const char *bytes, size_t size, size_t *count);
 
+/* Any bytes as a terminal can show them, in `text`, which a zero byte closes if capacity is above 0: what
+ * controls a terminal (U+0000-1F, 7F-9F, line and paragraph separators, marks that turn the direction of
+ * writing) is written \n, \t, \r, \x1b or \u{202e}, bytes that are not UTF-8 \xff, all else as it is. A text that
+ * does not fit is cut between characters and ends in "...". Returns the bytes in `text`, without the zero
+ * byte. Every sentence of the library has gone through it. */
+size_t ur_printable(const char *bytes, size_t size, char *text, size_t capacity);
+
 /* ---- context ------------------------------------------------------------------------------ */
 
 /* Where and how things are computed: memory hooks, threads, instruction set. Everything that
  * computes is made from a context, which must outlive it. One context serves one caller at a time;
- * make one per application thread that wants to compute at the same time as others. */
+ * make one per application thread that wants to compute at the same time as others.
+ * A child that fork made, while no call was running, may use and free what it inherited of a context and all
+ * that was made from it: it computes with one thread there, and to the same bits. Nothing is registered for
+ * that; a context for more threads is made anew. */
 typedef struct ur_context ur_context;
 
 typedef struct ur_options {
-    const ur_allocator *allocator; /* NULL: malloc and free */
+    const ur_allocator *allocator; /* NULL: hooks on malloc and free, see ur_context_allocator */
     int threads;                   /* 0: as many as the process may run on; results do not depend */
     const char *isa;               /* see ur_isa_name; NULL: $UNROLL_ISA, else the best */
 } ur_options;
@@ -97,6 +108,8 @@ ur_status ur_context_new(const ur_options *options, ur_context **out, ur_err *er
 void ur_context_free(ur_context *context);
 const char *ur_context_isa(const ur_context *context);
 int ur_context_threads(const ur_context *context);
+/* Its memory hooks. Where none were given they align large blocks in malloc's: what comes from them goes back
+ * by their release, not by free. */
 const ur_allocator *ur_context_allocator(const ur_context *context);
 
 /* The id of what a vocabulary lacks and has no <unk> for: embedded as zeros, and as an answer never
@@ -147,6 +160,7 @@ typedef struct ur_layout {
     const uint64_t *id; /* (batch) a number that names the sequence for drop-out */
 } ur_layout;
 
+/* Of a step that the sequence has. */
 size_t ur_row(const ur_layout *layout, size_t b, size_t t);
 /* How many sequences have a step t. */
 size_t ur_alive(const ur_layout *layout, size_t t);
@@ -202,9 +216,9 @@ int ur_params_set_flags(ur_params *params, const char *pattern, unsigned flags, 
 
 size_t ur_params_size(const ur_params *params);  /* floats in the vector, alignment included */
 size_t ur_params_count(const ur_params *params); /* entries in the table */
-const ur_param *ur_params_entry(const ur_params *params, size_t index);
-int ur_params_find(const ur_params *params, const char *name); /* -1: none */
-size_t ur_params_weights(const ur_params *params);             /* weights, without alignment */
+const ur_param *ur_params_entry(const ur_params *params, size_t index); /* NULL behind the last */
+int ur_params_find(const ur_params *params, const char *name);          /* -1: none */
+size_t ur_params_weights(const ur_params *params); /* weights, without alignment */
 
 /* The vector and one parameter in it, to read; NULL before sealing or where there is none of that index. */
 const float *ur_params_data(const ur_params *params);
@@ -225,6 +239,12 @@ void ur_params_changed(ur_params *params);
 typedef struct ur_tape ur_tape;
 
 typedef enum ur_mode { UR_TRAIN, UR_INFER } ur_mode;
+
+/* Numbers of a forward pass that may be noted beside the loss (ur_figure.noted). */
+enum { UR_MOST_NOTED = 4 };
+
+/* Notes a number (1) that lives on the tape as the `which`-th, from 0; NULL is none. */
+void ur_tape_note(ur_tape *tape, size_t which, const ur_tensor *number);
 
 ur_status ur_tape_new(ur_context *context, ur_tape **out, ur_err *err);
 void ur_tape_free(ur_tape *tape);

@@ -63,6 +63,10 @@ typedef struct ur_text_options {
                            before all else */
 } ur_text_options;
 
+/* Where the sentences of a paragraph end: behind . ! or ?, and what closes quotations and brackets, before white space; or at
+ * " . ", as in Dive into Deep Learning, which leaves that away. */
+enum { UR_SENTENCES_MARKS, UR_SENTENCES_STOPS };
+
 /* The longest word and the longest label, in bytes; the longest labelled sequence, in tokens. */
 #define UR_TOKEN_LONGEST 4096
 #define UR_LABELLED_LONGEST 65536
@@ -96,7 +100,8 @@ ur_status ur_text_encode(const ur_text_options *options, const ur_vocabulary *vo
  * does not exist as U+FFFD. WORDS_PUNCTUATION has no space before  . , ; : ! ? % ) ] } U+2026  and
  * after  ( [ { U+00BF U+00A1. WORDS_STOPS has none before a token that . , ! or ? opens. WORDS_JOINED has
  * none where a mark says so, and leaves the marks out.
- * To print a text's ids so and to encode what was printed gives the same ids again; CHARACTERS give
+ * To print a text's ids so and to encode what was printed gives the same ids again (WORDS_JOINED: without
+ * line_ends, and where none is <unk>, of which nobody knows whether it was a word); CHARACTERS give
  * the text itself (line ends LF, no options that change it, nothing unknown).
  * Writes the piece, closed by a zero byte, where `capacity` has room for both, else (if capacity is
  * not 0) only a zero byte; returns the bytes that the piece takes. UR_PIECE_LONGEST is always
@@ -210,7 +215,7 @@ const char *ur_labelled_remark(const ur_labelled *labelled, size_t i);
 uint64_t ur_labelled_fingerprint(const ur_labelled *labelled); /* of tokens, labels and lengths */
 
 /* Sequence `index`: its token ids, at least one, and its labels' ids: as many for UR_TAGGED, one for
- * UR_CLASSIFIED. Valid as long as the data set. */
+ * UR_CLASSIFIED. Valid as long as the data set; behind the last sequence there is nothing. */
 ur_ids ur_labelled_tokens(const ur_labelled *labelled, size_t index);
 ur_ids ur_labelled_labels(const ur_labelled *labelled, size_t index);
 

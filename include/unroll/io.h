@@ -74,7 +74,7 @@ ur_status ur_st_open_bytes(const ur_allocator *a, const char *name, const void *
 
 void ur_st_close(ur_st *st); /* accepts NULL */
 
-/* Tensors in the order in which the header names them. `index` must be below the count. */
+/* Tensors in the order in which the header names them; NULL behind the last. */
 size_t ur_st_count(const ur_st *st);
 const ur_st_info *ur_st_at(const ur_st *st, size_t index);
 
@@ -82,7 +82,8 @@ const ur_st_info *ur_st_at(const ur_st *st, size_t index);
 const ur_st_info *ur_st_find(const ur_st *st, const char *name);
 size_t ur_st_index(const ur_st *st, const char *name);
 
-/* What __metadata__ says under `key`, or NULL. The entries by number, in the header's order. */
+/* What __metadata__ says under `key`, or NULL. The entries by number, in the header's order; NULL behind
+ * the last. */
 const char *ur_st_metadata(const ur_st *st, const char *key);
 size_t ur_st_metadata_count(const ur_st *st);
 void ur_st_metadata_at(const ur_st *st, size_t index, const char **key, const char **value);
@@ -121,7 +122,8 @@ typedef struct ur_st_pair {
 
 /* Replaces the file at `path` (atomically: ur_replace) by one with these tensors and this metadata,
  * named in this order. Names and values are UTF-8; names differ. The bytes depend on the arguments
- * alone. In the data, tensors of 8-byte elements come first, so that every element is aligned. */
+ * alone. In the data, tensors of 8-byte elements come first, so that every element is aligned.
+ * UR_UNSUPPORTED: names and metadata are more than a reader takes, 100,000,000 bytes as JSON. */
 ur_status ur_st_write(const ur_allocator *a, const char *path, const ur_st_tensor *tensors,
                       size_t n_tensors, const ur_st_pair *metadata, size_t n_metadata, ur_err *err);
 

@@ -14,6 +14,7 @@
 #include "unroll/nn.h"
 #include "unroll/parallel.h"
 #include "unroll/text.h"
+#include "unroll/wordpiece.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -35,6 +36,7 @@ typedef struct ur_model {
 
 /* The largest embedding and hidden sizes; the largest vocabulary; the most labels. */
 enum { UR_MOST_UNITS = 65536, UR_MOST_VOCABULARY = 1 << 22, UR_MOST_LABELS = 65536 };
+enum { UR_MOST_CONFUSED = 2000 }; /* labels of a confusion matrix */
 
 /* Whether layers also read from the end, and what becomes of the top layer's two directions: side
  * by side, or their mean (the layers below are always side by side). */
@@ -76,6 +78,9 @@ typedef struct ur_figure {
     ur_average average;
     bool higher_is_better, percent;
     bool headline; /* shown in the lines of epochs and in pictures of curves */
+    bool
+        noted; /* also of training, as train_NAME: `loss` notes it, a part of the loss. The kind's first
+                   figures alone */
     double
         most; /* no value is above it, nor below 0; 0: 1 in per cent, else there is no such bound */
 } ur_figure;
@@ -98,11 +103,13 @@ typedef struct ur_measure {
 /* The figure of that name ("loss", or one of the kind's); NaN: there is none, or it is 0/0. */
 double ur_measure_figure(const ur_kind *kind, const ur_measure *measure, const char *name);
 
-/* How often which label was taken for which. counts (labels, labels): row = the true label,
- * column = the model's. */
+/* How often each label is the true one, the model's, and both; and which was taken for which. Of a
+ * matrix alone (the others NULL) the three are its sums. */
 typedef struct ur_confusion {
     size_t labels;
-    size_t *counts;
+    size_t *counts; /* (labels, labels): row = the true label, column = the model's; or NULL */
+    size_t *present, *predicted, *right; /* (labels); examples whose true label is none of these are
+                                            predicted, too */
 } ur_confusion;
 
 /* ---- data ---------------------------------------------------------------------------------- */
@@ -126,6 +133,7 @@ typedef struct ur_assets {
     void *config;              /* the kind's struct */
     ur_vocabulary *vocabulary; /* NULL: none (yet) */
     ur_vocabulary *labels;     /* likewise, of kinds with labels */
+    ur_wordpiece *wordpiece;   /* in place of a vocabulary, of kinds with `pieces` */
     ur_languages languages;    /* beside the vocabulary, which is the source's; see there */
     ur_model *model;           /* NULL: not made yet */
     /* The configuration (the kind's struct) of the model whose weights a new one starts with, where the
@@ -147,6 +155,11 @@ typedef struct ur_alternative {
     bool complete;
 } ur_alternative;
 
+/* Characters [begin, end) of a text. */
+typedef struct ur_text_range {
+    size_t begin, end;
+} ur_text_range;
+
 /* The weights of one attention of a Transformer, of all its layers and heads, before drop-out: row i is
  * where it looked when it wrote symbol i of the answer, or read symbol i of the text. */
 typedef struct ur_attention_map {
@@ -167,6 +180,9 @@ typedef struct ur_prediction {
     double log_probability; /* of the whole answer; NaN: the kind has none */
     double score;           /* with the search's length penalty */
     bool complete;          /* false: the limit came before an end symbol */
+    /* Of an answer that is a part of what was asked about: where it stands there, then each of its alternatives, the
+     * first being the answer itself. No answer, "", is at [0, 0). */
+    const ur_text_range *place;
     /* The parts of the answer: the symbols that were written, or what each token of the text is
      * labelled as, or (classifier) the one label. */
     size_t count;
@@ -229,6 +245,7 @@ struct ur_kind {
     const char *examples_name;      /* "pairs", "sentences", "tokens": what `extent` counts */
     const char *symbols_name;       /* "symbols", "words": what the vocabulary has */
     const char *measured_name;      /* what `positions` counts: "symbols", "words" */
+    const char *loss_is;            /* what the loss is; NULL: the mean over these */
     const char *unit;               /* what its speed is told in: "sequences" or "tokens" */
     const char *const *hides;       /* names of training's fields that mean nothing here; or NULL */
     const ur_shorthand *shorthands; /* ended by a flag of NULL; or NULL */
@@ -254,6 +271,12 @@ struct ur_kind {
 
     /* ---- the model */
     size_t model_size; /* bytes of the kind's own struct, which begins with ur_model; zeroed */
+    /* A kind with whose struct and configuration its own begin, and whose functions take it, too; or NULL. */
+    const ur_kind *begins_with;
+    /* Of a model that starts with a published one and is readable as such: what "model_type" is in the
+     * config.json of their folders ("bert"), transformers' name of its class, and what the parameters' names of its
+     * head begin with, which such a folder may lack; NULL: of others. */
+    const char *published, *architecture, *head;
     const ur_layer_place *layers; /* (n_layers) that ur_model_rnn and the like find; or NULL */
     size_t n_layers;
     /* Adds the parameters; model->config may be completed. They are sealed afterwards. */
@@ -268,10 +291,10 @@ struct ur_kind {
     void (*measure)(ur_tape *tape, const ur_model *model, const void *data, size_t count,
                     const size_t *which, ur_measure *sum);
     /* An evaluation that is not a sum over examples: a text read from start to end, or a mean over
-     * labels. confusion (may be NULL) receives a fresh matrix where the kind has labels. NULL:
-     * shards of `measure`. */
+     * labels. To confusion (may be NULL) it adds how often labels were given, where the kind has labels.
+     * NULL: shards of `measure`. */
     ur_status (*evaluate)(const ur_model *model, const void *data, ur_measure *out,
-                          ur_confusion **confusion, ur_err *err);
+                          ur_confusion *confusion, ur_err *err);
 
     /* ---- its data, behind a pointer that only the kind looks behind */
     size_t (*examples)(const ur_model *model, const void *data);
@@ -279,6 +302,8 @@ struct ur_kind {
     size_t (*length)(const ur_model *model, const void *data, size_t i);
     /* Positions of example i that the loss counts: their sum is the normaliser. NULL: 1. */
     size_t (*positions)(const ur_model *model, const void *data, size_t i);
+    bool
+        weighs_steps; /* ur_train_options.batch_tokens counts steps of examples in place of positions */
     /* Prepares epoch `epoch` (from 0) as the seed decides: how many examples it has, at least one.
      * They are then taken in the order 0, 1, 2 ..., `batch` at a time; those of one batch must not
      * depend on each other. NULL: all examples, shuffled every epoch. */
@@ -296,6 +321,8 @@ struct ur_kind {
      * without <unk> that does not, give way to the data's), completes the configuration and makes the model (ur_model_new). To go on: all is
      * there. Leaves train and valid (NULL: no validation). What was made before a failure stays. */
     ur_status (*prepare)(ur_assets *assets, ur_err *err);
+    /* By what rules its texts are cut, of a kind whose vocabulary is WordPiece's. */
+    void (*pieces)(const void *config, ur_wordpiece_options *out);
     /* Whether the configuration fits the vocabularies that were read beside it. May be NULL. */
     ur_status (*fits)(const ur_assets *assets, ur_err *err);
     /* Other data, to evaluate with. */
@@ -315,6 +342,8 @@ struct ur_kind {
     ur_status (*predict)(const ur_assets *assets, size_t count, const char *const *texts,
                          const ur_search_options *options, ur_prediction *out, size_t *bad,
                          ur_err *err);
+    /* Whether its texts are two, with a tab between them. May be NULL: they never are. */
+    bool (*pairs)(const void *config);
     /* log P(target | source) of every example of the data: (examples). May be NULL. */
     ur_status (*score)(const ur_model *model, const void *data, double *out, ur_err *err);
     /* An example of the data as a prediction with its target. May be NULL. */
@@ -338,6 +367,9 @@ ur_status ur_kind_add(ur_context *context, const ur_kind *kind, ur_err *err);
 /* The defaults of a kind's fields, its configuration's check (ranges, then rules across fields). */
 void ur_kind_defaults(const ur_kind *kind, void *config);
 ur_status ur_kind_check(const ur_kind *kind, const void *config, ur_err *err);
+
+/* How many of the kind's figures are noted: its first ones. */
+size_t ur_kind_noted(const ur_kind *kind);
 
 /* The kind's figure that is a perplexity; NULL: it has none. And what a model of that configuration
  * (NULL: of any) tells it of: "per word", "per character". */

@@ -77,7 +77,8 @@ ur_status ur_parallel_open(const ur_allocator *a, const char *data,
 void ur_parallel_free(ur_parallel *pairs); /* accepts NULL */
 
 size_t ur_parallel_count(const ur_parallel *pairs);
-/* Pair `index`: side 0 is the source, 1 the target. Valid as long as the pairs. */
+/* Pair `index`: side 0 is the source, 1 the target. Valid as long as the pairs; of other pairs and sides there
+ * is nothing. */
 ur_ids ur_parallel_ids(const ur_parallel *pairs, size_t index, int side);
 const char *ur_parallel_text(const ur_parallel *pairs, size_t index, int side);
 

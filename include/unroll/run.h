@@ -33,7 +33,8 @@ typedef struct ur_run_settings {
     /* In [0, 1): of data this part, drawn by the seed, is what is validated with; of kinds with
      * ur_kind.splits. A kind's default gives way to `valid`. */
     double valid_split;
-    size_t save_every;  /* epochs from save to save; 0: when 5 seconds have passed */
+    size_t
+        save_every; /* epochs from save to save; 0: when 5 seconds have passed, in an epoch a minute */
     size_t eval_every;  /* epochs from validation to validation; 0: 1 */
     size_t valid_every; /* steps from validation to validation, in place of epochs; 0: not */
     /* The figure of validation data by which the best weights are kept and early stopping goes: a name
@@ -41,7 +42,8 @@ typedef struct ur_run_settings {
     const char *best_by;
     size_t keep;      /* checkpoints that stay, the newest ones; 0: 2 */
     size_t keep_best; /* and of those that were validated the best ones, by best_by */
-    double minutes;   /* > 0: train.epochs is set after the first one, by its time */
+    double
+        minutes; /* > 0: train.steps is set after a tenth of them or the first epoch, by the time */
     /* A run's folder or a file of weights (safetensors) that a new run's weights start from; NULL: they are
      * drawn. See ur_run_create. */
     const char *init_from;
@@ -95,12 +97,24 @@ ur_status ur_run_average(ur_run *run, size_t last, const char *path, ur_err *err
  * validation data, of equals the earlier ones. */
 ur_status ur_run_average_best(ur_run *run, size_t best, const char *path, ur_err *err);
 
-/* Opens a trained model: a run's folder, or a file of weights from one. Of a folder the weights of the
+/* Opens a trained model: a run's folder, a folder with a published BERT (unroll/embedder.h), or a file of
+ * weights from a run. Of a folder the weights of the
  * least validation loss where there are some (best.safetensors), else the last ones; ur_run_open_last
- * always takes the last ones. UR_BAD_FILE: also a weight that is not finite, and a vocabulary in the
+ * always takes the last ones. Or a published BERT of Hugging Face's that gives labels
+ * (BertForSequenceClassification, BertForTokenClassification): a run without a training, to be asked and
+ * evaluated. UR_BAD_FILE: also a weight that is not finite, and a vocabulary in the
  * folder that is not the one in the file of weights. */
 ur_status ur_run_open(ur_context *context, const char *path, ur_run **out, ur_err *err);
 ur_status ur_run_open_last(ur_context *context, const char *path, ur_run **out, ur_err *err);
+/* What settings.init_from of a new run of that kind may name: as ur_run_open, and of a kind that starts with
+ * published models also a folder of those without a head. Its configuration (ur_run_assets) is what the new
+ * model's comes from (ur_fields_take); such a folder's has no model. */
+ur_status ur_run_open_start(ur_context *context, const ur_kind *kind, const char *path,
+                            ur_run **out, ur_err *err);
+/* *out: the kind of the verb "unroll train VERB" that starts with published models, where such a one lies at path
+ * or a run readable as such; NULL: there is none, or something else lies there. UR_IO, UR_NO_MEMORY: what lies
+ * there could not be looked at. */
+ur_status ur_kind_starting(const char *verb, const char *path, const ur_kind **out, ur_err *err);
 /* Whether ur_run_open would; tell hears of every fault of the weights, as in ur_params_check. */
 ur_status ur_run_check(ur_context *context, const char *path,
                        void (*tell)(void *user, const char *fault), void *user, ur_err *err);
@@ -108,7 +122,8 @@ ur_status ur_run_check(ur_context *context, const char *path,
 #define UR_NO_LIMIT SIZE_MAX
 
 /* Opens a run to go on training from its newest checkpoint; reads the data again. epochs and
- * max_steps: 0 keeps what is recorded (max_steps UR_NO_LIMIT: none); the other settings stay.
+ * max_steps: 0 keeps what is recorded (max_steps UR_NO_LIMIT: none); epochs take the place of steps and minutes.
+ * The other settings stay.
  * UR_BAD_FILE when there is no checkpoint or the data is not what it was. */
 ur_status ur_run_resume(ur_context *context, const char *folder, size_t epochs, size_t max_steps,
                         ur_run **out, ur_err *err);
@@ -167,11 +182,13 @@ ur_status ur_run_set_reading(ur_run *run, const char *name, const char *value, u
  * validation data where there is none, is NaN. */
 typedef struct ur_metrics {
     size_t epoch, step;
-    bool has_valid;                /* validation data was measured after it */
-    double lr;                     /* of the last step */
-    double train_loss;             /* mean of the epoch's batches */
-    double train_perplexity;       /* exp of the mean over the epoch's positions */
-    double valid_loss;             /* mean over positions */
+    bool has_valid;          /* validation data was measured after it */
+    double lr;               /* of the last step */
+    double train_loss;       /* mean of the epoch's batches */
+    double train_perplexity; /* exp of the mean over the epoch's positions */
+    double valid_loss;       /* mean over positions */
+    double
+        train[UR_MOST_NOTED]; /* the kind's figures that are noted: means of the epoch's batches */
     double valid[UR_MOST_FIGURES]; /* the kind's figures, in their order */
     double seconds, train_seconds; /* since the start of training; without evaluation */
     double sequences_per_second;   /* of this epoch's training */
@@ -214,11 +231,10 @@ void ur_metrics_free(ur_context *context, ur_metrics *metrics);
 
 /* ---- using a trained run ------------------------------------------------------------------- */
 
-/* Evaluates on other data: a file or generated data. confusion (may be NULL) receives a fresh matrix
- * in the order of ur_run_labels, or NULL of a kind without labels; ur_confusion_free releases it with
- * the context's allocator. */
+/* Evaluates on other data: a file or generated data. To confusion (may be NULL), in the order of
+ * ur_run_labels, it adds as ur_evaluate_with does. */
 ur_status ur_run_evaluate(ur_run *run, const ur_pair_source *source, ur_measure *out,
-                          ur_confusion **confusion, ur_err *err);
+                          ur_confusion *confusion, ur_err *err);
 
 /* How evaluations search for the answers of a kind whose figures are of whole answers that are searched
  * for; NULL: greedily. The options must outlive their use. */
@@ -268,10 +284,14 @@ ur_status ur_writer_next(ur_writer *writer, ur_token_written *out, ur_err *err);
 
 /* ---- pictures ------------------------------------------------------------------------------ */
 
-/* Draws what the runs' kinds measure over epochs into one SVG picture: a panel for each figure that
- * any of them has, and for the loss of runs without perplexity. */
+/* Along what curves run: epochs; steps; or minutes of training, without those of evaluation, which tell
+ * how long each of several runs took to come so far. */
+typedef enum ur_curves_over { UR_OVER_EPOCHS, UR_OVER_STEPS, UR_OVER_MINUTES } ur_curves_over;
+
+/* Draws what the runs' kinds measure into one SVG picture: a panel for each figure that any of them
+ * has, and for the loss of runs without perplexity. */
 ur_status ur_run_plot_curves(ur_context *context, size_t count, const char *const *folders,
-                             const char *path, ur_err *err);
+                             ur_curves_over over, const char *path, ur_err *err);
 
 /* Which attention is drawn. All zero: "cross", the last layer's, the mean of its heads. */
 typedef struct ur_attention_view {

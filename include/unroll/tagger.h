@@ -73,8 +73,10 @@ ur_status ur_tagger_apply(ur_context *context, const ur_model *model, size_t cou
 
 /* ---- how often which label was taken for which ---------------------------------------------- */
 
-/* All zero; fresh memory from `a` (NULL: malloc). */
-ur_status ur_confusion_new(const ur_allocator *a, size_t labels, ur_confusion **out, ur_err *err);
+/* All zero; fresh memory from `a` (NULL: malloc). matrix: also which was taken for which, of at most
+ * UR_MOST_CONFUSED labels. */
+ur_status ur_confusion_new(const ur_allocator *a, size_t labels, bool matrix, ur_confusion **out,
+                           ur_err *err);
 void ur_confusion_free(const ur_allocator *a, ur_confusion *confusion); /* accepts NULL */
 
 /* precision = right / predicted, recall = right / present, f1 = 2 right / (predicted + present),

@@ -194,6 +194,7 @@ size_t ur_pairs_unknown(const ur_pairs *pairs); /* how many ids are UR_UNKNOWN *
 
 void ur_pairs_free(ur_pairs *pairs);
 size_t ur_pairs_count(const ur_pairs *pairs);
+/* Behind the last pair there is nothing. */
 ur_ids ur_pairs_question(const ur_pairs *pairs, size_t index);
 ur_ids ur_pairs_answer(const ur_pairs *pairs, size_t index); /* without start and end symbols */
 
@@ -289,7 +290,7 @@ void ur_windows_free(ur_windows *windows);
 
 /* Cuts the text for an epoch, which depends on seed and epoch alone; returns how many windows it
  * has. Windows are numbered in the order to be read: batch k has numbers k * batch and following,
- * its streams in order. */
+ * its streams in order. Behind the last there is nothing. */
 size_t ur_windows_start(ur_windows *windows, uint64_t seed, uint64_t epoch);
 size_t ur_windows_count(const ur_windows *windows);
 ur_window ur_windows_at(const ur_windows *windows, size_t number);

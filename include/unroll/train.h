@@ -79,14 +79,17 @@ const char *const *ur_optimizer_options(size_t index);
  *   constant
  *   step     StepLR: times lr_factor every lr_epochs epochs
  *   cosine   CosineAnnealingLR over all steps of all epochs: lr_min + (lr - lr_min) (1 + cos(pi x))
- *            / 2, x being the part of the epochs that is done, batches counted
+ *            / 2, x being the part of the epochs that is done, batches counted, or of `steps`
  *   plateau  ReduceLROnPlateau: times lr_factor, but not below lr_min, when the validation loss has
  *            not fallen by a ten-thousandth of its best for more than lr_patience epochs
  *   inverse_sqrt  lr sqrt(warmup_steps / step) after the warm-up, which it needs: with lr = (d
  *            warmup_steps)^-0.5 the rates of Vaswani et al. 2017, section 5.3
+ *   linear   lr (steps left) / (steps without the warm-up's) over all steps of all epochs, 0 behind the
+ *            last; transformers' get_linear_schedule_with_warmup
  * A warm-up goes with each: the first steps' rates are multiplied by 1/N, 2/N ... N/N (LinearLR with
- * start_factor 1/N over N - 1 steps). Numbers, names and options as of optimisers. */
-enum { UR_LR_CONSTANT, UR_LR_STEP, UR_LR_COSINE, UR_LR_PLATEAU, UR_LR_INVERSE_SQRT };
+ * start_factor 1/N over N - 1 steps); with linear by 0/N, 1/N ... (N-1)/N, as it is there, so that the
+ * very first step's rate is 0. Numbers, names and options as of optimisers. */
+enum { UR_LR_CONSTANT, UR_LR_STEP, UR_LR_COSINE, UR_LR_PLATEAU, UR_LR_INVERSE_SQRT, UR_LR_LINEAR };
 const char *ur_schedule_name(size_t index);
 const char *const *ur_schedule_options(size_t index);
 
@@ -97,16 +100,17 @@ enum { UR_LEAST_EPOCHS = 5, UR_MOST_EPOCHS = 200 };
 /* PyTorch's defaults (torch.optim.Adam, torch.optim.SGD) but for batch, lr and clip. */
 typedef struct ur_train_options {
     size_t batch; /* sequences per step; the last batch of an epoch may be smaller */
-    /* Batches of as many sequences as have at most so many positions of the loss, at least one sequence, in
-     * place of `batch` of them; sequences of like length together. Each epoch draws anew which of equal
+    /* Batches of as many sequences as have at most so many positions of the loss (of a BERT that is
+     * fine-tuned: pieces), at least one sequence, in place of `batch` of them; sequences of like length together. Each epoch draws anew which of equal
      * length stand together, and the order of the batches. 0: not. Not for kinds with start_epoch. */
     size_t batch_tokens;
     /* Batches per step: their gradients are added in order, of the mean loss over the positions of all
      * of them. The last step of an epoch may have fewer. 0: 1. */
     size_t accumulate;
-    size_t epochs;                /* UR_EPOCHS_AUTO: ur_trainer_new chooses */
-    size_t max_steps;             /* 0: no limit */
-    int optimizer;                /* UR_ADAM ... */
+    size_t epochs;    /* UR_EPOCHS_AUTO: ur_trainer_new chooses */
+    size_t steps;     /* > 0: the end of training and of its schedule, in place of epochs */
+    size_t max_steps; /* 0: no limit; the schedule does not see it */
+    int optimizer;    /* UR_ADAM ... */
     double lr, beta1, beta2, eps; /* Adam: 0.9 0.999 1e-8 */
     double momentum;              /* SGD */
     bool nesterov;
@@ -197,6 +201,8 @@ typedef struct ur_step {
      * epoch_positions), each batch before its update. */
     double epoch_nll;
     size_t epoch_positions;
+    /* What the loss notes (ur_figure.noted), as epoch_loss; 0 where it notes nothing. */
+    double epoch_noted[UR_MOST_NOTED];
 } ur_step;
 
 /* The model and the data stay the caller's and must outlive the trainer. A model class with
@@ -219,11 +225,12 @@ bool ur_trainer_validated(ur_trainer *trainer, double loss);
  * names the parameter; the model is then as before the step. */
 ur_status ur_trainer_step(ur_trainer *trainer, ur_step *report, ur_err *err);
 
-/* Adds up the kind's measure over all examples, or what the kind's own evaluation gives. confusion
- * receives a fresh matrix of a kind with labels, else NULL. */
+/* Adds up the kind's measure over all examples, or what the kind's own evaluation gives. To confusion (may be
+ * NULL), which has as many labels as the model, it adds how often they were given (a kind without labels: nothing);
+ * after a failure it is as before. */
 ur_status ur_evaluate(const ur_model *model, const void *data, ur_measure *out, ur_err *err);
 ur_status ur_evaluate_with(const ur_model *model, const void *data, ur_measure *out,
-                           ur_confusion **confusion, ur_err *err);
+                           ur_confusion *confusion, ur_err *err);
 
 #ifdef __cplusplus
 }

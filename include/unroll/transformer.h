@@ -148,10 +148,11 @@ ur_status ur_step_cache_new(ur_context *context, size_t num_layers, size_t d_mod
                             size_t sequences, ur_step_cache **out, ur_err *err);
 void ur_step_cache_free(ur_step_cache *cache); /* accepts NULL */
 size_t ur_step_cache_sequences(const ur_step_cache *cache);
-size_t ur_step_cache_length(const ur_step_cache *cache, size_t sequence); /* steps so far */
+size_t ur_step_cache_length(const ur_step_cache *cache,
+                            size_t sequence); /* steps so far; of none 0 */
 
-/* From now on sequence i is what sequence parent[i] was, i < sequences. False when memory ran out; the
- * cache is then as before. */
+/* From now on sequence i is what sequence parent[i] was, i < sequences. False when memory ran out or a
+ * parent is no sequence; the cache is then as before. */
 bool ur_step_cache_reorder(ur_step_cache *cache, size_t sequences, const size_t *parent);
 
 /* From now on the sequence has no steps. Memory of steps that no sequence has is used again. */

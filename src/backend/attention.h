@@ -57,9 +57,10 @@ typedef struct ur_attention_pass {
     float *p; /* P (heads, Tq, Tk) of sequence b at p + p_offset[b]: out when k is given
                                and p is not NULL, in when k is NULL */
     const size_t *p_offset; /* (batch) */
+    bool keeps_p;           /* backward takes P from there */
     float dropout;          /* 0: none */
     uint64_t key;
-    float *saved; /* (2, heads, rows of q) for backward, when k is given; or NULL */
+    float *saved; /* (2, heads, rows of q) for a backward that makes P again; or NULL */
 } ur_attention_pass;
 
 /* Gradients have the rows of what they belong to. They are added to, and set where blank; NULL: not

@@ -43,6 +43,7 @@ typedef struct ur_linear_pass {
     size_t rows, in, out;
     const float *x;    /* (rows, in) */
     const float *w;    /* (out, in) packed: forward by rows, backward by columns */
+    bool w_far;        /* w is one of so many weights that it will be in no cache */
     const float *bias; /* (out) or NULL */
     float *y;          /* (rows, out) */
     const float *dy;   /* backward: (rows, out) */
@@ -114,7 +115,7 @@ typedef enum ur_map {
 /* Layer normalisation of rows, of what a sub-layer adds to its input where there is one:
  *   s = x + drop(f)  (s = x where f is NULL),   y = (s - mean) rstd gain + bias,
  *   rstd = 1 / sqrt(variance + eps)
- * y NULL: s alone. In training drop is ur_dropout_pass's mask of the layout's rows with probability
+ * y NULL: s alone. sum may be f, and without drop-out x; y may be any of them. In training drop is ur_dropout_pass's mask of the layout's rows with probability
  * p > 0. Backward: with ds what comes back through y, plus dsum, dx is ds and df is drop's gradient;
  * *_blank: nothing stands there yet, else they are added to, as dgain and dbias are. */
 typedef struct ur_norm_pass {

@@ -1,12 +1,15 @@
 /* context.c - memory hooks, instruction set and threads, chosen once. */
 #include "backend/context.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/status.h"
+#include "base/tiny.h"
 #include "kernels/kernels.h"
+#include "kernels/math.h"
 
 const char *ur_isa_name(size_t i)
 {
@@ -103,4 +106,33 @@ float ur_host_cross_entropy(const ur_context *context, size_t n, const float *x,
                             float *p)
 {
     return context->kernels->cross_entropy(n, x, target, p);
+}
+
+float ur_host_max(const ur_context *context, size_t n, const float *x)
+{
+    return context->kernels->max(n, x);
+}
+
+size_t ur_host_argmax(const ur_context *context, size_t n, const float *x)
+{
+    enum { SPAN = UR_SIZE(512, 4) };
+    size_t best = 0; /* where the span begins that has the largest */
+    float most = 0.0f;
+    for (size_t begin = 0; begin < n; begin += SPAN) {
+        const float m = ur_host_max(context, n - begin < SPAN ? n - begin : SPAN, x + begin);
+        if (isnan(m))
+            return ur_argmax(x, n);
+        if (begin == 0 || m > most) {
+            most = m;
+            best = begin;
+        }
+    }
+    while (best < n && x[best] != most)
+        best++;
+    return best;
+}
+
+bool ur_host_all_finite(const ur_context *context, size_t n, const float *x)
+{
+    return context->kernels->all_finite(n, x);
 }

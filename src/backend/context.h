@@ -28,5 +28,8 @@ ur_status ur_device_arena(ur_context *context, ur_arena **out, ur_err *err);
 void ur_host_softmax(const ur_context *context, size_t n, const float *x, float *p);
 float ur_host_cross_entropy(const ur_context *context, size_t n, const float *x, int32_t target,
                             float *p);
+float ur_host_max(const ur_context *context, size_t n, const float *x);
+size_t ur_host_argmax(const ur_context *context, size_t n, const float *x); /* as ur_argmax */
+bool ur_host_all_finite(const ur_context *context, size_t n, const float *x);
 
 #endif

@@ -4,11 +4,12 @@
 
 #include "unroll/core.h"
 
-/* The hooks to use where the caller gave none: malloc and free. */
+/* The hooks of a context for which the caller gave none: malloc and free, large blocks standing on pages of
+ * 2 MB where there are such. What comes from them goes back by them, not by free. */
 const ur_allocator *ur_default_allocator(void);
 
 /* `count` elements of `size` bytes, uninitialised; NULL when the product overflows or memory ran
- * out. `a` may be NULL (malloc). A count of zero gives a valid pointer to nothing. */
+ * out. `a` may be NULL (malloc and free themselves). A count of zero gives a valid pointer to nothing. */
 void *ur_alloc(const ur_allocator *a, size_t count, size_t size);
 
 /* The same, all bytes zero. */

@@ -251,6 +251,15 @@ void ur_arena_reset(ur_arena *arena)
     arena->peak = 0;
 }
 
+void ur_arena_rest(ur_arena *arena)
+{
+    ur_arena_reset(arena);
+    if (arena->first) {
+        arena->wanted = arena->first->capacity;
+        free_chunks(arena);
+    }
+}
+
 size_t ur_arena_held(const ur_arena *arena)
 {
     return arena->held;

@@ -33,6 +33,8 @@ void *ur_arena_take_zero(ur_arena *arena, size_t count, size_t size);
 ur_mark ur_arena_mark(const ur_arena *arena);
 void ur_arena_rewind(ur_arena *arena, ur_mark mark);
 void ur_arena_reset(ur_arena *arena);
+/* A reset that gives all memory back; the next take asks for as much again, at once. */
+void ur_arena_rest(ur_arena *arena);
 
 /* Bytes held from the allocator. */
 size_t ur_arena_held(const ur_arena *arena);

@@ -370,11 +370,16 @@ static size_t size_of(ur_field_type type)
     return bytes[type];
 }
 
+void ur_field_take(const ur_field *f, void *config, const void *from)
+{
+    put(f, config, (const char *)from + f->offset, size_of(f->type));
+}
+
 void ur_fields_take(const ur_field *fields, void *config, const void *from)
 {
     for (const ur_field *f = fields; f->name; f++)
         if (!f->of_data)
-            put(f, config, (const char *)from + f->offset, size_of(f->type));
+            ur_field_take(f, config, from);
 }
 
 /* ---- checking and printing ---------------------------------------------------------------- */

@@ -12,4 +12,7 @@ void ur_field_expected(const ur_field *field, char text[UR_FIELD_EXPECTED]);
 /* Sets a field of a numeric type; false where x is out of its range. Whole numbers are whole. */
 bool ur_field_put_number(const ur_field *field, void *config, double x);
 
+/* The member becomes what it is in `from`; a text is not copied. */
+void ur_field_take(const ur_field *field, void *config, const void *from);
+
 #endif

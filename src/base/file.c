@@ -45,7 +45,18 @@ const ur_syscalls ur_system = {
 /* UR_IO, e.g. "cannot open data/x.txt: No such file or directory". */
 static ur_status sys_failed(const char *what, const char *path, int code, ur_err *err)
 {
-    return ur_fail(err, UR_IO, "cannot %s %s: %s", what, path, strerror(code));
+    return ur_fail(err, code == ENOMEM ? UR_NO_MEMORY : UR_IO, "cannot %s %s: %s", what, path,
+                   strerror(code));
+}
+
+/* The same of what could not be opened to be read: UR_BAD_FILE where there is no such file. */
+static ur_status open_failed(const char *path, int code, ur_err *err)
+{
+    const bool not_there = code == ENOENT || code == ENOTDIR || code == ENAMETOOLONG ||
+                           code == ELOOP || code == EISDIR;
+    if (!not_there)
+        return sys_failed("open", path, code, err);
+    return ur_fail(err, UR_BAD_FILE, "cannot open %s: %s", path, strerror(code));
 }
 
 /* open and fsync, again after EINTR; open with O_CLOEXEC. */
@@ -104,23 +115,30 @@ static long process_of(const char *name)
     return strcmp(end, ".tmp") == 0 ? process : 0;
 }
 
+typedef struct cleaning {
+    const ur_allocator *allocator;
+    const char *folder;
+} cleaning;
+
+static bool remove_if_left(void *user, const char *name)
+{
+    const cleaning *c = user;
+    const long process = process_of(name);
+    const bool ended = process > 0 && (process == (long)getpid() || !ur_process_is_alive(process));
+    const size_t size = strlen(c->folder) + strlen(name) + 2;
+    char *path = ended ? ur_alloc(c->allocator, size, 1) : NULL;
+    if (path) {
+        snprintf(path, size, "%s/%s", c->folder, name);
+        unlink(path);
+    }
+    ur_free(c->allocator, path);
+    return true;
+}
+
 void ur_remove_temporaries(const ur_allocator *a, const char *folder)
 {
-    DIR *list = opendir(folder);
-    for (struct dirent *entry; list && (entry = readdir(list));) {
-        const long process = process_of(entry->d_name);
-        const bool ended =
-            process > 0 && (process == (long)getpid() || !ur_process_is_alive(process));
-        const size_t size = strlen(folder) + strlen(entry->d_name) + 2;
-        char *path = ended ? ur_alloc(a, size, 1) : NULL;
-        if (path) {
-            snprintf(path, size, "%s/%s", folder, entry->d_name);
-            unlink(path);
-        }
-        ur_free(a, path);
-    }
-    if (list)
-        closedir(list);
+    cleaning c = {a, folder};
+    ur_list_folder(folder, remove_if_left, &c, NULL);
 }
 
 /* ---- reading -------------------------------------------------------------------------------- */
@@ -143,15 +161,23 @@ static ur_status read_all(const ur_syscalls *sys, int fd, const char *path, char
     return UR_OK;
 }
 
+static ur_status check_regular(const ur_syscalls *sys, int fd, const char *path, struct stat *about,
+                               ur_err *err)
+{
+    if (sys->fstat(fd, about) < 0)
+        return sys_failed("examine", path, errno, err);
+    return S_ISREG(about->st_mode) ? UR_OK
+                                   : ur_fail(err, UR_BAD_FILE, "%s is not a regular file", path);
+}
+
 static ur_status read_open_file(const ur_syscalls *sys, const ur_allocator *a, int fd,
                                 const char *path, size_t limit, char **bytes, size_t *size,
                                 ur_err *err)
 {
     struct stat about;
-    if (sys->fstat(fd, &about) < 0)
-        return sys_failed("examine", path, errno, err);
-    if (!S_ISREG(about.st_mode))
-        return ur_fail(err, UR_BAD_FILE, "%s is not a regular file", path);
+    ur_status status = check_regular(sys, fd, path, &about, err);
+    if (status != UR_OK)
+        return status;
     if (about.st_size < 0 || (uintmax_t)about.st_size > limit ||
         (uintmax_t)about.st_size >= SIZE_MAX)
         return ur_fail(err, UR_BAD_FILE, "%s has %jd bytes, %zu are allowed", path,
@@ -160,7 +186,7 @@ static ur_status read_open_file(const ur_syscalls *sys, const ur_allocator *a, i
     char *content = ur_alloc(a, length + 1, 1);
     if (!content)
         return ur_no_memory(err, length + 1);
-    ur_status status = read_all(sys, fd, path, content, length, err);
+    status = read_all(sys, fd, path, content, length, err);
     if (status != UR_OK) {
         ur_free(a, content);
         return status;
@@ -177,15 +203,8 @@ ur_status ur_read_file_through(const ur_syscalls *sys, const ur_allocator *a, co
     *bytes = NULL;
     *size = 0;
     int fd = sys_open(sys, path, O_RDONLY | O_NONBLOCK, 0); /* a pipe shall not make us wait */
-    if (fd < 0) {
-        int code = errno;
-        bool not_there = code == ENOENT || code == ENOTDIR || code == ENAMETOOLONG ||
-                         code == ELOOP || code == EISDIR;
-        ur_status status = sys_failed("open", path, code, err);
-        if (not_there && err)
-            err->status = UR_BAD_FILE;
-        return not_there ? UR_BAD_FILE : status;
-    }
+    if (fd < 0)
+        return open_failed(path, errno, err);
     ur_status status = read_open_file(sys, a, fd, path, limit, bytes, size, err);
     sys->close(fd); /* nothing was written that could be lost */
     return status;
@@ -195,6 +214,110 @@ ur_status ur_read_file(const ur_allocator *a, const char *path, size_t limit, ch
                        size_t *size, ur_err *err)
 {
     return ur_read_file_through(&ur_system, a, path, limit, bytes, size, err);
+}
+
+ur_status ur_file_open(const char *path, int *fd, uint64_t *size, ur_err *err)
+{
+    struct stat about;
+    *fd = sys_open(&ur_system, path, O_RDONLY | O_NONBLOCK, 0);
+    if (*fd < 0)
+        return open_failed(path, errno, err);
+    const ur_status status = check_regular(&ur_system, *fd, path, &about, err);
+    if (status != UR_OK) {
+        ur_file_close(*fd);
+        *fd = -1;
+        return status;
+    }
+    *size = (uint64_t)about.st_size;
+    return UR_OK;
+}
+
+ur_status ur_file_read(int fd, const char *path, uint64_t offset, void *bytes, size_t size,
+                       ur_err *err)
+{
+    for (size_t done = 0; done < size;) {
+        const size_t left = size - done;
+        const ssize_t n = pread(fd, (char *)bytes + done, left < MOST_AT_ONCE ? left : MOST_AT_ONCE,
+                                (off_t)(offset + done));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return sys_failed("read", path, errno, err);
+        if (n == 0)
+            return ur_fail(err, UR_IO, "%s ended after %llu bytes, before those that are read",
+                           path, (unsigned long long)(offset + done));
+        done += (size_t)n;
+    }
+    return UR_OK;
+}
+
+void ur_file_close(int fd)
+{
+    if (fd >= 0)
+        close(fd); /* nothing was written that could be lost */
+}
+
+/* 0, or why not. */
+static int write_all(const ur_syscalls *sys, int fd, const void *bytes, size_t size)
+{
+    for (size_t done = 0; done < size;) {
+        const size_t left = size - done;
+        const ssize_t n =
+            sys->write(fd, (const char *)bytes + done, left < MOST_AT_ONCE ? left : MOST_AT_ONCE);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? errno : ENOSPC;
+        done += (size_t)n;
+    }
+    return 0;
+}
+
+/* ---- adding --------------------------------------------------------------------------------- */
+
+ur_status ur_append_file(const char *path, const void *bytes, size_t size, ur_err *err)
+{
+    const int fd = sys_open(&ur_system, path, O_WRONLY | O_CREAT | O_APPEND, 0666);
+    if (fd < 0)
+        return sys_failed("write", path, errno, err);
+    const int code = write_all(&ur_system, fd, bytes, size);
+    ur_status status = code ? sys_failed("write", path, code, err) : UR_OK;
+    if (sys_close(&ur_system, fd) < 0 && status == UR_OK)
+        status = sys_failed("write", path, errno, err);
+    return status;
+}
+
+/* ---- looking -------------------------------------------------------------------------------- */
+
+ur_status ur_look(const char *path, ur_there *out, ur_err *err)
+{
+    struct stat about;
+    *out = UR_NOTHING_THERE;
+    if (stat(path, &about) == 0)
+        *out = S_ISDIR(about.st_mode) ? UR_FOLDER_THERE : UR_FILE_THERE;
+    else if (errno != ENOENT && errno != ENOTDIR && errno != ENAMETOOLONG && errno != ELOOP)
+        return sys_failed("examine", path, errno, err);
+    return UR_OK;
+}
+
+ur_status ur_list_folder(const char *folder, bool (*each)(void *user, const char *name), void *user,
+                         ur_err *err)
+{
+    DIR *list = opendir(folder);
+    if (!list)
+        return errno == ENOENT || errno == ENOTDIR ? UR_OK
+                                                   : sys_failed("read folder", folder, errno, err);
+    ur_status status = UR_OK;
+    for (bool more = true; more;) {
+        errno = 0; /* readdir tells its end and its failure apart by it alone */
+        const struct dirent *entry = readdir(list);
+        if (!entry && errno)
+            status = sys_failed("read folder", folder, errno, err);
+        more = entry && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+                         each(user, entry->d_name));
+    }
+    closedir(list);
+    return status;
 }
 
 /* ---- replacing ------------------------------------------------------------------------------ */
@@ -296,20 +419,11 @@ ur_status ur_replace_write(ur_replace *r, const void *bytes, size_t size, ur_err
 {
     if (r->fd < 0)
         return ur_fail(err, UR_IO, "cannot write %s: writing it has already failed", r->path);
-    for (size_t done = 0; done < size;) {
-        size_t left = size - done;
-        ssize_t n = r->sys->write(r->fd, (const char *)bytes + done,
-                                  left < MOST_AT_ONCE ? left : MOST_AT_ONCE);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            int code = n < 0 ? errno : ENOSPC;
-            close_and_remove(r);
-            return sys_failed("write", r->path, code, err);
-        }
-        done += (size_t)n;
-    }
-    return UR_OK;
+    const int code = write_all(r->sys, r->fd, bytes, size);
+    if (!code)
+        return UR_OK;
+    close_and_remove(r);
+    return sys_failed("write", r->path, code, err);
 }
 
 /* Everything up to the rename; afterwards the temporary file is closed. */

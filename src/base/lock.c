@@ -34,8 +34,11 @@ static void this_host(char host[HOST])
 static long owner_of(int fd, char host[HOST])
 {
     char text[LINE + 1];
-    const ssize_t size = pread(fd, text, LINE, 0);
+    ssize_t size;
     char *end;
+    do
+        size = pread(fd, text, LINE, 0);
+    while (size < 0 && errno == EINTR);
     host[0] = '\0';
     if (size <= 0)
         return 0;
@@ -55,7 +58,17 @@ static bool write_owner(int fd, long process, const char *host)
 {
     char text[LINE];
     const int size = snprintf(text, sizeof text, "%ld %s\n", process, host);
-    return ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)size, 0) == size;
+    int cut;
+    ssize_t written;
+    do
+        cut = ftruncate(fd, 0);
+    while (cut < 0 && errno == EINTR);
+    if (cut < 0)
+        return false;
+    do
+        written = pwrite(fd, text, (size_t)size, 0);
+    while (written < 0 && errno == EINTR);
+    return written == size;
 }
 
 bool ur_process_is_alive(long process)
@@ -84,6 +97,12 @@ static ur_status held(int fd, const char *path, const char *host, ur_err *err)
     return ur_fail(err, UR_INVALID, "%s is held by process %ld on %s", path, owner, where);
 }
 
+static ur_status cannot_write(const char *path, ur_err *err)
+{
+    return ur_fail(err, errno == ENOMEM ? UR_NO_MEMORY : UR_IO, "cannot write %s: %s", path,
+                   strerror(errno));
+}
+
 ur_status ur_lock_take(const char *path, ur_lock *lock, ur_err *err)
 {
     char host[HOST];
@@ -94,14 +113,14 @@ ur_status ur_lock_take(const char *path, ur_lock *lock, ur_err *err)
         fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     while (fd < 0 && errno == EINTR);
     if (fd < 0)
-        return ur_fail(err, UR_IO, "cannot write %s: %s", path, strerror(errno));
+        return cannot_write(path, err);
     ur_status status = UR_OK;
     if (try_flock(fd) < 0)
         status = errno == EWOULDBLOCK ? held(fd, path, host, err)
                                       : ur_fail(err, UR_UNSUPPORTED, "%s cannot be locked: %s",
                                                 path, strerror(errno));
     if (status == UR_OK && !write_owner(fd, (long)getpid(), host))
-        status = ur_fail(err, UR_IO, "cannot write %s: %s", path, strerror(errno));
+        status = cannot_write(path, err);
     if (status != UR_OK) {
         close(fd);
         return status;

@@ -9,6 +9,9 @@
  *   seed                    UR_STREAM_SHUFFLE + epoch       order of the examples (train/trainer.c)
  *   seed                    UR_STREAM_WINDOWS + epoch       windows of a long text (data/windows.c)
  *   seed                    UR_STREAM_CHOICE + source       symbols drawn by the search
+ *   seed                    UR_STREAM_SENTENCES + epoch     pairs of sentences and what is masked in
+ *                                                           them (data/sentences.c)
+ *   0                       UR_STREAM_MEASURED              the same to measure with
  *   seed                    UR_STREAM_ADDITIONS + split     builtin:additions
  *   seed                    UR_STREAM_DATES + split         builtin:dates
  *   seed ^ UR_KEY_DROPOUT   (step, which drop-out)          masks and noise (nn/dropout.c,
@@ -24,6 +27,8 @@
 #define UR_STREAM_SHUFFLE (UINT64_C(1) << 32)
 #define UR_STREAM_WINDOWS (UINT64_C(2) << 32)
 #define UR_STREAM_CHOICE (UINT64_C(3) << 32)
+#define UR_STREAM_SENTENCES (UINT64_C(4) << 32)
+#define UR_STREAM_MEASURED (UINT64_C(5) << 32)
 #define UR_STREAM_ADDITIONS UINT64_C(0x61646400)
 #define UR_STREAM_DATES UINT64_C(0x6461746500)
 

@@ -15,14 +15,17 @@
  * after announcing (both sequentially consistent): at least one of the two sees the other's write. A
  * worker that sleeps decrements `sleepers` itself.
  *
- * A thread that waits for others inside an operation, at a barrier or for its end, spins, then
- * yields its core, and after PATIENT_NS sleeps, by the same rule: it increments `waiters` before it
- * reads the counter for the last time, and the others read `waiters` after raising the counter.
+ * A thread that waits for others inside an operation, at a barrier or for its end, spins (with more
+ * threads than cores it yields its own), and after AWAKE_NS sleeps, by the same rule: it increments `waiters`
+ * before it reads the counter for the last time, and the others read `waiters` after raising the counter.
  *
  * Where other processes use the cores, too, a member may lose its core in the middle of an operation
- * and all the others wait until it runs again. When the leader has waited so long that it would have
- * been faster alone, the following operations are the leader's alone, for PAUSE times as long as it
- * waited: that bounds the cost of waiting, whatever else the machine has to do. */
+ * and all the others wait until it runs again. Who arrives last at a barrier leaves its number there. When the
+ * leader has waited for a worker so long that the operation would have been over sooner without it, the
+ * following ones leave that worker out, for PAUSE times as long as it was waited for, and twice as long as the
+ * last time where that is not long ago: that bounds the cost of waiting, whatever else the machine has to
+ * do. A worker that is left out is no sleeper that an announcement wakes; the owner wakes it when it is
+ * wanted again. */
 #include "base/pool.h"
 
 #include "base/alloc.h"
@@ -33,21 +36,24 @@
 #include <signal.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SPINS_BETWEEN_CLOCKS 16u
 #define SPINS_BEFORE_YIELD 2000u
-#define PATIENT_NS 1000000u
-#define IDLE_NS 400000u    /* a worker polls the gate this long before it sleeps, */
-#define MISSED_NS 2000000u /* and this long while an operation is on that it could not join */
+#define AWAKE_NS 50000u /* a thread that waits for others stays awake this long */
+#define IDLE_NS 400000u /* a worker polls the gate this long before it sleeps, */
+#define MISSED_NS                                                                                  \
+    2000000u /* and this long while an operation is on that it could not join (AWAKE_NS: left out) */
 
 #define PATIENCE_NS 3000u /* a team operation waits this long for workers that are awake, */
 #define WAKING_PATIENCE_NS 200000u /* and at most this long after waking one */
 #define PAUSE 8u
 #define LONGEST_PAUSE_NS 1000000000u
 
-/* The gate: operation number << 32, CLOSED, STOP, number of workers that joined. */
+/* The gate: operation number << 32, CLOSED, STOP, TEAM, number of workers that joined. */
 #define CLOSED (UINT64_C(1) << 31)
 #define STOP (UINT64_C(1) << 30)
+#define TEAM (UINT64_C(1) << 29)
 #define JOINED_MASK (UINT64_C(0xffff))
 
 static void spin_hint(void)
@@ -98,34 +104,55 @@ static void sleep_until_reached(ur_pool *p, const _Atomic uint64_t *counter, uin
 }
 
 /* Waits until *counter >= target; what those that raised it wrote before is visible after. Returns
- * the nanoseconds that it took beyond spinning. */
+ * the nanoseconds that it took where these were more than a waiting thread stays awake, otherwise 0. */
 static uint64_t wait_for(ur_pool *p, const _Atomic uint64_t *counter, uint64_t target)
 {
-    for (unsigned rounds = 0; rounds < p->spins; rounds++) {
-        if (atomic_load_explicit(counter, memory_order_acquire) >= target)
-            return 0;
-        spin_hint();
-    }
-    const uint64_t began = now_ns();
-    for (unsigned rounds = 1; atomic_load_explicit(counter, memory_order_acquire) < target;
-         rounds++) {
-        if (rounds % SPINS_BETWEEN_CLOCKS == 0 && now_ns() - began > PATIENT_NS)
+    uint64_t began = 0;
+    bool slept = false;
+    for (unsigned rounds = 0; atomic_load_explicit(counter, memory_order_acquire) < target;) {
+        wait_a_little(p, &rounds);
+        if (rounds % SPINS_BETWEEN_CLOCKS)
+            continue;
+        const uint64_t now = now_ns();
+        if (!began)
+            began = now;
+        slept = now - began > AWAKE_NS;
+        if (slept)
             sleep_until_reached(p, counter, target);
-        else
-            sched_yield();
     }
-    return now_ns() - began;
+    return slept ? now_ns() - began : 0;
+}
+
+/* Whether this process is a child that inherited the pool: its workers are not there, and a lock may stand as
+ * one of them held it. The caller is alone from then on. Asked where workers have to be woken, or none has
+ * come: elsewhere a child finds that nobody joins, and needs no lock. */
+static bool inherited(ur_pool *p)
+{
+    if (p->process == (long)getpid())
+        return false;
+    p->threads = 1;
+    return true;
 }
 
 /* Wakes the threads that are counted in `asleep`; false when there are none. */
 static bool wake_all(ur_pool *p, const _Atomic int *asleep, pthread_cond_t *condition)
 {
-    if (atomic_load(asleep) == 0)
+    if (atomic_load(asleep) == 0 || inherited(p))
         return false;
     pthread_mutex_lock(&p->mutex); /* those counted are asleep by now, or saw the change */
     pthread_mutex_unlock(&p->mutex);
     pthread_cond_broadcast(condition);
     return true;
+}
+
+/* Those that sleep until they are wanted look whether they are. */
+static void wake_everybody(ur_pool *p)
+{
+    if (inherited(p))
+        return;
+    pthread_mutex_lock(&p->mutex);
+    pthread_mutex_unlock(&p->mutex);
+    pthread_cond_broadcast(&p->wake);
 }
 
 /* To be called after raising a counter. */
@@ -141,25 +168,39 @@ bool ur_pool_wake_sleepers(ur_pool *p)
 
 /* ---- workers ------------------------------------------------------------------------------ */
 
-static void sleep_until_announced(ur_pool *p, uint32_t seen)
+/* Whether there is a new operation for this worker: after `seen`, and not one that leaves it out. */
+static bool is_for(const worker *me, uint64_t gate, uint32_t seen)
 {
+    return operation_of(gate) != seen && !(gate & TEAM && atomic_load(&me->left_out));
+}
+
+static void sleep_until_announced(const worker *me, uint32_t seen)
+{
+    ur_pool *p = me->pool;
+    bool counted = false;
     pthread_mutex_lock(&p->mutex);
-    atomic_fetch_add(&p->sleepers, 1);
-    while (operation_of(atomic_load(&p->gate)) == seen)
-        pthread_cond_wait(&p->wake, &p->mutex);
-    atomic_fetch_sub(&p->sleepers, 1); /* by the sleeper alone: it may have to sleep on */
+    while (!is_for(me, atomic_load(&p->gate), seen)) {
+        if (counted == atomic_load(&me->left_out)) { /* looks again after it is counted */
+            counted = !counted; /* by the sleeper alone: it may have to sleep on */
+            atomic_fetch_add(&p->sleepers, counted ? 1 : -1);
+        } else {
+            pthread_cond_wait(&p->wake, &p->mutex);
+        }
+    }
+    atomic_fetch_sub(&p->sleepers, counted);
     pthread_mutex_unlock(&p->mutex);
 }
 
 /* Waits for an operation after `seen`. A worker that missed `seen` polls until that is over, for at
  * most MISSED_NS: if it slept through it, it would miss the next one, too. */
-static uint32_t wait_for_operation(ur_pool *p, uint32_t seen, bool missed)
+static uint32_t wait_for_operation(const worker *me, uint32_t seen, bool missed)
 {
+    ur_pool *p = me->pool;
     uint64_t idle_since = 0;
     for (unsigned rounds = 0;;) {
-        uint32_t operation = operation_of(atomic_load_explicit(&p->gate, memory_order_relaxed));
-        if (operation != seen)
-            return operation;
+        const uint64_t gate = atomic_load_explicit(&p->gate, memory_order_acquire);
+        if (is_for(me, gate, seen))
+            return operation_of(gate);
         wait_a_little(p, &rounds);
         if (rounds % SPINS_BETWEEN_CLOCKS)
             continue;
@@ -170,8 +211,9 @@ static uint32_t wait_for_operation(ur_pool *p, uint32_t seen, bool missed)
         uint64_t now = now_ns();
         if (!idle_since)
             idle_since = now;
-        if (now - idle_since > (missed ? MISSED_NS : IDLE_NS))
-            sleep_until_announced(p, seen);
+        const uint64_t awake = atomic_load(&me->left_out) ? AWAKE_NS : missed ? MISSED_NS : IDLE_NS;
+        if (now - idle_since > awake)
+            sleep_until_announced(me, seen);
     }
 }
 
@@ -197,17 +239,19 @@ static void take_tasks(ur_pool *p, int index)
     }
 }
 
-/* The part in a team operation of worker `index`; the gate is as it left it by joining. */
-static void take_part(ur_pool *p, uint64_t gate, int index)
+/* This worker's part in a team operation; the gate is as it left it by joining. */
+static void take_part(const worker *w, uint64_t gate)
 {
-    int all = p->threads - 1, number = joined_in(gate);
+    ur_pool *p = w->pool;
+    int all = p->expected, number = joined_in(gate);
     for (unsigned rounds = 0; joined_in(gate) < all && !(gate & CLOSED);) {
         wait_a_little(p, &rounds);
         gate = atomic_load_explicit(&p->gate, memory_order_acquire);
     }
     int joined = joined_in(gate);
-    ur_member me = {joined == all ? index : number, joined + 1, &p->team};
+    ur_member me = {joined == all ? w->member : number, joined + 1, &p->team, w->index};
     p->team_work(p->arg, &me);
+    atomic_store_explicit(&p->last, w->index, memory_order_relaxed);
 }
 
 static void *worker_main(void *argument)
@@ -218,7 +262,7 @@ static void *worker_main(void *argument)
     bool missed = false;
     ur_fpmode mode = ur_fpmode_enter();
     for (;;) {
-        seen = wait_for_operation(p, seen, missed);
+        seen = wait_for_operation(me, seen, missed);
         if (atomic_load_explicit(&p->gate, memory_order_relaxed) & STOP)
             break;
         const int cpu = ur_current_cpu();
@@ -232,7 +276,7 @@ static void *worker_main(void *argument)
         if (p->for_work)
             take_tasks(p, me->index);
         else
-            take_part(p, gate, me->index);
+            take_part(me, gate);
         atomic_fetch_add(&p->done, 1);
         wake_waiters(p);
     }
@@ -259,10 +303,21 @@ static int close_gate(ur_pool *p)
     return joined_in(atomic_fetch_or_explicit(&p->gate, CLOSED, memory_order_acq_rel));
 }
 
+/* The leader waits; what it takes is put down to the worker that comes last. */
+static void lead_wait(ur_pool *p, const _Atomic uint64_t *counter, uint64_t target)
+{
+    const uint64_t waited = wait_for(p, counter, target);
+    const int last = waited ? atomic_load_explicit(&p->last, memory_order_relaxed) : 0;
+    if (last == 0)
+        return;
+    p->late = true;
+    p->workers[last - 1].waited += waited;
+}
+
 /* Waits until those that joined are through. */
 static void wait_until_done(ur_pool *p, int joined)
 {
-    p->waited += wait_for(p, &p->done, (uint64_t)joined);
+    lead_wait(p, &p->done, (uint64_t)joined);
     atomic_store_explicit(&p->finished, p->operation, memory_order_relaxed);
 }
 
@@ -278,22 +333,28 @@ void ur_pool_for(ur_pool *pool, size_t tasks, void (*work)(void *arg, size_t tas
     pool->arg = arg;
     pool->tasks = tasks;
     atomic_store_explicit(&pool->next_task, 0, memory_order_relaxed);
+    atomic_store_explicit(&pool->last, 0, memory_order_relaxed);
     announce(pool, 0);
+    if (pool->back_at)
+        wake_everybody(pool); /* tasks are for those that teams leave out, too */
     take_tasks(pool, 0);
-    wait_until_done(pool, close_gate(pool));
+    const int joined = close_gate(pool);
+    if (joined == 0)
+        inherited(pool);
+    wait_until_done(pool, joined);
 }
 
 /* ---- teams -------------------------------------------------------------------------------- */
 
-/* Waits for all workers, but no longer than `patience`; returns how many joined. */
+/* Waits for all workers that are not left out, but no longer than `patience`; returns how many joined. */
 static int gather(ur_pool *p, uint64_t patience)
 {
-    int all = p->threads - 1;
+    int all = p->expected;
     uint64_t began = 0;
     for (unsigned rounds = 0;;) {
         int joined = joined_in(atomic_load_explicit(&p->gate, memory_order_acquire));
-        if (joined == all)
-            return all; /* none is left that could join: the gate need not be closed */
+        if (joined == all) /* where none is left that could join the gate need not be closed */
+            return all == p->threads - 1 ? all : close_gate(p);
         if (p->insist)
             sched_yield();
         else
@@ -310,10 +371,66 @@ static int gather(ur_pool *p, uint64_t patience)
 
 uint64_t ur_team_pause(uint64_t total, uint64_t waited, uint64_t members)
 {
-    if (waited > total || (total - waited) * members >= total)
+    if (waited > total || (total - waited) * members >= total * (members - 1))
         return 0;
     const uint64_t pause = PAUSE * waited;
     return pause < LONGEST_PAUSE_NS ? pause : LONGEST_PAUSE_NS;
+}
+
+uint64_t ur_team_next_pause(uint64_t pause, uint64_t last, uint64_t over)
+{
+    if (over < last && pause < 2 * last)
+        pause = 2 * last;
+    return pause < LONGEST_PAUSE_NS ? pause : LONGEST_PAUSE_NS;
+}
+
+/* Who is left out has changed: those that are not, and when the first of the others comes back. */
+static void count_members(ur_pool *p)
+{
+    p->expected = 0;
+    p->back_at = 0;
+    for (int i = 0; i < p->threads - 1; i++) {
+        worker *w = &p->workers[i];
+        if (!atomic_load(&w->left_out))
+            w->member = ++p->expected;
+        else if (!p->back_at || w->until < p->back_at)
+            p->back_at = w->until;
+    }
+}
+
+void ur_team_leave_out(ur_team *team, int index, uint64_t until)
+{
+    ur_pool *p = team->pool;
+    worker *w = &p->workers[index - 1];
+    const bool back = atomic_load(&w->left_out) && !until;
+    if (until)
+        w->until = until;
+    atomic_store(&w->left_out, until != 0);
+    count_members(p);
+    if (back)
+        wake_everybody(p); /* to be counted as a sleeper, or not to fall asleep */
+}
+
+static void take_back(ur_pool *p, uint64_t now)
+{
+    for (int i = 1; i < p->threads; i++)
+        if (atomic_load(&p->workers[i - 1].left_out) && p->workers[i - 1].until <= now)
+            ur_team_leave_out(&p->team, i, 0);
+}
+
+/* After an operation of so many members and ns: those that held it up are left out. */
+static void leave_out_late(ur_pool *p, uint64_t now, uint64_t total, int members)
+{
+    for (int i = 1; i < p->threads; i++) {
+        worker *w = &p->workers[i - 1];
+        const uint64_t pause = w->waited ? ur_team_pause(total, w->waited, (uint64_t)members) : 0;
+        w->waited = 0;
+        if (!pause || p->insist)
+            continue;
+        w->pause = ur_team_next_pause(pause, w->pause, now - w->until);
+        ur_team_leave_out(&p->team, i, now + w->pause);
+    }
+    p->late = false;
 }
 
 void ur_team_insist(ur_team *team)
@@ -321,41 +438,60 @@ void ur_team_insist(ur_team *team)
     team->pool->insist = true;
 }
 
+void ur_team_take_turns(ur_team *team)
+{
+    team->pool->insist = team->pool->turns = true;
+}
+
+/* For tests: worker i takes part in 2^i operations, then not in as many. */
+static void next_turn(ur_pool *p)
+{
+    p->turn++;
+    for (int i = 1; i < p->threads; i++) {
+        const bool out = p->turn >> i % 32 & 1;
+        if (out != atomic_load(&p->workers[i - 1].left_out))
+            ur_team_leave_out(&p->team, i, out ? UINT64_MAX : 0);
+    }
+}
+
+/* How long the leader waits for workers to come. Waiting for a core to wake pays only where the operation
+ * is much longer than that; the last one that began like this says so. */
+static uint64_t patience_of(const ur_pool *p, bool woke)
+{
+    const uint64_t patience = woke ? p->last_waking / 16 : 0;
+    if (patience < PATIENCE_NS)
+        return PATIENCE_NS;
+    return patience < WAKING_PATIENCE_NS ? patience : WAKING_PATIENCE_NS;
+}
+
 void ur_team_run(ur_team *team, void (*work)(void *arg, const ur_member *me), void *arg)
 {
-    const uint64_t began = team && team->pool->threads > 1 ? now_ns() : 0;
-    if (!began || began < team->pool->alone_until) {
-        work(arg, &(ur_member){0, 1, NULL});
+    ur_pool *p = team ? team->pool : NULL;
+    const uint64_t began = p && p->threads > 1 ? now_ns() : 0;
+    if (began && p->turns)
+        next_turn(p);
+    else if (began && p->back_at && p->back_at <= began)
+        take_back(p, began);
+    if (!began || p->expected == 0) {
+        work(arg, &(ur_member){.count = 1});
         return;
     }
-    ur_pool *p = team->pool;
-    p->waited = 0;
     p->for_work = NULL;
     p->team_work = work;
     p->arg = arg;
-    bool woke = announce(p, 0);
-
-    /* Waiting for a core to wake pays only where the operation is much longer than that; the last
-     * one that began like this says so. */
-    uint64_t patience = PATIENCE_NS;
-    if (woke) {
-        if (p->last_waking / 16 > patience)
-            patience = p->last_waking / 16;
-        if (patience > WAKING_PATIENCE_NS)
-            patience = WAKING_PATIENCE_NS;
-    }
-    int joined = gather(p, patience);
-    ur_member me = {0, joined + 1, joined ? team : NULL};
-    work(arg, &me);
+    const bool woke = announce(p, TEAM);
+    const int joined = gather(p, patience_of(p, woke));
+    if (joined == 0)
+        inherited(p);
+    work(arg, &(ur_member){.count = joined + 1, .team = joined ? team : NULL});
     wait_until_done(p, joined);
-    if (!woke && !p->waited)
+    if (!woke && !p->late)
         return;
     const uint64_t now = now_ns();
     if (woke)
         p->last_waking = now - began;
-    const uint64_t pause = ur_team_pause(now - began, p->waited, (uint64_t)joined + 1);
-    if (pause && !p->insist)
-        p->alone_until = now + pause;
+    if (p->late)
+        leave_out_late(p, now, now - began, joined + 1);
 }
 
 void ur_barrier(const ur_member *me)
@@ -369,13 +505,16 @@ void ur_barrier(const ur_member *me)
     uint64_t before = atomic_fetch_add_explicit(&p->barrier, 1, memory_order_acq_rel);
     uint32_t number = (uint32_t)(before >> 32);
     if ((uint32_t)before + 1 == (uint32_t)me->count) {
+        atomic_store_explicit(&p->last, me->worker, memory_order_relaxed);
         atomic_store(&p->barrier, (uint64_t)(number + 1) << 32);
         wake_waiters(p);
         return;
     }
-    const uint64_t waited = wait_for(p, &p->barrier, (uint64_t)(number + 1) << 32);
-    if (me->index == 0)
-        p->waited += waited;
+    const uint64_t next = (uint64_t)(number + 1) << 32;
+    if (me->worker == 0)
+        lead_wait(p, &p->barrier, next);
+    else
+        wait_for(p, &p->barrier, next);
 }
 
 ur_range ur_my_range(const ur_member *me, size_t n)
@@ -414,6 +553,7 @@ int ur_pool_threads(const ur_pool *pool)
 static void stop_workers(ur_pool *p, int made)
 {
     announce(p, STOP | CLOSED);
+    wake_everybody(p);
     for (int i = 0; i < made; i++)
         pthread_join(p->workers[i].thread, NULL);
 }
@@ -439,7 +579,7 @@ static ur_status start_workers(ur_pool *p, ur_err *err)
 {
     for (int i = 0; i < p->threads - 1; i++) {
         p->workers[i].pool = p;
-        p->workers[i].index = i + 1;
+        p->workers[i].index = p->workers[i].member = i + 1;
         int failed = start_worker(&p->workers[i]);
         if (failed) {
             stop_workers(p, i);
@@ -466,6 +606,8 @@ static ur_pool *new_pool(const ur_allocator *a, int threads)
     p->memory = memory;
     p->workers = workers;
     p->threads = threads;
+    p->expected = threads - 1;
+    p->process = (long)getpid();
     p->spins = threads <= ur_usable_cpus() ? SPINS_BEFORE_YIELD : SPINS_BETWEEN_CLOCKS;
     p->team.pool = p;
     return p;
@@ -533,7 +675,7 @@ void ur_pool_free(ur_pool *pool)
 {
     if (!pool)
         return;
-    if (pool->threads > 1) {
+    if (pool->threads > 1 && !inherited(pool)) {
         stop_workers(pool, pool->threads - 1);
         destroy_locks(pool);
     }

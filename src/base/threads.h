@@ -41,6 +41,7 @@ void ur_pool_for(ur_pool *pool, size_t tasks, void (*work)(void *arg, size_t tas
 typedef struct ur_member {
     int index, count;
     ur_team *team; /* NULL when count is 1 */
+    int worker;    /* of the pool; 0 is the leader, too */
 } ur_member;
 
 /* The team of all the pool's threads. */
@@ -51,12 +52,16 @@ size_t ur_team_size(const ur_team *team);
 
 /* For tests: operations of this team wait for all members, however long, from now on. */
 void ur_team_insist(ur_team *team);
+/* For tests: so, too, but every operation leaves out others, in a fixed order, now and then none or all. */
+void ur_team_take_turns(ur_team *team);
 
 /* Who may call it, and from where: as ur_pool_for.
  * Runs work on the leader and on every member that joins within a short bounded wait, and returns
  * when all of them are done; a member that does not (its core is busy) is left out of this
- * operation, and after one in which the leader waited for longer than it would have needed alone,
- * the next ones are the leader's alone for a bounded time. A NULL team runs work on the caller alone. */
+ * operation. After one in which the leader waited for a member so long that it would have been over sooner
+ * without that member, the next ones do without it for a bounded time. An operation with many barriers had
+ * better be several: a member is waited for until it has done its part. A NULL team runs work on the
+ * caller alone. */
 void ur_team_run(ur_team *team, void (*work)(void *arg, const ur_member *me), void *arg);
 
 /* Waits for the other members of this operation; what they wrote before is visible after. */

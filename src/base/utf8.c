@@ -82,6 +82,64 @@ uint32_t ur_utf8_next(const char **text)
     return taken > 0 ? character : UR_REPLACEMENT;
 }
 
+/* ---- for terminals ------------------------------------------------------------------------ */
+
+static bool controls_terminal(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7F && c < 0xA0) || (c >= 0x2028 && c <= 0x202E) ||
+           (c >= 0x2066 && c <= 0x2069) || c == 0x200E || c == 0x200F || c == 0x61C;
+}
+
+enum { LONGEST_ESCAPE = 16 };
+
+/* How the next of the bytes are shown, in `out`; returns how many they are. */
+static size_t show_next(const char *bytes, size_t size, char out[LONGEST_ESCAPE], size_t *length)
+{
+    uint32_t c = 0;
+    const size_t taken = ur_utf8_decode(bytes, size, &c);
+    const char *letter = taken == 1 && c >= 9 && c <= 13 ? strchr("\tt\nn\rr", (int)c) : NULL;
+    int n;
+    if (taken > 0 && !controls_terminal(c)) {
+        memcpy(out, bytes, taken);
+        *length = taken;
+        return taken;
+    }
+    if (letter && *letter != '\0')
+        n = snprintf(out, LONGEST_ESCAPE, "\\%c", letter[1]);
+    else if (taken == 0 || c < 0x80)
+        n = snprintf(out, LONGEST_ESCAPE, "\\x%02x", (unsigned char)*bytes);
+    else
+        n = snprintf(out, LONGEST_ESCAPE, "\\u{%x}", (unsigned)c);
+    *length = (size_t)n;
+    return taken > 0 ? taken : 1;
+}
+
+size_t ur_printable(const char *bytes, size_t size, char *text, size_t capacity)
+{
+    static const char cut[] = "...";
+    const size_t room = capacity > 0 ? capacity - 1 : 0;
+    size_t n = 0, whole = 0; /* whole: as much of it as leaves room for "..." */
+    for (size_t at = 0; at < size;) {
+        char shown[LONGEST_ESCAPE];
+        size_t length;
+        at += show_next(bytes + at, size - at, shown, &length);
+        if (length > room - n) {
+            const size_t dots = room < sizeof cut - 1 ? 0 : sizeof cut - 1;
+            n = whole;
+            memcpy(text + n, cut, dots);
+            n += dots;
+            break;
+        }
+        memcpy(text + n, shown, length);
+        n += length;
+        if (n + sizeof cut - 1 <= room)
+            whole = n;
+    }
+    if (capacity > 0)
+        text[n] = '\0';
+    return n;
+}
+
 /* ---- for messages ------------------------------------------------------------------------- */
 
 /* A fixed list, not the categories of a library of Unicode's properties, so that a vocabulary's file does not depend on the
@@ -116,7 +174,8 @@ static size_t excerpt(const char *bytes, size_t size, char *out, size_t room)
     while (at < size && n + 4 + sizeof cut <= room) {
         uint32_t character = 0;
         size_t taken = ur_utf8_decode(bytes + at, size - at, &character);
-        bool visible = taken > 0 && (character == ' ' || !ur_character_is_invisible(character));
+        bool visible = taken > 0 && (character == ' ' || !ur_character_is_invisible(character)) &&
+                       !controls_terminal(character);
         size_t length = visible ? taken : sizeof instead - 1;
         memcpy(out + n, visible ? bytes + at : instead, length);
         n += length;

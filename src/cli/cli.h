@@ -25,6 +25,10 @@ enum {
 
 /* "unroll: SENTENCE" on standard error. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* In the middle of what is printed there was no memory for a text: the tool then ends with CODE_MEMORY. */
+void note_missing_text(void);
+/* A line that belongs to it, behind two spaces. */
+void say_more(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Says what the library found and returns the exit code for it. */
 int say_error(const ur_err *err);
@@ -34,6 +38,12 @@ int say_no_memory(void); /* returns CODE_MEMORY */
 /* Says what is wrong with the command line and where to read on; returns CODE_USAGE. c may be
  * NULL. */
 int say_usage(const command *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Whether a folder, or anything, stands there. Says why where nobody can tell. */
+int find_folder(const char *path, bool *folder, bool *exists);
+/* Says what failed with the file and the system's reason (errno); the exit code. */
+int say_system(const char *path, const char *what);
+/* Its second line alone. */
+int say_try(const command *c);
 
 /* A context with so many threads (0: all there are); NULL after saying why, with the exit code. */
 ur_context *open_context(size_t threads, int *code);
@@ -92,8 +102,9 @@ void print_trained(FILE *to);
 const ur_kind *trained_at(size_t i);
 /* Kind i of `unroll train WORD`: the one that no option chooses comes first. */
 const ur_kind *kind_of_word(const char *word, size_t i);
-/* The kind that arguments after `train` ask for; NULL: they begin with no word of one. */
-const ur_kind *choose_kind(int argc, char **argv);
+/* *out: the kind that arguments after `train` ask for; NULL: they begin with no word of one. A code but CODE_OK after
+ * saying what could not be looked at. */
+int choose_kind(int argc, char **argv, const ur_kind **out);
 
 /* ---- lines from standard input or a file (lines.c) --------------------------------------------------- */
 
@@ -108,9 +119,12 @@ typedef struct line_texts {
     int (*refuse)(void *user, size_t number, const char *why);
 } line_texts;
 
-/* Hands on the lines of the file at `path` (NULL: of standard input), as many as are there at a time, and
- * waits for more only when none is left. */
+/* Hands on the lines of the file at `path` (NULL: of standard input), as many as are there at a time, at
+ * most `most` and, where they are long, fewer; waits for more only when none is left. */
 int take_lines(const char *path, const line_texts *to);
+
+/* How many of the texts, at least the first and at most `most`, lines of these lengths would come together. */
+size_t texts_together(size_t most, size_t count, const char *const *texts);
 
 /* ---- signals (signals.c) ------------------------------------------------------------------- */
 
@@ -155,10 +169,14 @@ void print_measure(ur_run *run, const ur_measure *measure);
  * what is wrong. */
 bool join_data(command *c, ur_run *run, const char **data);
 
-/* A line for each label, and the matrix; in place of a matrix too wide to be read the most frequent
- * confusions. unit: what has a label, "tokens". */
+/* What an evaluation of this run is to count, matrix: also which label is taken for which. NULL for a kind
+ * without labels. */
+ur_status count_labels(ur_run *run, bool matrix, ur_confusion **out, ur_err *err);
+
+/* A line for each label, and the matrix, if there is one; in place of a matrix too wide to be read the most
+ * frequent confusions. unit: what has a label, "tokens". */
 void print_label_table(const ur_vocabulary *names, const ur_confusion *confusion, const char *unit);
-/* ,"labels":[...],"confusion":[...] of an object. */
+/* ,"labels":[...] of an object, and with a matrix ,"confusion":[...]. */
 void print_label_json(const ur_vocabulary *names, const ur_confusion *confusion);
 
 /* The answer to text `number` (from 0): as one object; or in lines, of several alternatives (`best`) one

@@ -64,8 +64,7 @@ static bool put_header(FILE *to, size_t rows, size_t width)
 
 static int npy_failed(const npy *n)
 {
-    say("%s: cannot be written: %s", n->path, strerror(errno));
-    return CODE_IO;
+    return say_system(n->path, "cannot be written");
 }
 
 static int npy_begin(npy *n, const char *path, size_t width)
@@ -95,11 +94,20 @@ static int npy_rows(const npy *n, size_t count, const float *x)
     return CODE_OK;
 }
 
+static int sync_file(int fd)
+{
+    int result;
+    do
+        result = fsync(fd);
+    while (result != 0 && errno == EINTR);
+    return result;
+}
+
 /* Closes the file, in its place when all went well. */
 static int npy_end(npy *n, size_t rows, size_t width, int code)
 {
     if (code == CODE_OK && (fseek(n->to, 0, SEEK_SET) != 0 || !put_header(n->to, rows, width) ||
-                            fflush(n->to) != 0 || fsync(fileno(n->to)) != 0))
+                            fflush(n->to) != 0 || sync_file(fileno(n->to)) != 0))
         code = npy_failed(n);
     if (n->to && fclose(n->to) != 0 && code == CODE_OK)
         code = npy_failed(n);
@@ -163,9 +171,10 @@ static int embed_arguments(embedding *e, const command *c)
     const size_t count = c->n_arguments - 1;
     int code = CODE_OK;
     e->where = "text";
-    for (size_t at = 0; code == CODE_OK && at < count; at += MOST_TEXTS)
-        code =
-            embed_texts(e, count - at < MOST_TEXTS ? count - at : MOST_TEXTS, texts + at, at + 1);
+    for (size_t at = 0, n; code == CODE_OK && at < count; at += n) {
+        n = texts_together(MOST_TEXTS, count - at, texts + at);
+        code = embed_texts(e, n, texts + at, at + 1);
+    }
     return code;
 }
 
@@ -254,7 +263,8 @@ static const char *const notes[] = {
     "FOLDER is as Hugging Face's transformers or sentence-transformers write it: config.json, "
     "model.safetensors and vocab.txt, and where they are there tokenizer_config.json, "
     "modules.json, "
-    "1_Pooling, sentence_bert_config.json and config_sentence_transformers.json. Texts of more "
+    "1_Pooling, sentence_bert_config.json and config_sentence_transformers.json; or a run of "
+    "unroll train bert. Texts of more "
     "pieces "
     "than the model reads are cut, which is said in the end. The vector of a text depends on the "
     "text "

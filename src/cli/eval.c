@@ -8,6 +8,7 @@ typedef struct eval_options {
     const char *data;
     size_t size;
     uint64_t seed;
+    bool confusion;
 } eval_options;
 
 /* clang-format off */
@@ -20,6 +21,8 @@ static const ur_field fields[] = {
      .least = 1, .most = 1e8, .shown = "5000", .help = "How many built-in examples."},
     {.name = "seed", .metavar = "N", .type = UR_FIELD_SEED, .offset = offsetof(eval_options, seed),
      .initial = "42", .shown = "that of the training", .help = "Of built-in examples."},
+    {.name = "confusion", .type = UR_FIELD_BOOL, .offset = offsetof(eval_options, confusion),
+     .shown = "", .help = "Show which label is taken for which, too (of at most 2,000 labels)."},
     {.name = NULL},
 };
 /* clang-format on */
@@ -62,7 +65,8 @@ void print_measure(ur_run *run, const ur_measure *m)
         if (perplexity)
             printf("%-16s %8.4f     %s\n", "bits", bits(loss), per);
     }
-    printf("%-16s %8.6f     mean over %s\n", "loss", loss, kind->measured_name);
+    printf("%-16s %8.6f     %s%s\n", "loss", loss, kind->loss_is ? kind->loss_is : "mean over ",
+           kind->loss_is ? "" : kind->measured_name);
     printf("%-16s %8s\n", kind->measured_name, grouped(m->positions, text));
     if (m->unknown)
         printf("%-16s %8s     of these are unknown to the model: never right, not in the loss\n",
@@ -128,6 +132,10 @@ static int evaluate(command *c, ur_run *run)
     if (search && !ur_run_kind(run)->searches)
         return say_usage(c, "%s is a %s, whose evaluation searches for nothing", c->arguments[0],
                          ur_run_kind(run)->name);
+    if (o->confusion && !ur_run_labels(run)) {
+        say("%s is a %s, which has no labels", c->arguments[0], ur_run_kind(run)->name);
+        return CODE_FAILURE;
+    }
     ur_run_search(run, search);
     ur_pair_source source = {
         .data = o->data, .size = o->size, .seed = o->seed, .split = UR_SPLIT_VALID};
@@ -136,19 +144,20 @@ static int evaluate(command *c, ur_run *run)
     ur_err err;
     if (ur_run_folder(run) && !was_given(c, "seed"))
         source.seed = ur_run_settings_of(run)->train.seed;
-    if (ur_run_evaluate(run, &source, &measure, &confusion, &err) != UR_OK)
-        return say_error(&err);
-    if (!c->common.quiet)
+    ur_status status = count_labels(run, o->confusion, &confusion, &err);
+    if (status == UR_OK)
+        status = ur_run_evaluate(run, &source, &measure, confusion, &err);
+    if (status == UR_OK && !c->common.quiet)
         say_remarks(run);
-    if (c->common.json) {
+    if (status == UR_OK && c->common.json) {
         print_json(run, &measure, confusion);
-    } else {
+    } else if (status == UR_OK) {
         print_measure(run, &measure);
         if (confusion)
             print_label_table(ur_run_labels(run), confusion, ur_run_kind(run)->measured_name);
     }
     ur_confusion_free(ur_context_allocator(ur_run_assets(run)->context), confusion);
-    return CODE_OK;
+    return status == UR_OK ? CODE_OK : say_error(&err);
 }
 
 static int run_eval(command *c)
@@ -174,8 +183,9 @@ const verb eval_verb = {
         "right in every character when it goes on from what it wrote itself, and the characters "
         "that are right when each follows the right ones. Of a language model: its perplexity. Of "
         "a tagger or classifier: how often its labels are right, precision, recall and F1 of each, "
-        "and which is taken for which. RUN is a run's folder, or a model.safetensors or checkpoint "
-        "from one.",
+        "with --confusion also which is taken for which. Of answers that are parts of texts: exact "
+        "match and F1, as SQuAD has them. RUN is a run's folder, or a model.safetensors or "
+        "checkpoint from one.",
     .example = "  $ unroll eval runs/dates --data builtin:dates\n"
                "  accuracy         100.0000 %   whole answers, free-running\n"
                "  teacher-forced   100.0000 %   symbols, each after the right ones\n"
@@ -191,8 +201,7 @@ const verb eval_verb = {
                "\n"
                "  label  precision    recall        F1       texts\n"
                "  bad       0.9557    0.9949    0.9749         195\n"
-               "  good      0.9949    0.9561    0.9751         205\n"
-               "  ...\n",
+               "  good      0.9949    0.9561    0.9751         205\n",
     .see_also = "unroll help train, unroll help predict",
     .fields = fields,
     .size = sizeof(eval_options),

@@ -120,9 +120,8 @@ static const char *const usage[] = {"fill FOLDER TEXT ... [options]",
 
 static const char *const notes[] = {
     "FOLDER is as Hugging Face's transformers write a BertForMaskedLM or BertForPreTraining, as "
-    "bert-base-uncased: config.json, model.safetensors and vocab.txt. A BERT that was saved "
-    "without "
-    "its head for masked words is refused.",
+    "bert-base-uncased: config.json, model.safetensors and vocab.txt; or a run of unroll train "
+    "bert. A BERT that was saved without its head for masked words is refused.",
     NULL};
 
 const verb fill_verb = {

@@ -60,6 +60,8 @@ char *option_text(const command *c, const option *o)
     char *text = length < 0 ? NULL : malloc((size_t)length + 1);
     if (text)
         snprintf(text, (size_t)length + 1, format, before, help ? help : "", after, standard);
+    else
+        note_missing_text();
     return text;
 }
 

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* ---- tables -------------------------------------------------------------------------------- */
 
@@ -244,10 +243,11 @@ static int run_inspect(command *c)
     if (!context)
         return code;
     const char *path = c->arguments[0];
-    struct stat info;
-    const bool folder = stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-    code = folder ? inspect_run(c, context, path, c->common.json)
-                  : inspect_file(context, path, c->common.json);
+    bool folder, exists;
+    code = find_folder(path, &folder, &exists);
+    if (code == CODE_OK)
+        code = folder ? inspect_run(c, context, path, c->common.json)
+                      : inspect_file(context, path, c->common.json);
     ur_context_free(context);
     return code;
 }

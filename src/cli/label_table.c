@@ -1,4 +1,5 @@
-/* label_table.c - an evaluation of labels as tables and as JSON. */
+/* label_table.c - an evaluation of labels as tables and as JSON; which label is taken for which where
+ * that was counted. */
 #include "cli.h"
 
 #include <string.h>
@@ -132,11 +133,22 @@ static void print_confusions(const label_report *r, size_t width)
     }
 }
 
+ur_status count_labels(ur_run *run, bool matrix, ur_confusion **out, ur_err *err)
+{
+    const ur_vocabulary *labels = ur_run_labels(run);
+    *out = NULL;
+    return labels ? ur_confusion_new(ur_context_allocator(ur_run_assets(run)->context),
+                                     ur_vocabulary_size(labels), matrix, out, err)
+                  : UR_OK;
+}
+
 void print_label_table(const ur_vocabulary *names, const ur_confusion *confusion, const char *unit)
 {
     const label_report r = {names, confusion, unit};
-    const size_t width = widest_name(&r, 7), column = column_of(&r);
     print_scores(&r);
+    if (!confusion->counts)
+        return;
+    const size_t width = widest_name(&r, 7), column = column_of(&r);
     if (width + column * confusion->labels <= WIDEST_MATRIX)
         print_matrix(&r, width, column);
     else
@@ -171,7 +183,10 @@ void print_label_json(const ur_vocabulary *names, const ur_confusion *confusion)
         fputs(i ? "," : "", stdout);
         print_score_json(&r, i);
     }
-    fputs("],\"confusion\":[", stdout);
+    putchar(']');
+    if (!confusion->counts)
+        return;
+    fputs(",\"confusion\":[", stdout);
     for (size_t i = 0; i < confusion->labels; i++) {
         fputs(i ? ",[" : "[", stdout);
         for (size_t j = 0; j < confusion->labels; j++)

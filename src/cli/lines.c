@@ -16,6 +16,12 @@ enum { CHUNK = 5 }; /* as src/base/tiny.h says */
 enum { CHUNK = 65536 };
 #endif
 enum { LONGEST = 1 << 20 };
+/* Bytes of the texts that are handed on together. A longer one goes alone. */
+#ifdef UR_TINY
+enum { MOST_BYTES = 40 };
+#else
+enum { MOST_BYTES = 1 << 18 };
+#endif
 
 /* ---- lines ---------------------------------------------------------------------------------- */
 
@@ -190,8 +196,24 @@ static void free_lines(lines *in)
 /* Lines that are to be handed on, each in memory of its own. */
 typedef struct batch {
     char **line; /* (most) */
-    size_t count, first;
+    size_t count, first, bytes;
 } batch;
+
+static bool is_full(size_t count, size_t most, size_t bytes, size_t more)
+{
+    return count == most || (count > 0 && bytes + more > MOST_BYTES);
+}
+
+size_t texts_together(size_t most, size_t count, const char *const *texts)
+{
+    size_t n = 0, bytes = 0;
+    for (size_t more; n < count; n++, bytes += more) {
+        more = strlen(texts[n]);
+        if (is_full(n, most, bytes, more))
+            break;
+    }
+    return n;
+}
 
 static int add_line(batch *b, const lines *in, const char *line, size_t size)
 {
@@ -202,6 +224,7 @@ static int add_line(batch *b, const lines *in, const char *line, size_t size)
     copy[size] = '\0';
     if (b->count == 0)
         b->first = in->number;
+    b->bytes += size;
     b->line[b->count++] = copy; /* which hand_on or take_all frees */
     return CODE_OK;             /* NOLINT(clang-analyzer-unix.Malloc) */
 }
@@ -210,6 +233,7 @@ static void clear(batch *b)
 {
     while (b->count > 0)
         free(b->line[--b->count]);
+    b->bytes = 0;
 }
 
 static int hand_on(batch *b, const line_texts *to)
@@ -241,7 +265,7 @@ static int no_line(const line_texts *to, const lines *in, line_result result, in
         return CODE_INPUT;
     }
     say("%s %zu cannot be read: %s", *to->where, in->number, strerror(error));
-    return CODE_IO;
+    return error == ENOMEM ? CODE_MEMORY : CODE_IO;
 }
 
 static int take_all(lines *in, batch *b, const line_texts *to)
@@ -256,7 +280,9 @@ static int take_all(lines *in, batch *b, const line_texts *to)
         const bool zero = result == LINE_READ && memchr(line, '\0', size);
         const bool read = result == LINE_READ && !zero;
         more = result == LINE_READ || result == LINE_NOT_YET || too_long;
-        if (read)
+        if (read && is_full(b->count, to->most, b->bytes, size))
+            code = hand_on(b, to);
+        if (read && code == CODE_OK)
             code = add_line(b, in, line, size);
         if (code == CODE_OK && (!read || b->count == to->most))
             code = hand_on(b, to);
@@ -283,11 +309,14 @@ int take_lines(const char *path, const line_texts *to)
 {
     char where[400] = "standard input: line";
     const char *before = *to->where;
-    const int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
+    int fd = STDIN_FILENO;
+    do
+        fd = path ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
+    while (fd < 0 && errno == EINTR);
     if (fd < 0) {
-        const int error = errno;
-        say("%s: cannot be opened: %s", path, strerror(error));
-        return error == ENOENT || error == ENOTDIR ? CODE_INPUT : CODE_IO;
+        const bool missing = errno == ENOENT || errno == ENOTDIR;
+        const int code = say_system(path, "cannot be opened");
+        return missing ? CODE_INPUT : code;
     }
     if (path)
         snprintf(where, sizeof where, "%s: line", path);

@@ -82,11 +82,13 @@ static bool asks_for_help(int argc, char **argv)
 static int run_command(const verb *v, int argc, char **argv)
 {
     command c;
-    const ur_kind *kind = v->trains ? choose_kind(argc, argv) : NULL;
+    const ur_kind *kind = NULL;
+    int code = v->trains ? choose_kind(argc, argv, &kind) : CODE_OK;
     const int words = kind ? 1 : 0; /* what is trained was named */
+    if (code != CODE_OK)
+        return code;
     if (!open_command(&c, v, kind))
         return CODE_MEMORY;
-    int code = CODE_OK;
     if (v->trains && !kind) { /* there are no options yet to read the rest by */
         c.arguments = argv;
         c.n_arguments = (size_t)argc;

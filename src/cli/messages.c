@@ -5,16 +5,36 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+/* What the sentence names may be any bytes. */
+static void say_list(const char *before, const char *format, va_list arguments)
+{
+    char text[4096], shown[4096];
+    const int n = vsnprintf(text, sizeof text, format, arguments);
+    ur_printable(text,
+                 n < 0                     ? 0
+                 : (size_t)n < sizeof text ? (size_t)n
+                                           : sizeof text - 1,
+                 shown, sizeof shown - 4);
+    fprintf(stderr, "%s%s\n", before, shown);
+}
 
 void say(const char *format, ...)
 {
     va_list arguments;
-    fputs("unroll: ", stderr);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    say_list("unroll: ", format, arguments);
     va_end(arguments);
-    fputc('\n', stderr);
+}
+
+void say_more(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say_list("  ", format, arguments);
+    va_end(arguments);
 }
 
 int exit_code(ur_status status)
@@ -104,6 +124,24 @@ void say_remarks(const ur_run *run)
         say("%s", remark);
 }
 
+int find_folder(const char *path, bool *folder, bool *exists)
+{
+    struct stat info;
+    const bool there = stat(path, &info) == 0;
+    *folder = there && S_ISDIR(info.st_mode);
+    *exists = there;
+    if (there || errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG || errno == ELOOP)
+        return CODE_OK;
+    return say_system(path, "cannot be examined");
+}
+
+int say_system(const char *path, const char *what)
+{
+    const int error = errno;
+    say("%s: %s: %s", path, what, strerror(error));
+    return error == ENOMEM ? CODE_MEMORY : CODE_IO;
+}
+
 int say_no_memory(void)
 {
     say("out of memory");
@@ -113,14 +151,18 @@ int say_no_memory(void)
 int say_usage(const command *c, const char *format, ...)
 {
     va_list arguments;
-    fputs("unroll: ", stderr);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    say_list("unroll: ", format, arguments);
     va_end(arguments);
+    return say_try(c);
+}
+
+int say_try(const command *c)
+{
     if (c)
-        fprintf(stderr, "\nTry 'unroll help %s'.\n", c->name);
+        fprintf(stderr, "Try 'unroll help %s'.\n", c->name);
     else
-        fputs("\nTry 'unroll --help'.\n", stderr);
+        fputs("Try 'unroll --help'.\n", stderr);
     return CODE_USAGE;
 }
 
@@ -142,6 +184,14 @@ static bool reader_left(void)
     return errno == EPIPE || (poll(&fd, 1, 0) == 1 && (fd.revents & POLLERR));
 }
 
+/* Whether a text could not be made in the middle of what is printed: the exit code tells in the end. */
+static bool texts_are_missing;
+
+void note_missing_text(void)
+{
+    texts_are_missing = true;
+}
+
 int flush_output(void)
 {
     errno = 0;
@@ -156,5 +206,7 @@ int flush_output(void)
 
 int finish_output(int code)
 {
-    return code == CODE_OK ? flush_output() : code;
+    if (code == CODE_OK)
+        code = flush_output();
+    return code == CODE_OK && texts_are_missing ? say_no_memory() : code;
 }

@@ -2,7 +2,6 @@
  * it confuses. */
 #include "cli.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -10,15 +9,25 @@
 
 typedef struct plot_options {
     const char *question, *data, *out;
-    int which;
+    int which, over;
     size_t layer, head;
     bool all_heads, confusion;
 } plot_options;
 
 enum { MOST_HEADS = 1 << 20 };
 
+static const char *over_name(size_t i)
+{
+    static const char *const names[] = {"epochs", "steps", "minutes"};
+    return i < sizeof names / sizeof *names ? names[i] : NULL;
+}
+
 /* clang-format off */
 static const ur_field fields[] = {
+    {.name = "over", .type = UR_FIELD_ENUM, .offset = offsetof(plot_options, over), .word = over_name,
+     .initial = "epochs",
+     .help = "Along what the curves run: epochs, steps, or minutes of training without those of "
+             "evaluation, to compare how long runs took."},
     {.name = "attention", .metavar = "TEXT", .type = UR_FIELD_TEXT,
      .offset = offsetof(plot_options, question),
      .help = "Draw where the model looks while it answers TEXT, in place of curves."},
@@ -45,21 +54,18 @@ static const ur_field fields[] = {
 };
 /* clang-format on */
 
-static bool is_folder(const char *path)
-{
-    struct stat info;
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
 /* Where the picture goes, in fresh memory; NULL after saying why there is no such place. */
 static char *picture_path(const command *c, int *code)
 {
     const plot_options *o = c->own;
     const char *run = c->arguments[0];
     char *path;
+    bool folder = false, exists = false;
+    if (!o->out && (*code = find_folder(run, &folder, &exists)) != CODE_OK)
+        return NULL;
     if (o->out) {
         path = strdup(o->out);
-    } else if (!is_folder(run) && errno != ENOENT) {
+    } else if (!folder && exists) {
         *code = say_usage(c, "--out is missing: %s is not a run's folder", run);
         return NULL;
     } else {
@@ -77,8 +83,7 @@ static char *picture_path(const command *c, int *code)
 static void make_plots(const command *c)
 {
     const plot_options *o = c->own;
-    char *plots =
-        o->out || !is_folder(c->arguments[0]) ? NULL : join_path(c->arguments[0], "plots");
+    char *plots = o->out ? NULL : join_path(c->arguments[0], "plots");
     if (plots)
         mkdir(plots, 0777);
     free(plots);
@@ -116,7 +121,9 @@ static int draw_confusion(const command *c, ur_run *run, const char *path)
         return CODE_INPUT;
     }
     const ur_pair_source source = {.data = data, .split = UR_SPLIT_VALID};
-    ur_status status = ur_run_evaluate(run, &source, &measure, &confusion, &err);
+    ur_status status = count_labels(run, true, &confusion, &err);
+    if (status == UR_OK)
+        status = ur_run_evaluate(run, &source, &measure, confusion, &err);
     if (status == UR_OK) {
         make_plots(c);
         status = ur_run_plot_confusion(run, confusion, path, &err);
@@ -129,7 +136,8 @@ static int draw_curves(const command *c, ur_context *context, const char *path)
 {
     ur_err err;
     make_plots(c);
-    return ur_run_plot_curves(context, c->n_arguments, (const char *const *)c->arguments, path,
+    return ur_run_plot_curves(context, c->n_arguments, (const char *const *)c->arguments,
+                              (ur_curves_over)((const plot_options *)c->own)->over, path,
                               &err) == UR_OK
                ? CODE_OK
                : say_error(&err);
@@ -175,12 +183,10 @@ static int refuse_format(const command *c, const char *path, const char *ending)
     const int stem = (int)(strrchr(path, '.') - path);
     const bool vectors =
         strcmp(ending, "pdf") == 0 || strcmp(ending, "ps") == 0 || strcmp(ending, "eps") == 0;
-    say_usage(c,
-              "--out %s: pictures are SVG: --out %.*s.svg, and then\n"
-              "  rsvg-convert%s%s -o %.*s.%s %.*s.svg",
-              path, stem, path, vectors ? " -f " : "", vectors ? ending : "", stem, path,
-              vectors ? ending : "png", stem, path);
-    return CODE_USAGE;
+    say("--out %s: pictures are SVG: --out %.*s.svg, and then", path, stem, path);
+    say_more("rsvg-convert%s%s -o %.*s.%s %.*s.svg", vectors ? " -f " : "", vectors ? ending : "",
+             stem, path, vectors ? ending : "png", stem, path);
+    return say_try(c);
 }
 
 /* Options of --attention: what is wrong with them, or CODE_OK. */
@@ -214,6 +220,8 @@ static int run_plot(command *c)
         return say_usage(c, "--confusion draws one run, %zu were given", c->n_arguments);
     if (o->confusion && o->question)
         return say_usage(c, "--confusion and --attention are two pictures: ask for one");
+    if (was_given(c, "over") && (o->confusion || o->question))
+        return say_usage(c, "--over belongs to curves");
     int code = check_view(c);
     if (code != CODE_OK)
         return code;
@@ -240,7 +248,9 @@ const verb plot_verb = {
         "Draws what was measured over the epochs, of one run or of several together: accuracy, F1 "
         "and loss, or of language models perplexity in training and validation. Or it draws a "
         "map of where the model looked (across: the question) while it wrote each symbol of "
-        "its answer (down), of a Transformer in any layer and head; or how often each label (down) "
+        "its answer (down), of a Transformer in any layer and head, or of a BERT, a run's or a "
+        "published one's folder, while it read each piece of the text; or how often each label "
+        "(down) "
         "was taken for each (across). Prints "
         "the path of the picture, which a browser opens: RUN/plots/curves.svg, "
         "attention.svg, confusion.svg, or comparison.svg of several runs, in the first "
@@ -254,7 +264,9 @@ const verb plot_verb = {
                "  $ unroll plot runs/names --confusion --data test.txt\n"
                "  runs/names/plots/confusion.svg\n"
                "  $ unroll plot runs/with runs/without --out attention-or-not.svg\n"
-               "  attention-or-not.svg\n",
+               "  attention-or-not.svg\n"
+               "  $ unroll plot runs/with runs/without --over minutes\n"
+               "  runs/with/plots/comparison.svg\n",
     .see_also = "unroll help train",
     .fields = fields,
     .size = sizeof(plot_options),

@@ -92,12 +92,14 @@ static int answer(asker *a, size_t count, const char *const *texts, size_t first
 /* A text that looks as if it were more than the text. */
 static void look_for_columns(asker *a, const char *text, size_t number)
 {
-    if (a->tabbed || a->quiet || !strchr(text, '\t'))
+    const ur_kind *kind = ur_run_kind(a->run);
+    if (a->tabbed || a->quiet || !strchr(text, '\t') ||
+        (kind->pairs && kind->pairs(ur_run_assets(a->run)->config)))
         return;
     a->tabbed = number;
     say("%s %zu has a tab in it: a text has no columns, all of it is read (cut -f1 takes the "
-        "first)",
-        a->where, number);
+        "first%s)",
+        a->where, number, kind->pairs ? "; --pairs reads two texts" : "");
 }
 
 static void look_for_file(const asker *a, const char *text)
@@ -117,8 +119,10 @@ static int answer_arguments(asker *a, const command *c)
         look_for_file(a, texts[i]);
         look_for_columns(a, texts[i], i + 1);
     }
-    for (size_t at = 0; code == CODE_OK && at < count; at += MOST_TEXTS)
-        code = answer(a, count - at < MOST_TEXTS ? count - at : MOST_TEXTS, texts + at, at + 1);
+    for (size_t at = 0, n; code == CODE_OK && at < count; at += n) {
+        n = texts_together(MOST_TEXTS, count - at, texts + at);
+        code = answer(a, n, texts + at, at + 1);
+    }
     return code;
 }
 
@@ -141,13 +145,17 @@ static int refuse_line(void *user, size_t number, const char *why)
 static void say_notes(const asker *a)
 {
     const ur_vocabulary *v = ur_run_vocabulary(a->run);
+    const ur_wordpiece *w = ur_run_assets(a->run)->wordpiece;
     const bool named = v && ur_vocabulary_find_reserved(v, "unk") >= 0;
+    const char *as = w       ? ur_wordpiece_token(w, ur_wordpiece_special(w, UR_UNK))
+                     : named ? "<unk>"
+                             : "nothing";
     if (a->quiet)
         return;
     if (a->unknown)
         say("%zu token%s, in %zu of %zu text%s, %s unknown to the model and read as %s", a->unknown,
             a->unknown == 1 ? "" : "s", a->touched, a->texts, a->texts == 1 ? "" : "s",
-            a->unknown == 1 ? "is" : "are", named ? "<unk>" : "nothing");
+            a->unknown == 1 ? "is" : "are", as);
     if (a->cut)
         say("%zu of %zu texts were cut (--max-length)", a->cut, a->texts);
     if (a->left_out)
@@ -199,7 +207,8 @@ static const char *const usage[] = {"predict RUN TEXT ... [options]",
                                     "predict RUN --in FILE [options]", NULL};
 
 static const char *const notes[] = {
-    "Lines are answered together, up to 256 of them, and as soon as no further line is there. A "
+    "Lines are answered together, up to 256 of them and 256 KiB, and as soon as no further line is "
+    "there. A "
     "text "
     "that cannot be answered (not UTF-8, too long) gets an empty answer (as JSON an object with "
     "the "
@@ -218,8 +227,10 @@ const verb predict_verb = {
         "Prints a trained model's answer to each text, or to each line of standard input, "
         "one a line and in their order. A classifier's answer is a label and its "
         "probability; a tagger's a line for each token (token, label, probability, with "
-        "tabs between them) and a blank line; a language model's what comes next. Of the --n-best "
-        "answers each has a line, with its log probability after a tab, and a blank line ends "
+        "tabs between them) and a blank line; to a question about a text (with a tab between them) "
+        "the answer, its probability and the characters of the text where it begins and ends; a "
+        "language model's what comes next. Of the --n-best answers each has a line, with its log "
+        "probability after a tab, and a blank line ends "
         "those of a text; those of a translator are lines `number ||| text ||| score`, texts being "
         "numbered from 0. RUN is a run's folder, or a model.safetensors or "
         "checkpoint from one.",

@@ -36,6 +36,26 @@ static void print_text(const ur_prediction *p)
     puts(p->text);
 }
 
+/* An answer that was cut out of a text, in columns: what would end one in it is a space. */
+static void print_cut(const char *text, double log_probability, const ur_text_range *place)
+{
+    for (; *text; text++)
+        putchar(*text == '\t' || *text == '\n' || *text == '\r' ? ' ' : *text);
+    printf("\t%.4f\t%zu\t%zu\n", exp(log_probability), place->begin, place->end);
+}
+
+static void print_placed(const ur_prediction *p, bool best)
+{
+    if (!best)
+        print_cut(p->text, p->log_probability, p->place);
+    for (size_t i = 0; best && i < p->n_alternatives; i++) {
+        const ur_alternative *a = &p->alternatives[i];
+        print_cut(a->text, a->log_probability, &p->place[i]);
+    }
+    if (best)
+        putchar('\n');
+}
+
 /* ---- JSON ---------------------------------------------------------------------------------- */
 
 static void print_string(const char *name, const char *text)
@@ -82,10 +102,20 @@ static void print_part(const ur_vocabulary *labels, const ur_prediction *p, size
     putchar('}');
 }
 
-static void print_alternative(const ur_alternative *a)
+/* ,"probability":0.9,"start":4,"end":7 of an answer that was cut out of a text. */
+static void print_place(double log_probability, const ur_text_range *place)
+{
+    putchar(',');
+    print_number("probability", exp(log_probability));
+    printf(",\"start\":%zu,\"end\":%zu", place->begin, place->end);
+}
+
+static void print_alternative(const ur_alternative *a, const ur_text_range *place)
 {
     putchar('{');
     print_string("text", a->text);
+    if (place)
+        print_place(a->log_probability, place);
     putchar(',');
     print_number("log_probability", a->log_probability);
     putchar(',');
@@ -101,6 +131,8 @@ static void print_json(ur_run *run, const ur_prediction *p)
         putchar(',');
         print_string("text", p->text);
     }
+    if (p->place)
+        print_place(p->log_probability, p->place);
     if (!isnan(p->log_probability)) {
         putchar(',');
         print_number("log_probability", p->log_probability);
@@ -114,7 +146,7 @@ static void print_json(ur_run *run, const ur_prediction *p)
     putchar(']');
     for (size_t i = 0; i < p->n_alternatives; i++) {
         fputs(i ? "," : ",\"alternatives\":[", stdout);
-        print_alternative(&p->alternatives[i]);
+        print_alternative(&p->alternatives[i], p->place ? &p->place[i] : NULL);
     }
     printf("%s,\"unknown\":%zu", p->n_alternatives ? "]" : "", p->unknown);
     if (p->cut)
@@ -152,6 +184,8 @@ void print_prediction(ur_run *run, const ur_prediction *p, size_t number, bool j
         print_json(run, p);
     else if (p->labels)
         print_labels(p);
+    else if (p->place)
+        print_placed(p, best && p->n_alternatives);
     else if (best && p->n_alternatives && ur_run_kind(run)->numbered)
         print_numbered(p, number);
     else if (best && p->n_alternatives)

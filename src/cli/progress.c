@@ -136,9 +136,14 @@ static void write_json(const progress *p, const ur_metrics *m)
     fflush(stdout);
 }
 
-static void write_figure(const ur_figure *figure, const ur_metrics *m, double value)
+/* trained: the figure of training, of one that is noted. */
+static void write_figure(const ur_figure *figure, const ur_metrics *m, double trained, double value)
 {
-    if (figure->average == UR_PERPLEXITY) {
+    if (figure->noted) {
+        fprintf(stderr, "  %s %.4f", figure->title, trained);
+        if (!isnan(value))
+            fprintf(stderr, "  validation %.4f", value);
+    } else if (figure->average == UR_PERPLEXITY) {
         fprintf(stderr, m->train_perplexity < 1e5 ? "  perplexity %.3f" : "  perplexity %.3e",
                 m->train_perplexity);
         if (!isnan(value))
@@ -163,7 +168,7 @@ static void write_line(const progress *p)
                 m->valid_loss);
     for (size_t i = 0; figures && figures[i].name; i++)
         if (figures[i].headline)
-            write_figure(&figures[i], m, m->valid[i]);
+            write_figure(&figures[i], m, figures[i].noted ? m->train[i] : (double)NAN, m->valid[i]);
     snprintf(speed, sizeof speed, "%s_per_second", p->kind->unit);
     const double x = ur_metrics_figure(p->kind, m, speed);
     fprintf(stderr, "  %s %s/s  %.1f s\n", grouped(x >= 0 && x < 1e15 ? (size_t)x : 0, text),

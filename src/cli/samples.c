@@ -52,13 +52,15 @@ static int print_scores(ur_run *run)
     ur_err err;
     if (!valid)
         return CODE_OK;
-    if (ur_evaluate_with(ur_run_model(run), valid, &measure, &confusion, &err) != UR_OK)
-        return say_error(&err);
-    print_measure(run, &measure);
-    if (confusion)
+    ur_status status = count_labels(run, false, &confusion, &err);
+    if (status == UR_OK)
+        status = ur_evaluate_with(ur_run_model(run), valid, &measure, confusion, &err);
+    if (status == UR_OK) {
+        print_measure(run, &measure);
         print_label_table(ur_run_labels(run), confusion, kind->measured_name);
+    }
     ur_confusion_free(ur_context_allocator(ur_run_assets(run)->context), confusion);
-    return flush_output();
+    return status == UR_OK ? flush_output() : say_error(&err);
 }
 
 /* ---- text ---------------------------------------------------------------------------------- */

@@ -52,23 +52,55 @@ const ur_kind *kind_of_word(const char *word, size_t i)
     return NULL;
 }
 
-const ur_kind *choose_kind(int argc, char **argv)
+/* The value of --NAME where that is argument i, else NULL. */
+static const char *value_at(const char *name, int argc, char **argv, int i)
 {
-    const ur_kind *kind;
-    if (argc == 0)
+    const size_t length = strlen(name);
+    const char *argument = argv[i];
+    if (strncmp(argument, "--", 2) != 0 || strncmp(argument + 2, name, length) != 0)
         return NULL;
-    for (size_t k = 0; (kind = kind_of_word(argv[0], k)); k++)
+    argument += 2 + length;
+    return *argument == '=' ? argument + 1 : *argument ? NULL : i + 1 < argc ? argv[i + 1] : "";
+}
+
+int choose_kind(int argc, char **argv, const ur_kind **out)
+{
+    const ur_kind *kind, *found;
+    ur_err err;
+    *out = argc > 0 ? kind_of_word(argv[0], 0) : NULL;
+    for (size_t k = 0; argc > 0 && (kind = kind_of_word(argv[0], k)); k++)
         for (int i = 1; kind->chosen_by && i < argc && strcmp(argv[i], "--") != 0; i++) {
-            const size_t length = strlen(kind->chosen_by);
-            if (strncmp(argv[i], "--", 2) == 0 &&
-                strncmp(argv[i] + 2, kind->chosen_by, length) == 0 &&
-                (argv[i][2 + length] == '=' || argv[i][2 + length] == '\0'))
-                return kind;
+            const char *value = value_at(kind->chosen_by, argc, argv, i);
+            if (!value)
+                continue;
+            found = kind;
+            if (kind->published && ur_kind_starting(kind->verb, value, &found, &err) != UR_OK)
+                return say_error(&err);
+            if (found == kind) {
+                *out = kind;
+                return CODE_OK;
+            }
         }
-    return kind_of_word(argv[0], 0);
+    return CODE_OK;
 }
 
 /* ---- what goes together -------------------------------------------------------------------- */
+
+static bool one_length(const command *c)
+{
+    static const char *const ways[] = {"epochs", "steps", "minutes"};
+    const char *first = NULL;
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        if (!was_given(c, ways[i]))
+            continue;
+        if (first) {
+            say_usage(c, "--%s and --%s are two ways to say how long to train", ways[i], first);
+            return false;
+        }
+        first = ways[i];
+    }
+    return true;
+}
 
 /* Everything else is in the run's configuration, which a second opinion would contradict. */
 static bool check_resume(const command *c)
@@ -154,7 +186,8 @@ static bool take_source(command *c, source *s)
     const ur_options one = {.threads = 1};
     if (!path || ((const train_options *)c->own)->resume ||
         ur_context_new(&one, &s->context, NULL) != UR_OK ||
-        ur_run_open(s->context, path, &s->run, NULL) != UR_OK || ur_run_kind(s->run) != c->kind)
+        ur_run_open_start(s->context, c->kind, path, &s->run, NULL) != UR_OK ||
+        ur_run_kind(s->run) != c->kind)
         return true;
     ur_fields_take(c->kind->fields, c->config, ur_run_assets(s->run)->config);
     return set_given(c);
@@ -172,9 +205,7 @@ static bool check(command *c)
         return check_resume(c);
     else if (was_given(c, "own-vocabulary") && !c->settings.init_from)
         say_usage(c, "--own-vocabulary belongs to --init-from");
-    else if (was_given(c, "minutes") && was_given(c, "epochs"))
-        say_usage(c, "--minutes and --epochs are two ways to say how long to train");
-    else if (!set_preset(c) || !check_options(c) || !check_data(c))
+    else if (!one_length(c) || !set_preset(c) || !check_options(c) || !check_data(c))
         return false;
     else if (ur_train_check(&c->settings.train, &err) != UR_OK ||
              ur_kind_check(c->kind, c->config, &err) != UR_OK)
@@ -335,7 +366,8 @@ static const char *const notes[] = {
     "counts as given), and reads with its vocabularies. What training does with them (--lr, "
     "--epochs) is "
     "as ever. A resume needs RUN no more.",
-    "After the first epoch, then every five seconds and in the end the run holds the model and a "
+    "After the first epoch, then every five seconds, within a long epoch every minute, and in the "
+    "end the run holds the model and a "
     "checkpoint. Ctrl-C finishes the step, saves and exits with 130; --resume then goes on, and "
     "the "
     "model becomes what it would have become.",

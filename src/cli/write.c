@@ -104,5 +104,7 @@ char *shown_text(const char *text, bool keep_lines)
     }
     if (shown)
         *to = '\0';
+    else
+        note_missing_text();
     return shown;
 }

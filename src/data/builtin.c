@@ -53,6 +53,8 @@ ur_status ur_pairs_generate(const ur_allocator *a, const ur_pair_source *source,
         return status;
     if (!g)
         return ur_fail(err, UR_INVALID, "\"%.100s\" is not a built-in generator", source->data);
+    if ((unsigned)source->split > UR_SPLIT_VALID)
+        return ur_fail(err, UR_INVALID, "builtin:%s has no split %d", g->name, (int)source->split);
     bool valid = source->split == UR_SPLIT_VALID;
     size_t line = g->question_width + g->answer_width + 2;
     size_t most =

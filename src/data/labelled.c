@@ -14,11 +14,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* What is known of columns before a file is read. */
-static const char *const text_names[] = {"text", "sentence", "content", "message", "review", NULL};
+#define TEXT_NAMES "text", "sentence", "content", "message", "review"
+static const char *const text_names[] = {TEXT_NAMES, NULL};
 static const char *const label_names[] = {"label",  "labels",     "class",     "category",
                                           "target", "gold_label", "sentiment", NULL};
+/* And of those that have pairs: the two in the same place go together. */
+#define PAIR_NAMES "sentence1", "premise", "text_a", "text1", "question1"
+static const char *const first_names[] = {PAIR_NAMES, "text", "question", NULL};
+static const char *const second_names[] = {"sentence2", "hypothesis", "text_b",   "text2",
+                                           "question2", "text_pair",  "sentence", NULL};
+static const char *const second_option = "--pair-column";
 static const ur_two_columns two = {{"--text-column", "--label-column"}, {text_names, label_names}};
 static const char *const token_option = "--token-column", *const label_option = "--label-column";
 
@@ -33,14 +41,18 @@ typedef struct reader {
     ur_normaliser normal;
     const ur_reading *reading; /* never NULL */
     ur_labelled *d;
-    size_t offsets, tokens, labels; /* capacities */
-    ur_tally *tally;                /* to learn, or else */
-    const ur_vocabulary *known;     /* the tokens that there are, */
-    int32_t unknown;                /* with the id of <unk>, or UR_UNKNOWN */
-    ur_vocabulary *new_labels;      /* to learn, or NULL */
+    size_t offsets, tokens, labels, label_offsets; /* capacities */
+    size_t n_labels;                               /* of pieces with a label each: so far */
+    ur_tally *tally;                               /* to learn, or else */
+    const ur_vocabulary *known;                    /* the tokens that there are, */
+    int32_t unknown;                               /* with the id of <unk>, or UR_UNKNOWN */
+    ur_vocabulary *new_labels;                     /* to learn, or NULL */
     const ur_vocabulary *all_labels;
+    const ur_piecing *piecing; /* texts as pieces; NULL: as tokens */
+    ur_pieces pieces;
+    bool pairs; /* a text is two */
     bool values, conllu;
-    size_t place[2]; /* columns of input and label */
+    size_t place[3]; /* columns of input, label and second text */
     size_t most;     /* tokens of a sequence; 0: nobody said */
     /* of the sequence that is being read */
     size_t behind; /* tokens behind `most` */
@@ -124,10 +136,32 @@ static ur_status store_label(reader *r, size_t at, ur_span label)
     return UR_OK;
 }
 
+static ur_status store_piece(reader *r, int32_t token)
+{
+    ur_labelled *d = r->d;
+    if (!ur_reserve(d->a, &d->tokens, &r->tokens, d->all, d->all + 1, sizeof *d->tokens))
+        return ur_no_memory(r->err, (d->all + 1) * sizeof *d->tokens);
+    d->tokens[d->all++] = token;
+    return UR_OK;
+}
+
+/* What follows the last of words as pieces, and where their labels end. */
+static ur_status end_words(reader *r)
+{
+    ur_labelled *d = r->d;
+    const ur_status status = store_piece(r, ur_wordpiece_special(r->piecing->wordpiece, UR_SEP));
+    if (status == UR_OK && !ur_reserve(d->a, &d->label_offset, &r->label_offsets, d->count + 1,
+                                       d->count + 2, sizeof *d->label_offset))
+        return ur_no_memory(r->err, (d->count + 2) * sizeof *d->label_offset);
+    d->label_offset[d->count + 1] = r->n_labels;
+    return status;
+}
+
 /* Closes the sequence that was read, or forgets it. */
 static ur_status end_sequence(reader *r)
 {
     ur_labelled *d = r->d;
+    const bool words = r->piecing && d->kind == UR_TAGGED;
     const bool skip = r->reading->skip, longer = r->behind > 0, lacking = r->lacking;
     r->behind = 0;
     r->lacking = false;
@@ -135,7 +169,14 @@ static ur_status end_sequence(reader *r)
         r->longer += longer;
         r->unusable += lacking && !longer;
         d->all = d->offset[d->count];
+        if (words)
+            r->n_labels = d->label_offset[d->count];
         return UR_OK;
+    }
+    if (words) {
+        const ur_status status = end_words(r);
+        if (status != UR_OK)
+            return status;
     }
     r->cut += longer;
     if (!ur_reserve(d->a, &d->offset, &r->offsets, d->count + 1, d->count + 2, sizeof *d->offset))
@@ -260,6 +301,27 @@ static bool has_space(ur_span s)
     return memchr(s.bytes, ' ', s.size) != NULL;
 }
 
+/* The pieces of a word, of which the first has its label; what the model has no room for is counted. */
+static ur_status read_word(reader *r, ur_span text)
+{
+    const size_t room = r->piecing->longest - 1; /* before [SEP] */
+    ur_status status = UR_OK;
+    if (length_so_far(r) == 0)
+        status = store_piece(r, ur_wordpiece_special(r->piecing->wordpiece, UR_CLS));
+    if (status == UR_OK)
+        status = ur_piecing_word(r->piecing, text.bytes, text.size, &r->pieces, r->err);
+    const bool begins = length_so_far(r) < room;
+    for (size_t i = 1; status == UR_OK && i + 1 < r->pieces.count; i++) {
+        if (length_so_far(r) < room)
+            status = store_piece(r, r->pieces.piece[i].id | (i == 1 ? UR_PIECE_WORD : 0));
+        else
+            r->behind++;
+    }
+    if (status != UR_OK || !begins)
+        return status;
+    return store_label(r, r->n_labels++, ur_span_strip(r->table.field[r->place[1]]));
+}
+
 static ur_status read_token(reader *r)
 {
     const ur_table *t = &r->table;
@@ -269,6 +331,8 @@ static ur_status read_token(reader *r)
     if (text.size == 0)
         return bad(r, "the token is empty");
     r->spaced += has_space(text);
+    if (r->piecing)
+        return read_word(r, text);
     ur_status status = ur_normalise(&r->normal, &text.bytes, &text.size, r->err);
     if (status != UR_OK)
         return status;
@@ -301,7 +365,7 @@ static ur_status read_tagged(reader *r)
 
 /* ---- texts with one label ------------------------------------------------------------------- */
 
-/* label, tab, text; or two of the row's values */
+/* label, tab, text; or two of the row's values. The second text of pairs is cut off later, or a value. */
 static ur_status cut_classified(reader *r, ur_span *label, ur_span *text)
 {
     ur_table *t = &r->table;
@@ -322,6 +386,27 @@ static ur_status cut_classified(reader *r, ur_span *label, ur_span *text)
     return UR_OK;
 }
 
+/* A text, or two, as pieces. */
+static ur_status read_pieces(reader *r, ur_span text)
+{
+    const ur_piecing *how = r->piecing;
+    ur_err why;
+    const ur_span second = r->table.field[r->place[2]];
+    ur_status status =
+        r->pairs && r->values
+            ? ur_wordpiece_encode(how->wordpiece, text.bytes, text.size, second.bytes, second.size,
+                                  how->longest, how->cutting, &r->pieces, &why)
+            : ur_piecing_text(how, text.bytes, text.size, &r->pieces, &why);
+    if (status == UR_NO_MEMORY)
+        return ur_fail(r->err, status, "%s", why.text);
+    if (status != UR_OK)
+        return bad(r, why.text);
+    for (size_t i = 0; status == UR_OK && i < r->pieces.count; i++)
+        status = store_piece(r, ur_piece_token(&r->pieces.piece[i]));
+    r->behind = r->pieces.cut;
+    return status == UR_OK ? end_sequence(r) : status;
+}
+
 static ur_status read_classified(reader *r)
 {
     ur_span label, text;
@@ -332,6 +417,8 @@ static ur_status read_classified(reader *r)
     ur_status status = cut_classified(r, &label, &text);
     if (status == UR_OK)
         status = store_label(r, r->d->count, ur_span_strip(label));
+    if (status == UR_OK && r->piecing)
+        return read_pieces(r, text);
     if (status == UR_OK)
         status = ur_normalise(&r->normal, &text.bytes, &text.size, r->err);
     if (status != UR_OK)
@@ -350,10 +437,61 @@ static ur_status read_classified(reader *r)
 
 /* ---- whole files ---------------------------------------------------------------------------- */
 
+static bool is_called(ur_span field, const char *name)
+{
+    field = ur_span_strip(field);
+    return field.size == strlen(name) && strncasecmp(field.bytes, name, field.size) == 0;
+}
+
+/* The second text's column, where a line of names was read: the one that goes with the first one's. */
+static ur_status find_second(reader *r)
+{
+    const ur_table *t = &r->table;
+    char shown[UR_QUOTED];
+    for (size_t i = 0; first_names[i]; i++)
+        for (size_t c = 0; c < t->fields && is_called(t->field[r->place[0]], first_names[i]); c++)
+            if (is_called(t->field[c], second_names[i])) {
+                r->place[2] = c;
+                r->pairs = true;
+                return ur_remark(&r->d->remarks, r->err, "%s: and column %s for the second text",
+                                 t->lines.name,
+                                 ur_quote(t->field[c].bytes, t->field[c].size, shown));
+            }
+    return r->pairs ? ur_fail(r->err, UR_BAD_FILE,
+                              "%s: which column has the second text of each pair? Say %s",
+                              t->lines.name, second_option)
+                    : UR_OK;
+}
+
+/* Columns of texts that may be pairs. */
+static ur_status start_pieces(reader *r)
+{
+    static const char *const names[] = {TEXT_NAMES, PAIR_NAMES, "question", NULL};
+    static const ur_two_columns columns = {{"--text-column", "--label-column"},
+                                           {names, label_names}};
+    const char *second = r->piecing->second_column;
+    const bool said = ur_column_named(r->reading->input_column);
+    ur_status status = ur_table_find_columns(&r->table, &columns, r->reading, &r->values, r->place,
+                                             &r->d->remarks);
+    r->pairs = r->piecing->pairs;
+    if (status != UR_OK || (!r->values && !ur_column_named(second)))
+        return status;
+    if (!r->values)
+        return ur_fail(r->err, UR_INVALID, "%s goes with --text-column and --label-column",
+                       second_option);
+    if (ur_column_named(second)) {
+        r->pairs = true;
+        return ur_table_column(&r->table, second, second_option, &r->place[2]);
+    }
+    return r->pairs || (r->piecing->detect && !said) ? find_second(r) : UR_OK;
+}
+
 static ur_status start_form(reader *r)
 {
     if (!ur_table_more(&r->table))
         return UR_OK;
+    if (r->d->kind == UR_CLASSIFIED && r->piecing)
+        return start_pieces(r);
     if (r->d->kind == UR_CLASSIFIED)
         return ur_table_find_columns(&r->table, &two, r->reading, &r->values, r->place,
                                      &r->d->remarks);
@@ -398,6 +536,11 @@ static ur_status read_rows(reader *r)
     if (!ur_reserve(d->a, &d->offset, &r->offsets, 0, 1, sizeof *d->offset))
         return ur_no_memory(r->err, sizeof *d->offset);
     d->offset[0] = 0;
+    if (r->piecing && d->kind == UR_TAGGED) {
+        if (!ur_reserve(d->a, &d->label_offset, &r->label_offsets, 0, 1, sizeof *d->label_offset))
+            return ur_no_memory(r->err, sizeof *d->label_offset);
+        d->label_offset[0] = 0;
+    }
     ur_status status = start_form(r);
     while (status == UR_OK && ur_table_more(&r->table)) {
         status = ur_table_next(&r->table);
@@ -442,7 +585,7 @@ static ur_status check_options(ur_labelled_kind kind, const ur_text_options *o,
     return UR_OK;
 }
 
-/* Reads everything into a fresh data set, which is *out also after a failure. */
+/* Reads everything into a fresh data set, which is *out also after a failure. options: of tokens alone. */
 static ur_status read_all(reader *r, const ur_allocator *a, const char *name, const char *bytes,
                           size_t size, ur_labelled_kind kind, const ur_text_options *options,
                           const ur_reading *reading, ur_labelled **out)
@@ -454,22 +597,21 @@ static ur_status read_all(reader *r, const ur_allocator *a, const char *name, co
     r->d->a = r->d->remarks.a = a;
     r->d->kind = kind;
     r->reading = reading ? reading : &plain;
-    r->most = r->reading->max_length;
-    r->normal = (ur_normaliser){.a = a, .form = options->unicode};
+    r->most = r->piecing ? r->piecing->longest : r->reading->max_length;
+    r->pieces.allocator = a;
+    if (options) {
+        r->normal = (ur_normaliser){.a = a, .form = options->unicode};
+        ur_scanner_start(&r->scanner, options, r->tally ? r->tally->seen : r->known);
+    }
     ur_table_start(&r->table, a, name, bytes, size, r->err);
-    ur_scanner_start(&r->scanner, options, r->tally ? r->tally->seen : r->known);
     const ur_status status = read_rows(r);
     ur_table_free(&r->table);
+    ur_pieces_free(&r->pieces);
     ur_normaliser_free(&r->normal);
     return status;
 }
 
 /* ---- what the labels look like -------------------------------------------------------------- */
-
-static size_t answers_of(const ur_labelled *d)
-{
-    return d->kind == UR_TAGGED ? d->all : d->count;
-}
 
 static int compare_hashes(const void *left, const void *right)
 {
@@ -477,11 +619,11 @@ static int compare_hashes(const void *left, const void *right)
     return a < b ? -1 : a > b;
 }
 
-/* How many different tokens (UR_CLASSIFIED: texts) there are; 0 without memory. */
+/* How many different tokens (UR_CLASSIFIED: texts) there are; 0 of words as pieces, and without memory. */
 static size_t different_inputs(const ur_labelled *d)
 {
-    const size_t n = answers_of(d);
-    uint64_t *hash = ur_alloc(d->a, n, sizeof *hash);
+    const size_t n = ur_labels_before(d, d->count);
+    uint64_t *hash = d->label_offset ? NULL : ur_alloc(d->a, n, sizeof *hash);
     size_t different = hash && n ? 1 : 0;
     for (size_t i = 0; hash && i < n; i++)
         hash[i] = d->kind == UR_TAGGED ? (uint32_t)d->tokens[i]
@@ -498,7 +640,8 @@ static size_t different_inputs(const ur_labelled *d)
 static ur_status remark_labels(const reader *r)
 {
     ur_labelled *d = r->d;
-    const size_t labels = ur_vocabulary_size(r->all_labels), answers = answers_of(d);
+    const size_t labels = ur_vocabulary_size(r->all_labels),
+                 answers = ur_labels_before(d, d->count);
     const char *name = r->table.lines.name;
     const char *what = d->kind == UR_TAGGED ? "token" : "text";
     if (labels == 1)
@@ -527,13 +670,26 @@ static ur_status remark_unknown(const reader *r)
     if (d->unknown)
         status = ur_remark(&d->remarks, r->err,
                            "%s: %zu of %zu tokens are unknown to the model and read as %s", name,
-                           d->unknown, d->all, r->unknown < 0 ? "nothing" : "<unk>");
+                           d->unknown, d->all,
+                           r->piecing       ? "[UNK]"
+                           : r->unknown < 0 ? "nothing"
+                                            : "<unk>");
     if (status == UR_OK && d->unknown_labels)
         status = ur_remark(&d->remarks, r->err,
                            "%s: %zu of %zu labels were none in training and count as wrong; the "
                            "first is %s on line %zu",
-                           name, d->unknown_labels, answers_of(d), r->strange, r->strange_line);
+                           name, d->unknown_labels, ur_labels_before(d, d->count), r->strange,
+                           r->strange_line);
     return status;
+}
+
+static size_t count_unknown(const ur_labelled *d, const ur_wordpiece *w)
+{
+    const int32_t unk = ur_wordpiece_special(w, UR_UNK);
+    size_t count = 0;
+    for (size_t i = 0; i < d->all; i++)
+        count += (d->tokens[i] & UR_PIECE_ID) == unk;
+    return count;
 }
 
 static ur_status settle(ur_labelled **out, const ur_vocabulary *tokens, ur_status status)
@@ -546,7 +702,8 @@ static ur_status settle(ur_labelled **out, const ur_vocabulary *tokens, ur_statu
     }
     const int32_t unknown = ur_vocabulary_find_reserved(tokens, "unk"); /* or UR_UNKNOWN */
     d->unknown = ur_ids_count((ur_ids){d->tokens, d->all}, unknown);
-    d->unknown_labels = ur_ids_count((ur_ids){d->labels, answers_of(d)}, UR_UNKNOWN);
+    d->unknown_labels =
+        ur_ids_count((ur_ids){d->labels, ur_labels_before(d, d->count)}, UR_UNKNOWN);
     return UR_OK;
 }
 
@@ -606,6 +763,77 @@ ur_status ur_labelled_open_bytes(const ur_allocator *a, const char *name, const 
     return status;
 }
 
+/* ---- texts as pieces ------------------------------------------------------------------------ */
+
+ur_status ur_piecing_text(const ur_piecing *how, const char *text, size_t bytes, ur_pieces *pieces,
+                          ur_err *err)
+{
+    const char *tab = how->pairs ? memchr(text, '\t', bytes) : NULL;
+    if (how->pairs && !tab)
+        return ur_fail(err, UR_BAD_FILE, "no tab between the two texts of a pair");
+    const size_t first = tab ? (size_t)(tab - text) : bytes;
+    return ur_wordpiece_encode(how->wordpiece, text, first, tab ? tab + 1 : NULL,
+                               tab ? bytes - first - 1 : 0, how->longest,
+                               tab ? how->cutting : UR_CUT_LONGEST_FIRST, pieces, err);
+}
+
+ur_status ur_piecing_word(const ur_piecing *how, const char *word, size_t bytes, ur_pieces *pieces,
+                          ur_err *err)
+{
+    const ur_wordpiece *w = how->wordpiece;
+    const ur_status status =
+        ur_wordpiece_encode(w, word, bytes, NULL, 0, 0, UR_CUT_LONGEST_FIRST, pieces, err);
+    if (status != UR_OK || pieces->count > 2)
+        return status;
+    const char *unknown = ur_wordpiece_token(w, ur_wordpiece_special(w, UR_UNK));
+    return ur_wordpiece_encode(w, unknown, strlen(unknown), NULL, 0, 0, UR_CUT_LONGEST_FIRST,
+                               pieces, err);
+}
+
+static ur_status read_pieces_of(reader *r, const ur_allocator *a, const char *path,
+                                ur_labelled_kind kind, const ur_reading *reading, ur_labelled **out)
+{
+    char *bytes;
+    size_t size;
+    ur_status status = ur_read_file(a, path, UR_TEXT_FILE_LIMIT, &bytes, &size, r->err);
+    if (status != UR_OK)
+        return status;
+    status = read_all(r, a, path, bytes, size, kind, NULL, reading, out);
+    ur_free(a, bytes);
+    if (status != UR_OK)
+        return status;
+    ur_labelled *d = *out;
+    d->unknown = count_unknown(d, r->piecing->wordpiece);
+    d->unknown_labels =
+        ur_ids_count((ur_ids){d->labels, ur_labels_before(d, d->count)}, UR_UNKNOWN);
+    status = r->new_labels ? remark_labels(r) : UR_OK;
+    return status == UR_OK ? remark_unknown(r) : status;
+}
+
+ur_status ur_labelled_pieces(const ur_allocator *a, const char *path, ur_labelled_kind kind,
+                             const ur_piecing *how, const ur_reading *reading,
+                             const ur_vocabulary *labels, ur_labelled **out,
+                             ur_vocabulary **learned, bool *pairs, ur_err *err)
+{
+    reader r = {.piecing = how, .all_labels = labels, .err = err};
+    *out = NULL;
+    *learned = NULL;
+    ur_status status = labels ? UR_OK : ur_vocabulary_new(a, learned, err);
+    if (!labels)
+        r.all_labels = r.new_labels = *learned;
+    if (status == UR_OK)
+        status = read_pieces_of(&r, a, path, kind, reading, out);
+    if (pairs)
+        *pairs = r.pairs;
+    if (status == UR_OK)
+        return UR_OK;
+    ur_labelled_free(*out);
+    ur_vocabulary_free(*learned);
+    *out = NULL;
+    *learned = NULL;
+    return status;
+}
+
 /* ---- from files ----------------------------------------------------------------------------- */
 
 ur_status ur_labelled_learn(const ur_allocator *a, const char *path, ur_labelled_kind kind,
@@ -650,6 +878,7 @@ void ur_labelled_free(ur_labelled *d)
     if (!d)
         return;
     ur_free(d->a, d->offset);
+    ur_free(d->a, d->label_offset);
     ur_free(d->a, d->tokens);
     ur_free(d->a, d->labels);
     ur_remarks_free(&d->remarks);
@@ -683,16 +912,18 @@ const char *ur_labelled_remark(const ur_labelled *d, size_t i)
 
 ur_ids ur_labelled_tokens(const ur_labelled *d, size_t index)
 {
+    if (index >= d->count)
+        return (ur_ids){NULL, 0};
     size_t begin = d->offset[index];
     return (ur_ids){d->tokens + begin, d->offset[index + 1] - begin};
 }
 
 ur_ids ur_labelled_labels(const ur_labelled *d, size_t index)
 {
-    if (d->kind == UR_CLASSIFIED)
-        return (ur_ids){d->labels + index, 1};
-    size_t begin = d->offset[index];
-    return (ur_ids){d->labels + begin, d->offset[index + 1] - begin};
+    if (index >= d->count)
+        return (ur_ids){NULL, 0};
+    const size_t begin = ur_labels_before(d, index);
+    return (ur_ids){d->labels + begin, ur_labels_before(d, index + 1) - begin};
 }
 
 uint64_t ur_labelled_fingerprint(const ur_labelled *d)

@@ -582,18 +582,22 @@ size_t ur_pairs_unknown(const ur_pairs *pairs)
     return pairs->unknown;
 }
 
-static ur_ids part(const ur_pairs *pairs, size_t index)
+/* Of pair `index`, side 0 the question. */
+static ur_ids part(const ur_pairs *pairs, size_t index, size_t side)
 {
+    if (index >= pairs->count)
+        return (ur_ids){NULL, 0};
+    index = 2 * index + side;
     size_t begin = pairs->offset[index];
     return (ur_ids){pairs->ids + begin, pairs->offset[index + 1] - begin};
 }
 
 ur_ids ur_pairs_question(const ur_pairs *pairs, size_t index)
 {
-    return part(pairs, 2 * index);
+    return part(pairs, index, 0);
 }
 
 ur_ids ur_pairs_answer(const ur_pairs *pairs, size_t index)
 {
-    return part(pairs, 2 * index + 1);
+    return part(pairs, index, 1);
 }

@@ -40,12 +40,16 @@ size_t ur_parallel_count(const ur_parallel *p)
 
 ur_ids ur_parallel_ids(const ur_parallel *p, size_t index, int side)
 {
+    if (index >= p->count || (unsigned)side > 1)
+        return (ur_ids){NULL, 0};
     const size_t *o = p->offset + 2 * index + (size_t)side;
     return (ur_ids){p->ids + o[0], o[1] - o[0]};
 }
 
 const char *ur_parallel_text(const ur_parallel *p, size_t index, int side)
 {
+    if (index >= p->count || (unsigned)side > 1)
+        return NULL;
     return p->text + p->text_offset[2 * index + (size_t)side];
 }
 

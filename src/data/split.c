@@ -139,12 +139,7 @@ ur_status ur_pairs_split(ur_pairs *data, double part, uint64_t seed, ur_pairs **
 
 /* ---- texts with labels --------------------------------------------------------------------- */
 
-static size_t labels_of(const ur_labelled *d, size_t tokens)
-{
-    return d->kind == UR_TAGGED ? tokens : 1;
-}
-
-static ur_labelled *new_labelled(const ur_labelled *like, size_t count, size_t all)
+static ur_labelled *new_labelled(const ur_labelled *like, size_t count, size_t all, size_t labels)
 {
     ur_labelled *l = ur_alloc_zero(like->a, 1, sizeof *l);
     if (!l)
@@ -153,8 +148,10 @@ static ur_labelled *new_labelled(const ur_labelled *like, size_t count, size_t a
     l->kind = like->kind;
     l->offset = ur_alloc(l->a, count + 1, sizeof *l->offset);
     l->tokens = ur_alloc(l->a, all, sizeof *l->tokens);
-    l->labels = ur_alloc(l->a, l->kind == UR_TAGGED ? all : count, sizeof *l->labels);
-    if (l->offset && l->tokens && l->labels)
+    l->labels = ur_alloc(l->a, labels, sizeof *l->labels);
+    if (like->label_offset)
+        l->label_offset = ur_alloc(l->a, count + 1, sizeof *l->label_offset);
+    if (l->offset && l->tokens && l->labels && (l->label_offset || !like->label_offset))
         return l;
     ur_labelled_free(l);
     return NULL;
@@ -165,10 +162,13 @@ static void take_labelled(const ur_labelled *from, size_t n, const bool *apart, 
 {
     size_t count = 0, used = 0, labels = 0, label = 0;
     for (size_t i = 0, begin = from->offset[0]; i < n; i++) {
-        const size_t end = from->offset[i + 1], own = labels_of(from, end - begin);
+        const size_t end = from->offset[i + 1];
+        const size_t own = ur_labels_before(from, i + 1) - label;
         if (apart[i] == side) {
             memmove(to->tokens + used, from->tokens + begin, (end - begin) * sizeof *to->tokens);
             memmove(to->labels + labels, from->labels + label, own * sizeof *to->labels);
+            if (to->label_offset)
+                to->label_offset[count] = labels;
             to->offset[count++] = used;
             used += end - begin;
             labels += own;
@@ -177,6 +177,8 @@ static void take_labelled(const ur_labelled *from, size_t n, const bool *apart, 
         begin = end;
     }
     to->offset[count] = used;
+    if (to->label_offset)
+        to->label_offset[count] = labels;
     to->count = count;
     to->all = used;
 }
@@ -190,15 +192,18 @@ ur_status ur_labelled_split(ur_labelled *data, double part, uint64_t seed, ur_la
                             ur_err *err)
 {
     const size_t n = data->count;
-    size_t count, all = 0;
+    size_t count, all = 0, labels = 0;
     ur_status status;
     *valid = NULL;
     bool *apart = ur_split_choose(data->a, n, tokens_hash, data, part, seed, &count, &status, err);
     if (!apart)
         return status;
     for (size_t i = 0; i < n; i++)
-        all += apart[i] ? data->offset[i + 1] - data->offset[i] : 0;
-    *valid = new_labelled(data, count, all);
+        if (apart[i]) {
+            all += data->offset[i + 1] - data->offset[i];
+            labels += ur_labels_before(data, i + 1) - ur_labels_before(data, i);
+        }
+    *valid = new_labelled(data, count, all, labels);
     if (*valid) {
         take_labelled(data, n, apart, true, *valid);
         take_labelled(data, n, apart, false, data);

@@ -21,11 +21,16 @@ static ur_status add_reserved(ur_tally *t, const char *name, ur_err *err)
     return UR_OK;
 }
 
+ur_status ur_tally_start_plain(ur_tally *t, const ur_allocator *a, ur_err *err)
+{
+    *t = (ur_tally){.a = a};
+    return ur_vocabulary_new(a, &t->seen, err);
+}
+
 ur_status ur_tally_start(ur_tally *t, const ur_allocator *a, const ur_text_options *options,
                          const ur_vocabulary_options *choice, ur_err *err)
 {
-    *t = (ur_tally){.a = a};
-    ur_status status = ur_vocabulary_new(a, &t->seen, err);
+    ur_status status = ur_tally_start_plain(t, a, err);
     if (status == UR_OK)
         status = add_reserved(t, "unk", err);
     if (status == UR_OK && options->line_ends)

@@ -16,6 +16,8 @@ typedef struct ur_tally {
 /* `choice` may be NULL. To be followed by ur_tally_free, whatever it returns. */
 ur_status ur_tally_start(ur_tally *t, const ur_allocator *a, const ur_text_options *options,
                          const ur_vocabulary_options *choice, ur_err *err);
+/* Nothing is reserved. */
+ur_status ur_tally_start_plain(ur_tally *t, const ur_allocator *a, ur_err *err);
 void ur_tally_free(ur_tally *t);
 
 /* Counts a token; *id is its place in t->seen. */

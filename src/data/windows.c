@@ -32,6 +32,8 @@ static size_t least_tokens(const ur_window_options *o)
 
 static ur_status check(ur_ids text, const ur_window_options *o, ur_err *err)
 {
+    if ((unsigned)o->sampling > UR_SAMPLING_RANDOM)
+        return ur_fail(err, UR_INVALID, "windows: there is no sampling %d", (int)o->sampling);
     if (o->batch < 1 || o->batch > MOST_BATCH)
         return ur_fail(err, UR_INVALID, "windows: a batch of %zu, 1 to %d expected", o->batch,
                        MOST_BATCH);
@@ -117,6 +119,8 @@ size_t ur_windows_count(const ur_windows *w)
 ur_window ur_windows_at(const ur_windows *w, size_t number)
 {
     const ur_window_options *o = &w->options;
+    if (number >= w->count)
+        return (ur_window){NULL, 0, 0};
     const int32_t *text = w->text.ids + w->offset;
     if (o->sampling == UR_SAMPLING_RANDOM)
         return (ur_window){text + w->place[number] * o->bptt, o->bptt, 0};

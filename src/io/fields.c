@@ -81,7 +81,7 @@ static void put_field(ur_json_writer *w, const ur_field *f, const void *config)
         return;
     case UR_FIELD_TEXT:
         if (text_at(f, config))
-            ur_json_put_string(w, key, text_at(f, config));
+            ur_json_put_path(w, key, text_at(f, config));
         else
             ur_json_put_null(w, key);
         return;
@@ -118,17 +118,15 @@ static ur_status refuse(const ur_field *f, const ur_json_value *value, ur_err *e
 static ur_status get_text(const ur_allocator *a, const ur_json_value *value, const ur_field *f,
                           void *config, ur_err *err)
 {
-    const char *text = NULL;
     char *copy = NULL;
     if (!ur_json_is_null(value)) {
-        const ur_status status = ur_json_string(value, &text, err);
+        const ur_status status = ur_json_path(a, value, &copy, err);
         if (status != UR_OK)
             return status;
-        if ((double)strlen(text) < f->least)
+        if ((double)strlen(copy) < f->least) {
+            ur_free(a, copy);
             return refuse(f, value, err);
-        copy = ur_strdup(a, text);
-        if (!copy)
-            return ur_no_memory(err, strlen(text) + 1);
+        }
     }
     memcpy((char *)config + f->offset, &copy, sizeof copy);
     return UR_OK;

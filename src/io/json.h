@@ -15,11 +15,10 @@
 /* A loaded document. */
 typedef struct ur_json ur_json;
 
-struct json_t;
-
 /* A value in a document, or the place where one is missing. Valid until the document is freed. */
 typedef struct ur_json_value {
-    const struct json_t *json; /* NULL when missing */
+    const ur_json *document;
+    const struct ur_json_node *node; /* NULL when missing */
     const char *file;
     size_t line;   /* in a file of JSON lines: which one; else 0 */
     char name[88]; /* "encoder.layers[2]": where it stands, "" for the whole document */
@@ -46,8 +45,9 @@ ur_json_value ur_json_member(const ur_json_value *object, const char *key);
 /* The value at `index`; missing when there is none or `list` is no list. */
 ur_json_value ur_json_item(const ur_json_value *list, size_t index);
 
-/* The key of member number `index` of an object, in the file's order; NULL behind the last. */
+/* The key of member number `index` of an object, in the file's order; NULL behind the last. And its value. */
 const char *ur_json_key(const ur_json_value *object, size_t index);
+ur_json_value ur_json_member_at(const ur_json_value *object, size_t index);
 
 bool ur_json_is_missing(const ur_json_value *value);
 bool ur_json_is_null(const ur_json_value *value);
@@ -59,7 +59,9 @@ ur_status ur_json_int(const ur_json_value *value, int64_t least, int64_t most, i
 ur_status ur_json_real(const ur_json_value *value, double least, double most, double *out,
                        ur_err *err); /* a whole number will do, too */
 ur_status ur_json_bool(const ur_json_value *value, bool *out, ur_err *err);
-ur_status ur_json_string(const ur_json_value *value, const char **out, ur_err *err);
+ur_status ur_json_string(const ur_json_value *value, const char **out, ur_err *err); /* UTF-8 */
+/* In fresh memory the bytes that ur_json_put_path wrote, which need not be UTF-8. */
+ur_status ur_json_path(const ur_allocator *a, const ur_json_value *value, char **out, ur_err *err);
 /* One of `n` words: *out becomes its index. */
 ur_status ur_json_choice(const ur_json_value *value, const char *const *words, size_t n, int *out,
                          ur_err *err);
@@ -103,6 +105,9 @@ void ur_json_put_int(ur_json_writer *w, const char *key, int64_t value);
 void ur_json_put_real(ur_json_writer *w, const char *key, double value);
 void ur_json_put_bool(ur_json_writer *w, const char *key, bool value);
 void ur_json_put_string(ur_json_writer *w, const char *key, const char *value);
+/* A string that names a file, which may be any bytes: those that are not UTF-8 are \udc80 to \udcff, as
+ * Python's surrogateescape has them. */
+void ur_json_put_path(ur_json_writer *w, const char *key, const char *value);
 void ur_json_put_null(ur_json_writer *w, const char *key);
 
 /* The text so far, zero-terminated, without a line feed at its end, valid until the next call; NULL

@@ -1,8 +1,6 @@
-/* json_read.c - loading JSON and asking values for what they must be; see json.h. The parser is
- * jansson's; its objects keep the order of the file and its strings are checked UTF-8. */
+/* json_read.c - loading JSON and asking values for what they must be; see json.h. */
 #include "io/json.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +9,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "base/utf8.h"
+#include "io/json_tree.h"
 
 #define FILE_LIMIT ((size_t)16 << 20)
 #define LINES_LIMIT ((size_t)256 << 20)
@@ -18,52 +17,54 @@
 struct ur_json {
     const ur_allocator *allocator;
     char *name;
-    json_t *root;
+    ur_json_tree tree;
+    uint32_t root;
     bool lines;
 };
 
 /* ---- loading ------------------------------------------------------------------------------ */
 
 /* One JSON text; `line` is the number of its first line. */
-static ur_status parse(const char *name, const char *text, size_t size, size_t line, json_t **out,
+static ur_status parse(ur_json *doc, const char *text, size_t size, size_t line, uint32_t *out,
                        ur_err *err)
 {
-    json_error_t why;
-    *out = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
-    if (*out != NULL)
-        return UR_OK;
-    if (json_error_code(&why) == json_error_out_of_memory)
-        return ur_no_memory(err, size);
-    size_t at = line + (why.line > 0 ? (size_t)why.line - 1 : 0);
-    char shown[UR_SHOWN];
-    return ur_fail(err, UR_BAD_FILE, "%s:%zu: not valid JSON: %s", name, at,
-                   ur_shown(shown, why.text));
+    ur_json_fault fault;
+    const ur_status status = ur_json_tree_add(&doc->tree, text, size, out, &fault, err);
+    if (status != UR_BAD_FILE)
+        return status;
+    return ur_fail(err, UR_BAD_FILE, "%s:%zu: not valid JSON: %s", doc->name, line + fault.line - 1,
+                   fault.what);
 }
 
+/* A line each, into a list. */
 static ur_status parse_lines(ur_json *doc, const char *text, size_t size, ur_err *err)
 {
+    const ur_allocator *a = doc->allocator;
+    uint32_t *values = NULL;
+    size_t count = 0, capacity = 0;
+    ur_status status = UR_OK;
     doc->lines = true;
-    doc->root = json_array();
-    if (doc->root == NULL)
-        return ur_no_memory(err, size);
-    size_t line = 1;
-    for (size_t begin = 0; begin < size; line++) {
+    for (size_t begin = 0; begin < size && status == UR_OK;) {
         const char *feed = memchr(text + begin, '\n', size - begin);
-        size_t length = feed != NULL ? (size_t)(feed - text) - begin : size - begin;
-        json_t *value = NULL;
-        ur_status status = parse(doc->name, text + begin, length, line, &value, err);
+        const size_t length = feed != NULL ? (size_t)(feed - text) - begin : size - begin;
+        if (!ur_reserve(a, &values, &capacity, count, count + 1, sizeof *values)) {
+            status = ur_no_memory(err, (count + 1) * sizeof *values);
+            break;
+        }
+        status = parse(doc, text + begin, length, count + 1, &values[count], err);
         if (status == UR_BAD_FILE && feed == NULL) {
+            status = UR_OK;
             if (err != NULL)
                 *err = (ur_err){.status = UR_OK};
-            return UR_OK;
+            break;
         }
-        if (status == UR_OK && json_array_append_new(doc->root, value) != 0)
-            status = ur_no_memory(err, length);
-        if (status != UR_OK)
-            return status;
+        count++;
         begin += length + 1;
     }
-    return UR_OK;
+    if (status == UR_OK)
+        status = ur_json_tree_list(&doc->tree, values, count, &doc->root, err);
+    ur_free(a, values);
+    return status;
 }
 
 static ur_status load(const ur_allocator *a, const char *name, const char *text, size_t size,
@@ -75,13 +76,13 @@ static ur_status load(const ur_allocator *a, const char *name, const char *text,
         return ur_no_memory(err, sizeof *doc);
     doc->allocator = a;
     doc->name = ur_strdup(a, name);
-    ur_status status = UR_OK;
+    ur_status status = ur_json_tree_new(a, size, &doc->tree, err);
     if (doc->name == NULL)
         status = ur_no_memory(err, strlen(name) + 1);
-    else if (lines)
+    else if (status == UR_OK && lines)
         status = parse_lines(doc, text, size, err);
-    else
-        status = parse(doc->name, text, size, 1, &doc->root, err);
+    else if (status == UR_OK)
+        status = parse(doc, text, size, 1, &doc->root, err);
     if (status != UR_OK) {
         ur_json_free(doc);
         return status;
@@ -124,7 +125,7 @@ void ur_json_free(ur_json *document)
 {
     if (document == NULL)
         return;
-    json_decref(document->root);
+    ur_json_tree_free(&document->tree);
     ur_free(document->allocator, document->name);
     ur_free(document->allocator, document);
 }
@@ -133,24 +134,42 @@ void ur_json_free(ur_json *document)
 
 ur_json_value ur_json_root(const ur_json *document)
 {
-    return (ur_json_value){
-        .json = document->root, .file = document->name, .line = document->lines ? SIZE_MAX : 0};
+    return (ur_json_value){.document = document,
+                           .node = &document->tree.nodes[document->root],
+                           .file = document->name,
+                           .line = document->lines ? SIZE_MAX : 0};
 }
 
-ur_json_value ur_json_member(const ur_json_value *object, const char *key)
+/* A place below `object`. */
+static ur_json_value named(const ur_json_value *object, const char *key)
 {
     ur_json_value value = *object;
     char shown[UR_SHOWN];
     snprintf(value.name, sizeof value.name, "%.43s%s%.43s", object->name,
              object->name[0] != '\0' ? "." : "", ur_shown(shown, key));
-    value.json = json_object_get(object->json, key);
+    return value;
+}
+
+ur_json_value ur_json_member(const ur_json_value *object, const char *key)
+{
+    ur_json_value value = named(object, key);
+    value.node = ur_json_tree_member(&object->document->tree, object->node, key);
+    return value;
+}
+
+ur_json_value ur_json_member_at(const ur_json_value *object, size_t index)
+{
+    const char *key = ur_json_key(object, index);
+    ur_json_value value = named(object, key ? key : "");
+    value.node = key ? ur_json_tree_at(&object->document->tree, object->node, index) : NULL;
     return value;
 }
 
 ur_json_value ur_json_item(const ur_json_value *list, size_t index)
 {
     ur_json_value value = *list;
-    value.json = json_array_get(list->json, index);
+    const bool is_list = list->node && list->node->type == UR_JSON_LIST;
+    value.node = is_list ? ur_json_tree_at(&list->document->tree, list->node, index) : NULL;
     if (list->line == SIZE_MAX) /* the items of JSON lines are known by their line */
         value.line = index + 1;
     else
@@ -160,65 +179,89 @@ ur_json_value ur_json_item(const ur_json_value *list, size_t index)
 
 const char *ur_json_key(const ur_json_value *object, size_t index)
 {
-    json_t *json = (json_t *)object->json; /* jansson's iterators do not change it */
-    void *at = json_object_iter(json);
-    while (at != NULL && index-- > 0)
-        at = json_object_iter_next(json, at);
-    return at != NULL ? json_object_iter_key(at) : NULL;
+    const ur_json_tree *tree = &object->document->tree;
+    const bool is_object = object->node && object->node->type == UR_JSON_OBJECT;
+    const ur_json_node *member = is_object ? ur_json_tree_at(tree, object->node, index) : NULL;
+    return member != NULL ? ur_json_tree_key(tree, member) : NULL;
 }
 
 bool ur_json_is_missing(const ur_json_value *value)
 {
-    return value->json == NULL;
+    return value->node == NULL;
+}
+
+static bool is(const ur_json_value *value, ur_json_type type)
+{
+    return value->node != NULL && value->node->type == type;
+}
+
+/* NULL unless it is a string. */
+static const char *text_of(const ur_json_value *value)
+{
+    return ur_json_tree_text(&value->document->tree, value->node);
 }
 
 bool ur_json_is_null(const ur_json_value *value)
 {
-    return json_is_null(value->json);
+    return is(value, UR_JSON_NULL);
 }
 
 /* ---- what a value must be ----------------------------------------------------------------- */
 
 /* What stands there: "abc", 12, true, a list ... */
-static void describe(const json_t *json, char *out, size_t room)
+static void describe(const ur_json_value *value, char *out, size_t room)
 {
+    const ur_json_node *node = value->node;
     char shown[UR_SHOWN];
-    if (json == NULL)
+    switch (node != NULL ? (int)node->type : -1) {
+    case UR_JSON_STRING:
+        snprintf(out, room, "\"%s\"", ur_shown(shown, text_of(value)));
+        break;
+    case UR_JSON_WHOLE:
+        snprintf(out, room, "%lld", (long long)node->as.whole);
+        break;
+    case UR_JSON_REAL:
+        snprintf(out, room, "%.9g", node->as.real);
+        break;
+    case UR_JSON_LIST:
+        snprintf(out, room, "a list");
+        break;
+    case UR_JSON_OBJECT:
+        snprintf(out, room, "an object");
+        break;
+    case UR_JSON_TRUE:
+        snprintf(out, room, "true");
+        break;
+    case UR_JSON_FALSE:
+        snprintf(out, room, "false");
+        break;
+    case UR_JSON_NULL:
+        snprintf(out, room, "null");
+        break;
+    default:
         snprintf(out, room, "missing");
-    else if (json_is_string(json))
-        snprintf(out, room, "\"%s\"", ur_shown(shown, json_string_value(json)));
-    else if (json_is_integer(json))
-        snprintf(out, room, "%lld", (long long)json_integer_value(json));
-    else if (json_is_real(json))
-        snprintf(out, room, "%.9g", json_real_value(json));
-    else if (json_is_array(json) || json_is_object(json))
-        snprintf(out, room, "%s", json_is_array(json) ? "a list" : "an object");
-    else
-        snprintf(out, room, "%s",
-                 json_is_true(json)   ? "true"
-                 : json_is_null(json) ? "null"
-                                      : "false");
+    }
 }
 
 /* The sentence: where, what stands there, what was expected. */
 ur_status ur_json_expected(const ur_json_value *value, const char *what, ur_err *err)
 {
-    char is[UR_SHOWN + 8], line[24] = "";
-    describe(value->json, is, sizeof is);
+    char stands[UR_SHOWN + 8], line[24] = "";
+    describe(value, stands, sizeof stands);
     if (value->line != 0 && value->line != SIZE_MAX)
         snprintf(line, sizeof line, ":%zu", value->line);
     if (value->name[0] == '\0')
         return ur_fail(err, UR_BAD_FILE, "%s%s: the value is %s, expected %s", value->file, line,
-                       is, what);
+                       stands, what);
     return ur_fail(err, UR_BAD_FILE, "%s%s: \"%s\" is %s, expected %s", value->file, line,
-                   value->name, is, what);
+                   value->name, stands, what);
 }
 
 ur_status ur_json_int(const ur_json_value *value, int64_t least, int64_t most, int64_t *out,
                       ur_err *err)
 {
-    json_int_t number = json_integer_value(value->json);
-    if (!json_is_integer(value->json) || number < least || number > most) {
+    const int64_t number = is(value, UR_JSON_WHOLE) ? value->node->as.whole : 0;
+    if (!is(value, UR_JSON_WHOLE) || number < least || number > most) {
         char what[80];
         snprintf(what, sizeof what, "a whole number from %lld to %lld", (long long)least,
                  (long long)most);
@@ -231,8 +274,9 @@ ur_status ur_json_int(const ur_json_value *value, int64_t least, int64_t most, i
 ur_status ur_json_real(const ur_json_value *value, double least, double most, double *out,
                        ur_err *err)
 {
-    double number = json_number_value(value->json);
-    if (!json_is_number(value->json) || number < least || number > most) {
+    const bool whole = is(value, UR_JSON_WHOLE), real = is(value, UR_JSON_REAL);
+    const double number = whole ? (double)value->node->as.whole : real ? value->node->as.real : 0;
+    if (!(whole || real) || number < least || number > most) {
         char what[80];
         if (isinf(least) && isinf(most))
             snprintf(what, sizeof what, "a number");
@@ -246,24 +290,51 @@ ur_status ur_json_real(const ur_json_value *value, double least, double most, do
 
 ur_status ur_json_bool(const ur_json_value *value, bool *out, ur_err *err)
 {
-    if (!json_is_boolean(value->json))
+    if (!is(value, UR_JSON_TRUE) && !is(value, UR_JSON_FALSE))
         return ur_json_expected(value, "true or false", err);
-    *out = json_is_true(value->json);
+    *out = is(value, UR_JSON_TRUE);
+    return UR_OK;
+}
+
+/* What the reader made of the bytes of a path; well-formed text has no such sequence. */
+static bool is_byte(const char *text)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    return p[0] == 0xED && (p[1] == 0xB2 || p[1] == 0xB3);
+}
+
+ur_status ur_json_path(const ur_allocator *a, const ur_json_value *value, char **out, ur_err *err)
+{
+    if (!is(value, UR_JSON_STRING))
+        return ur_json_expected(value, "a string", err);
+    char *copy = ur_strdup(a, text_of(value)), *to = copy;
+    if (!copy)
+        return ur_no_memory(err, strlen(text_of(value)) + 1);
+    for (const char *from = copy; *from;) {
+        const bool byte = is_byte(from);
+        *to++ = byte ? (char)((from[1] & 1) << 6 | 0x80 | (from[2] & 0x3F)) : *from;
+        from += byte ? 3 : 1;
+    }
+    *to = '\0';
+    *out = copy;
     return UR_OK;
 }
 
 ur_status ur_json_string(const ur_json_value *value, const char **out, ur_err *err)
 {
-    if (!json_is_string(value->json))
+    bool text = is(value, UR_JSON_STRING);
+    for (const char *p = text && value->document->tree.has_bytes ? text_of(value) : ""; *p; p++)
+        text = text && !is_byte(p);
+    if (!text)
         return ur_json_expected(value, "a string", err);
-    *out = json_string_value(value->json);
+    *out = text_of(value);
     return UR_OK;
 }
 
 ur_status ur_json_choice(const ur_json_value *value, const char *const *words, size_t n, int *out,
                          ur_err *err)
 {
-    const char *text = json_string_value(value->json);
+    const char *text = text_of(value);
     for (size_t i = 0; text != NULL && i < n; i++) {
         if (strcmp(text, words[i]) == 0) {
             *out = (int)i;
@@ -279,18 +350,18 @@ ur_status ur_json_choice(const ur_json_value *value, const char *const *words, s
 
 ur_status ur_json_list(const ur_json_value *value, size_t most, size_t *length, ur_err *err)
 {
-    if (!json_is_array(value->json) || json_array_size(value->json) > most) {
+    if (!is(value, UR_JSON_LIST) || ur_json_tree_count(value->node) > most) {
         char what[64];
         snprintf(what, sizeof what, "a list of at most %zu values", most);
         return ur_json_expected(value, what, err);
     }
-    *length = json_array_size(value->json);
+    *length = ur_json_tree_count(value->node);
     return UR_OK;
 }
 
 ur_status ur_json_object(const ur_json_value *value, ur_err *err)
 {
-    return json_is_object(value->json) ? UR_OK : ur_json_expected(value, "an object", err);
+    return is(value, UR_JSON_OBJECT) ? UR_OK : ur_json_expected(value, "an object", err);
 }
 
 ur_status ur_json_only(const ur_json_value *object, const char *const *keys, size_t n, ur_err *err)
@@ -298,9 +369,8 @@ ur_status ur_json_only(const ur_json_value *object, const char *const *keys, siz
     ur_status status = ur_json_object(object, err);
     if (status != UR_OK)
         return status;
-    for (void *at = json_object_iter((json_t *)object->json); at != NULL;
-         at = json_object_iter_next((json_t *)object->json, at)) {
-        const char *key = json_object_iter_key(at);
+    const char *key;
+    for (size_t at = 0; (key = ur_json_key(object, at)) != NULL; at++) {
         size_t i = 0;
         while (i < n && strcmp(keys[i], key) != 0)
             i++;

@@ -4,6 +4,7 @@
 #include "io/json.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/status.h"
@@ -44,11 +45,20 @@ static void new_line(ur_json_writer *w)
         ur_buffer_put(&w->text, " ", 1);
 }
 
-static void put_quoted(ur_buffer *b, const char *text)
+/* path: bytes that are not UTF-8 are kept. */
+static void put_quoted(ur_buffer *b, const char *text, bool path)
 {
     static const char hex[] = "0123456789abcdef";
     ur_buffer_put(b, "\"", 1);
-    for (uint32_t c; (c = ur_utf8_next(&text)) != 0;) {
+    for (uint32_t c; *text;) {
+        const unsigned char byte = (unsigned char)*text;
+        if (path && ur_utf8_decode(text, strnlen(text, 4), &c) == 0) {
+            ur_buffer_put(b, (const char[]){'\\', 'u', 'd', 'c', hex[byte >> 4], hex[byte & 15]},
+                          6);
+            text++;
+            continue;
+        }
+        c = ur_utf8_next(&text);
         char bytes[6] = {'\\', 'u', '0', '0'};
         if (c == '"' || c == '\\') {
             bytes[1] = (char)c;
@@ -75,7 +85,7 @@ static void begin_value(ur_json_writer *w, const char *key)
     if (w->depth > 0)
         new_line(w);
     if (key != NULL) {
-        put_quoted(&w->text, key);
+        put_quoted(&w->text, key, false);
         ur_buffer_put(&w->text, ": ", 2);
     }
     w->empty = false;
@@ -142,7 +152,13 @@ void ur_json_put_bool(ur_json_writer *w, const char *key, bool value)
 void ur_json_put_string(ur_json_writer *w, const char *key, const char *value)
 {
     begin_value(w, key);
-    put_quoted(&w->text, value);
+    put_quoted(&w->text, value, false);
+}
+
+void ur_json_put_path(ur_json_writer *w, const char *key, const char *value)
+{
+    begin_value(w, key);
+    put_quoted(&w->text, value, true);
 }
 
 void ur_json_put_null(ur_json_writer *w, const char *key)

@@ -7,31 +7,26 @@
  * say: it can be listed, and not read.
  *
  * Elements are little-endian in the file whatever the machine is; they are put together byte by
- * byte, which compilers turn into plain loads. Data passes through a small buffer: reading takes no
- * memory. */
-#include "unroll/io.h"
+ * byte, which compilers turn into plain loads. Data passes through a small buffer, or goes where it is wanted
+ * as it is: reading takes no memory. */
+#include "io/safetensors.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <jansson.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/types.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/file.h"
 #include "base/fpmode.h"
 #include "base/status.h"
 #include "base/tiny.h"
 #include "base/utf8.h"
+#include "io/json_tree.h"
 
 /* Bytes converted at a time: a multiple of every element size. */
 enum { CHUNK = UR_SIZE(8192, 16) };
-#define HEADER_LIMIT 100000000u /* bytes: the limit of the format's own implementation */
 
 static const struct {
     const char *name;
@@ -56,11 +51,12 @@ size_t ur_st_dtype_size(ur_st_dtype dtype)
 struct ur_st {
     const ur_allocator *allocator;
     char *path;                 /* for messages */
-    FILE *file;                 /* where bytes come from: this, */
+    int fd;                     /* where bytes come from: this file (-1: none), */
     const unsigned char *bytes; /* or the caller's memory */
     uint64_t size;              /* of the whole file */
     uint64_t data_start;        /* 8 + the header's length */
-    json_t *header;             /* owns every string below */
+    ur_json_tree header;        /* owns every string below */
+    bool parsed;                /* the header is JSON */
     ur_st_info *tensors;
     size_t count;
     size_t *by_name; /* (count) indices of tensors, their names rising */
@@ -68,20 +64,14 @@ struct ur_st {
     size_t metadata_count;
 };
 
-/* `n` bytes from `offset`, both inside the file; a file that fails or has shrunk is UR_IO. */
-static ur_status bytes_at(ur_st *st, uint64_t offset, void *out, size_t n, ur_err *err)
+/* `n` bytes from `offset`, both inside the file; a file that fails or has shrunk is UR_IO. By several threads
+ * at once, too. */
+static ur_status bytes_at(const ur_st *st, uint64_t offset, void *out, size_t n, ur_err *err)
 {
-    if (n == 0)
-        return UR_OK;
-    if (st->bytes != NULL) {
+    if (st->bytes == NULL)
+        return ur_file_read(st->fd, st->path, offset, out, n, err);
+    if (n > 0)
         memcpy(out, st->bytes + offset, n);
-        return UR_OK;
-    }
-    errno = 0;
-    if (fseeko(st->file, (off_t)offset, SEEK_SET) != 0 || fread(out, 1, n, st->file) != n)
-        return ur_fail(err, UR_IO, "%s: reading %zu bytes at %llu failed: %s", st->path, n,
-                       (unsigned long long)offset,
-                       errno != 0 ? strerror(errno) : "the file ended early");
     return UR_OK;
 }
 
@@ -95,21 +85,27 @@ static ur_status bad_tensor(const ur_st *st, const char *name, const char *what,
                    what);
 }
 
-/* dims and count from "shape"; *bytes is what the tensor takes. */
-static ur_status read_shape(const ur_st *st, const json_t *shape, ur_st_info *info, uint64_t *bytes,
-                            ur_err *err)
+/* -1: it is none, or negative. */
+static int64_t whole_number(const ur_json_node *node)
 {
-    if (!json_is_array(shape))
+    return node != NULL && node->type == UR_JSON_WHOLE && node->as.whole >= 0 ? node->as.whole : -1;
+}
+
+/* dims and count from "shape"; *bytes is what the tensor takes. */
+static ur_status read_shape(const ur_st *st, const ur_json_node *shape, ur_st_info *info,
+                            uint64_t *bytes, ur_err *err)
+{
+    if (shape->type != UR_JSON_LIST)
         return bad_tensor(st, info->name, "shape must be a list of whole numbers", err);
-    if (json_array_size(shape) > UR_ST_MAX_DIMS)
+    if (ur_json_tree_count(shape) > UR_ST_MAX_DIMS)
         return bad_tensor(st, info->name, "more than 8 dimensions", err);
-    info->ndim = (int)json_array_size(shape);
+    info->ndim = (int)ur_json_tree_count(shape);
     const size_t size = info->dtype == UR_ST_OTHER ? 1 : ur_st_dtype_size(info->dtype);
     size_t product = size, count = 1;
     for (int i = 0; i < info->ndim; i++) {
-        const json_t *dim = json_array_get(shape, (size_t)i);
-        json_int_t value = json_integer_value(dim);
-        if (!json_is_integer(dim) || value < 0)
+        const ur_json_node *dim = ur_json_tree_at(&st->header, shape, (size_t)i);
+        const int64_t value = whole_number(dim);
+        if (value < 0)
             return bad_tensor(st, info->name, "a dimension must be a whole number, not negative",
                               err);
         /* Zeros are left out of the test: the other dimensions must be sane all the same. */
@@ -126,16 +122,15 @@ static ur_status read_shape(const ur_st *st, const json_t *shape, ur_st_info *in
 }
 
 /* offset from "data_offsets", which must hold exactly `bytes`. */
-static ur_status read_offsets(const ur_st *st, const json_t *offsets, ur_st_info *info,
+static ur_status read_offsets(const ur_st *st, const ur_json_node *offsets, ur_st_info *info,
                               uint64_t bytes, ur_err *err)
 {
-    const json_t *b = json_array_get(offsets, 0), *e = json_array_get(offsets, 1);
-    if (!json_is_array(offsets) || json_array_size(offsets) != 2 || !json_is_integer(b) ||
-        !json_is_integer(e) || json_integer_value(b) < 0 ||
-        json_integer_value(e) < json_integer_value(b))
+    const int64_t b = whole_number(ur_json_tree_at(&st->header, offsets, 0));
+    const int64_t e = whole_number(ur_json_tree_at(&st->header, offsets, 1));
+    if (offsets->type != UR_JSON_LIST || ur_json_tree_count(offsets) != 2 || b < 0 || e < b)
         return bad_tensor(st, info->name,
                           "data_offsets must be two whole numbers, begin not above end", err);
-    uint64_t begin = (uint64_t)json_integer_value(b), end = (uint64_t)json_integer_value(e);
+    const uint64_t begin = (uint64_t)b, end = (uint64_t)e;
     char shown[UR_SHOWN];
     ur_shown(shown, info->name);
     if (end > st->size - st->data_start)
@@ -159,16 +154,16 @@ static bool is_dtype(const char *name)
     return length > 0 && length <= 32 && strspn(name, allowed) == length;
 }
 
-static ur_status read_tensor(const ur_st *st, const char *name, json_t *value, ur_st_info *info,
-                             ur_err *err)
+static ur_status read_tensor(const ur_st *st, const char *name, const ur_json_node *value,
+                             ur_st_info *info, ur_err *err)
 {
     info->name = name;
-    const json_t *dtype = json_object_get(value, "dtype");
-    const json_t *shape = json_object_get(value, "shape");
-    const json_t *offsets = json_object_get(value, "data_offsets");
-    if (!json_is_object(value) || json_object_size(value) != 3 || !dtype || !shape || !offsets)
+    const ur_json_node *dtype = ur_json_tree_member(&st->header, value, "dtype");
+    const ur_json_node *shape = ur_json_tree_member(&st->header, value, "shape");
+    const ur_json_node *offsets = ur_json_tree_member(&st->header, value, "data_offsets");
+    if (ur_json_tree_count(value) != 3 || !dtype || !shape || !offsets)
         return bad_tensor(st, name, "expected an object of dtype, shape and data_offsets", err);
-    info->dtype_name = json_string_value(dtype);
+    info->dtype_name = ur_json_tree_text(&st->header, dtype);
     if (!is_dtype(info->dtype_name))
         return bad_tensor(st, name, "dtype must be a name such as F32, in capitals and digits",
                           err);
@@ -183,24 +178,25 @@ static ur_status read_tensor(const ur_st *st, const char *name, json_t *value, u
 
 /* ---- the whole header --------------------------------------------------------------------- */
 
-static ur_status read_metadata(ur_st *st, json_t *object, ur_err *err)
+static ur_status read_metadata(ur_st *st, const ur_json_node *object, ur_err *err)
 {
-    const char *key;
-    json_t *value;
-    if (json_is_null(object))
+    const size_t count = ur_json_tree_count(object);
+    if (object->type == UR_JSON_NULL)
         return UR_OK;
-    if (!json_is_object(object))
+    if (object->type != UR_JSON_OBJECT)
         return ur_fail(err, UR_BAD_FILE, "%s: __metadata__ must be an object of strings", st->path);
-    st->metadata = ur_alloc(st->allocator, json_object_size(object), sizeof *st->metadata);
+    st->metadata = ur_alloc(st->allocator, count, sizeof *st->metadata);
     if (st->metadata == NULL)
-        return ur_no_memory(err, json_object_size(object) * sizeof *st->metadata);
-    json_object_foreach(object, key, value)
-    {
+        return ur_no_memory(err, count * sizeof *st->metadata);
+    for (size_t i = 0; i < count; i++) {
+        const ur_json_node *value = ur_json_tree_at(&st->header, object, i);
+        const char *key = ur_json_tree_key(&st->header, value);
+        const char *text = ur_json_tree_text(&st->header, value);
         char shown[UR_SHOWN];
-        if (!json_is_string(value))
+        if (text == NULL)
             return ur_fail(err, UR_BAD_FILE, "%s: __metadata__: \"%s\" must be a string", st->path,
                            ur_shown(shown, key));
-        st->metadata[st->metadata_count++] = (ur_st_pair){key, json_string_value(value)};
+        st->metadata[st->metadata_count++] = (ur_st_pair){key, text};
     }
     return UR_OK;
 }
@@ -277,16 +273,15 @@ static ur_status sort_names(ur_st *st, ur_err *err)
     return UR_OK;
 }
 
-static ur_status read_header(ur_st *st, ur_err *err)
+static ur_status read_header(ur_st *st, const ur_json_node *header, ur_err *err)
 {
-    size_t entries = json_object_size(st->header);
+    const size_t entries = ur_json_tree_count(header);
     st->tensors = ur_alloc_zero(st->allocator, entries, sizeof *st->tensors);
     if (st->tensors == NULL)
         return ur_no_memory(err, entries * sizeof *st->tensors);
-    const char *key;
-    json_t *value;
-    json_object_foreach(st->header, key, value)
-    {
+    for (size_t i = 0; i < entries; i++) {
+        const ur_json_node *value = ur_json_tree_at(&st->header, header, i);
+        const char *key = ur_json_tree_key(&st->header, value);
         ur_status status;
         if (strcmp(key, "__metadata__") == 0)
             status = read_metadata(st, value, err);
@@ -307,15 +302,19 @@ static ur_status parse_header(ur_st *st, const char *text, size_t length, ur_err
     if (end < 2 || text[0] != '{' || text[end - 1] != '}')
         return ur_fail(err, UR_BAD_FILE, "%s: the header must be one JSON object, then spaces",
                        st->path);
-    json_error_t why;
-    st->header = json_loadb(text, end, JSON_REJECT_DUPLICATES, &why);
-    if (st->header == NULL && json_error_code(&why) == json_error_out_of_memory)
-        return ur_no_memory(err, length);
-    char shown[UR_SHOWN];
-    if (st->header == NULL)
+    uint32_t root;
+    ur_json_fault fault;
+    ur_status status = ur_json_tree_new(st->allocator, end, &st->header, err);
+    if (status == UR_OK)
+        status = ur_json_tree_add(&st->header, text, end, &root, &fault, err);
+    if (status == UR_BAD_FILE)
         return ur_fail(err, UR_BAD_FILE, "%s: the header is not valid JSON: %s", st->path,
-                       ur_shown(shown, why.text));
-    return read_header(st, err);
+                       fault.what);
+    if (status == UR_OK && st->header.has_bytes)
+        return ur_fail(err, UR_BAD_FILE, "%s: the header is not valid JSON: half a surrogate pair",
+                       st->path);
+    st->parsed = status == UR_OK;
+    return status == UR_OK ? read_header(st, &st->header.nodes[root], err) : status;
 }
 
 /* What a file is that is no safetensors file, by its first bytes; NULL: cannot be told. */
@@ -366,13 +365,13 @@ static ur_status open_parts(ur_st *st, ur_err *err)
         return status;
     for (int i = 7; i >= 0; i--)
         length = length << 8 | size[i];
-    if (length > HEADER_LIMIT || length > st->size - sizeof size)
+    if (length > UR_ST_HEADER_LIMIT || length > st->size - sizeof size)
         return ur_fail(err, UR_BAD_FILE,
                        "%s: the header's length is given as %llu bytes, expected at most %llu",
                        st->path, (unsigned long long)length,
-                       (unsigned long long)(st->size - sizeof size < HEADER_LIMIT
+                       (unsigned long long)(st->size - sizeof size < UR_ST_HEADER_LIMIT
                                                 ? st->size - sizeof size
-                                                : HEADER_LIMIT));
+                                                : UR_ST_HEADER_LIMIT));
     st->data_start = sizeof size + length;
     char *text = ur_alloc(st->allocator, (size_t)length, 1);
     if (text == NULL)
@@ -393,7 +392,7 @@ static ur_status open_or_name(ur_st *st, ur_err *err)
         return ur_fail(err, UR_BAD_FILE, "%s: is empty: too few bytes for a safetensors file",
                        st->path);
     const ur_status status = open_parts(st, err);
-    if (status != UR_BAD_FILE || st->header != NULL || bytes_at(st, 0, begin, size, NULL) != UR_OK)
+    if (status != UR_BAD_FILE || st->parsed || bytes_at(st, 0, begin, size, NULL) != UR_OK)
         return status;
     const char *format = foreign_format(begin, size);
     if (format == NULL)
@@ -403,33 +402,13 @@ static ur_status open_or_name(ur_st *st, ur_err *err)
 
 /* ---- opening and closing ------------------------------------------------------------------ */
 
-static ur_status open_file(ur_st *st, ur_err *err)
-{
-    struct stat about;
-    int fd = open(st->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe shall not make us wait */
-    st->file = fd < 0 ? NULL : fdopen(fd, "rb");
-    if (st->file == NULL) {
-        int code = errno;
-        bool absent = code == ENOENT || code == ENOTDIR || code == ENAMETOOLONG || code == ELOOP;
-        if (fd >= 0)
-            close(fd);
-        return ur_fail(err, absent ? UR_BAD_FILE : UR_IO, "%s: cannot be opened: %s", st->path,
-                       strerror(code));
-    }
-    if (fstat(fileno(st->file), &about) != 0)
-        return ur_fail(err, UR_IO, "%s: cannot be read: %s", st->path, strerror(errno));
-    if (!S_ISREG(about.st_mode))
-        return ur_fail(err, UR_BAD_FILE, "%s: is not a regular file", st->path);
-    st->size = (uint64_t)about.st_size;
-    return UR_OK;
-}
-
 static ur_status new_st(const ur_allocator *a, const char *path, ur_st **out, ur_err *err)
 {
     ur_st *st = ur_alloc_zero(a, 1, sizeof *st);
     if (st == NULL)
         return ur_no_memory(err, sizeof *st);
     st->allocator = a;
+    st->fd = -1;
     st->path = ur_strdup(a, path);
     if (st->path == NULL) {
         ur_st_close(st);
@@ -456,7 +435,7 @@ ur_status ur_st_open(const ur_allocator *a, const char *path, ur_st **out, ur_er
     *out = NULL;
     ur_status status = new_st(a, path, &st, err);
     if (status == UR_OK)
-        status = open_file(st, err);
+        status = ur_file_open(path, &st->fd, &st->size, err);
     if (status == UR_OK)
         status = open_or_name(st, err);
     return finish(st, status, out);
@@ -480,9 +459,8 @@ void ur_st_close(ur_st *st)
 {
     if (st == NULL)
         return;
-    if (st->file != NULL)
-        fclose(st->file);
-    json_decref(st->header);
+    ur_file_close(st->fd);
+    ur_json_tree_free(&st->header);
     ur_free(st->allocator, st->tensors);
     ur_free(st->allocator, st->by_name);
     ur_free(st->allocator, st->metadata);
@@ -499,7 +477,7 @@ size_t ur_st_count(const ur_st *st)
 
 const ur_st_info *ur_st_at(const ur_st *st, size_t index)
 {
-    return &st->tensors[index];
+    return index < st->count ? &st->tensors[index] : NULL;
 }
 
 size_t ur_st_index(const ur_st *st, const char *name)
@@ -537,8 +515,9 @@ size_t ur_st_metadata_count(const ur_st *st)
 
 void ur_st_metadata_at(const ur_st *st, size_t index, const char **key, const char **value)
 {
-    *key = st->metadata[index].key;
-    *value = st->metadata[index].value;
+    const bool there = index < st->metadata_count;
+    *key = there ? st->metadata[index].key : NULL;
+    *value = there ? st->metadata[index].value : NULL;
 }
 
 /* ---- elements ----------------------------------------------------------------------------- */
@@ -557,6 +536,15 @@ static float float_of_bits(uint32_t bits)
     float value;
     memcpy(&value, &bits, sizeof value);
     return value;
+}
+
+/* Whether a float lies in memory as it does in the file. */
+static bool little_endian(void)
+{
+    const unsigned char bytes[4] = {0, 0, 0x80, 0x3F};
+    float one;
+    memcpy(&one, bytes, sizeof one);
+    return one == 1.0f;
 }
 
 /* IEEE half: sign, 5 bits of exponent (bias 15), 10 of fraction; every half is a float exactly. */
@@ -614,13 +602,23 @@ static ur_status next_chunk(ur_st *st, const ur_st_info *t, size_t begin,
     return bytes_at(st, t->offset + (uint64_t)begin * size, chunk, *n * size, err);
 }
 
+static ur_status no_such(const ur_st *st, size_t index, ur_err *err)
+{
+    return ur_fail(err, UR_INVALID, "%s: there is no tensor %zu among %zu", st->path, index,
+                   st->count);
+}
+
 ur_status ur_st_read_floats(ur_st *st, size_t index, float *out, ur_err *err)
 {
     UR_FPMODE_HERE;
+    if (index >= st->count)
+        return no_such(st, index, err);
     const ur_st_info *t = &st->tensors[index];
     ur_st_dtype dtype = t->dtype;
     if (dtype != UR_ST_F32 && dtype != UR_ST_F16 && dtype != UR_ST_BF16 && dtype != UR_ST_F64)
         return wrong_dtype(st, t, "F32, F16, BF16 or F64", err);
+    if (dtype == UR_ST_F32 && little_endian())
+        return bytes_at(st, t->offset, out, t->count * sizeof *out, err);
     size_t size = ur_st_dtype_size(dtype), n = 0;
     unsigned char chunk[CHUNK] = {0};
     for (size_t begin = 0; begin < t->count; begin += n) {
@@ -635,6 +633,8 @@ ur_status ur_st_read_floats(ur_st *st, size_t index, float *out, ur_err *err)
 
 ur_status ur_st_read_i64(ur_st *st, size_t index, int64_t *out, ur_err *err)
 {
+    if (index >= st->count)
+        return no_such(st, index, err);
     const ur_st_info *t = &st->tensors[index];
     const char *name = ur_st_dtype_name(t->dtype);
     if (name[0] == 'F' || t->dtype == UR_ST_BF16 || t->dtype == UR_ST_U64 ||
@@ -654,6 +654,8 @@ ur_status ur_st_read_i64(ur_st *st, size_t index, int64_t *out, ur_err *err)
 
 ur_status ur_st_read_u64(ur_st *st, size_t index, uint64_t *out, ur_err *err)
 {
+    if (index >= st->count)
+        return no_such(st, index, err);
     const ur_st_info *t = &st->tensors[index];
     if (t->dtype != UR_ST_U64)
         return wrong_dtype(st, t, "U64", err);
@@ -687,6 +689,9 @@ ur_status ur_st_load_floats(ur_st *st, const char *name, int ndim, const size_t 
     char shown[UR_SHOWN], has[100], wants[100];
     size_t index = ur_st_index(st, name);
     ur_shown(shown, name);
+    if (ndim < 0 || ndim > UR_ST_MAX_DIMS)
+        return ur_fail(err, UR_INVALID, "tensor \"%s\": %d dimensions, 0 to %d expected", shown,
+                       ndim, UR_ST_MAX_DIMS);
     put_shape(wants, sizeof wants, ndim, dims);
     if (index == st->count)
         return ur_fail(err, UR_BAD_FILE, "%s: tensor \"%s\" of shape %s is missing", st->path,

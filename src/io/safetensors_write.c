@@ -3,7 +3,7 @@
  * The header names tensors in the caller's order; the data holds those of 8-byte elements first, then
  * those of 4, then those of 2, so that each element is aligned when the file is mapped (the header is padded with
  * spaces to a multiple of 8). */
-#include "unroll/io.h"
+#include "io/safetensors.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -144,12 +144,17 @@ static ur_status write_data(ur_replace *file, const ur_st_tensor *t, uint64_t by
 
 static ur_status write_file(const ur_allocator *a, const char *path, const ur_json_writer *header,
                             const ur_st_tensor *tensors, size_t n, const uint64_t *begin,
-                            const uint64_t *end, ur_err *err)
+                            const uint64_t *end, size_t spare, ur_err *err)
 {
     size_t length = 0;
     const char *text = ur_json_text(header, &length, err);
     if (text == NULL)
         return UR_NO_MEMORY;
+    if (length + spare > UR_ST_HEADER_LIMIT - 7) /* and what makes it a multiple of 8 */
+        return ur_fail(err, UR_UNSUPPORTED,
+                       "%s: names and metadata (vocabularies are there) of %zu bytes, a "
+                       "safetensors file takes at most %u",
+                       path, length, UR_ST_HEADER_LIMIT);
     unsigned char *chunk = ur_alloc(a, CHUNK, 1);
     if (chunk == NULL)
         return ur_no_memory(err, CHUNK);
@@ -178,6 +183,13 @@ static ur_status write_file(const ur_allocator *a, const char *path, const ur_js
 ur_status ur_st_write(const ur_allocator *a, const char *path, const ur_st_tensor *tensors,
                       size_t n_tensors, const ur_st_pair *metadata, size_t n_metadata, ur_err *err)
 {
+    return ur_st_write_sparing(a, path, tensors, n_tensors, metadata, n_metadata, 0, err);
+}
+
+ur_status ur_st_write_sparing(const ur_allocator *a, const char *path, const ur_st_tensor *tensors,
+                              size_t n_tensors, const ur_st_pair *metadata, size_t n_metadata,
+                              size_t spare, ur_err *err)
+{
     ur_json_writer *header = NULL;
     uint64_t *begin = ur_alloc(a, n_tensors, sizeof *begin);
     uint64_t *end = ur_alloc(a, n_tensors, sizeof *end);
@@ -204,7 +216,7 @@ ur_status ur_st_write(const ur_allocator *a, const char *path, const ur_st_tenso
     if (status == UR_OK) {
         place(tensors, n_tensors, begin, end);
         put_header(header, tensors, n_tensors, begin, end, metadata, n_metadata);
-        status = write_file(a, path, header, tensors, n_tensors, begin, end, err);
+        status = write_file(a, path, header, tensors, n_tensors, begin, end, spare, err);
     }
     ur_json_writer_free(header);
     ur_free(a, begin);

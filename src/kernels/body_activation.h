@@ -28,38 +28,65 @@ static inline vf v_gelu_tanh(vf x, vf *slope)
     return v_mul(half_x, above);
 }
 
-static inline __attribute__((always_inline)) void map_with_slope(size_t n, const float *x, float *y,
-                                                                 float *slope, vf (*f)(vf, vf *))
+/* `rows` rows of n numbers, `row` floats apart: what the functions keep in registers is loaded once for all. */
+static inline __attribute__((always_inline)) void map_rows(size_t rows, size_t row, size_t n,
+                                                           const float *x, float *y, float *slope,
+                                                           vf (*f)(vf, vf *))
 {
-    for (size_t i = 0; i < n; i += VW) {
-        const size_t lanes = n - i < VW ? n - i : VW;
-        vf d;
-        v_store_n(y + i, f(v_load_n(x + i, lanes), &d), lanes);
-        if (slope)
-            v_store_n(slope + i, d, lanes);
+    vf d;
+    if (!slope) { /* said apart: the derivative takes longer than the value */
+        for (size_t r = 0; r < rows; r++, x += row, y += row) {
+            size_t i = 0;
+            for (; i + VW <= n; i += VW)
+                v_store(y + i, f(v_load(x + i), &d));
+            if (i < n)
+                v_store_n(y + i, f(v_load_n(x + i, n - i), &d), n - i);
+        }
+        return;
     }
+    for (size_t r = 0; r < rows; r++, x += row, y += row, slope += row)
+        for (size_t i = 0; i < n; i += VW) {
+            const size_t lanes = n - i < VW ? n - i : VW;
+            v_store_n(y + i, f(v_load_n(x + i, lanes), &d), lanes);
+            v_store_n(slope + i, d, lanes);
+        }
+}
+
+static void gelu_rows(size_t rows, size_t row, size_t n, const float *x, float *y, float *slope)
+{
+    map_rows(rows, row, n, x, y, slope, v_gelu);
+}
+
+static void gelu_tanh_rows(size_t rows, size_t row, size_t n, const float *x, float *y,
+                           float *slope)
+{
+    map_rows(rows, row, n, x, y, slope, v_gelu_tanh);
 }
 
 static void map_gelu(size_t n, const float *x, float *y, float *slope)
 {
-    map_with_slope(n, x, y, slope, v_gelu);
+    gelu_rows(1, 0, n, x, y, slope);
 }
 
 static void map_gelu_tanh(size_t n, const float *x, float *y, float *slope)
 {
-    map_with_slope(n, x, y, slope, v_gelu_tanh);
+    gelu_tanh_rows(1, 0, n, x, y, slope);
 }
 
-/* n finished elements of C, with as many of side and slope (kernels.h). */
-static void finish(ur_epilogue epilogue, float factor, size_t n, float *c, const float *side,
-                   float *slope)
+/* `rows` rows of n finished elements of C, `row` floats apart, with as many of side and slope (kernels.h). */
+static void finish(ur_epilogue epilogue, float factor, size_t rows, size_t row, size_t n, float *c,
+                   const float *side, float *slope)
 {
     const vf zero = v_zero(), f = v_set(factor);
-    if (epilogue == UR_EPILOGUE_GELU)
-        map_gelu(n, c, c, slope);
-    else if (epilogue == UR_EPILOGUE_GELU_TANH)
-        map_gelu_tanh(n, c, c, slope);
-    else
+    if (epilogue == UR_EPILOGUE_GELU) {
+        gelu_rows(rows, row, n, c, c, slope);
+        return;
+    }
+    if (epilogue == UR_EPILOGUE_GELU_TANH) {
+        gelu_tanh_rows(rows, row, n, c, c, slope);
+        return;
+    }
+    for (size_t r = 0; r < rows; r++, c += row, side += side ? row : 0)
         for (size_t i = 0; i < n; i += VW) {
             const size_t lanes = n - i < VW ? n - i : VW;
             vf y = v_load_n(c + i, lanes);

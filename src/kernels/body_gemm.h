@@ -84,11 +84,21 @@ static void panel_in(const panel *at, size_t rows, float *scratch, const float *
                     v_load_n(c + r * c_row + v * at->step, lanes_of(at, v)));
 }
 
-/* A tile at the edge of the columns: computed in scratch, its valid lanes copied. */
-static void edge_tile(tile t, const panel *at, size_t rows, tile_fn compute)
+/* A tile at the edge of the columns: computed in scratch, its valid lanes copied; or, where only the last vector
+ * is not whole and chains start from nothing that is read there, in place. */
+static void edge_tile(tile t, const panel *at, size_t rows, bool in_place, tile_fn compute)
 {
     float scratch[12 * NR], bias[NR];
     float *c = t.c;
+    if (in_place && t.mode == FROM_BIAS) {
+        if (t.bias) {
+            panel_in(at, 1, bias, t.bias, 0);
+            t.bias = bias;
+        }
+        t.last = lanes_of(at, (size_t)at->vectors - 1);
+        compute(&t);
+        return;
+    }
     if (t.mode == FROM_ROWS) {
         for (size_t r = 0; r < rows; r++)
             panel_in(at, 1, scratch + r * NR, t.table + (size_t)t.index[r] * t.table_row, 0);
@@ -111,16 +121,27 @@ static void edge_tile(tile t, const panel *at, size_t rows, tile_fn compute)
 /* The epilogue of a finished tile: what is in the first cache still. */
 static void finish_tile(const ur_product *p, const panel *at, size_t rows, float *c)
 {
-    for (size_t r = 0; r < rows; r++)
-        for (size_t v = 0; v < (size_t)at->vectors; v++) {
-            float *here = c + r * p->c_row + v * at->step;
-            const ptrdiff_t place = here - p->c;
-            finish(p->epilogue, p->factor, lanes_of(at, v), here, p->side ? p->side + place : NULL,
-                   p->slope ? p->slope + place : NULL);
-        }
+    const bool together = !at->gated; /* vectors are neighbours in C */
+    const size_t width = (size_t)at->vectors * VW, calls = together ? 1 : (size_t)at->vectors;
+    for (size_t v = 0; v < calls; v++) {
+        float *here = c + v * at->step;
+        const ptrdiff_t place = here - p->c;
+        finish(p->epilogue, p->factor, rows, p->c_row,
+               together ? at_most(at->left, width) : lanes_of(at, v), here,
+               p->side ? p->side + place : NULL, p->slope ? p->slope + place : NULL);
+    }
 }
 
-enum { FAR_FLOATS = UR_SIZE(512 * 1024, 256) };
+/* Has what a tile's epilogue reads on its way into the first cache while the tile is computed. */
+static inline void fetch_side(const ur_product *p, const panel *at, size_t rows, const float *c)
+{
+    const float *side = p->side + (c - p->c);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t v = 0; v < (size_t)at->vectors; v++)
+            __builtin_prefetch(side + r * p->c_row + v * at->step);
+}
+
+enum { FAR_FLOATS = UR_SIZE(512 * 1024, 256), MOST_SPREAD = 4 };
 
 /* Row k0 of a panel. */
 static inline const float *part_of_b(const ur_product *p, const panel *at, size_t k0)
@@ -129,53 +150,125 @@ static inline const float *part_of_b(const ur_product *p, const panel *at, size_
     return p->b + (at->before * depth + (p->b_begin + k0) * (size_t)at->vectors) * VW;
 }
 
-/* Rows [row0, row1) of one panel, one chain over k: [k0, k1). The part of B that is wanted after
- * this one is at `next`, or NULL where it need not be fetched. */
-static void product_chain(const ur_product *p, const panel *at, size_t row0, size_t row1, size_t k0,
-                          size_t k1, const float *next)
+/* Floats of the next part that a tile fetches for each of its k's: a line or a fraction of one, so that all tiles
+ * that share a part of B fetch it together, at most MOST_SPREAD for one where one could; two lines where there are
+ * few tiles. One tile alone waits for memory as it is, and fetches where a line is most of what a k takes. */
+static inline size_t fetched_floats(size_t count, size_t floats)
+{
+    if (count == 1)
+        return floats < 2 * LINE_FLOATS ? LINE_FLOATS : 0;
+    if (count * LINE_FLOATS < floats)
+        return 2 * LINE_FLOATS;
+    size_t each = LINE_FLOATS;
+    while (each > LINE_FLOATS / MOST_SPREAD && count * each / 2 >= floats)
+        each /= 2;
+    return each;
+}
+
+/* Tiles of rows [row0, row1) of one panel, k in [k0, k1) of a chain, to C or to scratch (rows, NR). The part of
+ * B that is wanted after this one is at `next`, or NULL where it need not be fetched. */
+static void tiles_part(const ur_product *p, const panel *at, size_t row0, size_t row1, size_t k0,
+                       size_t k1, int mode, float *scratch, const float *next)
 {
     static const size_t most_rows[] = {ROWS_1, ROWS_2, ROWS_3, ROWS_4};
-    static const int modes[] = {
-        [UR_START_C] = FROM_C, [UR_START_BIAS] = FROM_BIAS, [UR_START_ROWS] = FROM_ROWS};
     const size_t rows = row1 - row0, most = most_rows[at->vectors - 1];
     const bool one = rows <= most; /* said apart: divisions take longer than a small tile */
     const size_t count = one ? 1 : (rows + most - 1) / most, even = one ? rows : rows / count;
     size_t longer = rows - even * count; /* rows spread evenly over the tiles */
     const int kind = p->a_k == 1 ? K_UNIT : ROWS_UNIT;
     const tile_fn *fit = tiles[kind][at->vectors - 1];
-    /* The first tiles that share this part of B fetch the next one. */
-    const size_t fetchers = (size_t)at->vectors * VW / LINE_FLOATS;
-    const size_t fetching = next && at->full && count >= fetchers ? fetchers : 0;
+    /* The tiles that share this part of B fetch the next one: what comes in bursts waits for its turn. */
+    const size_t floats = (size_t)at->vectors * VW; /* of a k */
+    const size_t each = next && at->full ? fetched_floats(count, floats) : 0;
+    const size_t fetching = each ? (floats + each - 1) / each : 0;
     tile t = {
         .k = k1 - k0,
         .a = p->a + row0 * p->a_row + k0 * p->a_k,
         .a_row = p->a_row,
         .a_k = p->a_k,
         .b = part_of_b(p, at, k0),
-        .c = p->c + row0 * p->c_row + at->first,
-        .c_row = p->c_row,
-        .c_vec = at->step,
-        .bias = p->bias ? p->bias + at->first : NULL,
+        .c = scratch ? scratch : p->c + row0 * p->c_row + at->first,
+        .c_row = scratch ? NR : p->c_row,
+        .c_vec = scratch ? VW : at->step,
+        .bias = p->bias && !scratch ? p->bias + at->first : NULL,
         .table = p->table ? p->table + at->first : NULL,
         .table_row = p->table_row,
         .index = p->index ? p->index + row0 : NULL,
-        .mode = k0 ? ADD_TO_C : modes[p->start],
+        .mode = mode,
+        .last = VW,
+        .next_step = each,
+        .next_line = each > LINE_FLOATS ? LINE_FLOATS : 0,
     };
     for (size_t i = 0, n; i < count; i++) {
         n = even + (longer > 0);
         longer -= longer > 0;
+        if (p->side && k1 == p->k && !scratch)
+            fetch_side(p, at, n, t.c);
         if (i < fetching) {
-            t.next = next + i * t.k * LINE_FLOATS;
+            t.next = next + i * t.k * t.next_step;
             tiles[K_UNIT_FETCHING][at->vectors - 1][n - 1](&t);
-        } else if (at->full)
+        } else if (at->full || scratch)
             fit[n - 1](&t);
         else
-            edge_tile(t, at, n, fit[n - 1]);
-        if (p->epilogue && k1 == p->k)
+            edge_tile(t, at, n, kind == K_UNIT && !at->gated, fit[n - 1]);
+        if (p->epilogue && k1 == p->k && !scratch)
             finish_tile(p, at, n, t.c);
         t.a += n * p->a_row;
-        t.c += n * p->c_row;
+        t.c += n * t.c_row;
         t.index += p->index ? n : 0;
+    }
+}
+
+/* Where the k's of A are far apart, each of them takes a line of the first cache, and so does what it meets of
+ * B. So a chain goes in parts of k, each for the tiles of all rows. A chain that goes on from what was
+ * stored of it is the same chain; one that is added when it is complete grows in scratch. */
+enum { FEWEST_NEAR_ROWS = UR_SIZE(12, 2) };
+
+static void add_scratch(const ur_product *p, const panel *at, size_t row0, size_t rows, bool last,
+                        const float *scratch)
+{
+    float *c = p->c + row0 * p->c_row + at->first;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t v = 0; v < (size_t)at->vectors; v++) {
+            float *to = c + r * p->c_row + v * at->step;
+            const size_t n = lanes_of(at, v);
+            v_store_n(to, v_add(v_load_n(to, n), v_load(scratch + r * NR + v * VW)), n);
+        }
+    if (p->epilogue && last)
+        finish_tile(p, at, rows, c);
+}
+
+static void chain_in_parts(const ur_product *p, const panel *at, size_t row0, size_t row1,
+                           size_t k0, size_t k1, int mode)
+{
+    float scratch[STRIP_ROWS * NR];
+    const size_t parts = (k1 - k0 + NEAR_K - 1) / NEAR_K;
+    for (size_t k = k0, part = 0, end; part < parts; part++, k = end) {
+        end = k0 + (k1 - k0) * (part + 1) / parts;
+        const int start = part ? FROM_C : k0 ? FROM_BIAS : mode;
+        // cppcheck-suppress legacyUninitvar ; the first part starts from zero and writes all of it
+        tiles_part(p, at, row0, row1, k, end, start, k0 ? scratch : NULL, NULL);
+    }
+    if (k0)
+        add_scratch(p, at, row0, row1 - row0, k1 == p->k, scratch);
+}
+
+/* Rows [row0, row1) of one panel, one chain over k: [k0, k1). */
+static void product_chain(const ur_product *p, const panel *at, size_t row0, size_t row1, size_t k0,
+                          size_t k1, const float *next)
+{
+    static const int modes[] = {
+        [UR_START_C] = FROM_C, [UR_START_BIAS] = FROM_BIAS, [UR_START_ROWS] = FROM_ROWS};
+    const int mode = k0 ? ADD_TO_C : modes[p->start];
+    const bool near =
+        p->a_k == 1 || k1 - k0 < NEAR_K + NEAR_K / 2 || row1 - row0 < FEWEST_NEAR_ROWS;
+    if (near) {
+        tiles_part(p, at, row0, row1, k0, k1, mode, NULL, next);
+        return;
+    }
+    for (size_t r0 = row0, r1; r0 < row1; r0 = r1) {
+        r1 = r0 + at_most(row1 - r0, STRIP_ROWS);
+        chain_in_parts(p, at, r0, r1, k0, k1, mode);
     }
 }
 
@@ -238,7 +331,7 @@ static void product(const ur_product *p, size_t begin, size_t end)
 {
     const bool unit_k = p->a_k == 1;
     const size_t vectors = p->columns.gates * vectors_of(p->columns);
-    const bool far = unit_k && vectors * VW * p->k > FAR_FLOATS;
+    const bool far = unit_k && vectors * VW * p->k > (p->far ? NEAR_FLOATS / 8 : FAR_FLOATS);
     if (unit_k && p->m <= FEWEST_ROWS) { /* all of k at a time */
         panels_part(p, begin, end, far, p->m, 0, p->k);
         return;

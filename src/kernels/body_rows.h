@@ -88,6 +88,16 @@ static void axpy(size_t n, float s, const float *x, float *y)
         v_store_n(y, v_fma(factor, v_load_n(x, n), v_load_n(y, n)), n);
 }
 
+static void put_rows(size_t rows, size_t width, float s, const float *x, size_t x_row, float *y,
+                     size_t y_row, bool add_to)
+{
+    for (; rows; rows--, x += x_row, y += y_row)
+        if (add_to)
+            axpy(width, s, x, y);
+        else
+            scale(width, s, x, y);
+}
+
 /* ---- reductions ---------------------------------------------------------------------------- */
 
 typedef struct partial {
@@ -172,6 +182,17 @@ static float max(size_t n, const float *x)
         }
     const float nan = partial_sum(bad);
     return nan == 0.0f ? partial_max(most) : nan;
+}
+
+static bool all_finite(size_t n, const float *x)
+{
+    partial s = partial_set(0.0f); /* 0 x is 0 or NaN */
+    for (; n >= LANES; n -= LANES, x += LANES)
+        for (int i = 0; i < PARTS; i++)
+            s.part[i] = v_fma(v_load(x + i * VW), v_zero(), s.part[i]);
+    for (int i = 0; i < PARTS && tail_lanes(n, i); i++)
+        s.part[i] = v_fma(v_load_n(x + i * VW, tail_lanes(n, i)), v_zero(), s.part[i]);
+    return partial_sum(s) == 0.0f;
 }
 
 static void column_sums(size_t rows, const float *x, size_t x_row, float *y, size_t begin,

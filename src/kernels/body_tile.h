@@ -7,8 +7,10 @@
 
 #if defined(UR_FEW_REGISTERS) /* 16 vector registers */
 enum { ROWS_1 = 8, ROWS_2 = 6, ROWS_3 = 4, ROWS_4 = 3 };
-#else /* 32 vector registers */
+enum { NEAR_K = UR_SIZE(96, 4) }; /* k's at a time where A's are far apart (body_gemm.h) */
+#else                             /* 32 vector registers */
 enum { ROWS_1 = 12, ROWS_2 = 12, ROWS_3 = 8, ROWS_4 = 6 };
+enum { NEAR_K = UR_CHAIN };
 #endif
 
 enum {
@@ -20,15 +22,19 @@ enum {
 /* How a tile's chains start. */
 enum { FROM_C, FROM_BIAS, FROM_ROWS, ADD_TO_C };
 
-/* Where a tile stands. All its vectors are whole: ragged edges go through scratch. */
+/* Where a tile stands. All its vectors are whole, but for the last one that a tile of K_UNIT stores where `last`
+ * says so: other ragged edges go through scratch. */
 typedef struct tile {
     size_t k;
     const float *a; /* row r, element i at a[r*a_row + i*a_k] */
     size_t a_row, a_k;
     const float *b;    /* (k, vectors, VW) */
-    const float *next; /* what is to be fetched meanwhile: k lines */
+    const float *next; /* what is to be fetched meanwhile: a place for each k ... */
+    size_t next_step;  /* ... so many floats on, a line of LINE_FLOATS at most, or two ... */
+    size_t next_line;  /* ... the second of which is so many floats on */
     float *c;          /* vector v of row r at c + r*c_row + v*c_vec */
     size_t c_row, c_vec;
+    size_t last;        /* lanes that C has of the last vector */
     const float *bias;  /* vector v at bias + v*c_vec, or NULL */
     const float *table; /* vector v of row r at table + index[r]*table_row + v*c_vec */
     size_t table_row;
@@ -86,6 +92,7 @@ static inline __attribute__((always_inline)) void tile_body(const tile *t, const
     }
 
     const float *a = t->a, *b = t->b, *next = t->next;
+    const size_t next_step = t->next_step;
     EACH_K
     {
         if (kind == ROWS_UNIT) { /* each k is on another page, where the processor does not look
@@ -95,7 +102,9 @@ static inline __attribute__((always_inline)) void tile_body(const tile *t, const
         }
         if (kind == K_UNIT_FETCHING) {
             __builtin_prefetch(next, 0, 2);
-            next += LINE_FLOATS;
+            if (NR > 2 * LINE_FLOATS) /* elsewhere few tiles are enough */
+                __builtin_prefetch(next + t->next_line, 0, 2);
+            next += next_step;
         }
         /* The fewer of the two stay in registers beside the accumulators: 12 + 3 + 1 of 16. */
         if (R < V) {
@@ -127,6 +136,21 @@ static inline __attribute__((always_inline)) void tile_body(const tile *t, const
             row = below(row, c_row);
         }
         row = t->c;
+    }
+    if ((kind == K_UNIT || kind == ANY_KIND) && t->last < VW) {
+        const size_t last = t->last;
+        EACH_ROW
+        {
+            EACH_VECTOR
+            {
+                if (v + 1 < V)
+                    v_store(row + (size_t)v * c_vec, acc[r][v]);
+                else
+                    v_store_n(row + (size_t)v * c_vec, acc[r][v], last);
+            }
+            row = below(row, c_row);
+        }
+        return;
     }
     EACH_ROW
     {

@@ -63,6 +63,7 @@ typedef struct ur_product {
     const float *b; /* packed panels, each (b_k, vectors, lanes) */
     size_t b_k;     /* k's that the panels hold, of which those from b_begin on are used; 0: k */
     size_t b_begin;
+    bool far; /* B is in no cache, however small: much else is read between */
     ur_columns columns;
     float *c;
     size_t c_row;
@@ -247,6 +248,23 @@ typedef struct ur_additive {
     size_t out_row, dk_row;
 } ur_additive;
 
+/* Products of a few rows with rows that lie anywhere, straight from where they do: row j of B is
+ * b + at[j], `width` floats.
+ *   scores    y(r, j) = sum over i of a(r, i) b_j(i),   chains over i, width at most UR_CHAIN; up to whole
+ *             vectors y is written and `at` says rows that can be read
+ *   contexts  y(r, i) = sum over j of a(r, j) b_j(i),   chains over j, at most UR_CHAIN keys, which with
+ *             `add` go on from y */
+typedef struct ur_scattered {
+    size_t rows, keys, width;
+    const float *a;    /* (rows, width), or (rows, keys): a(r, j) = a[r*a_row + j*a_k] */
+    size_t a_row, a_k; /* of scores a_k is 1 */
+    const float *b;
+    const size_t *at; /* (keys) */
+    float *y;         /* (rows, keys) or (rows, width) */
+    size_t y_row;
+    bool add;
+} ur_scattered;
+
 /* ---- the table ---------------------------------------------------------------------------- */
 
 typedef struct ur_kernels {
@@ -302,9 +320,13 @@ typedef struct ur_kernels {
     void (*mul_add)(size_t n, const float *a, const float *b, float *y); /* y += a b (fused) */
     void (*scale)(size_t n, float s, const float *x, float *y);          /* y = s x */
     void (*axpy)(size_t n, float s, const float *x, float *y);           /* y += s x (fused) */
+    /* The last two for rows that are x_row and y_row floats apart: y = s x, or y += s x. */
+    void (*put_rows)(size_t rows, size_t width, float s, const float *x, size_t x_row, float *y,
+                     size_t y_row, bool add_to);
     float (*sum)(size_t n, const float *x);                 /* fixed order, see above */
     float (*dot)(size_t n, const float *a, const float *b); /* lanes by fma */
     float (*max)(size_t n, const float *x);                 /* -inf where n is 0; NaN if one is */
+    bool (*all_finite)(size_t n, const float *x);           /* whether all are */
 
     /* Rows: y(r, :) += s*x(r, :) column sums: y[j] = y[j] + x(0,j) + x(1,j) + ..., r in order,
      * columns [begin, end) of rows with x_row floats between them. */
@@ -339,6 +361,8 @@ typedef struct ur_kernels {
     void (*weight_rows)(const ur_weight_rows *s);
     void (*weight_rows_again)(const ur_weight_rows *s);
     void (*weight_rows_back)(const ur_weight_rows_back *s, bool mean_known);
+    void (*scattered_scores)(const ur_scattered *s);
+    void (*scattered_contexts)(const ur_scattered *s);
     void (*additive)(const ur_additive *s);
     void (*additive_back)(const ur_additive *s);
     /* -log softmax(x)[target] of one row (n > target); p, if given, gets softmax(x). */

@@ -44,12 +44,29 @@ static inline vi first_lanes(size_t n)
 
 static inline vf v_load_n(const float *p, size_t n)
 {
-    return _mm256_maskload_ps(p, first_lanes(n));
+    return n >= VW ? v_load(p) : _mm256_maskload_ps(p, first_lanes(n));
 }
 
+/* Some of AMD's processors take a dozen cycles for a masked store. */
 static inline void v_store_n(float *p, vf x, size_t n)
 {
-    _mm256_maskstore_ps(p, first_lanes(n), x);
+    __m128 left = _mm256_castps256_ps128(x);
+    if (n >= VW) {
+        v_store(p, x);
+        return;
+    }
+    if (n & 4) {
+        _mm_storeu_ps(p, left);
+        left = _mm256_extractf128_ps(x, 1);
+        p += 4;
+    }
+    if (n & 2) {
+        _mm_storel_pi((__m64 *)(void *)p, left);
+        left = _mm_movehl_ps(left, left);
+        p += 2;
+    }
+    if (n & 1)
+        _mm_store_ss(p, left);
 }
 
 static inline vf v_keep_n(vf x, size_t n)

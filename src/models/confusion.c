@@ -8,20 +8,26 @@
 #include "base/fpmode.h"
 #include "base/status.h"
 
-ur_status ur_confusion_new(const ur_allocator *a, size_t labels, ur_confusion **out, ur_err *err)
+ur_status ur_confusion_new(const ur_allocator *a, size_t labels, bool matrix, ur_confusion **out,
+                           ur_err *err)
 {
+    const size_t most = matrix ? UR_MOST_CONFUSED : UR_MOST_LABELS;
     *out = NULL;
-    if (labels > UR_MOST_LABELS)
-        return ur_fail(err, UR_INVALID, "confusion matrix: %zu labels, at most %d expected", labels,
-                       UR_MOST_LABELS);
-    ur_confusion *c = ur_alloc(a, 1, sizeof *c);
+    if (labels > most)
+        return ur_fail(err, UR_INVALID, "confusion matrix: %zu labels, at most %zu expected",
+                       labels, most);
+    ur_confusion *c = ur_alloc_zero(a, 1, sizeof *c);
     if (!c)
         return ur_no_memory(err, sizeof *c);
+    const size_t size = matrix ? labels * labels : 0;
     c->labels = labels;
-    c->counts = ur_alloc_zero(a, labels * labels, sizeof *c->counts);
-    if (!c->counts) {
-        ur_free(a, c);
-        return ur_no_memory(err, labels * labels * sizeof *c->counts);
+    c->present = ur_alloc_zero(a, labels, sizeof *c->present);
+    c->predicted = ur_alloc_zero(a, labels, sizeof *c->predicted);
+    c->right = ur_alloc_zero(a, labels, sizeof *c->right);
+    c->counts = matrix ? ur_alloc_zero(a, size, sizeof *c->counts) : NULL;
+    if (!c->present || !c->predicted || !c->right || (matrix && !c->counts)) {
+        ur_confusion_free(a, c);
+        return ur_no_memory(err, (3 * labels + size) * sizeof *c->counts);
     }
     *out = c;
     return UR_OK;
@@ -32,6 +38,9 @@ void ur_confusion_free(const ur_allocator *a, ur_confusion *c)
     if (!c)
         return;
     ur_free(a, c->counts);
+    ur_free(a, c->present);
+    ur_free(a, c->predicted);
+    ur_free(a, c->right);
     ur_free(a, c);
 }
 
@@ -50,23 +59,14 @@ ur_label_score ur_label_score_of(size_t present, size_t predicted, size_t right)
                             .f1 = share(2 * right, predicted + present)};
 }
 
-void ur_f1_add(ur_f1_mean *mean, const ur_label_score *score)
-{
-    if (!score->present && !score->predicted)
-        return;
-    mean->sum += score->f1;
-    mean->labels++;
-}
-
-double ur_f1_value(const ur_f1_mean *mean)
-{
-    return mean->labels ? mean->sum / (double)mean->labels : 0.0;
-}
-
 ur_label_score ur_confusion_score(const ur_confusion *c, size_t label)
 {
     UR_FPMODE_HERE;
     size_t present = 0, predicted = 0;
+    if (label >= c->labels)
+        return ur_label_score_of(0, 0, 0);
+    if (c->present)
+        return ur_label_score_of(c->present[label], c->predicted[label], c->right[label]);
     for (size_t other = 0; other < c->labels; other++) {
         present += c->counts[label * c->labels + other];
         predicted += c->counts[other * c->labels + label];
@@ -78,9 +78,10 @@ double ur_confusion_accuracy(const ur_confusion *c)
 {
     UR_FPMODE_HERE;
     size_t right = 0, all = 0;
-    for (size_t i = 0; i < c->labels * c->labels; i++) {
-        all += c->counts[i];
-        right += i / c->labels == i % c->labels ? c->counts[i] : 0;
+    for (size_t label = 0; label < c->labels; label++) {
+        const ur_label_score score = ur_confusion_score(c, label);
+        all += score.present;
+        right += score.right;
     }
     return share(right, all);
 }
@@ -88,10 +89,14 @@ double ur_confusion_accuracy(const ur_confusion *c)
 double ur_confusion_f1(const ur_confusion *c)
 {
     UR_FPMODE_HERE;
-    ur_f1_mean mean = {0};
+    double sum = 0.0;
+    size_t labels = 0;
     for (size_t label = 0; label < c->labels; label++) {
         const ur_label_score score = ur_confusion_score(c, label);
-        ur_f1_add(&mean, &score);
+        if (!score.present && !score.predicted)
+            continue;
+        sum += score.f1;
+        labels++;
     }
-    return ur_f1_value(&mean);
+    return labels ? sum / (double)labels : 0.0;
 }

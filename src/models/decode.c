@@ -71,6 +71,7 @@ typedef struct search {
     size_t *limits; /* (sources) of each */
     void *state;
     ur_chooser chooser;
+    ur_peaks peaks;    /* of the row at hand */
     ur_random *random; /* (sources) where symbols are drawn */
     size_t rows;
     row *row, *next;  /* (sources * beam) */
@@ -181,6 +182,7 @@ static bool set_up(search *s)
     if (!check(s))
         return false;
     s->chooser = ur_chooser_new(t, &s->o, s->decoder->vocabulary);
+    s->peaks = ur_peaks_new(t, s->decoder->vocabulary);
     s->random = s->o.temperature > 0.0f ? ur_take(t, count, sizeof *s->random) : NULL;
     s->row = ur_take(t, most, sizeof *s->row);
     s->next = ur_take(t, most, sizeof *s->next);
@@ -264,8 +266,13 @@ static double least_logit(const search *s, size_t r, ur_costs costs)
 
 static void offer_row(search *s, size_t r, ur_costs costs, const float *logits)
 {
+    const size_t vocabulary = s->decoder->vocabulary;
     double least = least_logit(s, r, costs);
-    for (size_t i = 0; i < s->decoder->vocabulary; i++) {
+    for (size_t i = 0; i < vocabulary; i++) {
+        if (i % UR_PEAK_SPAN == 0 && (double)s->peaks.most[i / UR_PEAK_SPAN] < least) {
+            i += UR_PEAK_SPAN - 1;
+            continue;
+        }
         if ((double)logits[i] < least)
             continue;
         const float cost = ur_cost(costs, logits[i]);
@@ -289,7 +296,8 @@ static void sort(search *s)
 static void choose(search *s, size_t b, size_t r, ur_costs costs, const float *logits)
 {
     ur_random *random = s->random ? &s->random[b] : NULL;
-    const size_t id = ur_choose(&s->chooser, &s->o, random, logits);
+    const size_t id =
+        random ? ur_choose(&s->chooser, &s->o, random, logits) : ur_peaks_best(&s->peaks, logits);
     const float cost = s->probabilities ? ur_cost(costs, logits[id]) : 0.0f;
     if (logits[id] == -INFINITY)
         return;
@@ -303,6 +311,19 @@ static bool is_given(const search *s, size_t b, size_t step)
     return s->sources->begin && step < s->sources->begin[b].length;
 }
 
+/* Symbols that this step must not choose; what is drawn asks for no peaks. */
+static void rule_out(const search *s, size_t step, float *x)
+{
+    const bool no_end = s->end >= 0 && step < s->o.least, peaks = !s->random;
+    ur_rule_out(&s->o, x);
+    if (no_end)
+        x[s->end] = -INFINITY;
+    for (size_t i = 0; peaks && i < s->o.never_count; i++)
+        ur_peaks_lowered(&s->peaks, x, (size_t)s->o.never[i]);
+    if (peaks && no_end)
+        ur_peaks_lowered(&s->peaks, x, (size_t)s->end);
+}
+
 /* Fills the heap for rows [begin, begin + open) of source b, in order. False when the tape failed. */
 static bool find_best(search *s, size_t b, size_t begin, size_t step, float *logits)
 {
@@ -310,24 +331,25 @@ static bool find_best(search *s, size_t b, size_t begin, size_t step, float *log
     s->found = 0;
     for (size_t r = begin; r < begin + s->open[b]; r++) {
         float *x = logits + r * vocabulary;
-        const size_t bad = ur_not_finite(vocabulary, x);
+        const size_t bad = ur_not_finite(s->tape->context, vocabulary, x);
         if (bad < vocabulary)
             return ur_tape_fail(s->tape, UR_DIVERGED,
                                 "search: the logit of symbol %zu is not finite; the model's "
                                 "weights are damaged",
                                 bad);
         const bool summed = s->probabilities || s->o.beam > 1;
+        if (summed || !s->random)
+            ur_peaks_find(&s->peaks, x);
         const ur_costs costs =
-            summed ? ur_costs_of(s->tape->context, vocabulary, x) : (ur_costs){0};
+            summed ? ur_costs_of(s->tape->context, vocabulary, x, ur_peaks_best(&s->peaks, x))
+                   : (ur_costs){0};
         if (is_given(s, b, step)) {
             const int32_t id = s->sources->begin[b].ids[step];
             const float cost = summed ? ur_cost(costs, x[id]) : 0.0f;
             offer(s, (candidate){s->row[r].log_probability - (double)cost, r, id, x[id], cost});
             continue;
         }
-        ur_rule_out(&s->o, x);
-        if (s->end >= 0 && step < s->o.least)
-            x[s->end] = -INFINITY;
+        rule_out(s, step, x);
         if (s->o.beam == 1)
             choose(s, b, r, costs, x);
         else

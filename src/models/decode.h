@@ -3,6 +3,7 @@
 #define UR_MODELS_DECODE_H
 
 #include "base/philox.h"
+#include "base/tiny.h"
 #include "tape/tape.h"
 #include "unroll/decode.h"
 #include "unroll/nn.h"
@@ -15,19 +16,35 @@ ur_written *ur_search_with(ur_tape *tape, const ur_decoder *decoder, const ur_so
 
 /* ---- one symbol from its logits (decode_choice.c) ------------------------------------------ */
 
+/* The index of a number that is not finite; n where all are. */
+size_t ur_not_finite(const ur_context *context, size_t n, const float *x);
+
+/* The largest number of each UR_PEAK_SPAN of a row without NaN: what is looked for in the row is looked
+ * for there first. */
+enum { UR_PEAK_SPAN = UR_SIZE(128, 8) };
+typedef struct ur_peaks {
+    const ur_context *context;
+    size_t n, count;
+    float *most; /* (count) */
+} ur_peaks;
+ur_peaks ur_peaks_new(ur_tape *tape, size_t n);
+void ur_peaks_find(const ur_peaks *p, const float *x);
+/* x[i] has become smaller. */
+void ur_peaks_lowered(const ur_peaks *p, const float *x, size_t i);
+/* The first of the largest. */
+size_t ur_peaks_best(const ur_peaks *p, const float *x);
+
 /* -log softmax(x)[i] = log_total - (x[i] - most), the bits of cross-entropy. */
 typedef struct ur_costs {
     float most, log_total;
 } ur_costs;
-ur_costs ur_costs_of(const ur_context *context, size_t n, const float *x);
+/* best: where the largest number stands. */
+ur_costs ur_costs_of(const ur_context *context, size_t n, const float *x, size_t best);
 
 static inline float ur_cost(ur_costs costs, float x)
 {
     return costs.log_total - (x - costs.most);
 }
-
-/* The index of a number that is not finite; n where all are. */
-size_t ur_not_finite(size_t n, const float *x);
 
 /* Sets the logits of the symbols that are never written to -inf. */
 void ur_rule_out(const ur_search_options *options, float *logits);

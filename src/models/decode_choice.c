@@ -142,21 +142,53 @@ ur_status ur_search_check(const ur_search_options *o, ur_err *err)
 
 /* ---- rows of logits ----------------------------------------------------------------------- */
 
-ur_costs ur_costs_of(const ur_context *context, size_t n, const float *x)
+ur_costs ur_costs_of(const ur_context *context, size_t n, const float *x, size_t best)
 {
-    const size_t best = ur_argmax(x, n); /* x[best] - most is 0 */
-    return (ur_costs){x[best], ur_host_cross_entropy(context, n, x, (int32_t)best, NULL)};
+    return (ur_costs){x[best], /* which, less the largest, is 0 */
+                      ur_host_cross_entropy(context, n, x, (int32_t)best, NULL)};
 }
 
-size_t ur_not_finite(size_t n, const float *x)
+size_t ur_not_finite(const ur_context *context, size_t n, const float *x)
 {
-    bool all = true;
-    for (size_t i = 0; i < n; i++) /* without a branch: nearly always all are */
-        all &= isfinite(x[i]) != 0;
-    for (size_t i = 0; !all && i < n; i++)
-        if (!isfinite(x[i]))
-            return i;
-    return n;
+    if (ur_host_all_finite(context, n, x))
+        return n;
+    size_t i = 0;
+    while (i < n && isfinite(x[i]))
+        i++;
+    return i;
+}
+
+ur_peaks ur_peaks_new(ur_tape *t, size_t n)
+{
+    ur_peaks p = {.context = t->context, .n = n, .count = (n + UR_PEAK_SPAN - 1) / UR_PEAK_SPAN};
+    p.most = ur_take(t, p.count, sizeof *p.most);
+    return p;
+}
+
+static void find_peak(const ur_peaks *p, const float *x, size_t span)
+{
+    const size_t begin = span * UR_PEAK_SPAN, left = p->n - begin;
+    p->most[span] = ur_host_max(p->context, left < UR_PEAK_SPAN ? left : UR_PEAK_SPAN, x + begin);
+}
+
+void ur_peaks_find(const ur_peaks *p, const float *x)
+{
+    for (size_t span = 0; span < p->count; span++)
+        find_peak(p, x, span);
+}
+
+void ur_peaks_lowered(const ur_peaks *p, const float *x, size_t i)
+{
+    find_peak(p, x, i / UR_PEAK_SPAN);
+}
+
+size_t ur_peaks_best(const ur_peaks *p, const float *x)
+{
+    const size_t span = ur_argmax(p->most, p->count);
+    size_t i = span * UR_PEAK_SPAN;
+    while (x[i] != p->most[span])
+        i++;
+    return i;
 }
 
 void ur_rule_out(const ur_search_options *o, float *logits)

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/status.h"
+#include "kernels/math.h"
 #include "unroll/model.h"
 
 struct ur_generator {
@@ -201,7 +202,8 @@ ur_status ur_generator_write(ur_generator *g, int32_t *id, double *log_probabili
     if (!g->state)
         return ur_fail(err, UR_INVALID,
                        "generation: nothing was read yet that the next token could follow");
-    const size_t vocabulary = g->decoder.vocabulary, bad = ur_not_finite(vocabulary, g->logits);
+    const size_t vocabulary = g->decoder.vocabulary,
+                 bad = ur_not_finite(g->tape->context, vocabulary, g->logits);
     if (bad < vocabulary)
         return ur_fail(err, UR_DIVERGED,
                        "generation: the logit of token %zu is not finite; the model's weights "
@@ -210,7 +212,8 @@ ur_status ur_generator_write(ur_generator *g, int32_t *id, double *log_probabili
     const ur_fpmode mode = ur_fpmode_enter();
     const size_t chosen = choose(g);
     if (log_probability) {
-        const ur_costs costs = ur_costs_of(g->tape->context, vocabulary, g->logits);
+        const ur_costs costs =
+            ur_costs_of(g->tape->context, vocabulary, g->logits, ur_argmax(g->logits, vocabulary));
         *log_probability = -(double)ur_cost(costs, g->logits[chosen]);
     }
     ur_fpmode_leave(mode);

@@ -12,7 +12,11 @@
     KIND(text_lstm)                                                                                \
     KIND(tagger)                                                                                   \
     KIND(classifier)                                                                               \
-    KIND(translation)
+    KIND(bert_classifier)                                                                          \
+    KIND(bert_tagger)                                                                              \
+    KIND(bert_qa)                                                                                  \
+    KIND(translation)                                                                              \
+    KIND(bert)
 
 #define UR_DECLARE_KIND(name) extern const ur_kind ur_kind_##name;
 UR_KINDS(UR_DECLARE_KIND)

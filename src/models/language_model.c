@@ -293,18 +293,9 @@ static void measure_chunk(ur_tape *t, const ur_language_model *m, ur_carry *carr
     const ur_language_logits f = ur_language_model_forward(t, &m->base, ids, state);
     if (carry)
         ur_carry_take(t, carry, 1, NULL, f.out);
-    ur_tensor *losses = ur_tensor_new(t, UR_F32, 1, &steps);
     if (!ur_tape_ok(t) || !f.logits)
         return;
-    const ur_cross_entropy_pass pass = {.rows = steps,
-                                        .classes = m->config->vocabulary,
-                                        .x = f.logits->values->data,
-                                        .target = ur_ints(targets->values),
-                                        .ignore = UR_IGNORE,
-                                        .scale = 1.0f,
-                                        .row_loss = losses->data};
-    t->backend->cross_entropy(&t->on, &pass);
-    const float *row_loss = ur_read(t, losses);
+    const float *row_loss = ur_row_losses(t, f.logits, targets);
     for (size_t i = 0; row_loss && i < steps; i++)
         sum->loss += (double)row_loss[i];
     sum->positions += steps;
@@ -313,7 +304,7 @@ static void measure_chunk(ur_tape *t, const ur_language_model *m, ur_carry *carr
 /* The whole text from start to end; every token but the first is predicted, with states from those
  * before it, or from those of its window. */
 static ur_status evaluate(const ur_model *model, const void *data, ur_measure *out,
-                          ur_confusion **confusion, ur_err *err)
+                          ur_confusion *confusion, ur_err *err)
 {
     UR_FPMODE_HERE;
     ur_context *context = model->context;

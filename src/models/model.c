@@ -64,6 +64,14 @@ ur_status ur_kind_check(const ur_kind *kind, const void *config, ur_err *err)
     return status == UR_OK && kind->check ? kind->check(config, err) : status;
 }
 
+size_t ur_kind_noted(const ur_kind *kind)
+{
+    size_t n = 0;
+    while (kind->figures && n < UR_MOST_NOTED && kind->figures[n].name && kind->figures[n].noted)
+        n++;
+    return n;
+}
+
 const ur_figure *ur_kind_perplexity(const ur_kind *kind)
 {
     for (const ur_figure *f = kind->figures; f && f->name; f++)

@@ -51,6 +51,53 @@ bool ur_tape_takes(ur_tape *t, const ur_model *model, const ur_kind *kind)
     return false;
 }
 
+bool ur_examples_exist(ur_tape *t, size_t count, const size_t *which, size_t examples)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (which[i] < examples)
+            continue;
+        ur_tape_fail(t, UR_INVALID, "there is no example %zu among %zu", which[i], examples);
+        return false;
+    }
+    return true;
+}
+
+int32_t *ur_join_ids(ur_tape *t, size_t count, const ur_ids *items, size_t *steps)
+{
+    size_t rows = 0;
+    for (size_t i = 0; i < count; i++)
+        rows += steps[i] = items[i].length;
+    int32_t *ids = ur_take(t, rows, sizeof *ids);
+    for (size_t i = 0, at = 0; ids && i < count; at += items[i++].length)
+        if (items[i].length)
+            memcpy(ids + at, items[i].ids, items[i].length * sizeof *ids);
+    return ids;
+}
+
+ur_seq *ur_joined(ur_tape *t, ur_order order, size_t count, const ur_ids *items, const uint64_t *id)
+{
+    size_t *steps = ur_take(t, count, sizeof *steps);
+    const int32_t *ids = steps ? ur_join_ids(t, count, items, steps) : NULL;
+    return ids ? ur_seq_ints(t, ur_new_layout(t, order, count, steps, id), ids) : NULL;
+}
+
+const float *ur_row_losses(ur_tape *t, const ur_seq *logits, const ur_seq *targets)
+{
+    const size_t rows = logits->values->dim[0];
+    ur_tensor *losses = ur_tensor_new(t, UR_F32, 1, &rows);
+    if (!losses)
+        return NULL;
+    const ur_cross_entropy_pass pass = {.rows = rows,
+                                        .classes = logits->values->dim[1],
+                                        .x = logits->values->data,
+                                        .target = ur_ints(targets->values),
+                                        .ignore = UR_IGNORE,
+                                        .scale = 1.0f,
+                                        .row_loss = losses->data};
+    t->backend->cross_entropy(&t->on, &pass);
+    return ur_read(t, losses);
+}
+
 ur_status ur_check_vocabulary(const ur_kind *kind, size_t vocabulary, size_t least, ur_err *err)
 {
     if (vocabulary >= least && vocabulary <= UR_MOST_VOCABULARY)

@@ -27,6 +27,16 @@ ur_tensor *ur_join_directions(ur_tape *tape, ur_directions how, ur_tensor *state
 
 /* Whether the tape works and the model is of that kind; fails the tape where it is not. */
 bool ur_tape_takes(ur_tape *tape, const ur_model *model, const ur_kind *kind);
+/* Whether all of these are below `examples`; fails the tape where one is not. */
+bool ur_examples_exist(ur_tape *tape, size_t count, const size_t *which, size_t examples);
+
+/* Sequences of ids, one after the other; steps (count) receives their lengths. */
+int32_t *ur_join_ids(ur_tape *tape, size_t count, const ur_ids *items, size_t *steps);
+/* As one ragged batch; id as of ur_new_layout. */
+ur_seq *ur_joined(ur_tape *tape, ur_order order, size_t count, const ur_ids *items,
+                  const uint64_t *id);
+/* (rows) -log softmax(row)[target] of each row of logits; NULL when the tape failed. */
+const float *ur_row_losses(ur_tape *tape, const ur_seq *logits, const ur_seq *targets);
 
 /* UR_INVALID: a vocabulary of a size outside [least, UR_MOST_VOCABULARY]. */
 ur_status ur_check_vocabulary(const ur_kind *kind, size_t vocabulary, size_t least, ur_err *err);

@@ -140,7 +140,8 @@ static void run_shard(void *arg, ur_tape *t, size_t count, const size_t *which, 
 /* As ur_predictor.encode is promised. */
 static size_t room_of(const ur_predictor *how, const char *text)
 {
-    const size_t room = ur_normalised_room(how->unicode, strlen(text)) + 1;
+    const size_t around = how->cut ? UR_PIECES_AROUND : 1;
+    const size_t room = ur_normalised_room(how->unicode, strlen(text)) + around;
     return room > how->least_room ? room : how->least_room;
 }
 
@@ -152,12 +153,12 @@ static ur_status fit(const predicting *p, size_t i, ur_err *err)
     ur_prediction *out = &p->out[i];
     if (!r)
         return UR_OK;
-    if (r->max_length && ids->length > r->max_length) {
+    if (!p->how->cut && r->max_length && ids->length > r->max_length) {
         out->cut = ids->length - r->max_length;
         ids->length = r->max_length;
     }
     out->left_out = r->skip && (out->cut || ur_ids_count(*ids, UR_UNKNOWN));
-    if (out->left_out || ids->length <= p->how->longest)
+    if (out->left_out || p->how->cut || ids->length <= p->how->longest)
         return UR_OK;
     return ur_fail(err, UR_BAD_FILE,
                    "the text has %zu tokens, at most %zu are read (--max-length cuts)", ids->length,
@@ -176,8 +177,11 @@ static ur_status encode_all(predicting *p, size_t count, const char *const *text
     int32_t *ids = p->pool;
     for (size_t i = 0; i < count; i++) {
         p->ids[i].ids = ids;
-        ur_status status = p->how->encode(p->assets, texts[i], strlen(texts[i]), ids,
-                                          &p->ids[i].length, &p->out[i].unknown, err);
+        const size_t bytes = strlen(texts[i]);
+        ur_status status = p->how->cut ? p->how->cut(p->assets, texts[i], bytes, ids,
+                                                     &p->ids[i].length, &p->out[i], err)
+                                       : p->how->encode(p->assets, texts[i], bytes, ids,
+                                                        &p->ids[i].length, &p->out[i].unknown, err);
         if (status == UR_OK)
             status = fit(p, i, err);
         if (status == UR_OK && !p->out[i].left_out)

@@ -35,6 +35,8 @@ ur_attention_map ur_prediction_map(const ur_prediction *prediction, const char *
 
 /* ---- many ---------------------------------------------------------------------------------- */
 
+enum { UR_PIECES_AROUND = 4 };
+
 /* What a kind does with texts. */
 typedef struct ur_predictor {
     /* A text's ids; there is room for as many as it has bytes (normalised) and one more, and for least_room of
@@ -43,6 +45,10 @@ typedef struct ur_predictor {
     ur_status (*encode)(const ur_assets *assets, const char *text, size_t bytes, int32_t *ids,
                         size_t *count, size_t *unknown, ur_err *err);
     size_t least_room;
+    /* In place of encode, where the kind itself cuts texts: room for as many as the text has bytes and
+     * UR_PIECES_AROUND more. May set out->unknown and out->cut. */
+    ur_status (*cut)(const ur_assets *assets, const char *text, size_t bytes, int32_t *ids,
+                     size_t *count, ur_prediction *out, ur_err *err);
     ur_unicode unicode;        /* the normalisation that encode makes, which can need more room */
     const ur_reading *reading; /* what becomes of long texts and of UR_UNKNOWN; NULL: nothing */
     size_t longest;            /* beside reading: ids that a text may have where it does not cut */

@@ -18,7 +18,6 @@
 #include "backend/cell.h"
 #include "base/alloc.h"
 #include "base/status.h"
-#include "kernels/math.h"
 #include "data/builtin.h"
 #include "data/split.h"
 #include "models/kinds.h"
@@ -605,6 +604,8 @@ ur_seq2seq_logits ur_seq2seq_forward(ur_tape *t, const ur_model *model, const ur
     if (!ur_tape_takes(t, model, &ur_kind_seq2seq))
         return (ur_seq2seq_logits){NULL, NULL};
     const ur_seq2seq *m = ur_as_seq2seq(model);
+    if (!ur_examples_exist(t, count, which, ur_pairs_count(pairs)))
+        return (ur_seq2seq_logits){NULL, NULL};
     const shard s = load_shard(t, m, pairs, count, which);
     ur_encoded encoded;
     ur_seq *logits = teacher_forced(t, m, &s, &encoded);
@@ -663,7 +664,8 @@ static void measure_forced(ur_tape *t, const ur_seq *logits, const ur_seq *targe
                 continue;
             }
             sum->loss += (double)ur_host_cross_entropy(t->context, classes, row, target[r], NULL);
-            sum->sum[FORCED_ACCURACY] += ur_argmax(row, classes) == (size_t)target[r];
+            sum->sum[FORCED_ACCURACY] +=
+                ur_host_argmax(t->context, classes, row) == (size_t)target[r];
         }
         sum->positions += l->length[b];
     }

@@ -11,7 +11,6 @@
 
 #include "backend/cell.h"
 #include "base/status.h"
-#include "data/split.h"
 #include "models/parts.h"
 
 /* ---- configuration ------------------------------------------------------------------------ */
@@ -182,7 +181,7 @@ static bool drops(const ur_tape *t, const ur_tagger *m)
 }
 
 /* (B, features) as a batch of sequences of one step each, named as those of `like`. */
-static ur_seq *one_step_each(ur_tape *t, ur_tensor *x, const ur_layout *like)
+ur_seq *ur_one_step_each(ur_tape *t, ur_tensor *x, const ur_layout *like)
 {
     size_t *one = x ? ur_take(t, like->batch, sizeof *one) : NULL;
     if (!one)
@@ -207,24 +206,12 @@ ur_seq *ur_tagger_forward(ur_tape *t, const ur_model *model, const ur_seq *token
         return NULL;
     ur_seq *x = out.y;
     if (ur_per_sequence(model))
-        x = one_step_each(t, ur_join_directions(t, c->directions, out.h_n, c->layers - 1),
-                          tokens->layout);
+        x = ur_one_step_each(t, ur_join_directions(t, c->directions, out.h_n, c->layers - 1),
+                             tokens->layout);
     return ur_linear_seq(t, &m->fc, ur_dropout(t, x, c->dropout));
 }
 
 /* ---- loss --------------------------------------------------------------------------------- */
-
-/* Sequences of ids, one after the other. */
-static int32_t *join(ur_tape *t, size_t count, const ur_ids *items, size_t *steps)
-{
-    size_t rows = 0;
-    for (size_t i = 0; i < count; i++)
-        rows += steps[i] = items[i].length;
-    int32_t *ids = ur_take(t, rows, sizeof *ids);
-    for (size_t i = 0, at = 0; ids && i < count; at += items[i++].length)
-        memcpy(ids + at, items[i].ids, items[i].length * sizeof *ids);
-    return ids;
-}
 
 static ur_tensor *loss(ur_tape *t, const ur_model *model, const void *data, size_t count,
                        const size_t *which, double normaliser)
@@ -238,10 +225,10 @@ static ur_tensor *loss(ur_tape *t, const ur_model *model, const void *data, size
         items[i] = ur_labelled_labels(data, which[i]);
         id[i] = which[i];
     }
-    const int32_t *labels = join(t, count, items, steps);
+    const int32_t *labels = ur_join_ids(t, count, items, steps);
     for (size_t i = 0; i < count; i++)
         items[i] = ur_labelled_tokens(data, which[i]);
-    const int32_t *tokens = join(t, count, items, steps);
+    const int32_t *tokens = ur_join_ids(t, count, items, steps);
     if (!labels || !tokens)
         return NULL;
     const ur_layout *layout = ur_new_layout(t, UR_STEP_MAJOR, count, steps, id);
@@ -251,24 +238,6 @@ static ur_tensor *loss(ur_tape *t, const ur_model *model, const void *data, size
 }
 
 /* ---- its data ----------------------------------------------------------------------------- */
-
-static size_t examples(const ur_model *model, const void *data)
-{
-    (void)model;
-    return ur_labelled_count(data);
-}
-
-static size_t length(const ur_model *model, const void *data, size_t i)
-{
-    (void)model;
-    return ur_labelled_tokens(data, i).length;
-}
-
-static size_t positions(const ur_model *model, const void *data, size_t i)
-{
-    (void)model;
-    return ur_labelled_labels(data, i).length;
-}
 
 static ur_labelled_kind form_of(const ur_assets *assets)
 {
@@ -346,18 +315,7 @@ static ur_status begin(ur_assets *assets, ur_err *err)
 
 static ur_status prepare(ur_assets *assets, ur_err *err)
 {
-    ur_status status = ur_assets_no_generator(assets, err);
-    if (status == UR_OK)
-        status = assets->model ? open_file(assets, assets->data->data, &assets->train, err)
-                               : begin(assets, err);
-    if (status == UR_OK && assets->data->valid)
-        return open_file(assets, assets->data->valid, &assets->valid, err);
-    ur_labelled *apart = NULL;
-    if (status == UR_OK && assets->data->valid_split > 0.0)
-        status = ur_labelled_split(assets->train, assets->data->valid_split, assets->data->seed,
-                                   &apart, err);
-    assets->valid = apart;
-    return status;
+    return ur_labels_prepare(assets, open_file, begin, err);
 }
 
 static ur_status fits(const ur_assets *assets, ur_err *err)
@@ -372,61 +330,40 @@ static ur_status fits(const ur_assets *assets, ur_err *err)
     return ur_text_check(&c->text, assets->vocabulary, err);
 }
 
-static void free_data(void *data)
-{
-    ur_labelled_free(data);
-}
-
-static uint64_t fingerprint(const void *data)
-{
-    return ur_labelled_fingerprint(data);
-}
-
-static size_t extent(const void *data)
-{
-    return ur_labelled_count(data);
-}
-
-static const char *remark(const void *data, size_t i)
-{
-    return ur_labelled_remark(data, i);
-}
-
 /* ---- the kinds ---------------------------------------------------------------------------- */
 
-static const ur_figure figures[] = {[UR_TAGGER_ACCURACY] = {.name = "accuracy",
-                                                            .title = "accuracy",
-                                                            .help = "labels that are right",
-                                                            .average = UR_PER_EXAMPLE,
-                                                            .higher_is_better = true,
-                                                            .percent = true,
-                                                            .headline = true},
-                                    [UR_TAGGER_F1] = {.name = "f1",
-                                                      .title = "F1",
-                                                      .help = "mean of the labels' F1",
-                                                      .average = UR_WHOLE,
-                                                      .higher_is_better = true,
-                                                      .headline = true,
-                                                      .most = 1},
-                                    {.name = NULL}};
+const ur_figure ur_label_figures[] = {[UR_TAGGER_ACCURACY] = {.name = "accuracy",
+                                                              .title = "accuracy",
+                                                              .help = "labels that are right",
+                                                              .average = UR_PER_EXAMPLE,
+                                                              .higher_is_better = true,
+                                                              .percent = true,
+                                                              .headline = true},
+                                      [UR_TAGGER_F1] = {.name = "f1",
+                                                        .title = "F1",
+                                                        .help = "mean of the labels' F1",
+                                                        .average = UR_WHOLE,
+                                                        .higher_is_better = true,
+                                                        .headline = true,
+                                                        .most = 1},
+                                      {.name = NULL}};
 
 /* Their data is not generated. */
 static const char *const hides[] = {"size", "valid_size", NULL};
 
-static const char *const notes[] = {
+const char *const ur_label_notes[] = {
     "F1 is the plain mean of the labels' F1, rare ones counting as much as frequent ones. "
     "A label that validation data has and training data has not is counted and never right.",
     NULL};
 
 /* What is the same of both. */
 #define LABELLING                                                                                  \
-    .notes = notes, .symbols_name = "tokens", .hides = hides,                                      \
-    .config_size = sizeof(ur_tagger_config), .steps = 1000, .figures = figures,                    \
+    .notes = ur_label_notes, .symbols_name = "tokens", .hides = hides,                             \
+    .config_size = sizeof(ur_tagger_config), .steps = 1000, .figures = ur_label_figures,           \
     .has_labels = true, .model_size = sizeof(ur_tagger), .layers = layers,                         \
     .n_layers = sizeof layers / sizeof *layers, .build = build, .init = init, .loss = loss,        \
-    .evaluate = ur_tagger_measure, .examples = examples, .length = length, .positions = positions, \
-    .prepare = prepare, .fits = fits, .open = open_source, .free_data = free_data, .splits = true, \
-    .fingerprint = fingerprint, .extent = extent, .remark = remark, .predict = ur_tagger_predict
+    .evaluate = ur_tagger_measure, UR_LABELLED_DATA, .prepare = prepare, .fits = fits,             \
+    .open = open_source, .predict = ur_tagger_predict
 
 static const ur_layer_place layers[] = {
     {UR_LAYER_EMBEDDING, offsetof(ur_tagger, embed)},

@@ -324,7 +324,7 @@ static void measure(ur_tape *t, const ur_model *model, const void *data, size_t 
             return;
         }
         sum->loss += (double)ur_host_cross_entropy(t->context, classes, row, e.next[i], NULL);
-        sum->sum[ACCURACY] += ur_argmax(row, classes) == (size_t)e.next[i];
+        sum->sum[ACCURACY] += ur_host_argmax(t->context, classes, row) == (size_t)e.next[i];
     }
     if (!logits)
         return;
@@ -358,9 +358,11 @@ static ur_status check_text(const ur_text_lstm_config *c, ur_ids text, bool lear
 
 size_t ur_text_lstm_state_bytes(const ur_text_lstm_config *c, size_t count)
 {
-    const size_t each = 2 * sizeof(float) * c->hidden_size * c->layers; /* both are limited */
-    if (c->layers < 2)
+    if (c->layers < 2 || c->hidden_size == 0)
         return 0;
+    if (c->layers > SIZE_MAX / c->hidden_size / (2 * sizeof(float)))
+        return SIZE_MAX;
+    const size_t each = 2 * sizeof(float) * c->hidden_size * c->layers;
     return count <= SIZE_MAX / each ? count * each : SIZE_MAX;
 }
 

@@ -164,21 +164,6 @@ const ur_translation_config *ur_translation_config_of(const ur_model *model)
 
 /* ---- batches ------------------------------------------------------------------------------ */
 
-ur_seq *ur_translation_sources(ur_tape *t, ur_order order, size_t count, const ur_ids *ids,
-                               const uint64_t *id)
-{
-    size_t rows = 0, *length = ur_take(t, count, sizeof *length);
-    for (size_t i = 0; length && i < count; i++)
-        rows += length[i] = ids[i].length;
-    int32_t *all = length ? ur_take(t, rows, sizeof *all) : NULL;
-    if (!all)
-        return NULL;
-    for (size_t i = 0, at = 0; i < count; at += length[i++])
-        if (length[i])
-            memcpy(all + at, ids[i].ids, length[i] * sizeof *all);
-    return ur_seq_ints(t, ur_new_layout(t, order, count, length, id), all);
-}
-
 /* A shard of pairs, longest target first. */
 typedef struct shard {
     ur_seq *sources, *inputs, *targets;
@@ -247,6 +232,9 @@ ur_translation_logits ur_translation_forward(ur_tape *t, const ur_model *model,
                                              const ur_translation_data *data, size_t count,
                                              const size_t *which)
 {
+    if (!ur_tape_takes(t, model, &ur_kind_translation) ||
+        !ur_examples_exist(t, count, which, ur_parallel_count(data->pairs)))
+        return (ur_translation_logits){NULL, NULL};
     return ur_translation_forward_in(t, model, data, count, which, NULL);
 }
 

@@ -66,10 +66,6 @@ struct ur_translation_data {
 /* Symbols of the target. */
 size_t ur_translation_symbols(const ur_translation_config *config);
 
-/* Sources as one ragged batch. */
-ur_seq *ur_translation_sources(ur_tape *tape, ur_order order, size_t count, const ur_ids *ids,
-                               const uint64_t *id);
-
 /* ur_translation_forward; order (count), or NULL: receives the pairs in the order of the logits'
  * sequences. */
 ur_translation_logits ur_translation_forward_in(ur_tape *tape, const ur_model *model,
@@ -91,7 +87,7 @@ enum {
 };
 
 ur_status ur_translation_evaluate(const ur_model *model, const void *data, ur_measure *out,
-                                  ur_confusion **confusion, ur_err *err);
+                                  ur_confusion *confusion, ur_err *err);
 ur_status ur_translation_predict(const ur_assets *assets, size_t count, const char *const *texts,
                                  const ur_search_options *options, ur_prediction *out, size_t *bad,
                                  ur_err *err);

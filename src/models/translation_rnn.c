@@ -245,7 +245,7 @@ static writing *start_from(ur_tape *t, const ur_translation *m, const ur_decoder
 
 static ur_seq *sources_of(ur_tape *t, const ur_decoder_task *task)
 {
-    return ur_translation_sources(t, UR_STEP_MAJOR, task->sources->count, task->sources->ids, NULL);
+    return ur_joined(t, UR_STEP_MAJOR, task->sources->count, task->sources->ids, NULL);
 }
 
 static void *start(ur_tape *t, const ur_decoder *decoder, const ur_decoder_task *task,

@@ -10,7 +10,6 @@
 #include "backend/context.h"
 #include "base/alloc.h"
 #include "base/status.h"
-#include "kernels/math.h"
 #include "models/parts.h"
 #include "models/predict.h"
 #include "tape/runner.h"
@@ -68,7 +67,7 @@ static void measure_forced(const evaluation *e, ur_tape *t, size_t count, const 
             const float *row = x + r * symbols;
             e->loss[order[b]] +=
                 (double)ur_host_cross_entropy(t->context, symbols, row, target[r], NULL);
-            e->right[order[b]] += ur_argmax(row, symbols) == (size_t)target[r];
+            e->right[order[b]] += ur_host_argmax(t->context, symbols, row) == (size_t)target[r];
         }
 }
 
@@ -272,12 +271,11 @@ static evaluation evaluation_of(const ur_model *model, const ur_translation_data
 }
 
 ur_status ur_translation_evaluate(const ur_model *model, const void *data, ur_measure *out,
-                                  ur_confusion **confusion, ur_err *err)
+                                  ur_confusion *confusion, ur_err *err)
 {
     evaluation e = evaluation_of(model, data);
     *out = (ur_measure){0};
-    if (confusion)
-        *confusion = NULL;
+    (void)confusion;
     const ur_status status = take_arrays(&e) ? run_evaluation(&e, out, err)
                                              : ur_no_memory(err, e.count * 3 * sizeof(size_t));
     free_arrays(&e);
@@ -385,7 +383,7 @@ static bool fill_maps(ur_tape *t, const ur_assets *assets, ur_ids source, int32_
     if (m->transformer.config.layers == 0 || h->count == 0)
         return true;
     int32_t *inputs = ur_take(t, h->count, sizeof *inputs);
-    const ur_seq *x = ur_translation_sources(t, UR_SEQUENCE_MAJOR, 1, &source, NULL);
+    const ur_seq *x = ur_joined(t, UR_SEQUENCE_MAJOR, 1, &source, NULL);
     if (!inputs)
         return false;
     inputs[0] = first;

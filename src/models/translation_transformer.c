@@ -1,5 +1,6 @@
 /* translation_transformer.c - translation by a Transformer (Vaswani et al. 2017): pair_transformer.c over
  * the two vocabularies. */
+#include "models/parts.h"
 #include "models/translation.h"
 
 #include "base/status.h"
@@ -63,7 +64,7 @@ static void *start(ur_tape *t, const ur_decoder *decoder, const ur_decoder_task 
 {
     const ur_translation *m = decoder->self;
     const ur_sources *s = task->sources;
-    const ur_seq *x = ur_translation_sources(t, UR_SEQUENCE_MAJOR, s->count, s->ids, NULL);
+    const ur_seq *x = ur_joined(t, UR_SEQUENCE_MAJOR, s->count, s->ids, NULL);
     const ur_seq *memory = ur_pair_transformer_encode(t, &m->transformer, x);
     for (size_t b = 0; b < s->count; b++)
         symbols[b] = s->first ? s->first[b] : UR_ID_BOS;

@@ -4,7 +4,8 @@
  *   context = drop-out(P) V
  *   dV += drop-out(P)^T dC,   dS = P (dP - sum(P dP)) with dP = drop-out(dC V^T),
  *   dQ += scale dS K,   dK += scale dS^T Q
- * Backward keeps the inputs and of each row the two numbers that its softmax was made with. */
+ * Backward keeps the inputs and P, or where that is the larger, of each row the two numbers that its
+ * softmax was made with. */
 #include "nn/nn.h"
 
 #include <math.h>
@@ -125,6 +126,9 @@ static bool check_options(ur_tape *tape, const ur_attending *a, const ur_attenti
 {
     if (!score)
         ur_tape_fail(tape, UR_INVALID, "%s: there is no score %.40s", a->name, o->score);
+    else if ((unsigned)o->causal > UR_CAUSAL_LAST)
+        ur_tape_fail(tape, UR_INVALID, "%s: there is no way %d to be causal", a->name,
+                     (int)o->causal);
     else if (!(o->dropout >= 0.0f && o->dropout < 1.0f))
         ur_tape_fail(tape, UR_INVALID, "%s: dropout is %g, it must be in [0, 1)", a->name,
                      (double)o->dropout);
@@ -229,6 +233,16 @@ static ur_attention_pass pass_of(const ur_attending *a, const ur_attention_optio
     };
 }
 
+/* Whether the weights take no more room than the rows that they come from. */
+static bool few_weights(const ur_attending *a)
+{
+    size_t weights = 0;
+    const size_t q = a->q_rows->rows * a->width, kv = a->k_rows->rows * (a->width + a->value_width);
+    for (size_t b = 0; b < a->q_rows->batch; b++)
+        weights += a->q_rows->length[b] * a->k_rows->length[b];
+    return weights <= q + kv;
+}
+
 ur_tensor *ur_attend(ur_tape *tape, const ur_attending *a, const ur_attention_options *options)
 {
     static const ur_op op = {"attention", attention_back, false};
@@ -240,7 +254,9 @@ ur_tensor *ur_attend(ur_tape *tape, const ur_attending *a, const ur_attention_op
         return NULL;
     ur_attention_pass pass = pass_of(a, o, score);
     ur_tensor *context = ur_rows_new(tape, a->q_rows->rows, pass.context_row), *p = NULL;
-    ur_weights *w = o->weights ? new_weights(tape, a->q_rows, a->k_rows, a->heads, &p) : NULL;
+    const bool keeps = tape->mode == UR_TRAIN && few_weights(a);
+    ur_weights *w =
+        o->weights || keeps ? new_weights(tape, a->q_rows, a->k_rows, a->heads, &p) : NULL;
     if (o->mask) {
         pass.mask = mask_floats(tape, o->mask);
         pass.mask_heads = o->mask->heads;
@@ -248,7 +264,7 @@ ur_tensor *ur_attend(ur_tape *tape, const ur_attending *a, const ur_attention_op
         pass.mask_keys = o->mask->keys;
     }
     if (tape->mode == UR_TRAIN) {
-        pass.saved = ur_take_floats(tape, 2 * a->heads * a->q_rows->rows);
+        pass.saved = keeps ? NULL : ur_take_floats(tape, 2 * a->heads * a->q_rows->rows);
         pass.dropout = o->dropout;
         pass.key = o->dropout > 0.0f ? ur_next_dropout_key(tape) : 0;
     }
@@ -257,10 +273,11 @@ ur_tensor *ur_attend(ur_tape *tape, const ur_attending *a, const ur_attention_op
     pass.context = context->data;
     pass.p = p ? p->data : NULL;
     pass.p_offset = w ? w->offset : NULL;
+    pass.keeps_p = keeps;
     if (!run(tape, &op, &pass, context, (ur_tensor *[INS]){a->q.x, a->k.x, a->v.x, NULL, o->w},
              (size_t[]){a->q.begin, a->k.begin, a->v.begin}))
         return NULL;
-    if (w) {
+    if (o->weights && w) {
         w->p = ur_read(tape, p);
         if (o->average && a->heads > 1 && w->p)
             average_heads(tape, w);

@@ -46,8 +46,8 @@ static void feed_forward_back(ur_tape *tape, ur_node *node)
         ur_had_memory(tape, node->op, tape->backend->linear_back(&tape->on, &inner));
 }
 
-static bool check(ur_tape *tape, const ur_op *op, const ur_linear_layer *first, float p,
-                  const ur_linear_layer *second, const ur_seq *x)
+static bool check(ur_tape *tape, const ur_op *op, const ur_linear_layer *first, ur_activation act,
+                  float p, const ur_linear_layer *second, const ur_seq *x)
 {
     if (!ur_operand_seq(tape, op, x, UR_F32, 2))
         return false;
@@ -56,6 +56,10 @@ static bool check(ur_tape *tape, const ur_op *op, const ur_linear_layer *first, 
                      "feed_forward: input is %s, the layers take %zu to %zu and %zu to %zu",
                      ur_shape(x->values).text, first->in_features, first->out_features,
                      second->in_features, second->out_features);
+        return false;
+    }
+    if ((unsigned)act > UR_ACT_GELU_TANH) {
+        ur_tape_fail(tape, UR_INVALID, "feed_forward: there is no activation %d", (int)act);
         return false;
     }
     if (!(p >= 0.0f && p < 1.0f)) {
@@ -91,7 +95,7 @@ ur_seq *ur_feed_forward(ur_tape *tape, const ur_linear_layer *first, ur_activati
 {
     UR_FPMODE_HERE;
     static const ur_op op = {"feed_forward", feed_forward_back, false};
-    if (!check(tape, &op, first, p, second, x))
+    if (!check(tape, &op, first, act, p, second, x))
         return NULL;
     const size_t rows = x->layout->rows, width = first->out_features;
     const bool learns = tape->mode == UR_TRAIN, drops = learns && p > 0.0f;
@@ -108,6 +112,7 @@ ur_seq *ur_feed_forward(ur_tape *tape, const ur_linear_layer *first, ur_activati
                                .out = width,
                                .x = x->values->data,
                                .w = ur_params_packed(tape->params, first->pack_forward),
+                               .w_far = ur_weights_are_far(tape),
                                .bias = ur_weight(tape, first->bias),
                                .y = h,
                                .act = act,
@@ -120,6 +125,7 @@ ur_seq *ur_feed_forward(ur_tape *tape, const ur_linear_layer *first, ur_activati
                                 .out = second->out_features,
                                 .x = h,
                                 .w = ur_params_packed(tape->params, second->pack_forward),
+                                .w_far = ur_weights_are_far(tape),
                                 .bias = ur_weight(tape, second->bias),
                                 .y = y->data};
     tape->backend->linear(&tape->on, &out);

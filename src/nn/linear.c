@@ -88,6 +88,7 @@ ur_tensor *ur_linear(ur_tape *tape, const ur_linear_layer *layer, ur_tensor *x)
     if (!y)
         return NULL;
     pass.w = ur_params_packed(tape->params, layer->pack_forward);
+    pass.w_far = ur_weights_are_far(tape);
     pass.bias = ur_weight(tape, layer->bias);
     pass.y = y->data;
     tape->backend->linear(&tape->on, &pass);

@@ -256,6 +256,7 @@ bool ur_multi_head_project(ur_tape *tape, const ur_multi_head_layer *l, ur_tenso
         out[i] = (ur_heads){y[i], (size_t)(i - of[i]) * width};
         ur_linear_pass pass = pass_of(l, i, in[i], 1);
         pass.w = ur_params_packed(tape->params, l->pack_forward[i]);
+        pass.w_far = ur_weights_are_far(tape);
         pass.bias = l->bias[i] < 0 ? NULL : ur_weight(tape, l->bias[i]) + bias_begin(l, i);
         pass.y = (float *)y[i]->data + out[i].begin;
         pass.y_row = y[i]->dim[1];

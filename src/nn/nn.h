@@ -106,10 +106,18 @@ ur_tensor *ur_multi_head_attend(ur_tape *tape, const ur_multi_head_layer *layer,
 /* The key of the forward's next drop-out. */
 uint64_t ur_next_dropout_key(ur_tape *tape);
 
+/* ur_residual at inference into memory that is there already, rows as x's: to->sum may be f or x, to->norm
+ * any of them. Results of layer NULL have no norm. */
+ur_residual_out ur_residual_over(ur_tape *tape, const ur_layer_norm_layer *layer, const ur_seq *x,
+                                 const ur_seq *f, const ur_residual_out *to);
+
 /* Whether all ids are in [0, count), for an operation of this name; fails the tape when not. */
 bool ur_ids_in_range(ur_tape *tape, const ur_op *op, size_t count, bool unknown, const ur_seq *ids);
 /* Whether some are UR_UNKNOWN. */
 bool ur_ids_unknown(const ur_seq *ids);
+
+/* Whether the tape's weights are more than the caches hold, so that each comes from memory. */
+bool ur_weights_are_far(const ur_tape *tape);
 
 /* Whether this tape has parameters and records gradients for them. */
 bool ur_weights_learn(const ur_tape *tape);

@@ -67,13 +67,13 @@ static bool fits(ur_tape *tape, const ur_op *op, const ur_layer_norm_layer *l, c
     return ur_has_weights(tape, op->name, count, weights);
 }
 
-/* s and y of checked operands. */
+/* s and y of checked operands; to: where they go, NULL: into new memory. */
 static ur_residual_out run(ur_tape *tape, const ur_op *op, const ur_layer_norm_layer *l,
-                           const ur_seq *x, const ur_seq *f, float p)
+                           const ur_seq *x, const ur_seq *f, float p, const ur_residual_out *to)
 {
     const size_t rows = x->layout->rows, width = x->values->dim[1];
-    ur_tensor *s = f ? ur_rows_new(tape, rows, width) : NULL;
-    ur_tensor *y = l ? ur_rows_new(tape, rows, width) : NULL;
+    ur_tensor *s = !f ? NULL : to ? to->sum->values : ur_rows_new(tape, rows, width);
+    ur_tensor *y = !l ? NULL : to ? to->norm->values : ur_rows_new(tape, rows, width);
     ur_norm_pass pass = {.rows = rows, .width = width, .x = x->values->data, .layout = x->layout};
     if (f) {
         pass.f = f->values->data;
@@ -110,11 +110,11 @@ ur_seq *ur_layer_norm_seq(ur_tape *tape, const ur_layer_norm_layer *layer, const
     static const ur_op op = {"layer_norm_seq", norm_back, false};
     if (!ur_operand_seq(tape, &op, x, UR_F32, 2) || !fits(tape, &op, layer, x))
         return NULL;
-    return run(tape, &op, layer, x, NULL, 0.0f).norm;
+    return run(tape, &op, layer, x, NULL, 0.0f, NULL).norm;
 }
 
-ur_residual_out ur_residual(ur_tape *tape, const ur_layer_norm_layer *layer, const ur_seq *x,
-                            const ur_seq *f, float p)
+static ur_residual_out residual(ur_tape *tape, const ur_layer_norm_layer *layer, const ur_seq *x,
+                                const ur_seq *f, float p, const ur_residual_out *to)
 {
     UR_FPMODE_HERE;
     static const ur_op op = {"residual", norm_back, false};
@@ -131,5 +131,17 @@ ur_residual_out ur_residual(ur_tape *tape, const ur_layer_norm_layer *layer, con
         ur_tape_fail(tape, UR_INVALID, "residual: p is %g, it must be in [0, 1)", (double)p);
         return none;
     }
-    return run(tape, &op, layer, x, f, p);
+    return run(tape, &op, layer, x, f, p, to);
+}
+
+ur_residual_out ur_residual(ur_tape *tape, const ur_layer_norm_layer *layer, const ur_seq *x,
+                            const ur_seq *f, float p)
+{
+    return residual(tape, layer, x, f, p, NULL);
+}
+
+ur_residual_out ur_residual_over(ur_tape *tape, const ur_layer_norm_layer *layer, const ur_seq *x,
+                                 const ur_seq *f, const ur_residual_out *to)
+{
+    return residual(tape, layer, x, f, 0.0f, to);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/philox.h"
+#include "base/tiny.h"
 #include "kernels/math.h"
 
 int ur_layer_param(ur_params *params, const char *prefix, const char *name, size_t rows,
@@ -25,6 +26,12 @@ const float *ur_weight(const ur_tape *tape, int index)
 bool ur_weights_learn(const ur_tape *tape)
 {
     return tape->mode == UR_TRAIN && tape->gradient;
+}
+
+bool ur_weights_are_far(const ur_tape *tape)
+{
+    enum { CACHED = UR_SIZE(1 << 22, 64) }; /* floats */
+    return tape->params && ur_params_size(tape->params) > CACHED;
 }
 
 void ur_init_uniform(ur_params *params, int index, float bound, uint64_t seed)
@@ -48,8 +55,8 @@ void ur_init_normal(ur_params *params, int index, uint64_t seed)
 void ur_init_xavier(ur_params *params, int index, uint64_t seed)
 {
     UR_FPMODE_HERE;
-    const ur_param *p = ur_params_entry(params, (size_t)index);
-    if (p->ndim == 2)
+    const ur_param *p = index < 0 ? NULL : ur_params_entry(params, (size_t)index);
+    if (p && p->ndim == 2)
         ur_init_uniform(params, index, sqrtf(6.0f / (float)(p->dim[0] + p->dim[1])), seed);
 }
 

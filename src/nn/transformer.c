@@ -268,6 +268,10 @@ typedef struct passing {
     const ur_seq *memory;               /* of a decoder: the memory itself ... */
     const ur_decoder_memory *projected; /* ... or with steps before, projected */
     const ur_layout *queries;           /* then: the rows of each of the memory's sequences */
+    /* At inference, unless somebody asks for what lies between: the stream is written over itself, and
+     * what a sub-layer took is given back to `place`. */
+    bool over;
+    ur_place place;
 } passing;
 
 static const ur_transformer_call no_call;
@@ -308,12 +312,26 @@ static ur_seq *memory_attention(ur_tape *t, const passing *pass, size_t index,
 /* What a layer reads: x, and with norm_first also its norm. */
 typedef ur_residual_out stream;
 
-/* After a sub-layer that added f: `norm` is the one that comes next. */
-static stream added(ur_tape *t, const ur_transformer_config *c, const ur_layer_norm_layer *norm,
-                    const ur_seq *x, const ur_seq *f)
+static bool writes_over(const ur_tape *t, const passing *pass)
 {
-    const stream s = ur_residual(t, norm, x, f, c->dropout);
-    return c->norm_first ? s : (stream){s.norm, s.norm};
+    const ur_transformer_call *c = pass->call;
+    return ur_tape_mode(t) == UR_INFER && !pass->earlier && !c->outputs && !c->weights &&
+           !c->memory_weights;
+}
+
+/* After a sub-layer that added f: `norm` is the one that comes next. */
+static stream added(ur_tape *t, const passing *pass, const ur_transformer_config *c,
+                    const ur_layer_norm_layer *norm, stream x, ur_seq *f)
+{
+    if (!pass->over) {
+        const stream s = ur_residual(t, norm, x.sum, f, c->dropout);
+        return c->norm_first ? s : (stream){s.norm, s.norm};
+    }
+    const stream to = c->norm_first ? x : (stream){f, x.sum};
+    if (!ur_residual_over(t, norm, x.sum, f, &to).sum)
+        return (stream){NULL, NULL};
+    ur_tape_rewind(t, pass->place);
+    return x;
 }
 
 /* next: with norm_first the norm of what reads the layer's output, or NULL. */
@@ -322,11 +340,11 @@ static stream encoder_layer(ur_tape *t, const ur_transformer_encoder_layer *l, c
 {
     const ur_transformer_config *c = &l->config;
     const bool first = c->norm_first;
-    x = added(t, c, first ? &l->norm2 : &l->norm1, x.sum,
+    x = added(t, pass, c, first ? &l->norm2 : &l->norm1, x,
               self_attention(t, pass, index, &l->self_attn, x.norm));
-    const ur_seq *f =
+    ur_seq *f =
         ur_feed_forward(t, &l->linear1, c->activation, c->inner_dropout, &l->linear2, x.norm);
-    return added(t, c, first ? next : &l->norm2, x.sum, f);
+    return added(t, pass, c, first ? next : &l->norm2, x, f);
 }
 
 static stream decoder_layer(ur_tape *t, const ur_transformer_decoder_layer *l, const passing *pass,
@@ -334,21 +352,36 @@ static stream decoder_layer(ur_tape *t, const ur_transformer_decoder_layer *l, c
 {
     const ur_transformer_config *c = &l->config;
     const bool first = c->norm_first;
-    x = added(t, c, first ? &l->norm2 : &l->norm1, x.sum,
+    x = added(t, pass, c, first ? &l->norm2 : &l->norm1, x,
               self_attention(t, pass, index, &l->self_attn, x.norm));
-    x = added(t, c, first ? &l->norm3 : &l->norm2, x.sum,
+    x = added(t, pass, c, first ? &l->norm3 : &l->norm2, x,
               memory_attention(t, pass, index, &l->multihead_attn, x.norm));
-    const ur_seq *f =
+    ur_seq *f =
         ur_feed_forward(t, &l->linear1, c->activation, c->inner_dropout, &l->linear2, x.norm);
-    return added(t, c, first ? next : &l->norm3, x.sum, f);
+    return added(t, pass, c, first ? next : &l->norm3, x, f);
+}
+
+/* x in memory of its own. */
+static ur_seq *copied(ur_tape *t, const ur_seq *x)
+{
+    ur_tensor *y = ur_rows_new(t, x->values->dim[0], x->values->dim[1]);
+    if (y)
+        t->backend->copy_rows(&t->on, 1, ur_count(y), NULL, x->values->data, NULL, y->data);
+    return ur_seq_new(t, y, x->layout);
 }
 
 /* The first layer's stream. */
-static stream begun(ur_tape *t, const ur_transformer_config *c, const ur_layer_norm_layer *norm1,
-                    const ur_seq *x)
+static stream begun(ur_tape *t, passing *pass, const ur_transformer_config *c,
+                    const ur_layer_norm_layer *norm1, const ur_seq *x)
 {
-    ur_seq *same = x ? ur_seq_new(t, x->values, x->layout) : NULL;
-    return (stream){same, c->norm_first ? ur_layer_norm_seq(t, norm1, x) : same};
+    if (!x)
+        return (stream){NULL, NULL};
+    pass->over =
+        writes_over(t, pass) && x->values && x->values->dtype == UR_F32 && x->values->ndim == 2;
+    ur_seq *same = pass->over ? copied(t, x) : ur_seq_new(t, x->values, x->layout);
+    const stream s = {same, c->norm_first ? ur_layer_norm_seq(t, norm1, x) : same};
+    pass->place = ur_tape_place(t);
+    return s;
 }
 
 /* The last layer's: with norm_first its norm is the stack's last one already. */
@@ -360,12 +393,12 @@ static ur_seq *ended(ur_tape *t, const ur_transformer_config *c, const ur_layer_
     return c->norm_first ? x.norm : ur_layer_norm_seq(t, norm, x.sum);
 }
 
-static ur_seq *encoder_pass(ur_tape *t, const ur_transformer_encoder *s, const passing *pass,
+static ur_seq *encoder_pass(ur_tape *t, const ur_transformer_encoder *s, passing *pass,
                             const ur_seq *x)
 {
     const ur_transformer_config *c = &s->layer[0].config;
     const ur_layer_norm_layer *last = s->has_norm ? &s->norm : NULL;
-    stream now = begun(t, c, &s->layer[0].norm1, x);
+    stream now = begun(t, pass, c, &s->layer[0].norm1, x);
     for (size_t i = 0; i < s->num_layers; i++) {
         now = encoder_layer(t, &s->layer[i], pass, i, now,
                             i + 1 < s->num_layers ? &s->layer[i + 1].norm1 : last);
@@ -375,12 +408,12 @@ static ur_seq *encoder_pass(ur_tape *t, const ur_transformer_encoder *s, const p
     return ended(t, c, last, now);
 }
 
-static ur_seq *decoder_pass(ur_tape *t, const ur_transformer_decoder *s, const passing *pass,
+static ur_seq *decoder_pass(ur_tape *t, const ur_transformer_decoder *s, passing *pass,
                             const ur_seq *x)
 {
     const ur_transformer_config *c = &s->layer[0].config;
     const ur_layer_norm_layer *last = s->has_norm ? &s->norm : NULL;
-    stream now = begun(t, c, &s->layer[0].norm1, x);
+    stream now = begun(t, pass, c, &s->layer[0].norm1, x);
     for (size_t i = 0; i < s->num_layers; i++)
         now = decoder_layer(t, &s->layer[i], pass, i, now,
                             i + 1 < s->num_layers ? &s->layer[i + 1].norm1 : last);
@@ -390,14 +423,14 @@ static ur_seq *decoder_pass(ur_tape *t, const ur_transformer_decoder *s, const p
 ur_seq *ur_transformer_encode(ur_tape *tape, const ur_transformer_encoder *stack, const ur_seq *x,
                               const ur_transformer_call *call)
 {
-    const passing pass = {.call = call ? call : &no_call};
+    passing pass = {.call = call ? call : &no_call};
     return encoder_pass(tape, stack, &pass, x);
 }
 
 ur_seq *ur_transformer_decode(ur_tape *tape, const ur_transformer_decoder *stack, const ur_seq *x,
                               const ur_seq *memory, const ur_transformer_call *call)
 {
-    const passing pass = {.call = call ? call : &no_call, .memory = memory};
+    passing pass = {.call = call ? call : &no_call, .memory = memory};
     return decoder_pass(tape, stack, &pass, x);
 }
 
@@ -419,7 +452,7 @@ ur_seq *ur_transformer_encode_next(ur_tape *tape, const ur_transformer_encoder *
     if (!ur_tape_ok(tape) || !x ||
         !ur_earlier_begin(tape, cache, x->layout, stack->num_layers, width, &earlier))
         return NULL;
-    const passing pass = {.call = &no_call, .earlier = &earlier};
+    passing pass = {.call = &no_call, .earlier = &earlier};
     ur_seq *y = encoder_pass(tape, stack, &pass, x);
     ur_earlier_end(tape, &earlier, x->layout);
     return y;
@@ -463,10 +496,10 @@ ur_seq *ur_transformer_decode_next(ur_tape *tape, const ur_transformer_decoder *
                             "memory has %zu sequences",
                             by_source->rows, by_source->batch, x->layout->rows,
                             memory->rows->batch);
-    const passing pass = {.call = call ? call : &no_call,
-                          .earlier = &earlier,
-                          .projected = memory,
-                          .queries = by_source};
+    passing pass = {.call = call ? call : &no_call,
+                    .earlier = &earlier,
+                    .projected = memory,
+                    .queries = by_source};
     ur_seq *y = decoder_pass(tape, stack, &pass, x);
     ur_earlier_end(tape, &earlier, x->layout);
     return y;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/status.h"
 
 struct ur_step_cache {
     ur_context *context;
@@ -26,13 +27,17 @@ ur_status ur_step_cache_new(ur_context *context, size_t num_layers, size_t d_mod
                             size_t sequences, ur_step_cache **out, ur_err *err)
 {
     *out = NULL;
+    if (num_layers < 1 || num_layers > UR_MOST_TRANSFORMER_LAYERS || d_model < 1 ||
+        d_model > SIZE_MAX / 64 / num_layers)
+        return ur_fail(err, UR_INVALID,
+                       "a cache of steps of %zu layers of %zu features: %d layers at most",
+                       num_layers, d_model, UR_MOST_TRANSFORMER_LAYERS);
     ur_step_cache *c = ur_alloc_zero(&context->allocator, 1, sizeof *c);
     size_t *length = c ? ur_alloc_zero(&context->allocator, sequences, sizeof *length) : NULL;
     if (!length) {
         ur_free(&context->allocator, c);
-        if (err)
-            *err = (ur_err){UR_NO_MEMORY, "out of memory: a cache of steps"};
-        return UR_NO_MEMORY;
+        return ur_fail(err, UR_NO_MEMORY, "out of memory: a cache of steps of %zu sequences",
+                       sequences);
     }
     *c = (ur_step_cache){.context = context,
                          .layers = num_layers,
@@ -62,7 +67,7 @@ size_t ur_step_cache_sequences(const ur_step_cache *c)
 
 size_t ur_step_cache_length(const ur_step_cache *c, size_t sequence)
 {
-    return c->length[sequence];
+    return sequence < c->sequences ? c->length[sequence] : 0;
 }
 
 /* Lists with room for so many sequences and steps, filled from lists `parent` of the present
@@ -97,15 +102,19 @@ static bool new_lists(ur_step_cache *c, size_t sequences, size_t most, size_t st
 bool ur_step_cache_reorder(ur_step_cache *c, size_t sequences, const size_t *parent)
 {
     bool same = sequences == c->sequences;
-    for (size_t i = 0; same && i < sequences; i++)
-        same = parent[i] == i;
+    for (size_t i = 0; i < sequences; i++) {
+        if (parent[i] >= c->sequences)
+            return false;
+        same = same && parent[i] == i;
+    }
     return same ||
            new_lists(c, sequences, sequences > c->most ? sequences : c->most, c->steps, parent);
 }
 
 void ur_step_cache_forget(ur_step_cache *c, size_t sequence)
 {
-    c->length[sequence] = 0;
+    if (sequence < c->sequences)
+        c->length[sequence] = 0;
 }
 
 /* The rows that some sequence has, rising, in from; number (rows) receives each one's place

@@ -5,7 +5,6 @@
  * has its name; older ones but the last are removed after that. */
 #include "run/run.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/alloc.h"
 #include "base/fpmode.h"
 #include "base/status.h"
@@ -25,6 +25,7 @@ enum { KEPT_CHECKPOINTS = 2 }; /* unless the settings say otherwise */
 #define MOMENT1_NAME UR_CHECKPOINT_PREFIX "moment1"
 #define MOMENT2_NAME UR_CHECKPOINT_PREFIX "moment2"
 #define CARRIED_NAME UR_CHECKPOINT_PREFIX "carried"
+#define NOTED_NAME UR_CHECKPOINT_PREFIX "noted" /* sums of the epoch under way, as in the state */
 
 /* The words of the state. Version 1 ended before EPOCH_NLL. */
 enum {
@@ -84,6 +85,22 @@ static bool step_of(const char *name, uint64_t *step)
     return errno == 0 && strcmp(end, ".safetensors") == 0;
 }
 
+typedef struct newest_step {
+    uint64_t limit, step;
+    bool found;
+} newest_step;
+
+static bool take_newer(void *user, const char *name)
+{
+    newest_step *n = user;
+    uint64_t step;
+    if (step_of(name, &step) && step < n->limit && (!n->found || step > n->step)) {
+        n->step = step;
+        n->found = true;
+    }
+    return true;
+}
+
 /* The largest step below `limit` that has a checkpoint; *found says whether there is one. */
 static ur_status newest_below(const ur_run *run, uint64_t limit, bool *found, uint64_t *step,
                               ur_err *err)
@@ -92,18 +109,13 @@ static ur_status newest_below(const ur_run *run, uint64_t limit, bool *found, ui
     char *folder = ur_path_join(run->a, run->folder, "checkpoints");
     if (!folder)
         return ur_no_memory(err, strlen(run->folder) + 32);
-    DIR *list = opendir(folder);
-    for (struct dirent *entry; list && (entry = readdir(list));) {
-        uint64_t n;
-        if (step_of(entry->d_name, &n) && n < limit && (!*found || n > *step)) {
-            *step = n;
-            *found = true;
-        }
-    }
-    if (list)
-        closedir(list);
+    newest_step n = {.limit = limit};
+    const ur_status status = ur_list_folder(folder, take_newer, &n, err);
     ur_free(run->a, folder);
-    return UR_OK;
+    *found = status == UR_OK && n.found;
+    if (*found)
+        *step = n.step;
+    return status;
 }
 
 /* ---- writing ------------------------------------------------------------------------------ */
@@ -125,6 +137,10 @@ static ur_status nothing_newer(const ur_run *run, ur_err *err)
         run->folder, (unsigned long long)step, (unsigned long long)own);
 }
 
+/* By so much a later checkpoint's header can be longer than the first one's: digits, and a figure. The first one
+ * is written before the training, so that nothing can be too long after it. */
+enum { LATER_BYTES = 512 };
+
 /* Weights: the model's, or the best ones; `more` tensors, and what makes the file open alone. */
 static ur_status write_weights(ur_run *run, bool best, const char *path, const ur_st_tensor *more,
                                size_t n_more, ur_err *err)
@@ -136,7 +152,8 @@ static ur_status write_weights(ur_run *run, bool best, const char *path, const u
     size_t size, texts = 0, n = 4;
     ur_status status = run->trainer ? nothing_newer(run, err) : UR_OK;
     if (status == UR_OK)
-        status = ur_config_print(run->a, run->assets.kind, run->assets.config, NULL, &config, err);
+        status =
+            ur_config_print(run->a, run->assets.kind, run->assets.config, NULL, NULL, &config, err);
     if (status != UR_OK)
         return status;
     snprintf(epoch, sizeof epoch, "%llu", (unsigned long long)(best ? run->best_epoch : p->epoch));
@@ -155,7 +172,7 @@ static ur_status write_weights(ur_run *run, bool best, const char *path, const u
     }
     if (status == UR_OK)
         status = ur_weights_write(run->a, run->assets.model->params, best ? run->best : NULL, path,
-                                  more, n_more, metadata, n, err);
+                                  more, n_more, metadata, n, p->step ? 0 : LATER_BYTES, err);
     ur_free(run->a, config);
     while (texts > 0)
         ur_free(run->a, text[--texts]);
@@ -348,7 +365,9 @@ ur_status ur_run_save_checkpoint(ur_run *run, ur_err *err)
     const size_t words = STATE_WORDS, size = ur_params_size(run->assets.model->params);
     size_t count, n = 0;
     const float *carry = carried(run, &count);
-    ur_st_tensor more[4];
+    const size_t noted = UR_MOST_NOTED;
+    uint64_t sums[UR_MOST_NOTED];
+    ur_st_tensor more[5];
     more[n++] = (ur_st_tensor){STATE_NAME, UR_ST_U64, 1, &words, state};
     const float *const m1 = ur_optimizer_moment(t->optimizer, 0);
     const float *const m2 = ur_optimizer_moment(t->optimizer, 1);
@@ -358,6 +377,10 @@ ur_status ur_run_save_checkpoint(ur_run *run, ur_err *err)
         more[n++] = (ur_st_tensor){MOMENT2_NAME, UR_ST_F32, 1, &size, m2};
     if (carry)
         more[n++] = (ur_st_tensor){CARRIED_NAME, UR_ST_F32, 1, &count, carry};
+    for (size_t i = 0; i < noted; i++)
+        sums[i] = bits_of(p->noted_sum[i]);
+    if (ur_kind_noted(run->assets.kind))
+        more[n++] = (ur_st_tensor){NOTED_NAME, UR_ST_U64, 1, &noted, sums};
     char *path = ur_checkpoint_path(run->a, run->folder, p->step);
     if (!path)
         return ur_no_memory(err, strlen(run->folder) + 64);
@@ -383,6 +406,22 @@ static ur_status read_words(ur_st *st, const char *path, uint64_t s[STATE_WORDS]
         return ur_fail(err, UR_BAD_FILE, "%s: a checkpoint of version %llu, %d expected", path,
                        (unsigned long long)s[VERSION], STATE_VERSION);
     return UR_OK;
+}
+
+/* Of a kind whose loss notes something. */
+static ur_status read_noted(const ur_run *run, ur_st *st, const char *path, ur_err *err)
+{
+    uint64_t sums[UR_MOST_NOTED];
+    const ur_st_info *info = ur_st_find(st, NOTED_NAME);
+    if (!ur_kind_noted(run->assets.kind))
+        return UR_OK;
+    if (!info || info->dtype != UR_ST_U64 || info->count != UR_MOST_NOTED)
+        return ur_fail(err, UR_BAD_FILE, "%s: no checkpoint, %s with %d words is missing", path,
+                       NOTED_NAME, UR_MOST_NOTED);
+    const ur_status status = ur_st_read_u64(st, ur_st_index(st, NOTED_NAME), sums, err);
+    for (size_t i = 0; status == UR_OK && i < UR_MOST_NOTED; i++)
+        run->trainer->progress.noted_sum[i] = double_of(sums[i]);
+    return status;
 }
 
 /* Where training stood; inside an epoch, this makes the epoch ready. */
@@ -418,9 +457,10 @@ static ur_status read_state(ur_run *run, ur_st *st, const char *path, ur_err *er
     if (!(lr >= 0.0 && lr <= t->options.lr))
         return ur_fail(err, UR_BAD_FILE, "%s: the learning rate is %g, 0 to %g expected", path, lr,
                        t->options.lr);
+    status = read_noted(run, st, path, err);
     run->seconds = double_of(s[SECONDS]);
     run->train_seconds = double_of(s[TRAIN_SECONDS]);
-    if (s[BATCH] > 0)
+    if (status == UR_OK && s[BATCH] > 0)
         status = ur_trainer_prepare(t, err);
     if (status == UR_OK && s[BATCH] > 0 && s[BATCH] >= t->batches)
         status = ur_fail(err, UR_BAD_FILE, "%s: batch %llu of an epoch of %zu", path,

@@ -12,10 +12,34 @@
 #include "run/run.h"
 
 /* 1 was version 0.1's: keys that came later are missing in it, words have their older names. */
-enum { CONFIG_VERSION = 2, MOST_CONFIG = 16 << 20 };
+enum { CONFIG_VERSION = 2 };
+
+/* What transformers reads beside the fields. */
+static void put_published(ur_json_writer *w, const ur_kind *kind, const ur_vocabulary *labels)
+{
+    const size_t n = labels ? ur_vocabulary_size(labels) : 0;
+    char key[24];
+    size_t bytes;
+    ur_json_open_list(w, "architectures");
+    ur_json_put_string(w, NULL, kind->architecture);
+    ur_json_close_list(w);
+    if (!kind->has_labels)
+        return;
+    ur_json_open_object(w, "id2label");
+    for (size_t i = 0; i < n; i++) {
+        snprintf(key, sizeof key, "%zu", i);
+        ur_json_put_string(w, key, ur_vocabulary_token(labels, (int32_t)i, &bytes));
+    }
+    ur_json_close_object(w);
+    ur_json_open_object(w, "label2id");
+    for (size_t i = 0; i < n; i++)
+        ur_json_put_int(w, ur_vocabulary_token(labels, (int32_t)i, &bytes), (int64_t)i);
+    ur_json_close_object(w);
+}
 
 ur_status ur_config_print(const ur_allocator *a, const ur_kind *kind, const void *config,
-                          const ur_run_settings *settings, char **text, ur_err *err)
+                          const ur_run_settings *settings, const ur_vocabulary *labels, char **text,
+                          ur_err *err)
 {
     ur_json_writer *w;
     *text = NULL;
@@ -26,16 +50,25 @@ ur_status ur_config_print(const ur_allocator *a, const ur_kind *kind, const void
     ur_json_put_int(w, "version", CONFIG_VERSION);
     ur_json_put_string(w, "model", kind->name);
     ur_json_put_fields(w, kind->fields, config);
+    if (settings && kind->architecture)
+        put_published(w, kind, labels);
     if (settings) {
         ur_json_open_object(w, "training");
         ur_json_put_fields(w, ur_run_settings_fields(), settings);
         ur_json_close_object(w);
     }
     ur_json_close_object(w);
-    const char *written = ur_json_text(w, NULL, err);
-    *text = written ? ur_strdup(a, written) : NULL;
+    size_t size = 0;
+    const char *written = ur_json_text(w, &size, err);
+    if (written && size > UR_MOST_CONFIG)
+        status = ur_fail(err, UR_UNSUPPORTED,
+                         "a configuration (of labels, and of words that are never written) of %zu "
+                         "bytes, at most %d are read",
+                         size, UR_MOST_CONFIG);
+    else
+        *text = written ? ur_strdup(a, written) : NULL;
     ur_json_writer_free(w);
-    return *text ? UR_OK : ur_no_memory(err, 4096);
+    return status == UR_OK && !*text ? ur_no_memory(err, size) : status;
 }
 
 /* The kind that "model" names. */
@@ -170,8 +203,8 @@ ur_status ur_run_save_config(ur_run *run, ur_err *err)
     if (status == UR_OK)
         status = full_paths(run, &recorded.init_from, &init, err);
     if (status == UR_OK)
-        status =
-            ur_config_print(run->a, run->assets.kind, run->assets.config, &recorded, &text, err);
+        status = ur_config_print(run->a, run->assets.kind, run->assets.config, &recorded,
+                                 run->assets.labels, &text, err);
     ur_free(run->a, data);
     ur_free(run->a, valid);
     ur_free(run->a, init);

@@ -29,6 +29,7 @@ struct ur_embedder {
     bool without_prompt;  /* the prompt's pieces are left out of the pooling */
     char *prompt;         /* or NULL */
     size_t prompt_pieces; /* [CLS] and the prompt's */
+    ur_runner *runner;
     ur_remarks remarks;
 };
 
@@ -337,7 +338,7 @@ static ur_status read_limits(const ur_allocator *a, const char *folder, const ch
 
 static ur_status open_transformer(ur_embedder *e, const char *folder, const char *part, ur_err *err)
 {
-    ur_published_options options = {0};
+    ur_published_options options = {.inference = true};
     char *inner = *part ? ur_path_join(e->a, folder, part) : ur_strdup(e->a, folder);
     ur_status status = inner ? UR_OK : ur_no_memory(err, strlen(folder) + strlen(part) + 2);
     if (status == UR_OK)
@@ -391,7 +392,9 @@ ur_status ur_embedder_open(ur_context *context, const char *folder,
     e->context = context;
     e->a = a;
     e->remarks.a = a;
-    const ur_status status = open_folder(e, folder, options ? options : &none, err);
+    ur_status status = open_folder(e, folder, options ? options : &none, err);
+    if (status == UR_OK)
+        status = ur_runner_new(context, &e->runner, err);
     if (status == UR_OK)
         *out = e;
     else
@@ -403,6 +406,7 @@ void ur_embedder_free(ur_embedder *e)
 {
     if (!e)
         return;
+    ur_runner_free(e->runner);
     ur_published_free(&e->published);
     ur_remarks_free(&e->remarks);
     ur_free(e->a, e->prompt);
@@ -539,7 +543,11 @@ ur_status ur_embedder_apply(ur_embedder *e, size_t count, const char *const *tex
                             size_t *cut, size_t *bad, ur_err *err)
 {
     UR_FPMODE_HERE;
-    const ur_items_job job = {.count = count, .length = length_of, .run = run_shard};
+    const ur_items_job job = {.count = count,
+                              .length = length_of,
+                              .run = run_shard,
+                              .runner = e->runner,
+                              .products = true};
     applying p = {.e = e, .vectors = vectors};
     if (bad)
         *bad = SIZE_MAX;

@@ -20,7 +20,7 @@ struct ur_filler {
 ur_status ur_filler_open(ur_context *context, const char *folder, ur_filler **out, ur_err *err)
 {
     UR_FPMODE_HERE;
-    const ur_published_options options = {.masked_words = true};
+    const ur_published_options options = {.masked_words = true, .inference = true};
     const ur_allocator *a = ur_context_allocator(context);
     ur_filler *f = ur_alloc_zero(a, 1, sizeof *f);
     *out = NULL;

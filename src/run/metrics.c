@@ -11,12 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/status.h"
+#include "io/buffer.h"
 #include "io/json.h"
 
 enum { MOST_LOG = 1 << 30 };
@@ -43,11 +43,13 @@ static const column times[] = {COLUMN(seconds, NULL), COLUMN(train_seconds, NULL
 static const column sequences = COLUMN(sequences_per_second, "%.0f sequences/s");
 static const column tokens = COLUMN(tokens_per_second, "%.0f tokens/s");
 
-/* One thing that a kind's metrics have: a column, or one of its figures on validation data. */
+/* One thing that a kind's metrics have: a column, or one of its figures, on validation data or, of
+ * those that are noted, in training. */
 typedef struct entry {
     const column *column;
     const ur_figure *figure;
     size_t index; /* of the figure */
+    bool trained;
 } entry;
 
 static size_t figure_count(const ur_kind *kind)
@@ -61,14 +63,16 @@ static size_t figure_count(const ur_kind *kind)
 /* The i-th entry, in the order of metrics.jsonl; false behind the last. */
 static bool entry_at(const ur_kind *kind, size_t i, entry *e)
 {
-    const size_t figures = figure_count(kind);
+    const size_t figures = figure_count(kind), noted = ur_kind_noted(kind);
     const bool perplexity = ur_kind_perplexity(kind) != NULL;
     const column *head[] = {&train_loss, perplexity ? &train_perplexity : &valid_loss, &valid_loss};
     const size_t heads = perplexity ? 3 : 2;
     *e = (entry){.column = NULL};
     if (i < heads)
         e->column = head[i];
-    else if ((i -= heads) < figures)
+    else if ((i -= heads) < noted)
+        *e = (entry){.figure = &kind->figures[i], .index = i, .trained = true};
+    else if ((i -= noted) < figures)
         *e = (entry){.figure = &kind->figures[i], .index = i};
     else if ((i -= figures) < UR_COUNT(times))
         e->column = &times[i];
@@ -81,12 +85,17 @@ static bool entry_at(const ur_kind *kind, size_t i, entry *e)
 
 static void entry_name(const entry *e, char name[UR_METRIC_NAME])
 {
-    snprintf(name, UR_METRIC_NAME, "%s%s", e->figure ? "valid_" : "",
+    snprintf(name, UR_METRIC_NAME, "%s%s",
+             !e->figure   ? ""
+             : e->trained ? "train_"
+                          : "valid_",
              e->figure ? e->figure->name : e->column->name);
 }
 
 static double *place(const entry *e, ur_metrics *m)
 {
+    if (e->trained)
+        return &m->train[e->index];
     return e->figure ? &m->valid[e->index] : (double *)(void *)((char *)m + e->column->offset);
 }
 
@@ -121,17 +130,6 @@ double ur_metrics_figure(const ur_kind *kind, const ur_metrics *m, const char *n
 
 /* ---- writing ------------------------------------------------------------------------------ */
 
-static ur_status append(const char *path, const char *text, size_t size, ur_err *err)
-{
-    FILE *file = fopen(path, "a");
-    if (!file)
-        return ur_fail(err, UR_IO, "%s: cannot be opened for writing", path);
-    const bool bad = fwrite(text, 1, size, file) != size;
-    if (fclose(file) != 0 || bad)
-        return ur_fail(err, UR_IO, "%s: writing failed", path);
-    return UR_OK;
-}
-
 static ur_status metrics_line(const ur_run *run, const char *path, const ur_metrics *m, ur_err *err)
 {
     ur_json_writer *w;
@@ -155,7 +153,7 @@ static ur_status metrics_line(const ur_run *run, const char *path, const ur_metr
     if (line) {
         memcpy(line, text, size);
         line[size] = '\n';
-        status = append(path, line, size + 1, err);
+        status = ur_append_file(path, line, size + 1, err);
     } else {
         status = text ? ur_no_memory(err, size + 1) : UR_NO_MEMORY;
     }
@@ -165,37 +163,44 @@ static ur_status metrics_line(const ur_run *run, const char *path, const ur_metr
 }
 
 /* "  accuracy 99.96 %": nothing for what is not known or not said. */
-static void say_entry(FILE *log, const entry *e, double value)
+static void say_entry(ur_buffer *line, const entry *e, double value)
 {
+    char text[160];
     if (isnan(value) || (e->column && !e->column->said))
         return;
-    fputs("  ", log);
     if (e->column)
-        fprintf(log, e->column->said, value);
+        snprintf(text, sizeof text, e->column->said, value);
     else if (e->figure->percent)
-        fprintf(log, "%s %.2f %%", e->figure->title, 100.0 * value);
+        snprintf(text, sizeof text, "%s %.2f %%", e->figure->title, 100.0 * value);
     else
-        fprintf(log, "%s%s %.4f", e->figure->average == UR_PERPLEXITY ? "valid " : "",
-                e->figure->title, value);
+        snprintf(text, sizeof text, "%s%s %.4f",
+                 e->figure->average == UR_PERPLEXITY || (e->figure->noted && !e->trained) ? "valid "
+                                                                                          : "",
+                 e->figure->title, value);
+    ur_buffer_text(line, "  ");
+    ur_buffer_text(line, text);
 }
 
 static ur_status log_line(const ur_run *run, const char *path, const ur_metrics *m, ur_err *err)
 {
-    FILE *log = fopen(path, "a");
-    if (!log)
-        return ur_fail(err, UR_IO, "%s: cannot be opened for writing", path);
     const ur_train_options *o = &run->settings.train;
-    fprintf(log, "epoch %zu  step %zu", m->epoch, m->step);
-    if (o->schedule != UR_LR_CONSTANT || o->warmup_steps)
-        fprintf(log, "  lr %g", m->lr);
+    ur_buffer line = ur_buffer_start(run->a);
+    char text[80];
+    snprintf(text, sizeof text, "epoch %zu  step %zu", m->epoch, m->step);
+    ur_buffer_text(&line, text);
+    if (o->schedule != UR_LR_CONSTANT || o->warmup_steps) {
+        snprintf(text, sizeof text, "  lr %g", m->lr);
+        ur_buffer_text(&line, text);
+    }
     entry e;
     for (size_t i = 0; entry_at(run->assets.kind, i, &e); i++)
-        say_entry(log, &e, value_of(&e, m));
-    fprintf(log, "  %.1f s\n", m->seconds);
-    const bool bad = ferror(log) != 0;
-    if (fclose(log) != 0 || bad)
-        return ur_fail(err, UR_IO, "%s: writing failed", path);
-    return UR_OK;
+        say_entry(&line, &e, value_of(&e, m));
+    snprintf(text, sizeof text, "  %.1f s\n", m->seconds);
+    ur_buffer_text(&line, text);
+    const ur_status status = line.failed ? ur_no_memory(err, line.size)
+                                         : ur_append_file(path, line.text, line.size, err);
+    ur_buffer_free(&line);
+    return status;
 }
 
 ur_status ur_run_start_metrics(const ur_run *run, ur_err *err)
@@ -229,7 +234,7 @@ ur_status ur_run_log(const ur_run *run, const char *text, ur_err *err)
     char *path = ur_path_join(run->a, run->folder, "train.log");
     if (!path)
         return ur_no_memory(err, strlen(run->folder) + 32);
-    const ur_status status = append(path, text, strlen(text), err);
+    const ur_status status = ur_append_file(path, text, strlen(text), err);
     ur_free(run->a, path);
     return status;
 }
@@ -270,12 +275,12 @@ static size_t part_until(const char *text, size_t size, uint64_t step)
 static ur_status cut_back(const ur_run *run, const char *name, uint64_t step, ur_err *err)
 {
     char *path = ur_path_join(run->a, run->folder, name), *text = NULL;
-    struct stat there;
+    ur_there there;
     size_t size;
     if (!path)
         return ur_no_memory(err, strlen(run->folder) + 32);
-    ur_status status = UR_OK;
-    if (stat(path, &there) == 0)
+    ur_status status = ur_look(path, &there, err);
+    if (status == UR_OK && there != UR_NOTHING_THERE)
         status = ur_read_file(run->a, path, MOST_LOG, &text, &size, err);
     if (status == UR_OK && text) {
         const size_t kept = part_until(text, size, step);
@@ -319,6 +324,8 @@ static ur_status read_line(const ur_json_value *line, const ur_kind *kind, ur_me
                       .tokens_per_second = unknown};
     for (size_t i = 0; i < UR_MOST_FIGURES; i++)
         m->valid[i] = unknown;
+    for (size_t i = 0; i < UR_MOST_NOTED; i++)
+        m->train[i] = unknown;
     if (status == UR_OK)
         status = read_real(line, lr.name, &m->lr, err);
     entry e;

@@ -19,20 +19,26 @@ enum { MOST_PANELS = 4 };
  * that of training. */
 typedef struct panel_kind {
     char valid[UR_METRIC_NAME];
-    const char *train; /* or NULL */
+    char train[UR_METRIC_NAME]; /* or "" */
     char label[96];
     double bound;
     bool percent, log_y;
 } panel_kind;
 
-/* One run's metrics as columns; those that it does not have are NaN, gaps in a curve. */
+/* What a figure was, where it was measured: an epoch can end without a validation, and a validation stand
+ * inside an epoch. */
+typedef struct column {
+    size_t n;
+    double *at, *value; /* (n): epochs, steps or minutes; the figure */
+} column;
+
+/* One run's metrics as columns. */
 typedef struct curves {
     const ur_kind *kind;
     const char *per; /* what its perplexity is told of; NULL: it has none */
     size_t n;
-    double *epoch;                                   /* (n) */
-    double *train[MOST_PANELS], *valid[MOST_PANELS]; /* (n) each */
-    bool has_train[MOST_PANELS], has_valid[MOST_PANELS];
+    double *memory; /* of the columns */
+    column train[MOST_PANELS], valid[MOST_PANELS];
     char name[160], train_name[176], valid_name[176];
     ur_metrics *metrics; /* (n) */
 } curves;
@@ -61,6 +67,15 @@ static double epoch_of(const ur_metrics *m, size_t n, size_t i)
                                 : (double)m[i].epoch;
 }
 
+static const char *const over_names[] = {"epoch", "step", "minutes of training"};
+
+static double place_of(const ur_metrics *m, size_t n, size_t i, ur_curves_over over)
+{
+    return over == UR_OVER_EPOCHS  ? epoch_of(m, n, i)
+           : over == UR_OVER_STEPS ? (double)m[i].step
+                                   : m[i].train_seconds / 60.0;
+}
+
 /* A panel for the figure, unless there is one. Perplexities of runs that count different things are
  * told of nothing. */
 static void add_panel(panel_kind *panels, size_t *n, const ur_figure *f, const char *per)
@@ -79,7 +94,8 @@ static void add_panel(panel_kind *panels, size_t *n, const ur_figure *f, const c
         return;
     panel_kind *p = &panels[(*n)++];
     *p = (panel_kind){.bound = f->most, .percent = f->percent, .log_y = perplexity};
-    p->train = perplexity ? "train_perplexity" : NULL;
+    snprintf(p->train, sizeof p->train, "%s%s", perplexity || f->noted ? "train_" : "",
+             perplexity || f->noted ? f->name : "");
     snprintf(p->valid, sizeof p->valid, "%s", name);
     snprintf(p->label, sizeof p->label, "%s", label);
 }
@@ -96,7 +112,7 @@ static size_t choose_panels(size_t count, const curves *c, panel_kind *panels)
         for (const ur_figure *f = kind->figures; f && f->name; f++)
             if (f->headline)
                 add_panel(panels, &n, f, c[i].per);
-        if (ur_kind_perplexity(kind))
+        if (ur_kind_perplexity(kind) || ur_kind_noted(kind)) /* whose parts are drawn */
             continue;
         const char *name = kind->measured_name ? kind->measured_name : "positions";
         same = same && (!unit || strcmp(unit, name) == 0);
@@ -115,15 +131,18 @@ static size_t choose_panels(size_t count, const curves *c, panel_kind *panels)
     return n;
 }
 
-/* A figure's column; whether any evaluation has it. */
-static bool fill(const curves *c, const char *figure, double *column)
+/* The figure's column, in memory for 2 n numbers; NULL: an empty one. */
+static column fill(const curves *c, const char *figure, ur_curves_over over, double *memory)
 {
-    bool any = false;
-    for (size_t i = 0; i < c->n; i++) {
-        column[i] = figure ? ur_metrics_figure(c->kind, &c->metrics[i], figure) : (double)NAN;
-        any = any || !isnan(column[i]);
+    column filled = {0, memory, memory + c->n};
+    for (size_t i = 0; figure && i < c->n; i++) {
+        const double value = ur_metrics_figure(c->kind, &c->metrics[i], figure);
+        if (isnan(value))
+            continue;
+        filled.at[filled.n] = place_of(c->metrics, c->n, i, over);
+        filled.value[filled.n++] = value;
     }
-    return any;
+    return filled;
 }
 
 /* As far as config.json can be read. */
@@ -171,21 +190,18 @@ static void choose_names(size_t count, const char *const *folders, curves *c)
 }
 
 static ur_status fill_columns(const ur_allocator *a, const panel_kind *panels, size_t n_panels,
-                              curves *c, ur_err *err)
+                              ur_curves_over over, curves *c, ur_err *err)
 {
-    const size_t columns = 1 + 2 * n_panels;
-    c->epoch = ur_alloc(a, columns * (c->n + 1), sizeof *c->epoch);
-    if (!c->epoch)
-        return ur_no_memory(err, columns * (c->n + 1) * sizeof *c->epoch);
-    for (size_t i = 0; i < c->n; i++)
-        c->epoch[i] = epoch_of(c->metrics, c->n, i);
+    const size_t numbers = 4 * n_panels * c->n;
+    c->memory = ur_alloc(a, numbers, sizeof *c->memory);
+    if (!c->memory)
+        return ur_no_memory(err, numbers * sizeof *c->memory);
     for (size_t p = 0; p < n_panels; p++) {
         const bool loss = strcmp(panels[p].valid, "valid_loss") == 0;
-        const bool mine = !loss || !ur_kind_perplexity(c->kind);
-        c->train[p] = c->epoch + (1 + 2 * p) * c->n;
-        c->valid[p] = c->train[p] + c->n;
-        c->has_train[p] = fill(c, mine ? panels[p].train : NULL, c->train[p]);
-        c->has_valid[p] = fill(c, mine ? panels[p].valid : NULL, c->valid[p]);
+        const bool mine = !loss || !(ur_kind_perplexity(c->kind) || ur_kind_noted(c->kind));
+        double *own = c->memory + 4 * p * c->n;
+        c->train[p] = fill(c, mine && *panels[p].train ? panels[p].train : NULL, over, own);
+        c->valid[p] = fill(c, mine ? panels[p].valid : NULL, over, own + 2 * c->n);
     }
     return UR_OK;
 }
@@ -195,16 +211,17 @@ static size_t panel_series(size_t panel, size_t count, const curves *c, ur_plot_
 {
     size_t n = 0;
     for (size_t i = 0; i < count; i++) {
-        if (c[i].has_train[panel])
-            series[n++] = (ur_plot_series){c[i].train_name, c[i].n, c[i].epoch, c[i].train[panel]};
-        if (c[i].has_valid[panel])
-            series[n++] = (ur_plot_series){c[i].valid_name, c[i].n, c[i].epoch, c[i].valid[panel]};
+        const column *train = &c[i].train[panel], *valid = &c[i].valid[panel];
+        if (train->n)
+            series[n++] = (ur_plot_series){c[i].train_name, train->n, train->at, train->value};
+        if (valid->n)
+            series[n++] = (ur_plot_series){c[i].valid_name, valid->n, valid->at, valid->value};
     }
     return n;
 }
 
 static ur_status draw(const ur_allocator *a, const panel_kind *kinds, size_t n_panels, size_t count,
-                      const curves *c, const char *path, ur_err *err)
+                      const curves *c, ur_curves_over over, const char *path, ur_err *err)
 {
     ur_plot_panel panels[MOST_PANELS];
     double bounds[MOST_PANELS];
@@ -228,7 +245,7 @@ static ur_status draw(const ur_allocator *a, const panel_kind *kinds, size_t n_p
                                     .percent = kinds[p].percent,
                                     .log_y = kinds[p].log_y};
     }
-    const ur_plot_chart chart = {.x_label = "epoch",
+    const ur_plot_chart chart = {.x_label = over_names[over],
                                  .panels = panels,
                                  .n_panels = n_panels,
                                  .bounds = bounds,
@@ -249,7 +266,7 @@ static size_t drop_empty(size_t n, panel_kind *panels, size_t count, const curve
         for (size_t i = 0; i < count && !any; i++)
             for (size_t k = 0; k < c[i].n && !any; k++)
                 any = !isnan(ur_metrics_figure(c[i].kind, &c[i].metrics[k], panels[p].valid)) ||
-                      (panels[p].train &&
+                      (*panels[p].train &&
                        !isnan(ur_metrics_figure(c[i].kind, &c[i].metrics[k], panels[p].train)));
         if (any || (p + 1 == n && kept == 0))
             panels[kept++] = panels[p];
@@ -258,9 +275,11 @@ static size_t drop_empty(size_t n, panel_kind *panels, size_t count, const curve
 }
 
 ur_status ur_run_plot_curves(ur_context *context, size_t count, const char *const *folders,
-                             const char *path, ur_err *err)
+                             ur_curves_over over, const char *path, ur_err *err)
 {
     UR_FPMODE_HERE;
+    if ((unsigned)over > UR_OVER_MINUTES)
+        return ur_fail(err, UR_INVALID, "curves over %d: no such choice", (int)over);
     const ur_allocator *a = ur_context_allocator(context);
     panel_kind panels[MOST_PANELS];
     curves *c = ur_alloc_zero(a, count, sizeof *c);
@@ -272,11 +291,11 @@ ur_status ur_run_plot_curves(ur_context *context, size_t count, const char *cons
     size_t n = status == UR_OK ? choose_panels(count, c, panels) : 0;
     n = drop_empty(n, panels, count, c);
     for (size_t i = 0; i < count && status == UR_OK; i++)
-        status = fill_columns(a, panels, n, &c[i], err);
+        status = fill_columns(a, panels, n, over, &c[i], err);
     if (status == UR_OK)
-        status = draw(a, panels, n, count, c, path, err);
+        status = draw(a, panels, n, count, c, over, path, err);
     for (size_t i = 0; c && i < count; i++) {
-        ur_free(a, c[i].epoch);
+        ur_free(a, c[i].memory);
         ur_metrics_free(context, c[i].metrics);
     }
     ur_free(a, c);
@@ -322,9 +341,8 @@ static ur_status find_map(const ur_prediction *p, const char *which, ur_attentio
             return UR_OK;
         }
     return ur_fail(err, UR_UNSUPPORTED,
-                   "this model has no %s attention: it is no Transformer, there is %s attention "
-                   "alone",
-                   which, maps[0].name);
+                   "this model has no %s attention: %sthere is %s attention alone", which,
+                   p->n_maps ? "" : "it is no Transformer, ", maps[0].name);
 }
 
 static ur_status check_view(const ur_attention_map *m, const ur_attention_view *v, ur_err *err)
@@ -473,6 +491,9 @@ ur_status ur_run_plot_confusion(ur_run *run, const ur_confusion *confusion, cons
     if (confusion->labels != labels)
         return ur_fail(err, UR_INVALID, "a confusion matrix of %zu labels, this model has %zu",
                        confusion->labels, labels);
+    if (!confusion->counts)
+        return ur_fail(err, UR_INVALID, "a confusion matrix without counts, (%zu, %zu) expected",
+                       labels, labels);
     const char **names = ur_alloc(run->a, labels, sizeof(char *));
     if (!names)
         return ur_no_memory(err, labels * sizeof(char *));

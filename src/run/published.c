@@ -7,12 +7,14 @@
 #include "run/published.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/file.h"
 #include "base/alloc.h"
 #include "base/status.h"
 #include "base/utf8.h"
+#include "models/bert.h"
 #include "models/kinds.h"
 #include "run/run.h"
 #include "train/weights.h"
@@ -30,8 +32,11 @@ static ur_status look_for(const ur_allocator *a, const char *folder, const char 
                           ur_err *err)
 {
     char *path;
-    const ur_status status = path_of(a, folder, name, &path, err);
-    *there = status == UR_OK && access(path, F_OK) == 0;
+    ur_there what = UR_NOTHING_THERE;
+    ur_status status = path_of(a, folder, name, &path, err);
+    if (status == UR_OK)
+        status = ur_look(path, &what, err);
+    *there = what != UR_NOTHING_THERE;
     ur_free(a, path);
     return status;
 }
@@ -40,11 +45,14 @@ ur_status ur_published_json(const ur_allocator *a, const char *folder, const cha
                             const char *name, ur_json **out, ur_err *err)
 {
     char *inner, *path = NULL;
+    ur_there there;
     *out = NULL;
     ur_status status = path_of(a, folder, part, &inner, err);
     if (status == UR_OK)
         status = path_of(a, *part ? inner : folder, name, &path, err);
-    if (status == UR_OK && access(path, F_OK) == 0)
+    if (status == UR_OK)
+        status = ur_look(path, &there, err);
+    if (status == UR_OK && there != UR_NOTHING_THERE)
         status = ur_json_load(a, path, out, err);
     ur_free(a, inner);
     ur_free(a, path);
@@ -72,12 +80,13 @@ static ur_status no_weights(const ur_allocator *a, const char *folder, ur_err *e
     return status;
 }
 
-static ur_status check_files(const ur_allocator *a, const char *folder, ur_err *err)
+ur_status ur_published_check_files(const ur_allocator *a, const char *folder, ur_err *err)
 {
     static const char *const names[] = {"config.json", "vocab.txt", "model.safetensors"};
-    bool there = access(folder, F_OK) == 0;
-    ur_status status = UR_OK;
-    if (!there)
+    ur_there where;
+    bool there;
+    ur_status status = ur_look(folder, &where, err);
+    if (status == UR_OK && where == UR_NOTHING_THERE)
         return ur_fail(err, UR_BAD_FILE, "%s: there is no such folder", folder);
     for (int i = 0; i < 3 && status == UR_OK; i++) {
         status = look_for(a, folder, names[i], &there, err);
@@ -124,15 +133,7 @@ static ur_status get_token(const ur_json_value *value, const char **out, ur_err 
 
 enum { MOST_TOKENS = 1 << 16, MOST_ADDED = 1000 };
 
-/* The settings, and the document that their strings are in. */
-typedef struct settings {
-    const ur_allocator *a;
-    ur_json *document; /* NULL: there is no tokenizer_config.json */
-    ur_wordpiece_options options;
-    const char **more; /* (options.n_more) */
-    size_t capacity;
-    size_t longest; /* 0: it says nothing */
-} settings;
+typedef ur_published_settings settings;
 
 static ur_status refuse(const ur_json_value *root, const char *key, const char *why, ur_err *err)
 {
@@ -171,9 +172,9 @@ static ur_status check_settings(const ur_json_value *root, ur_err *err)
     return never ? refuse(root, "never_split", "has tokens: none are kept whole", err) : UR_OK;
 }
 
-static ur_status add_token(settings *s, const char *token, ur_err *err)
+static ur_status add_token(const ur_allocator *a, settings *s, const char *token, ur_err *err)
 {
-    if (!ur_reserve(s->a, &s->more, &s->capacity, s->options.n_more, s->options.n_more + 1,
+    if (!ur_reserve(a, &s->more, &s->capacity, s->options.n_more, s->options.n_more + 1,
                     sizeof *s->more))
         return ur_no_memory(err, sizeof *s->more);
     s->more[s->options.n_more++] = token;
@@ -181,15 +182,17 @@ static ur_status add_token(settings *s, const char *token, ur_err *err)
     return UR_OK;
 }
 
-static ur_status get_specials(settings *s, const ur_json_value *root, ur_err *err)
-{
-    static const char *const keys[UR_SPECIALS] = {"unk_token", "cls_token", "sep_token",
+const char *const ur_special_keys[UR_SPECIALS] = {"unk_token", "cls_token", "sep_token",
                                                   "pad_token", "mask_token"};
+
+static ur_status get_specials(const ur_allocator *a, settings *s, const ur_json_value *root,
+                              ur_err *err)
+{
     const ur_json_value more = ur_json_member(root, "additional_special_tokens");
     size_t count = 0;
     ur_status status = UR_OK;
     for (int i = 0; i < UR_SPECIALS && status == UR_OK; i++) {
-        const ur_json_value value = ur_json_member(root, keys[i]);
+        const ur_json_value value = ur_json_member(root, ur_special_keys[i]);
         if (ur_json_is_null(&value))
             s->options.special[i] = NULL;
         else if (!ur_json_is_missing(&value))
@@ -202,13 +205,14 @@ static ur_status get_specials(settings *s, const ur_json_value *root, ur_err *er
         const char *token;
         status = get_token(&value, &token, err);
         if (status == UR_OK)
-            status = add_token(s, token, err);
+            status = add_token(a, s, token, err);
     }
     return status;
 }
 
 /* One of the tokens that were added to the vocabulary, or are special in it. */
-static ur_status get_added(settings *s, const ur_json_value *value, ur_err *err)
+static ur_status get_added(const ur_allocator *a, settings *s, const ur_json_value *value,
+                           ur_err *err)
 {
     static const char *const refused[] = {"lstrip", "rstrip", "single_word"};
     const char *token;
@@ -224,29 +228,30 @@ static ur_status get_added(settings *s, const ur_json_value *value, ur_err *err)
                        "%s: the added token %s is no special token, or takes the spaces around it: "
                        "such ones are not known",
                        value->file, ur_shown(shown, token));
-    return status == UR_OK ? add_token(s, token, err) : status;
+    return status == UR_OK ? add_token(a, s, token, err) : status;
 }
 
-static ur_status get_all_added(settings *s, const ur_json_value *root, ur_err *err)
+static ur_status get_all_added(const ur_allocator *a, settings *s, const ur_json_value *root,
+                               ur_err *err)
 {
     const ur_json_value added = ur_json_member(root, "added_tokens_decoder");
     ur_status status = is_given(&added) ? ur_json_object(&added, err) : UR_OK;
     const char *key;
     for (size_t i = 0; status == UR_OK && (key = ur_json_key(&added, i)); i++) {
         const ur_json_value value = ur_json_member(&added, key);
-        status = i < MOST_ADDED ? get_added(s, &value, err)
+        status = i < MOST_ADDED ? get_added(a, s, &value, err)
                                 : ur_json_expected(&added, "at most 1,000 tokens", err);
     }
     return status;
 }
 
-static ur_status read_settings(settings *s, const char *folder, ur_err *err)
+ur_status ur_published_read_settings(const ur_allocator *a, const char *folder,
+                                     ur_published_settings *s, ur_err *err)
 {
     bool lower = true, ideographs = true;
     double longest = 0;
-    s->options = ur_wordpiece_defaults();
-    ur_status status =
-        ur_published_json(s->a, folder, "", "tokenizer_config.json", &s->document, err);
+    *s = (settings){.options = ur_wordpiece_defaults()};
+    ur_status status = ur_published_json(a, folder, "", "tokenizer_config.json", &s->document, err);
     if (status != UR_OK || !s->document)
         return status;
     const ur_json_value root = ur_json_root(s->document);
@@ -268,25 +273,37 @@ static ur_status read_settings(settings *s, const char *folder, ur_err *err)
     s->options.strip_accents = strip;
     s->options.ideographs = ideographs;
     if (status == UR_OK)
-        status = get_specials(s, &root, err);
-    return status == UR_OK ? get_all_added(s, &root, err) : status;
+        status = get_specials(a, s, &root, err);
+    return status == UR_OK ? get_all_added(a, s, &root, err) : status;
+}
+
+void ur_published_free_settings(const ur_allocator *a, ur_published_settings *s)
+{
+    ur_free(a, (void *)s->more);
+    ur_json_free(s->document);
+}
+
+ur_status ur_published_vocabulary(const ur_allocator *a, const char *folder,
+                                  const ur_published_settings *s, ur_wordpiece **out, ur_err *err)
+{
+    char *path;
+    ur_status status = path_of(a, folder, "vocab.txt", &path, err);
+    if (status == UR_OK)
+        status = ur_wordpiece_load(a, path, &s->options, out, err);
+    ur_free(a, path);
+    return status;
 }
 
 static ur_status open_wordpiece(const ur_allocator *a, const char *folder,
                                 const ur_published_options *options, ur_published *out, ur_err *err)
 {
-    settings s = {.a = a};
-    char *path = NULL;
-    ur_status status = read_settings(&s, folder, err);
-    if (status == UR_OK)
-        status = path_of(a, folder, "vocab.txt", &path, err);
+    settings s;
+    ur_status status = ur_published_read_settings(a, folder, &s, err);
     s.options.lower |= options->lower;
     if (status == UR_OK)
-        status = ur_wordpiece_load(a, path, &s.options, &out->wordpiece, err);
+        status = ur_published_vocabulary(a, folder, &s, &out->wordpiece, err);
     out->longest = options->longest ? options->longest : s.longest;
-    ur_free(a, path);
-    ur_free(a, (void *)s.more);
-    ur_json_free(s.document);
+    ur_published_free_settings(a, &s);
     return status;
 }
 
@@ -294,23 +311,34 @@ static ur_status open_wordpiece(const ur_allocator *a, const char *folder,
 
 static const char word_embeddings[] = "embeddings.word_embeddings.weight";
 
-/* Buffers of transformers' modules; heads. The first two are that for masked words. */
+/* Buffers of transformers' modules; heads. The first two are that for masked words, the next two that for
+ * the next sentence. */
 static const char *const passed_over[] = {"cls.predictions.*",
                                           "*.cls.predictions.*",
-                                          "*embeddings.position_ids",
-                                          "*embeddings.token_type_ids",
                                           "cls.seq_relationship.*",
                                           "*.cls.seq_relationship.*",
+                                          "*embeddings.position_ids",
+                                          "*embeddings.token_type_ids",
                                           "classifier.*",
                                           "*.classifier.*",
                                           "qa_outputs.*",
-                                          "*.qa_outputs.*"};
-enum { PASSED_OVER = sizeof passed_over / sizeof *passed_over, WORDS_HEAD = 2 };
+                                          "*.qa_outputs.*",
+                                          "cls.predictions.bias",
+                                          "*.cls.predictions.bias"};
+enum {
+    PASSED_OVER = sizeof passed_over / sizeof *passed_over,
+    WORDS_HEAD = 2,
+    BOTH_HEADS = 4,
+    OWN_BIAS = 2 /* the last ones: nothing reads it where the output has a bias of its own */
+};
+
+/* Of heads that are linear layers alone. */
+static const char *const other_heads[] = {"*classifier.*", "*qa_outputs.*"};
 
 static const ur_prefix endings[] = {{"LayerNorm.gamma", "LayerNorm.weight"},
                                     {"LayerNorm.beta", "LayerNorm.bias"}};
 
-enum { PREFIX = 64 };
+enum { PREFIX = sizeof(((ur_published_weights *)NULL)->prefix) };
 
 /* What stands before BertModel's names in the file. */
 static ur_status find_prefix(const ur_st *st, const char *path, char prefix[PREFIX], ur_err *err)
@@ -335,15 +363,20 @@ static ur_status find_prefix(const ur_st *st, const char *path, char prefix[PREF
     return ur_fail(err, UR_BAD_FILE, "%s has no tensor %s: this is no BERT", path, word_embeddings);
 }
 
-/* What a file of weights has. */
-typedef struct contents {
-    char prefix[PREFIX]; /* before BertModel's names */
-    const char *head;    /* before those of heads, cls and a point included */
-    bool pooler;
-} contents;
+typedef ur_published_weights contents;
 
-static ur_status look_into(const ur_allocator *a, const char *path, bool words, contents *out,
-                           ur_err *err)
+/* The weight of a linear layer of that name; NULL: there is none. */
+static const ur_st_info *find_head(const ur_st *st, const char *head)
+{
+    char name[PREFIX + 64];
+    snprintf(name, sizeof name, "module.%s.weight", head);
+    const ur_st_info *plain = ur_st_find(st, name + strlen("module."));
+    return plain ? plain : ur_st_find(st, name);
+}
+
+/* head: the layer whose rows are counted, or NULL. */
+static ur_status look_into(const ur_allocator *a, const char *path, const char *head_name,
+                           bool words, contents *out, ur_err *err)
 {
     char name[PREFIX + 64];
     ur_st *st;
@@ -353,9 +386,14 @@ static ur_status look_into(const ur_allocator *a, const char *path, bool words, 
     status = find_prefix(st, path, out->prefix, err);
     snprintf(name, sizeof name, "%spooler.dense.weight", out->prefix);
     out->pooler = status == UR_OK && ur_st_find(st, name) != NULL;
+    const ur_st_info *head = status == UR_OK && head_name ? find_head(st, head_name) : NULL;
+    out->outputs = head && head->ndim == 2 ? head->dims[0] : 0;
     out->head = strncmp(out->prefix, "module.", 7) == 0 ? "module.cls." : "cls.";
+    snprintf(name, sizeof name, "%sseq_relationship.weight", out->head);
+    out->next = status == UR_OK && ur_st_find(st, name) != NULL;
     snprintf(name, sizeof name, "%spredictions.transform.dense.weight", out->head);
-    if (status == UR_OK && words && !ur_st_find(st, name))
+    out->words = status == UR_OK && ur_st_find(st, name) != NULL;
+    if (status == UR_OK && words && !out->words)
         status = ur_fail(err, UR_BAD_FILE,
                          "%s has no head for masked words (%s): this BERT was saved without it",
                          path, name);
@@ -363,45 +401,119 @@ static ur_status look_into(const ur_allocator *a, const char *path, bool words, 
     return status;
 }
 
-static ur_status load_weights(ur_params *params, const char *path, const contents *file, bool words,
-                              ur_err *err)
+static ur_status load_weights(ur_params *params, const char *path, const contents *file,
+                              const ur_bert_config *c, bool inference, ur_err *err)
 {
-    const ur_prefix prefixes[] = {
-        {file->head, "cls."}, {file->prefix, ""}, {"module.", ""}, {"", ""}};
-    const size_t first = words ? WORDS_HEAD : 0;
+    const ur_prefix prefixes[] = {{file->head, "cls."},
+                                  {file->prefix, c->pretraining ? "bert." : ""},
+                                  {"module.", ""},
+                                  {"", ""}};
+    const size_t first = c->pretraining ? BOTH_HEADS : c->masked_words ? WORDS_HEAD : 0;
     const ur_load_options options = {
         .prefixes = prefixes,
         .n_prefixes = 4,
         .endings = endings,
         .n_endings = sizeof endings / sizeof *endings,
         .skipped = passed_over + first,
-        .n_skipped = PASSED_OVER - first,
+        .n_skipped = PASSED_OVER - (size_t)(c->tie_output ? OWN_BIAS : 0) - first,
     };
-    return ur_weights_load(params, path, &options, err);
+    return (inference ? ur_weights_load_packed : ur_weights_load)(params, path, &options, err);
 }
 
-static ur_status open_model(ur_context *context, const char *folder, bool words, ur_published *out,
+/* model.safetensors, or of a run the best weights where these are others. */
+static ur_status weights_of(const ur_allocator *a, const char *folder, char **path, ur_err *err)
+{
+    const char *name;
+    *path = NULL;
+    const ur_status status = ur_weights_choose(a, folder, &name, err);
+    return status == UR_OK ? path_of(a, folder, name, path, err) : status;
+}
+
+ur_status ur_published_look(const ur_allocator *a, const char *folder, const char *head,
+                            ur_published_weights *out, ur_err *err)
+{
+    char *path;
+    *out = (ur_published_weights){.outputs = 0};
+    ur_status status = path_of(a, folder, "model.safetensors", &path, err);
+    if (status == UR_OK)
+        status = look_into(a, path, head, false, out, err);
+    ur_free(a, path);
+    return status;
+}
+
+ur_status ur_published_load(const ur_allocator *a, ur_params *params, const char *folder,
+                            const ur_published_weights *file, const char *head, bool with,
                             ur_err *err)
 {
+    enum { ROOM = 64 };
+    char names[3][ROOM];
+    snprintf(names[0], ROOM, "module.%s.", head);
+    snprintf(names[1], ROOM, "module.%s.*", head);
+    snprintf(names[2], ROOM, "%s.*", head);
+    const char *const own = names[0] + strlen("module.");
+    const char *const anew[] = {names[2], "bert.pooler.*"};
+    const char *skipped[8] = {"*cls.*", "*embeddings.position_ids", "*embeddings.token_type_ids"};
+    size_t n = 3;
+    char *path;
+    for (size_t i = 0; i < sizeof other_heads / sizeof *other_heads; i++)
+        if (strncmp(other_heads[i] + 1, head, strlen(head)) != 0)
+            skipped[n++] = other_heads[i];
+    if (ur_params_find(params, "bert.pooler.dense.weight") < 0)
+        skipped[n++] = "*pooler.dense.*";
+    if (!with) {
+        skipped[n++] = names[1];
+        skipped[n++] = names[2];
+    }
+    const ur_prefix prefixes[] = {
+        {own, own}, {names[0], own}, {file->prefix, "bert."}, {"module.", ""}, {"", ""}};
+    const ur_load_options options = {.prefixes = prefixes,
+                                     .n_prefixes = 5,
+                                     .endings = endings,
+                                     .n_endings = sizeof endings / sizeof *endings,
+                                     .missing = anew,
+                                     .n_missing = with ? 0 : 2,
+                                     .skipped = skipped,
+                                     .n_skipped = n};
+    ur_status status = weights_of(a, folder, &path, err);
+    if (status == UR_OK)
+        status = ur_weights_load(params, path, &options, err);
+    ur_free(a, path);
+    return status;
+}
+
+static ur_status read_config(const ur_allocator *a, const char *folder, const ur_json *read,
+                             ur_bert_config *out, ur_err *err)
+{
+    char *path;
+    if (read)
+        return ur_bert_config_read(a, read, out, err);
+    ur_status status = path_of(a, folder, "config.json", &path, err);
+    if (status == UR_OK)
+        status = ur_bert_config_load(a, path, out, err);
+    ur_free(a, path);
+    return status;
+}
+
+static ur_status open_model(ur_context *context, const char *folder,
+                            const ur_published_options *options, ur_published *out, ur_err *err)
+{
     const ur_allocator *a = ur_context_allocator(context);
-    char *config = NULL, *path = NULL;
+    char *path = NULL;
     contents file = {.head = NULL};
     ur_bert_config c;
-    ur_status status = path_of(a, folder, "config.json", &config, err);
+    ur_status status = weights_of(a, folder, &path, err);
     if (status == UR_OK)
-        status = path_of(a, folder, "model.safetensors", &path, err);
+        status = read_config(a, folder, options->config, &c, err);
     if (status == UR_OK)
-        status = ur_bert_config_load(a, config, &c, err);
-    if (status == UR_OK)
-        status = look_into(a, path, words, &file, err);
+        status = look_into(a, path, NULL, options->masked_words, &file, err);
     if (status == UR_OK) {
         c.no_pooler = !file.pooler;
-        c.masked_words = words;
+        c.pretraining = options->heads && file.pooler && file.words && file.next;
+        c.masked_words = options->masked_words || (options->heads && file.words);
         status = ur_bert_outline(context, &c, &out->model, err);
     }
     if (status == UR_OK)
-        status = load_weights(out->model->params, path, &file, words, err);
-    ur_free(a, config);
+        status = load_weights(out->model->params, path, &file, &c, options->inference, err);
     ur_free(a, path);
     return status;
 }
@@ -430,17 +542,37 @@ static ur_status fit(const char *folder, ur_remarks *remarks, ur_published *p, u
     return UR_OK;
 }
 
+ur_status ur_published_config(const ur_allocator *a, const char *folder, ur_json **out, ur_err *err)
+{
+    const ur_status status = ur_published_json(a, folder, "", "config.json", out, err);
+    return status == UR_BAD_FILE ? UR_OK : status;
+}
+
+bool ur_published_is(const ur_json *config)
+{
+    if (!config)
+        return false;
+    const ur_json_value root = ur_json_root(config);
+    const ur_json_value own = ur_json_member(&root, "model");
+    const ur_json_value type = ur_json_member(&root, "model_type");
+    const ur_json_value classes = ur_json_member(&root, "architectures");
+    const ur_json_value saved = ur_json_member(&root, "transformers_version");
+    /* transformers keeps the keys of a run that it read, and saves as its own */
+    return (ur_json_is_missing(&own) || !ur_json_is_missing(&saved)) &&
+           !(ur_json_is_missing(&type) && ur_json_is_missing(&classes));
+}
+
 ur_status ur_published_open(ur_context *context, const char *folder,
                             const ur_published_options *options, ur_remarks *remarks,
                             ur_published *out, ur_err *err)
 {
     const ur_allocator *a = ur_context_allocator(context);
     *out = (ur_published){0};
-    ur_status status = check_files(a, folder, err);
+    ur_status status = ur_published_check_files(a, folder, err);
+    if (status == UR_OK)
+        status = open_model(context, folder, options, out, err);
     if (status == UR_OK)
         status = open_wordpiece(a, folder, options, out, err);
-    if (status == UR_OK)
-        status = open_model(context, folder, options->masked_words, out, err);
     if (status == UR_OK)
         status = fit(folder, remarks, out, err);
     if (status != UR_OK)

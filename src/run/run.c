@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -14,9 +13,11 @@
 #include "data/builtin.h"
 #include "io/fields.h"
 #include "models/kinds.h"
+#include "run/published.h"
+#include "text/wordpiece.h"
 #include "train/weights.h"
 
-enum { MOST_CONFIG = 16 << 20, MOST_PATH = 4096 };
+enum { MOST_PATH = 4096 };
 
 typedef void (*listener)(void *user, const char *fault);
 
@@ -32,8 +33,7 @@ char *ur_path_join(const ur_allocator *a, const char *folder, const char *name)
     return path;
 }
 
-/* An empty run; folder: NULL for none. */
-static ur_status new_run(ur_context *context, const char *folder, ur_run **out, ur_err *err)
+ur_status ur_run_new(ur_context *context, const char *folder, ur_run **out, ur_err *err)
 {
     const ur_allocator *a = ur_context_allocator(context);
     ur_run *run = *out = ur_alloc_zero(a, 1, sizeof *run);
@@ -124,8 +124,8 @@ static void remove_file(const ur_run *run, const char *name)
 /* Files of a run that was there before, its configuration first: from then on it is none. */
 static void remove_run(const ur_run *run)
 {
-    static const char *const names[] = {"config.json", UR_LAST_FILE, UR_BEST_FILE, "metrics.jsonl",
-                                        "train.log"};
+    static const char *const names[] = {"config.json",   UR_LAST_FILE, UR_BEST_FILE,
+                                        "metrics.jsonl", "train.log",  UR_TOKENIZER_FILE};
     const ur_stored *stored;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         remove_file(run, names[i]);
@@ -140,8 +140,10 @@ static ur_status make_folder(ur_run *run, ur_err *err)
     char *config = ur_path_join(run->a, run->folder, "config.json");
     char *checkpoints = ur_path_join(run->a, run->folder, "checkpoints");
     ur_status status = config && checkpoints ? UR_OK : ur_no_memory(err, MOST_PATH);
-    struct stat there;
-    if (status == UR_OK && !run->settings.overwrite && stat(config, &there) == 0)
+    ur_there there = UR_NOTHING_THERE;
+    if (status == UR_OK)
+        status = ur_look(config, &there, err);
+    if (status == UR_OK && !run->settings.overwrite && there != UR_NOTHING_THERE)
         status =
             ur_fail(err, UR_INVALID,
                     "%s already holds a run: go on with it (resume), choose another folder, or "
@@ -153,7 +155,9 @@ static ur_status make_folder(ur_run *run, ur_err *err)
         status = ur_make_folder(run->a, checkpoints, err);
     if (status == UR_OK)
         status = lock_folder(run, err);
-    if (status == UR_OK && stat(config, &there) == 0)
+    if (status == UR_OK)
+        status = ur_look(config, &there, err);
+    if (status == UR_OK && there != UR_NOTHING_THERE)
         remove_run(run);
     else if (status == UR_OK) /* of one whose removal was interrupted */
         ur_run_remove_checkpoints(run);
@@ -206,15 +210,17 @@ const ur_figure *ur_run_best_figure(const ur_run *run)
 static ur_status check_validation(const ur_run *run, ur_err *err)
 {
     const ur_run_settings *s = &run->settings;
+    const char *usual = ur_run_defaults(run->assets.kind).best_by;
+    const bool given = s->best_by && !(usual && strcmp(s->best_by, usual) == 0);
     const bool by_loss = !s->best_by || strcmp(s->best_by, "loss") == 0;
     if (!by_loss && !ur_run_best_figure(run))
         return ur_fail(err, UR_INVALID, "a %s has no figure \"%s\" to choose the best model by",
                        run->assets.kind->name, s->best_by);
-    if (!run->assets.valid && (s->valid_every || !by_loss || s->keep_best))
+    if (!run->assets.valid && (s->valid_every || (given && !by_loss) || s->keep_best))
         return ur_fail(err, UR_INVALID, "%s goes by validation data, and there is none",
-                       s->valid_every ? "valid_every"
-                       : by_loss      ? "keep_best"
-                                      : "best_by");
+                       s->valid_every      ? "valid_every"
+                       : given && !by_loss ? "best_by"
+                                           : "keep_best");
     if (!by_loss && ur_schedule_needs_validation((size_t)s->train.schedule))
         return ur_fail(err, UR_INVALID, "the %s schedule goes by the validation loss, not by %s",
                        ur_schedule_name((size_t)s->train.schedule), s->best_by);
@@ -296,7 +302,8 @@ static void take_completed(ur_run *run)
 
 static ur_status start_run(ur_run *run, const ur_start *start, ur_err *err)
 {
-    ur_model_init(run->assets.model, run->settings.train.seed);
+    if (!ur_start_is_whole(start))
+        ur_model_init(run->assets.model, run->settings.train.seed);
     ur_status status = ur_start_load(run, start, err);
     if (status == UR_OK)
         status = new_trainer(run, err);
@@ -304,6 +311,8 @@ static ur_status start_run(ur_run *run, const ur_start *start, ur_err *err)
         status = make_folder(run, err);
     if (status == UR_OK)
         status = ur_stored_save_all(run, err);
+    if (status == UR_OK)
+        status = ur_run_save_tokenizer(run, err);
     if (status == UR_OK)
         status = ur_run_save_checkpoint(run, err); /* from now on the run can be resumed */
     return status == UR_OK ? ur_run_save_config(run, err) : status;
@@ -317,7 +326,7 @@ ur_status ur_run_create_with(ur_context *context, const char *folder,
     ur_run *run;
     ur_start start = {.path = NULL};
     *out = NULL;
-    ur_status status = new_run(context, folder, &run, err);
+    ur_status status = ur_run_new(context, folder, &run, err);
     if (status == UR_OK)
         status = take_settings(run, settings, kind, config, err);
     if (status == UR_OK)
@@ -390,7 +399,7 @@ static ur_status open_folder(ur_run *run, ur_err *err)
     char *config = ur_path_join(run->a, run->folder, "config.json");
     ur_status status = config ? UR_OK : ur_no_memory(err, MOST_PATH);
     if (status == UR_OK)
-        status = ur_read_file(run->a, config, MOST_CONFIG, &run->config_text, &size, err);
+        status = ur_read_file(run->a, config, UR_MOST_CONFIG, &run->config_text, &size, err);
     if (status == UR_OK && strlen(run->config_text) != size)
         status = ur_fail(err, UR_BAD_FILE, "%s: a zero byte in the text", config);
     if (status == UR_OK)
@@ -504,60 +513,122 @@ ur_status ur_run_load_model(ur_run *run, ur_err *err)
 }
 
 /* The step that a file's weights are of; -1: it says none, -2: it cannot be read. */
-static ur_status step_of(const ur_run *run, const char *name, long long *step, ur_err *err)
+static ur_status step_of(const ur_allocator *a, const char *folder, const char *name,
+                         long long *step, ur_err *err)
 {
-    char *path = ur_path_join(run->a, run->folder, name);
+    char *path = ur_path_join(a, folder, name);
     ur_st *st;
     if (!path)
         return ur_no_memory(err, MOST_PATH);
-    const ur_status status = ur_st_open(run->a, path, &st, err);
+    const ur_status status = ur_st_open(a, path, &st, err);
     const char *text = status == UR_OK ? ur_st_metadata(st, UR_STEP_KEY) : NULL;
     *step = status != UR_OK ? -2 : text ? strtoll(text, NULL, 10) : -1;
     if (status == UR_OK)
         ur_st_close(st);
-    ur_free(run->a, path);
+    ur_free(a, path);
     return status == UR_NO_MEMORY ? status : UR_OK;
 }
 
-/* The best weights where there are others than the last ones. A file that cannot be read is chosen, so
- * that it is refused and not passed over. */
-static ur_status choose_weights(ur_run *run, bool last, ur_err *err)
+ur_status ur_weights_choose(const ur_allocator *a, const char *folder, const char **name,
+                            ur_err *err)
 {
-    char *path = ur_path_join(run->a, run->folder, UR_BEST_FILE);
-    struct stat there;
+    char *path = ur_path_join(a, folder, UR_BEST_FILE);
+    ur_there there;
     if (!path)
         return ur_no_memory(err, MOST_PATH);
-    const bool exists = stat(path, &there) == 0;
-    ur_free(run->a, path);
-    run->weights = UR_LAST_FILE;
-    if (last || !exists)
-        return UR_OK;
+    ur_status status = ur_look(path, &there, err);
+    ur_free(a, path);
+    *name = UR_LAST_FILE;
+    if (status != UR_OK || there == UR_NOTHING_THERE)
+        return status;
     long long best_step, last_step;
-    ur_status status = step_of(run, UR_BEST_FILE, &best_step, err);
+    status = step_of(a, folder, UR_BEST_FILE, &best_step, err);
     if (status == UR_OK)
-        status = step_of(run, UR_LAST_FILE, &last_step, err);
-    if (status == UR_OK && last_step != -2 && best_step != last_step)
-        run->weights = UR_BEST_FILE;
+        status = step_of(a, folder, UR_LAST_FILE, &last_step, err);
+    if (status == UR_OK && last_step >= 0 && best_step != last_step)
+        *name = UR_BEST_FILE;
     return status;
+}
+
+/* How a training would have to cut texts to cut them as this tokenizer. */
+static void take_rules(const ur_wordpiece *w, ur_bert_text *text)
+{
+    ur_wordpiece_options o;
+    ur_wordpiece_rules(w, &o);
+    text->lower = o.lower;
+    text->strip_accents = o.strip_accents == o.lower ? UR_BERT_ACCENTS_AUTO
+                          : o.strip_accents          ? UR_BERT_ACCENTS_STRIPPED
+                                                     : UR_BERT_ACCENTS_KEPT;
+    text->specials = strcmp(o.special[UR_CLS], "<cls>") == 0 ? UR_BERT_ANGLE : UR_BERT_SQUARE;
+}
+
+/* A published model without a head that gives labels. */
+static ur_status open_bert(ur_run *run, const ur_json *config, ur_err *err)
+{
+    const ur_published_options options = {.heads = true, .config = config};
+    ur_assets *assets = &run->assets;
+    ur_published p;
+    ur_status status =
+        ur_published_open(run->context, run->folder, &options, &run->remarks, &p, err);
+    if (status != UR_OK)
+        return status;
+    assets->kind = p.model->kind;
+    assets->model = p.model;
+    assets->wordpiece = p.wordpiece;
+    assets->config = ur_alloc(run->a, 1, assets->kind->config_size);
+    if (!assets->config)
+        return ur_no_memory(err, assets->kind->config_size);
+    take_rules(p.wordpiece, &((ur_bert_config *)p.model->config)->text);
+    memcpy(assets->config, p.model->config, assets->kind->config_size);
+    return UR_OK;
+}
+
+/* A published model, as if it were a run's. */
+static ur_status open_published(ur_run *run, const ur_json *config, ur_err *err)
+{
+    const ur_assets *assets = &run->assets;
+    ur_status status = ur_published_kind(run->context, config)
+                           ? ur_published_open_run(run, run->folder, config, NULL, err)
+                           : open_bert(run, config, err);
+    if (status != UR_OK)
+        return status;
+    status = ur_run_check_finite(run, run->folder, err);
+    if (status != UR_OK)
+        return status;
+    run->weights = UR_LAST_FILE;
+    run->published = true;
+    point_to_data(run);
+    return ur_config_print(run->a, assets->kind, assets->config, NULL, NULL, &run->config_text,
+                           err);
 }
 
 static ur_status open_run(ur_context *context, const char *path, bool last, listener tell,
                           void *user, ur_run **out, ur_err *err)
 {
-    struct stat there;
-    const bool folder = stat(path, &there) == 0 && S_ISDIR(there.st_mode);
+    ur_there there;
     ur_run *run;
     *out = NULL;
-    ur_status status = new_run(context, folder ? path : NULL, &run, err);
-    if (status == UR_OK && folder) {
+    ur_status status = ur_look(path, &there, err);
+    if (status != UR_OK)
+        return status;
+    const bool folder = there == UR_FOLDER_THERE;
+    ur_json *config = NULL;
+    status = ur_run_new(context, folder ? path : NULL, &run, err);
+    if (status == UR_OK && folder)
+        status = ur_published_config(run->a, path, &config, err);
+    if (status == UR_OK && ur_published_is(config)) {
+        status = open_published(run, config, err);
+    } else if (status == UR_OK && folder) {
         status = open_folder(run, err);
-        if (status == UR_OK)
-            status = choose_weights(run, last, err);
+        run->weights = UR_LAST_FILE;
+        if (status == UR_OK && !last)
+            status = ur_weights_choose(run->a, path, &run->weights, err);
         if (status == UR_OK)
             status = load_model(run, tell, user, err);
     } else if (status == UR_OK) {
         status = load_weights(run, path, true, tell, user, err);
     }
+    ur_json_free(config);
     if (status != UR_OK) {
         ur_run_free(run);
         return status;
@@ -625,6 +696,7 @@ static ur_status change(ur_run *run, const ur_resume_options *o, char *said, siz
         snprintf(said + used, room - used, "  the data is now %.400s", o->data);
     if (o->epochs) {
         s->train.epochs = o->epochs;
+        s->train.steps = 0;
         s->minutes = 0.0;
     }
     if (o->max_steps)
@@ -644,10 +716,15 @@ static ur_status still_there(const ur_run *run, const char *names, const char *o
         return UR_OK;
     for (const char *name = names, *next; name; name = next) {
         char path[MOST_PATH];
-        struct stat there;
+        ur_there there;
         next = ur_run_next_file(run, name, &size);
         snprintf(path, sizeof path, "%.*s", (int)size, name);
-        if (size < sizeof path && stat(path, &there) != 0)
+        if (size >= sizeof path)
+            continue;
+        const ur_status status = ur_look(path, &there, err);
+        if (status != UR_OK)
+            return status;
+        if (there == UR_NOTHING_THERE)
             return ur_fail(err, UR_BAD_FILE,
                            "%s is not there any more, which %s was trained with; --%s FILE says "
                            "where it is now",
@@ -700,7 +777,7 @@ ur_status ur_run_resume_as(ur_context *context, const char *folder,
     static const ur_resume_options none = {0};
     ur_run *run;
     *out = NULL;
-    ur_status status = new_run(context, folder, &run, err);
+    ur_status status = ur_run_new(context, folder, &run, err);
     if (status == UR_OK)
         status = reopen(run, options ? options : &none, err);
     if (status != UR_OK) {
@@ -760,8 +837,7 @@ const ur_run_settings *ur_run_settings_of(const ur_run *run)
 bool ur_run_stopped_early(const ur_run *run)
 {
     const ur_trainer *t = run->trainer;
-    return t && t->progress.epoch < t->options.epochs &&
-           ur_schedule_ended(&t->options, &t->progress.schedule);
+    return t && !ur_trainer_complete(t) && ur_schedule_ended(&t->options, &t->progress.schedule);
 }
 
 const char *ur_run_folder(const ur_run *run)

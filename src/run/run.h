@@ -3,6 +3,7 @@
 #define UR_RUN_RUN_H
 
 #include "base/lock.h"
+#include "run/published.h"
 #include "text/remarks.h"
 #include "train/trainer.h"
 #include "unroll/run.h"
@@ -26,8 +27,11 @@ struct ur_run {
     double lr_anew;      /* what the learning rate goes on from; 0: as the checkpoint has it */
     const char *weights; /* UR_BEST_FILE or UR_LAST_FILE, of an opened folder */
     uint64_t epoch;      /* that they are of; 0: unknown */
-    ur_remarks remarks;  /* on the data that was read last */
-    ur_lock lock;        /* of a folder that is trained into */
+    bool published;      /* it is a folder of transformers', no run's */
+    ur_published_weights
+        start;          /* what its weights have, where it has a head or a run starts with it */
+    ur_remarks remarks; /* on the data that was read last */
+    ur_lock lock;       /* of a folder that is trained into */
 };
 
 /* Adds what the kind says of data that was read. */
@@ -76,9 +80,11 @@ ur_status ur_stored_from_folder(const ur_stored *stored, ur_run *run, ur_err *er
 
 /* What settings.init_from names. */
 typedef struct ur_start {
-    ur_run *source; /* that it is of; NULL: a file that tells nothing of a model */
-    char *path;     /* of the file of weights */
-    bool same;      /* the vocabularies are the source's */
+    ur_run *
+        source; /* that it is of, without a model where it is a published folder; NULL: a file that tells
+                     * nothing of a model */
+    char *path; /* of the file of weights */
+    bool same;  /* the vocabularies are the source's */
 } ur_start;
 
 /* Opens it; all NULL where there is none. To be closed whatever it returns. */
@@ -86,18 +92,42 @@ ur_status ur_start_open(const ur_run *run, ur_start *start, ur_err *err);
 void ur_start_close(const ur_run *run, ur_start *start);
 /* Before the data is read: the vocabularies that come along. */
 ur_status ur_start_take(ur_run *run, ur_start *start, ur_err *err);
-/* Into the initialised model, with remarks. */
+/* Whether it sets all weights, those that start anew included. */
+bool ur_start_is_whole(const ur_start *start);
+/* Into the model, which is initialised unless it sets all weights, with remarks. */
 ur_status ur_start_load(ur_run *run, const ur_start *start, ur_err *err);
+
+/* ---- published BERTs with heads (published_run.c) ---------------------------------------------- */
+
+/* Whether a folder with that config.json (or NULL) is a published one, or another run readable as such, for that
+ * kind to start from; the kind of its head, NULL: it has none. */
+bool ur_published_starts(const ur_kind *kind, const ur_json *config);
+const ur_kind *ur_published_kind(const ur_context *context, const ur_json *config);
+/* Into an empty run. kind NULL: the one that the folder's head is of, with the model; else what a run of that
+ * kind starts with: all but the model, and labels where the folder has them. */
+ur_status ur_published_open_run(ur_run *run, const char *folder, const ur_json *config,
+                                const ur_kind *kind, ur_err *err);
+/* What no option says of the model, and how texts are cut, from another configuration of the run's kind. */
+ur_status ur_published_take(ur_run *run, const void *from, ur_err *err);
+/* Its weights into the run's model, which has none yet; what the folder lacks is drawn. With a remark. */
+ur_status ur_published_start(ur_run *run, const char *folder, const ur_run *source, ur_err *err);
+
+/* An empty run; folder NULL: of none. */
+ur_status ur_run_new(ur_context *context, const char *folder, ur_run **out, ur_err *err);
 
 /* settings.freeze. */
 ur_status ur_run_freeze(ur_run *run, ur_err *err);
 
 /* ---- config.json (config.c) ---------------------------------------------------------------- */
 
+enum { UR_MOST_CONFIG = 16 << 20 }; /* bytes */
+
 /* The model, its text processing, and how it is trained; without settings (NULL) what
- * model.safetensors carries. Fresh text from the allocator. */
+ * model.safetensors carries. labels: with settings also what transformers reads of them, of a kind with an
+ * architecture. Fresh text from the allocator. UR_UNSUPPORTED: longer than UR_MOST_CONFIG. */
 ur_status ur_config_print(const ur_allocator *a, const ur_kind *kind, const void *config,
-                          const ur_run_settings *settings, char **text, ur_err *err);
+                          const ur_run_settings *settings, const ur_vocabulary *labels, char **text,
+                          ur_err *err);
 
 /* Reads it back; every value is checked. *config: the kind's struct in fresh memory, which ur_free
  * releases. settings may be NULL (then a part that tells of training is passed over); its strings
@@ -105,6 +135,10 @@ ur_status ur_config_print(const ur_allocator *a, const ur_kind *kind, const void
 ur_status ur_config_parse(ur_context *context, const char *name, const char *text, size_t size,
                           const ur_kind **kind, void **config, ur_run_settings *settings,
                           ur_err *err);
+
+/* tokenizer_config.json, of a kind that cuts texts into pieces of words. */
+#define UR_TOKENIZER_FILE "tokenizer_config.json"
+ur_status ur_run_save_tokenizer(const ur_run *run, ur_err *err);
 
 /* The kind that a folder's config.json names. */
 ur_status ur_config_kind(ur_context *context, const char *folder, const ur_kind **kind,
@@ -117,6 +151,10 @@ ur_status ur_run_save_config(ur_run *run, ur_err *err);
 
 #define UR_LAST_FILE "model.safetensors"
 #define UR_BEST_FILE "best.safetensors"
+/* Which of the two is used: the best weights where there are others than the last ones, unless these say no
+ * step and so are no run's. A file that cannot be read is chosen, so that it is refused and not passed over. */
+ur_status ur_weights_choose(const ur_allocator *a, const char *folder, const char **name,
+                            ur_err *err);
 /* In their metadata: epochs and steps done. */
 #define UR_EPOCH_KEY "unroll.epoch"
 #define UR_STEP_KEY "unroll.step"

@@ -25,7 +25,7 @@ static const ur_field fields[] = {
      .offset = AT(valid_size), .most = 1e8, .shown = "5000",
      .help = "How many built-in examples to validate with."},
     {.name = "save_every", .metavar = "N", .group = "training", .type = UR_FIELD_SIZE,
-     .offset = AT(save_every), .most = 1 << 30, .absent = "0", .shown = "the first, then every 5 seconds",
+     .offset = AT(save_every), .most = 1 << 30, .absent = "0", .shown = "the first, then every 5 seconds; in a long epoch every minute",
      .help = "Save after every N epochs. The end is saved in any case, also when training is "
              "interrupted."},
     {.name = "eval_every", .metavar = "N", .group = "training", .type = UR_FIELD_SIZE,
@@ -53,13 +53,17 @@ static const ur_field fields[] = {
      .offset = TRAIN(epochs), .least = 1, .most = 1e9, .words = epoch_words, .initial = "auto",
      .help = "Times through the data. auto: as many as make the steps that a good model took "
              "(docs/defaults.md), 5 to 200."},
+    {.name = "steps", .metavar = "N", .group = "training", .type = UR_FIELD_SIZE,
+     .offset = TRAIN(steps), .most = 1e9, .absent = "0", .shown = "",
+     .help = "Train N steps in place of epochs: what --schedule cosine goes by, too."},
     {.name = "minutes", .metavar = "N", .group = "training", .type = UR_FIELD_REAL,
      .offset = AT(minutes), .most = 1e7, .absent = "0", .shown = "",
-     .help = "Train for about N minutes: the number of epochs is fixed after the first one, by how "
-             "long that took, and recorded. From then on the training is as exact as any other."},
+     .help = "Train for about N minutes: how many steps these are is fixed after a tenth of them, or "
+             "after the first epoch if that is earlier, and recorded. From then on the training is "
+             "as exact as any other."},
     {.name = "max_steps", .metavar = "N", .group = "training", .type = UR_FIELD_SIZE,
      .offset = TRAIN(max_steps), .most = 1e12, .shown = "no limit",
-     .help = "Stop after this many steps."},
+     .help = "Stop after this many steps, as if interrupted: --resume goes on."},
     {.name = "optimizer", .metavar = "adam|sgd|adamw", .group = "training", .type = UR_FIELD_ENUM,
      .offset = TRAIN(optimizer), .word = ur_optimizer_name,
      .help = "How weights follow gradients."},
@@ -90,14 +94,14 @@ static const ur_field fields[] = {
     {.name = "seed", .metavar = "N", .group = "training", .type = UR_FIELD_SEED,
      .offset = TRAIN(seed), .initial = "42",
      .help = "Of everything random. Equal seeds give equal models, to the last bit."},
-    {.name = "schedule", .metavar = "constant|step|cosine|plateau|inverse_sqrt", .group = "schedule",
+    {.name = "schedule", .metavar = "constant|step|cosine|plateau|inverse_sqrt|linear", .group = "schedule",
      .type = UR_FIELD_ENUM, .offset = TRAIN(schedule), .word = ur_schedule_name,
      .absent = "constant",
      .help = "How the learning rate goes on: as it is; times --lr-factor every --lr-epochs "
-             "epochs; along half a cosine over all epochs, down to --lr-min; times "
+             "epochs; along half a cosine over all epochs (or --steps), down to --lr-min; times "
              "--lr-factor, but not below --lr-min, when the validation loss has not fallen for "
-             "more than --lr-patience epochs; or, after --warmup N steps, times the root of N / "
-             "step."},
+             "more than --lr-patience epochs; after --warmup N steps, times the root of N / step; or, "
+             "after them, in a line down to 0 at the end of all epochs."},
     {.name = "lr_epochs", .metavar = "N", .group = "schedule", .type = UR_FIELD_SIZE,
      .offset = TRAIN(lr_epochs), .least = 1, .most = 1 << 30, .initial = "10", .absent = "10",
      .belongs = "schedule=step",

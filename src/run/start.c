@@ -8,10 +8,11 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/alloc.h"
 #include "base/status.h"
+#include "text/wordpiece.h"
 #include "train/weights.h"
 #include "unroll/io.h"
 
@@ -37,17 +38,44 @@ static ur_status tells_model(const ur_run *run, const char *path, bool *tells, u
     return UR_OK;
 }
 
+ur_status ur_run_open_start(ur_context *context, const ur_kind *kind, const char *path,
+                            ur_run **out, ur_err *err)
+{
+    UR_FPMODE_HERE;
+    ur_json *config = NULL;
+    ur_run *run = NULL;
+    *out = NULL;
+    ur_status status = kind->published
+                           ? ur_published_config(ur_context_allocator(context), path, &config, err)
+                           : UR_OK;
+    const bool starts = ur_published_starts(kind, config);
+    if (status == UR_OK && starts)
+        status = ur_run_new(context, NULL, &run, err);
+    if (status == UR_OK && starts)
+        status = ur_published_open_run(run, path, config, kind, err);
+    ur_json_free(config);
+    if (status == UR_OK && !starts)
+        return ur_run_open(context, path, out, err);
+    if (status == UR_OK)
+        *out = run;
+    else
+        ur_run_free(run);
+    return status;
+}
+
 ur_status ur_start_open(const ur_run *run, ur_start *start, ur_err *err)
 {
     const char *path = run->settings.init_from;
-    struct stat there;
+    ur_there there;
     *start = (ur_start){.path = NULL};
     if (!path)
         return UR_OK;
-    bool tells = stat(path, &there) == 0 && S_ISDIR(there.st_mode);
-    ur_status status = tells ? UR_OK : tells_model(run, path, &tells, err);
+    ur_status status = ur_look(path, &there, err);
+    bool tells = there == UR_FOLDER_THERE;
+    if (status == UR_OK && !tells)
+        status = tells_model(run, path, &tells, err);
     if (status == UR_OK && tells)
-        status = ur_run_open(run->context, path, &start->source, err);
+        status = ur_run_open_start(run->context, run->assets.kind, path, &start->source, err);
     return status == UR_OK ? whole_path(run, start->source, path, &start->path, err) : status;
 }
 
@@ -58,14 +86,37 @@ void ur_start_close(const ur_run *run, ur_start *start)
     *start = (ur_start){.path = NULL};
 }
 
+/* Whether this run's configuration says how the source cuts texts. */
+static ur_status same_rules(const ur_run *run, const ur_run *source, const char *path, ur_err *err)
+{
+    const ur_wordpiece *w = source->assets.wordpiece;
+    ur_wordpiece_options own, theirs;
+    run->assets.kind->pieces(run->assets.config, &own);
+    const bool more = ur_wordpiece_rules(w, &theirs);
+    bool same = !more && own.lower == theirs.lower && own.strip_accents == theirs.strip_accents &&
+                own.ideographs == theirs.ideographs;
+    for (size_t i = 0; same && i < UR_SPECIALS; i++)
+        same = theirs.special[i] && strcmp(own.special[i], theirs.special[i]) == 0;
+    return same
+               ? UR_OK
+               : ur_fail(err, UR_UNSUPPORTED,
+                         "%s: its texts are cut by other rules (lower case, accents) or have other "
+                         "special tokens than this model's",
+                         path);
+}
+
 ur_status ur_start_take(ur_run *run, ur_start *start, ur_err *err)
 {
     const ur_run *source = start->source;
     const ur_stored *stored;
     ur_status status = UR_OK;
     if (!source || run->settings.own_vocabulary || source->assets.kind != run->assets.kind ||
-        !source->assets.vocabulary)
+        !(source->assets.vocabulary || source->assets.wordpiece))
         return UR_OK;
+    if (run->assets.kind->published)
+        status = ur_published_take(run, source->assets.config, err);
+    else if (source->assets.wordpiece)
+        status = same_rules(run, source, start->path, err);
     for (size_t i = 0; status == UR_OK && (stored = ur_stored_at(i)); i++) {
         char *text;
         size_t size;
@@ -304,8 +355,43 @@ static ur_status take_tensor(loading *l, size_t i, size_t tensor, ur_err *err)
     return status;
 }
 
+/* Of a published model the parameters of that name, which may lack what stands before BertModel's. */
+static ur_status take_published(loading *l, names *missing, ur_err *err)
+{
+    const ur_params *from = l->start->source->assets.model->params;
+    ur_params *params = l->run->assets.model->params;
+    for (size_t i = 0; i < ur_params_count(params); i++) {
+        const ur_param *p = ur_params_entry(params, i);
+        int k = ur_params_find(from, p->name);
+        if (k < 0 && strncmp(p->name, "bert.", 5) == 0)
+            k = ur_params_find(from, p->name + 5);
+        const ur_param *q = k < 0 ? NULL : ur_params_entry(from, (size_t)k);
+        if (!is_root(p))
+            continue;
+        if (!q) {
+            add_name(missing, p->name);
+            continue;
+        }
+        if (q->ndim != p->ndim || memcmp(q->dim, p->dim, (size_t)p->ndim * sizeof *p->dim) != 0) {
+            char has[80], wants[80];
+            shape_of(has, q->ndim, q->dim);
+            shape_of(wants, p->ndim, p->dim);
+            return ur_fail(
+                err, UR_BAD_FILE,
+                "%s: %.100s is %s there, but %s in this model: its options must be those "
+                "that the weights were trained with",
+                l->start->path, q->name, has, wants);
+        }
+        memcpy(ur_param_values(params, (int)i), ur_param_data(from, k), p->count * sizeof(float));
+        l->taken++;
+    }
+    return UR_OK;
+}
+
 static ur_status take_all(loading *l, names *missing, names *anew, ur_err *err)
 {
+    if (l->start->source && l->start->source->published)
+        return take_published(l, missing, err);
     const ur_params *params = l->run->assets.model->params;
     ur_status status = UR_OK;
     for (size_t i = 0; status == UR_OK && i < ur_params_count(params); i++) {
@@ -373,7 +459,8 @@ static ur_status say_all(const loading *l, const names *missing, const names *an
 {
     names surplus = {.count = 0};
     const ur_params *params = l->run->assets.model->params;
-    for (size_t i = 0; i < ur_st_count(l->st); i++) {
+    const bool by_name = !(l->start->source && l->start->source->published);
+    for (size_t i = 0; by_name && i < ur_st_count(l->st); i++) {
         const char *name = ur_st_at(l->st, i)->name;
         if (ur_params_find(params, name) < 0 &&
             strncmp(name, UR_CHECKPOINT_PREFIX, strlen(UR_CHECKPOINT_PREFIX)) != 0)
@@ -426,12 +513,19 @@ static ur_status load(loading *l, ur_err *err)
     return status == UR_OK ? say_all(l, &missing, &anew, err) : status;
 }
 
+bool ur_start_is_whole(const ur_start *start)
+{
+    return start->source && !start->source->assets.model;
+}
+
 ur_status ur_start_load(ur_run *run, const ur_start *start, ur_err *err)
 {
     loading l = {.run = run, .start = start};
     run->assets.like = NULL; /* which the source's configuration was */
     if (!start->path)
         return UR_OK;
+    if (ur_start_is_whole(start))
+        return ur_published_start(run, run->settings.init_from, start->source, err);
     ur_status status = ur_st_open(run->a, start->path, &l.st, err);
     if (status != UR_OK)
         return status;

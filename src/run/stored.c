@@ -1,7 +1,6 @@
 /* stored.c - the texts that a run keeps beside its configuration, each as a file of its folder and
  * inside model.safetensors and checkpoints: vocabularies and merges. */
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/alloc.h"
 #include "base/file.h"
@@ -9,6 +8,7 @@
 #include "run/run.h"
 #include "text/bpe.h"
 #include "text/vocabulary.h"
+#include "text/wordpiece.h"
 
 enum { LONGEST_TEXT = 1 << 28 };
 
@@ -17,13 +17,18 @@ struct ur_stored {
     const char *file, *key; /* key: in the metadata of a safetensors file */
     const char *count;      /* of a vocabulary: the field that says how many symbols it has */
     size_t offset;
-    bool merges;                         /* ur_bpe; else a vocabulary */
+    enum { WORDS, MERGES, PIECES } type; /* ur_vocabulary, ur_bpe, ur_wordpiece */
     bool (*needed)(const ur_kind *kind); /* NULL: it is there or not */
 };
 
 static bool has_vocabulary(const ur_kind *kind)
 {
-    return kind->prepare != NULL;
+    return kind->prepare != NULL && !kind->pieces;
+}
+
+static bool has_pieces(const ur_kind *kind)
+{
+    return kind->pieces != NULL;
 }
 
 static bool has_labels(const ur_kind *kind)
@@ -34,11 +39,12 @@ static bool has_labels(const ur_kind *kind)
 #define AT(member) offsetof(ur_assets, member)
 
 static const ur_stored stored[] = {
-    {"vocab.txt", "unroll.vocabulary", "vocabulary_size", AT(vocabulary), false, has_vocabulary},
-    {"labels.txt", "unroll.labels", "labels", AT(labels), false, has_labels},
-    {"target.txt", "unroll.target", "target_size", AT(languages.target), false, NULL},
-    {"bpe.codes", "unroll.bpe", NULL, AT(languages.source_bpe), true, NULL},
-    {"target.codes", "unroll.target_bpe", NULL, AT(languages.target_bpe), true, NULL},
+    {"vocab.txt", "unroll.vocabulary", "vocabulary_size", AT(vocabulary), WORDS, has_vocabulary},
+    {"vocab.txt", "unroll.wordpiece", NULL, AT(wordpiece), PIECES, has_pieces},
+    {"labels.txt", "unroll.labels", "labels", AT(labels), WORDS, has_labels},
+    {"target.txt", "unroll.target", "target_size", AT(languages.target), WORDS, NULL},
+    {"bpe.codes", "unroll.bpe", NULL, AT(languages.source_bpe), MERGES, NULL},
+    {"target.codes", "unroll.target_bpe", NULL, AT(languages.target_bpe), MERGES, NULL},
 };
 
 _Static_assert(sizeof stored / sizeof *stored <= UR_MOST_STORED, "see run.h");
@@ -72,7 +78,7 @@ static void set(const ur_stored *s, ur_assets *assets, void *what)
 
 const ur_vocabulary *ur_stored_vocabulary(const ur_stored *s, const ur_assets *assets)
 {
-    return s->merges ? NULL : get(s, assets);
+    return s->type == WORDS ? get(s, assets) : NULL;
 }
 
 const ur_field *ur_stored_count(const ur_stored *s, const ur_kind *kind)
@@ -85,8 +91,10 @@ void ur_stored_free_all(ur_assets *assets)
 {
     for (size_t i = 0; i < sizeof stored / sizeof *stored; i++) {
         void *what = get(&stored[i], assets);
-        if (stored[i].merges)
+        if (stored[i].type == MERGES)
             ur_bpe_free(what);
+        else if (stored[i].type == PIECES)
+            ur_wordpiece_free(what);
         else
             ur_vocabulary_free(what);
         set(&stored[i], assets, NULL);
@@ -100,8 +108,9 @@ ur_status ur_stored_print(const ur_stored *s, const ur_assets *assets, char **te
     *text = NULL;
     if (!what)
         return UR_OK;
-    return s->merges ? ur_bpe_print(what, text, size, err)
-                     : ur_vocabulary_print(what, text, size, err);
+    return s->type == MERGES   ? ur_bpe_print(what, text, size, err)
+           : s->type == PIECES ? ur_wordpiece_print(what, text, size, err)
+                               : ur_vocabulary_print(what, text, size, err);
 }
 
 ur_status ur_stored_save_all(const ur_run *run, ur_err *err)
@@ -122,11 +131,24 @@ ur_status ur_stored_save_all(const ur_run *run, ur_err *err)
     return status;
 }
 
+static ur_status parse_pieces(const ur_stored *s, const ur_allocator *a, ur_assets *assets,
+                              const char *name, const char *text, size_t size, ur_err *err)
+{
+    ur_wordpiece_options options;
+    ur_wordpiece *pieces;
+    assets->kind->pieces(assets->config, &options);
+    const ur_status status = ur_wordpiece_parse(a, name, text, size, &options, &pieces, err);
+    set(s, assets, pieces);
+    return status;
+}
+
 /* Reads it from text, of a file called `name`. */
 static ur_status parse(const ur_stored *s, const ur_allocator *a, ur_assets *assets,
                        const char *name, const char *text, size_t size, ur_err *err)
 {
-    if (s->merges) {
+    if (s->type == PIECES)
+        return parse_pieces(s, a, assets, name, text, size, err);
+    if (s->type == MERGES) {
         ur_bpe *merges;
         const ur_status status = ur_bpe_parse(a, name, text, size, &merges, err);
         set(s, assets, merges);
@@ -148,13 +170,15 @@ ur_status ur_stored_from_text(const ur_stored *s, ur_run *run, const char *name,
 
 ur_status ur_stored_from_folder(const ur_stored *s, ur_run *run, ur_err *err)
 {
-    struct stat there;
+    ur_there there = UR_FILE_THERE;
     char *path = ur_path_join(run->a, run->folder, s->file), *text;
     size_t size;
     if (!path)
         return ur_no_memory(err, strlen(run->folder));
     ur_status status = UR_OK;
-    if (s->needed ? s->needed(run->assets.kind) : stat(path, &there) == 0) {
+    if (!s->needed)
+        status = ur_look(path, &there, err);
+    if (status == UR_OK && (s->needed ? s->needed(run->assets.kind) : there != UR_NOTHING_THERE)) {
         status = ur_read_file(run->a, path, LONGEST_TEXT, &text, &size, err);
         if (status == UR_OK) {
             status = parse(s, run->a, &run->assets, path, text, size, err);

@@ -3,14 +3,15 @@
 
 #include <math.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
+#include "base/file.h"
 #include "base/alloc.h"
 #include "base/status.h"
 
-/* Seconds from one save to the next, where the settings say nothing else. */
-static const double SAVE_SECONDS = 5.0;
+/* Seconds from one save to the next, where the settings say nothing else: at the ends of epochs, and within a
+ * long one. */
+static const double SAVE_SECONDS = 5.0, SAVE_SECONDS_WITHIN = 60.0;
 
 /* This session of training. */
 typedef struct session {
@@ -47,11 +48,19 @@ static double speed(const session *s)
     return per_second(s, tokens ? s->epoch_positions : s->epoch_examples);
 }
 
+/* Whether a run was given minutes and it was not yet said how many steps these are. */
+static bool steps_open(const session *s)
+{
+    return s->run->settings.minutes > 0.0 && !s->run->settings.train.steps;
+}
+
 static double seconds_left(const session *s)
 {
     const ur_trainer *t = s->run->trainer;
     const ur_train_options *o = &t->options;
-    const double total = (double)o->epochs * (double)t->batches;
+    if (steps_open(s))
+        return fmax(60.0 * s->run->settings.minutes - s->run->seconds, 0.0);
+    const double total = o->steps ? (double)o->steps : (double)o->epochs * (double)t->batches;
     double left = total - (double)t->progress.step;
     if (o->max_steps && (double)o->max_steps - (double)t->progress.step < left)
         left = (double)o->max_steps - (double)t->progress.step;
@@ -83,6 +92,8 @@ static ur_metrics figures_of(const session *s, bool validates)
                     .tokens_per_second = per_second(s, s->epoch_positions)};
     for (size_t i = 0; i < UR_MOST_FIGURES; i++)
         m.valid[i] = unknown;
+    for (size_t i = 0; i < UR_MOST_NOTED; i++)
+        m.train[i] = i < ur_kind_noted(s->run->assets.kind) ? last->epoch_noted[i] : unknown;
     return m;
 }
 
@@ -107,6 +118,7 @@ static ur_status validate(const session *s, ur_metrics *m, ur_err *err)
     ur_run *run = s->run;
     const ur_kind *kind = run->assets.kind;
     ur_measure sum;
+    ur_trainer_rest(run->trainer);
     ur_status status = ur_evaluate(run->assets.model, run->assets.valid, &sum, err);
     if (status != UR_OK)
         return status;
@@ -134,15 +146,19 @@ static bool validates(const session *s, bool all)
     return s->run->assets.valid && (all || every <= 1 || s->last.epoch % every == 0);
 }
 
-/* After the first epoch of a run that was given minutes: how many epochs fit into them. */
-static ur_status fix_epochs(session *s, ur_err *err)
+/* The part of a run's minutes after which its steps are counted, unless the first epoch ends before. */
+static const double MINUTES_MEASURED = 0.1;
+
+/* As many steps as fit into the run's minutes, at the pace so far. */
+static ur_status fix_steps(session *s, ur_err *err)
 {
     ur_run *run = s->run;
-    const double wanted = run->settings.minutes * 60.0, took = run->seconds;
-    const double most = 1 << 30;
-    double epochs = took > 0.0 ? floor(wanted / took) : most;
-    epochs = epochs < 1.0 ? 1.0 : epochs > most ? most : epochs;
-    run->settings.train.epochs = run->trainer->options.epochs = (size_t)epochs;
+    const double wanted = run->settings.minutes * 60.0, took = run->seconds, most = 1 << 30;
+    double steps = took > 0.0 ? floor((double)s->last.step * wanted / took) : most;
+    steps = steps < (double)s->last.step ? (double)s->last.step : steps > most ? most : steps;
+    ur_trainer_set_steps(run->trainer, (size_t)steps);
+    run->settings.train.steps = run->trainer->options.steps;
+    run->settings.train.epochs = run->trainer->options.epochs;
     return ur_run_save_config(run, err);
 }
 
@@ -155,8 +171,8 @@ static ur_status evaluate(session *s, bool all, ur_err *err)
     s->evaluation_seconds = now(s) - begin;
     run->seconds += s->evaluation_seconds;
     m.seconds = run->seconds;
-    if (status == UR_OK && run->settings.minutes > 0.0 && s->last.epoch_ended && s->last.epoch == 1)
-        status = fix_epochs(s, err);
+    if (status == UR_OK && steps_open(s) && s->last.epoch_ended)
+        status = fix_steps(s, err);
     if (status == UR_OK)
         status = ur_run_add_metrics(run, &m, err);
     if (status == UR_OK && s->hooks->on_evaluation)
@@ -168,12 +184,13 @@ static ur_status evaluate(session *s, bool all, ur_err *err)
 static ur_status model_saved(const ur_run *run, bool *saved, ur_err *err)
 {
     char *path = ur_path_join(run->a, run->folder, UR_LAST_FILE);
-    struct stat there;
+    ur_there there;
     if (!path)
         return ur_no_memory(err, strlen(run->folder) + 32);
-    *saved = stat(path, &there) == 0;
+    const ur_status status = ur_look(path, &there, err);
+    *saved = there != UR_NOTHING_THERE;
     ur_free(run->a, path);
-    return UR_OK;
+    return status;
 }
 
 /* The first epoch is saved, so that there is something to use soon; then it is a matter of time, for
@@ -185,6 +202,12 @@ static bool save_due(const session *s)
     if (every)
         return p->epoch % every == 0;
     return p->epoch == 1 || now(s) - s->saved >= SAVE_SECONDS;
+}
+
+/* So that an epoch of hours is not lost with its process. */
+static bool save_due_within(const session *s)
+{
+    return !s->run->settings.save_every && now(s) - s->saved >= SAVE_SECONDS_WITHIN;
 }
 
 /* With early stopping a saved model gives way to a better one alone, which ur_run_save_best writes. */
@@ -243,7 +266,9 @@ static ur_status one_step(session *s, ur_err *err)
     s->steps++;
     if (s->hooks->on_step)
         s->hooks->on_step(s->hooks->user, &s->last, speed(s), seconds_left(s));
-    return UR_OK;
+    const double measured = MINUTES_MEASURED * 60.0 * run->settings.minutes;
+    return steps_open(s) && !s->last.epoch_ended && run->seconds >= measured ? fix_steps(s, err)
+                                                                             : UR_OK;
 }
 
 /* What comes after a step: evaluation, saving, and the end. */
@@ -254,14 +279,15 @@ static ur_status after_step(session *s, ur_err *err)
     const bool stop = !all && s->hooks->should_stop && s->hooks->should_stop(s->hooks->user);
     const size_t every = run->settings.valid_every;
     const bool evaluation = s->last.epoch_ended || all || (every && s->last.step % every == 0);
-    ur_status status = evaluation || stop ? weights_finite(run, err) : UR_OK;
+    const bool within = !evaluation && save_due_within(s);
+    ur_status status = evaluation || stop || within ? weights_finite(run, err) : UR_OK;
     if (status == UR_OK && evaluation) {
         status = evaluate(s, all, err);
         s->epoch_seconds = 0.0;
         s->epoch_examples = s->epoch_positions = 0;
     }
     const bool ended = ur_trainer_finished(run->trainer); /* early stopping may have decided so */
-    if (status == UR_OK && (ended || stop || (evaluation && save_due(s))))
+    if (status == UR_OK && (ended || stop || within || (evaluation && save_due(s))))
         status = save(s, err);
     if (status == UR_OK && stop && !ended)
         return ur_fail(err, UR_INTERRUPTED, "stopped after step %zu", s->last.step);

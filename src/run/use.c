@@ -60,13 +60,11 @@ ur_status ur_run_set_reading(ur_run *run, const char *name, const char *value, u
 /* ---- evaluation and answers --------------------------------------------------------------- */
 
 ur_status ur_run_evaluate(ur_run *run, const ur_pair_source *source, ur_measure *out,
-                          ur_confusion **confusion, ur_err *err)
+                          ur_confusion *confusion, ur_err *err)
 {
     UR_FPMODE_HERE;
     const ur_kind *kind = run->assets.kind;
     void *data = NULL;
-    if (confusion)
-        *confusion = NULL;
     if (!kind->open)
         return ur_fail(err, UR_UNSUPPORTED, "a %s reads no files: its data is made by the program",
                        kind->name);
@@ -128,7 +126,10 @@ ur_status ur_run_predict(ur_run *run, size_t count, const char *const *texts,
         return ur_fail(err, UR_UNSUPPORTED, "a %s answers to no texts", kind->name);
     if (options && options->begin && !kind->begins)
         return ur_fail(err, UR_UNSUPPORTED, "a %s takes no beginning of its answers", kind->name);
-    const ur_status status = kind->predict(&run->assets, count, texts, options, out, bad, err);
+    /* here, since what there is nothing to write for is not searched */
+    ur_status status = options && kind->decoder ? ur_search_check(options, err) : UR_OK;
+    if (status == UR_OK)
+        status = kind->predict(&run->assets, count, texts, options, out, bad, err);
     for (size_t i = 0; status != UR_OK && i < count; i++)
         ur_prediction_free(run->context, &out[i]);
     return status;

@@ -28,6 +28,8 @@ const ur_layout *ur_new_layout(ur_tape *tape, ur_order order, size_t batch, cons
 {
     if (!ur_tape_ok(tape))
         return NULL;
+    if ((unsigned)order > UR_SEQUENCE_MAJOR)
+        return ur_tape_fail(tape, UR_INVALID, "layout: there is no order %d", (int)order);
     if (!ur_lengths_fit(batch, length))
         return ur_tape_fail(tape, UR_INVALID, "layout: the lengths of %zu sequences overflow",
                             batch);

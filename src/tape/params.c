@@ -49,12 +49,19 @@ struct ur_params {
     size_t slots;  /* a power of two, or 0 */
     packs *packs;
     size_t size;   /* floats */
-    float *values; /* aligned, inside memory */
+    float *values; /* aligned, inside memory; NULL: each has a place of its own, or a copy alone */
+    float **place; /* (count) then; NULL: a copy alone */
     void *memory;  /* NULL: not sealed yet */
     float *device; /* the values on the device: themselves where that has the host's memory */
     void *device_memory;
     ur_err failure;
 };
+
+/* That many floats, and those up to where the next entry may begin. */
+static size_t whole_lines(size_t count)
+{
+    return (count + ALIGN_FLOATS - 1) / ALIGN_FLOATS * ALIGN_FLOATS;
+}
 
 ur_status ur_params_new(ur_context *context, ur_params **out, ur_err *err)
 {
@@ -96,6 +103,7 @@ void ur_params_free(ur_params *p)
     for (size_t g = 0; g < UR_PACK_GROUPS; g++)
         release_device(p, p->packs->group[g].memory);
     release_device(p, p->device_memory);
+    ur_free(a, p->place);
     pthread_mutex_destroy(&p->packs->lock);
     ur_free(a, p->packs->at);
     ur_free(a, p->packs);
@@ -199,7 +207,7 @@ int ur_params_add(ur_params *p, const char *name, int ndim, const size_t *dim, u
     entry->count = count;
     entry->flags = flags;
     entry->alias_of = -1;
-    p->size += (count + ALIGN_FLOATS - 1) / ALIGN_FLOATS * ALIGN_FLOATS;
+    p->size += whole_lines(count);
     return (int)p->count - 1;
 }
 
@@ -281,7 +289,7 @@ static size_t pack_floats(const ur_params *p, const pack *q)
 {
     const ur_pack of = description(p, q);
     const size_t floats = p->context->backend->packed_floats(p->context, &of);
-    return (floats + ALIGN_FLOATS - 1) / ALIGN_FLOATS * ALIGN_FLOATS;
+    return whole_lines(floats);
 }
 
 /* Which group a copy belongs to. */
@@ -318,7 +326,8 @@ ur_status ur_params_built(const ur_params *p, ur_err *err)
                                       : ur_fail(err, p->failure.status, "%s", p->failure.text);
 }
 
-ur_status ur_params_seal(ur_params *p, ur_err *err)
+/* Whether they can be given memory: built well, not sealed before, of sizes that fit a number. */
+static ur_status check_sizes(const ur_params *p, ur_err *err)
 {
     if (p->failure.status != UR_OK)
         return ur_params_built(p, err);
@@ -332,6 +341,14 @@ ur_status ur_params_seal(ur_params *p, ur_err *err)
                            p->entries[p->packs->at[i].index].name);
         total += floats;
     }
+    return UR_OK;
+}
+
+ur_status ur_params_seal(ur_params *p, ur_err *err)
+{
+    const ur_status status = check_sizes(p, err);
+    if (status != UR_OK)
+        return status;
     p->values = aligned_floats(&p->context->allocator, p->size, &p->memory);
     p->device = p->values;
     if (p->values && !p->context->backend->host_memory)
@@ -443,12 +460,87 @@ ur_status ur_params_prepare(const ur_params *p, ur_mode mode, ur_team *team, ur_
         return ur_params_built(p, err);
     if (!p->memory)
         return ur_fail(err, UR_INVALID, "the parameters are not sealed yet (ur_params_seal)");
-    if (ur_params_current(p, mode))
+    if (p->place && mode == UR_TRAIN)
+        return ur_fail(err, UR_INVALID,
+                       "these parameters have no values: they were read for inference alone");
+    if (p->place || ur_params_current(p, mode))
         return UR_OK;
     pthread_mutex_lock(&p->packs->lock);
     const ur_status status = pack_groups(p, groups_of(mode), team, err);
     pthread_mutex_unlock(&p->packs->lock);
     return status;
+}
+
+/* ---- copies alone ------------------------------------------------------------------------- */
+
+/* Whether an entry is read by products alone: one forward copy has all of its rows, and no second name shares
+ * it, under which it would be a table of rows. */
+static bool has_copy_alone(const ur_params *p, size_t index)
+{
+    size_t rows = 0;
+    for (size_t i = 0; i < p->count; i++)
+        if (p->entries[i].alias_of == (int)index)
+            return false;
+    for (size_t i = 0; i < p->packs->count; i++) {
+        const pack *q = &p->packs->at[i];
+        if (root_of(p, q->index) == (int)index && group_of(q) == UR_PACK_FORWARD && q->gates == 1)
+            rows = q->rows;
+    }
+    return rows == p->entries[index].dim[0];
+}
+
+ur_status ur_params_seal_packed(ur_params *p, ur_err *err)
+{
+    const ur_allocator *a = &p->context->allocator;
+    size_t total = 0;
+    ur_status status = check_sizes(p, err);
+    if (status != UR_OK)
+        return status;
+    if (!p->context->backend->host_memory)
+        return ur_fail(err, UR_UNSUPPORTED, "parameters without values are the host's alone");
+    p->place = ur_alloc_zero(a, p->count, sizeof(float *));
+    if (!p->place)
+        return ur_no_memory(err, p->count * sizeof(float *));
+    for (size_t i = 0; i < p->count; i++)
+        if (p->entries[i].alias_of < 0 && !has_copy_alone(p, i))
+            total += whole_lines(p->entries[i].count);
+    float *next = aligned_floats(a, total, &p->memory);
+    status = next ? UR_OK : ur_no_memory(err, total * sizeof *next);
+    if (status == UR_OK)
+        status = take_group(p, UR_PACK_FORWARD, err);
+    if (status != UR_OK) {
+        ur_free(a, p->memory);
+        ur_free(a, p->place);
+        p->memory = p->place = NULL;
+        return status;
+    }
+    for (size_t i = 0; i < p->count; i++)
+        if (p->entries[i].alias_of < 0 && !has_copy_alone(p, i)) {
+            p->place[i] = next;
+            next += whole_lines(p->entries[i].count);
+        }
+    for (size_t i = 0; i < p->count; i++)
+        if (p->entries[i].alias_of >= 0)
+            p->place[i] = p->place[p->entries[i].alias_of];
+    atomic_store(&p->packs->group[UR_PACK_FORWARD].version, atomic_load(&p->packs->version));
+    return UR_OK;
+}
+
+float *ur_params_fill_here(ur_params *p, int index)
+{
+    return p->place[index];
+}
+
+void ur_params_fill(ur_params *p, int index, const float *values)
+{
+    for (size_t i = 0; i < p->packs->count; i++) {
+        const pack *q = &p->packs->at[i];
+        if (root_of(p, q->index) != index || group_of(q) != UR_PACK_FORWARD)
+            continue;
+        const ur_pack of = description(p, q);
+        p->context->backend->pack(p->context, &of, values + q->begin * of.columns, q->data, 0,
+                                  q->rows);
+    }
 }
 
 void ur_params_changed(ur_params *p)
@@ -490,14 +582,17 @@ const float *ur_params_data(const ur_params *p)
 
 const float *ur_param_data(const ur_params *p, int index)
 {
-    const bool there = p->values && index >= 0 && (size_t)index < p->count;
-    return there ? p->values + p->entries[index].offset : NULL;
+    if (index < 0 || (size_t)index >= p->count)
+        return NULL;
+    if (p->place)
+        return p->place[index];
+    return p->values ? p->values + p->entries[index].offset : NULL;
 }
 
 const float *ur_param_on_device(const ur_params *p, int index)
 {
     const bool there = p->device && index >= 0 && (size_t)index < p->count;
-    return there ? p->device + p->entries[index].offset : NULL;
+    return there ? p->device + p->entries[index].offset : ur_param_data(p, index);
 }
 
 ur_context *ur_params_context(const ur_params *p)
@@ -517,7 +612,7 @@ size_t ur_params_count(const ur_params *p)
 
 const ur_param *ur_params_entry(const ur_params *p, size_t index)
 {
-    return &p->entries[index];
+    return index < p->count ? &p->entries[index] : NULL;
 }
 
 size_t ur_params_weights(const ur_params *p)
@@ -531,13 +626,14 @@ size_t ur_params_weights(const ur_params *p)
 
 float *ur_params_values(ur_params *p)
 {
-    ur_params_changed(p);
+    if (!p->place)
+        ur_params_changed(p);
     return p->values;
 }
 
 float *ur_param_values(ur_params *p, int index)
 {
-    if (!ur_param_data(p, index))
+    if (p->place || !ur_param_data(p, index))
         return NULL;
     ur_params_changed(p);
     return p->values + p->entries[index].offset;

@@ -23,6 +23,16 @@ ur_status ur_params_prepare(const ur_params *params, ur_mode mode, ur_team *team
 ur_status ur_params_built(const ur_params *params, ur_err *err);
 /* Whether ur_params_seal gave them their memory. */
 bool ur_params_sealed(const ur_params *params);
+
+/* In place of ur_params_seal, for inference alone: a weight whose rows products read, and nothing else does,
+ * has its forward copy and no values beside it. ur_params_data is NULL, and ur_param_data that of such a
+ * weight; tapes for training fail. The values come by ur_params_fill, once for each weight. UR_UNSUPPORTED: the
+ * device is not the host. */
+ur_status ur_params_seal_packed(ur_params *params, ur_err *err);
+/* Where the values of `index` are to be written: NULL where they have no place but their copy. */
+float *ur_params_fill_here(ur_params *params, int index);
+/* Packs `values` of a weight, which are its own where it has them. Of different weights at the same time. */
+void ur_params_fill(ur_params *params, int index, const float *values);
 /* Whether they are up to date. */
 bool ur_params_current(const ur_params *params, ur_mode mode);
 /* Rises whenever the values may have changed. */

@@ -77,6 +77,8 @@ ur_seq *ur_reorder(ur_tape *tape, const ur_seq *x, ur_order order)
     static const ur_op op = {"reorder", ur_move_rows_back, false};
     if (!any_seq(tape, &op, x))
         return NULL;
+    if ((unsigned)order > UR_SEQUENCE_MAJOR)
+        return ur_tape_fail(tape, UR_INVALID, "reorder: there is no order %d", (int)order);
     const ur_layout *to = ur_layout_reorder(tape->arena, x->layout, order);
     if (!to)
         return ur_tape_fail(tape, UR_NO_MEMORY, "out of memory: reordering %zu sequences",
@@ -151,6 +153,19 @@ ur_tensor *ur_step_of(ur_tape *tape, const ur_seq *x, size_t t)
 {
     static const ur_op op = {"step_of", ur_move_rows_back, false};
     return one_step(tape, &op, x, false, t);
+}
+
+ur_tensor *ur_rows_of(ur_tape *tape, ur_tensor *x, size_t count, const size_t *row)
+{
+    static const ur_op op = {"rows_of", ur_move_rows_back, false};
+    if (!ur_operand(tape, &op, x, UR_F32, 2))
+        return NULL;
+    for (size_t i = 0; i < count; i++)
+        if (row[i] >= x->dim[0])
+            return ur_tape_fail(tape, UR_INVALID, "rows_of: row %zu of %s", row[i],
+                                ur_shape(x).text);
+    ur_tensor *y = ur_rows_new(tape, count, x->dim[1]);
+    return ur_move_rows(tape, &op, x, y, count, x->dim[1], row, NULL);
 }
 
 static const size_t *one_index(ur_tape *tape, size_t index)

@@ -52,6 +52,12 @@ void ur_runner_free(ur_runner *r)
     ur_free(a, r);
 }
 
+void ur_runner_rest(ur_runner *r)
+{
+    for (int i = 0; i < ur_context_threads(r->context); i++)
+        ur_tape_rest(r->tapes[i]);
+}
+
 typedef struct running {
     ur_runner *runner;
     void (*job)(void *arg, ur_tape *tape, size_t s);
@@ -86,11 +92,12 @@ static void run_shard(void *arg, size_t s, int worker)
     pthread_mutex_unlock(&r->lock);
 }
 
-ur_status ur_runner_run(ur_runner *r, const ur_params *params, ur_mode mode, size_t shards,
-                        void (*job)(void *arg, ur_tape *tape, size_t s), void *arg, ur_err *err)
+/* few: so many shards are the team's, one after the other. */
+static ur_status run(ur_runner *r, const ur_params *params, ur_mode mode, size_t shards, size_t few,
+                     void (*job)(void *arg, ur_tape *tape, size_t s), void *arg, ur_err *err)
 {
     const int threads = ur_context_threads(r->context);
-    const bool team = shards < (size_t)threads;
+    const bool team = shards <= few;
     running me = {r, job, arg};
     if (ur_params_context(params) != r->context)
         return ur_fail(err, UR_INVALID, "the parameters are of another context");
@@ -109,6 +116,13 @@ ur_status ur_runner_run(ur_runner *r, const ur_params *params, ur_mode mode, siz
     return r->failed == SIZE_MAX ? UR_OK : ur_fail(err, r->error.status, "%s", r->error.text);
 }
 
+ur_status ur_runner_run(ur_runner *r, const ur_params *params, ur_mode mode, size_t shards,
+                        void (*job)(void *arg, ur_tape *tape, size_t s), void *arg, ur_err *err)
+{
+    const size_t few = (size_t)ur_context_threads(r->context) - 1;
+    return run(r, params, mode, shards, few, job, arg, err);
+}
+
 /* ---- items -------------------------------------------------------------------------------- */
 
 typedef struct cut {
@@ -120,6 +134,9 @@ typedef struct cut {
     size_t shards;
     unsigned char *results; /* (shards) of job->result_size bytes */
 } cut;
+
+/* Of each thread, the longest first: with more of them nobody is long without one. */
+enum { FEW_SHARDS = 4 };
 
 static size_t length_of(const void *cut_of_items, size_t item)
 {
@@ -172,16 +189,19 @@ ur_status ur_run_items(ur_context *context, const ur_params *params, const ur_it
                        void *arg, ur_err *err)
 {
     const ur_allocator *a = &context->allocator;
+    const size_t threads = (size_t)ur_context_threads(context);
     cut c = {.params = params, .job = job, .arg = arg};
-    ur_runner *runner = NULL;
+    ur_runner *runner = job->runner;
     ur_status status = cut_items(a, &c, err);
-    if (status == UR_OK)
+    if (status == UR_OK && !runner)
         status = ur_runner_new(context, &runner, err);
     if (status == UR_OK)
-        status = ur_runner_run(runner, params, UR_INFER, c.shards, run_items, &c, err);
+        status = run(runner, params, UR_INFER, c.shards,
+                     job->products ? FEW_SHARDS * threads : threads - 1, run_items, &c, err);
     for (size_t s = 0; s < c.shards && status == UR_OK && job->add; s++)
         job->add(arg, c.results + s * job->result_size);
-    ur_runner_free(runner);
+    if (!job->runner)
+        ur_runner_free(runner);
     ur_free(a, c.results);
     ur_free(a, c.begin);
     ur_free(a, c.order);

@@ -19,6 +19,8 @@ typedef struct ur_runner ur_runner;
 
 ur_status ur_runner_new(ur_context *context, ur_runner **out, ur_err *err);
 void ur_runner_free(ur_runner *runner); /* accepts NULL */
+/* Gives the tapes' memory back until the next run. */
+void ur_runner_rest(ur_runner *runner);
 
 /* job(arg, tape, s) for every shard s in [0, shards). A job starts its tape, with these parameters and
  * in this mode; it has failed where it leaves a failed tape behind, and the shards after that one may
@@ -37,6 +39,11 @@ typedef struct ur_items_job {
     size_t result_size; /* bytes; 0: none */
     /* Takes the shards' results, one after the other in the order of the shards. NULL: nobody does. */
     void (*add)(void *arg, const void *result);
+    /* Whose tapes are used, so that their memory is there already the next time. NULL: of this call alone. */
+    ur_runner *runner;
+    /* Large products are most of the work: while there are few shards the whole team works on one after the
+     * other, since shards of different lengths would leave some threads without any. */
+    bool products;
 } ur_items_job;
 
 /* Cuts the items into shards, longest first (stable), UR_SHARD_ROWS at a time and fewer where these would

@@ -45,6 +45,14 @@ void ur_tape_free(ur_tape *tape)
     ur_free(&tape->context->allocator, tape);
 }
 
+void ur_tape_rest(ur_tape *tape)
+{
+    ur_arena_rest(tape->arena);
+    if (tape->on.memory != tape->arena)
+        ur_arena_rest(tape->on.memory);
+    ur_tape_fail(tape, UR_INVALID, "this tape was not started again (ur_tape_start)");
+}
+
 void ur_tape_start(ur_tape *tape, ur_mode mode, const ur_params *params, float *gradient,
                    uint64_t seed, uint64_t step)
 {
@@ -60,8 +68,13 @@ void ur_tape_start(ur_tape *tape, ur_mode mode, const ur_params *params, float *
     tape->drop_outs = 0;
     tape->last = NULL;
     tape->walked = false;
+    memset(tape->noted, 0, sizeof tape->noted);
     tape->error.status = UR_OK;
     tape->error.text[0] = '\0';
+    if ((unsigned)mode > UR_INFER) {
+        tape->mode = UR_INFER;
+        ur_tape_fail(tape, UR_INVALID, "tape: there is no mode %d", (int)mode);
+    }
     if (!params)
         return;
     if (ur_params_context(params) != tape->context)
@@ -102,8 +115,7 @@ void *ur_tape_fail(ur_tape *tape, ur_status status, const char *format, ...)
         return NULL;
     va_list arguments;
     va_start(arguments, format);
-    tape->error.status = status;
-    vsnprintf(tape->error.text, sizeof tape->error.text, format, arguments);
+    ur_say(&tape->error, status, format, arguments);
     va_end(arguments);
     return NULL;
 }
@@ -320,6 +332,12 @@ float *ur_grad(ur_tape *tape, ur_tensor *x)
     return grad;
 }
 
+void ur_tape_note(ur_tape *tape, size_t which, const ur_tensor *number)
+{
+    if (which < UR_MOST_NOTED)
+        tape->noted[which] = number;
+}
+
 void ur_tape_set_gradient(ur_tape *tape)
 {
     const size_t count = ur_params_count(tape->params);
@@ -499,10 +517,14 @@ ur_tensor *ur_parameter(ur_tape *tape, int index)
         return ur_tape_fail(tape, UR_INVALID, "parameter %d: the model has %zu", index,
                             tape->params ? ur_params_count(tape->params) : 0);
     const ur_param *p = ur_params_entry(tape->params, (size_t)index);
+    const float *values = ur_param_on_device(tape->params, index);
+    if (!values)
+        return ur_tape_fail(tape, UR_INVALID,
+                            "parameter %s: it was read for products alone and has no values",
+                            p->name);
     ur_tensor *x = tensor_of(tape, UR_F32, p->ndim, p->dim);
     if (!x)
         return NULL;
-    const float *values = ur_param_on_device(tape->params, index);
     memcpy(&x->data, &values, sizeof values); /* operations only read it */
     x->grad = ur_weight_grad(tape, index);
     x->needs_grad = x->grad != NULL;

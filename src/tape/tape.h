@@ -42,11 +42,14 @@ struct ur_tape {
     uint32_t drop_outs; /* so far in this forward: tells one drop-out from another */
     ur_node *last;
     bool walked; /* backward has begun from some scalar */
+    const ur_tensor *noted[UR_MOST_NOTED];
     ur_err error;
 };
 
 /* Whether the tape still works, in which case NULL among the operands is a caller's mistake. */
 bool ur_tape_ok(const ur_tape *tape);
+/* Gives its memory back until it is started again. */
+void ur_tape_rest(ur_tape *tape);
 
 /* Records the first failure; returns NULL for `return ur_tape_fail(...)`. */
 void *ur_tape_fail(ur_tape *tape, ur_status status, const char *format, ...)
@@ -95,6 +98,8 @@ ur_tensor *ur_move_rows(ur_tape *tape, const ur_op *op, ur_tensor *x, ur_tensor 
                         size_t width, const size_t *from, const size_t *to);
 void ur_move_rows_back(ur_tape *tape, ur_node *node);
 
+/* Some rows of x (N, F), each once at most: (count, F). row (count) must last as long as the tape. */
+ur_tensor *ur_rows_of(ur_tape *tape, ur_tensor *x, size_t count, const size_t *row);
 /* Rows [begin, begin + count) of x (N, F) (steps.c). */
 ur_tensor *ur_rows_from(ur_tape *tape, ur_tensor *x, size_t begin, size_t count);
 /* The first rows of each block of x (N, B, F): (N, rows, F). */

@@ -266,8 +266,10 @@ struct ur_bleu {
 ur_status ur_bleu_new(const ur_allocator *a, ur_bleu_tokenizer tokenizer, ur_bleu **out,
                       ur_err *err)
 {
-    ur_bleu *b = ur_alloc_zero(a, 1, sizeof *b);
     *out = NULL;
+    if ((unsigned)tokenizer > UR_BLEU_NONE)
+        return ur_fail(err, UR_INVALID, "BLEU: there is no tokenizer %d", (int)tokenizer);
+    ur_bleu *b = ur_alloc_zero(a, 1, sizeof *b);
     if (!b)
         return ur_no_memory(err, sizeof *b);
     b->a = b->grams.a = a;
@@ -631,7 +633,7 @@ ur_status ur_bleu_sentence(const ur_allocator *a, const char *text, const char *
     if (status == UR_OK && words) {
         const double ratio = 1.0 - (double)length / (double)words;
         *out = exp(ratio < 0.0 ? ratio : 0.0);
-        for (size_t n = 1; n <= k; n++)
+        for (size_t n = 1; n <= k && *out > 0.0; n++)
             *out *= rooted(precision_of(own, words, b->ids, length, n, used), n);
     }
     ur_free(a, own);

@@ -112,6 +112,11 @@ size_t ur_bpe_count(const ur_bpe *b)
     return b->count;
 }
 
+const char *ur_bpe_made(const ur_bpe *b, size_t i, size_t *bytes)
+{
+    return ur_vocabulary_token(b->symbols, b->merge[i].whole, bytes);
+}
+
 static ur_status new_bpe(const ur_allocator *a, ur_bpe **out, ur_err *err)
 {
     ur_bpe *b = ur_alloc_zero(a, 1, sizeof *b);
@@ -624,10 +629,13 @@ static ur_status read_merge(ur_bpe *b, const char *name, size_t number, const ch
 /* "#version: 0.2"; false: a version that nobody knows. */
 static bool read_version(ur_bpe *b, const char *line, size_t size)
 {
-    while (size && line[size - 1] != ' ')
-        size--;
-    b->separate_end = strncmp(line + size, "0.1", 3) == 0;
-    return b->separate_end || strncmp(line + size, "0.2", 3) == 0;
+    size_t begin = size;
+    while (begin && line[begin - 1] != ' ')
+        begin--;
+    if (size - begin < 3)
+        return false;
+    b->separate_end = memcmp(line + begin, "0.1", 3) == 0;
+    return b->separate_end || memcmp(line + begin, "0.2", 3) == 0;
 }
 
 ur_status ur_bpe_parse(const ur_allocator *a, const char *name, const char *bytes, size_t size,
@@ -672,6 +680,10 @@ ur_status ur_bpe_print(const ur_bpe *b, char **out, size_t *size, ur_err *err)
         ur_vocabulary_token(b->symbols, b->merge[i].whole, &bytes);
         total += bytes + 2;
     }
+    *out = NULL;
+    if (total > FILE_LIMIT)
+        return ur_fail(err, UR_UNSUPPORTED, "merges of %zu bytes, at most %zu are read", total,
+                       FILE_LIMIT);
     char *text = *out = ur_alloc(b->a, total, 1);
     if (!text)
         return ur_no_memory(err, total);

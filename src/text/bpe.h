@@ -11,4 +11,7 @@ ur_status ur_bpe_parse(const ur_allocator *a, const char *name, const char *byte
 /* The bytes that its file holds, in fresh memory, and a zero byte after them. */
 ur_status ur_bpe_print(const ur_bpe *bpe, char **bytes, size_t *size, ur_err *err);
 
+/* What merge number i makes: bytes of the symbol, which has </w> behind it where it ends words. */
+const char *ur_bpe_made(const ur_bpe *bpe, size_t i, size_t *bytes);
+
 #endif

@@ -38,6 +38,15 @@ bool ur_character_is_word(uint32_t c)
     }
 }
 
+bool ur_character_is_alphanumeric(uint32_t c)
+{
+    if (c < 0x80)
+        return ur_character_is_word(c);
+    const utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)c);
+    return ur_character_is_word(c) && category != UTF8PROC_CATEGORY_MN &&
+           category != UTF8PROC_CATEGORY_MC && category != UTF8PROC_CATEGORY_ME;
+}
+
 bool ur_character_is_digit(uint32_t c)
 {
     if (c < 0x80)

@@ -4,9 +4,10 @@
 
 #include "unroll/core.h"
 
-bool ur_character_is_space(uint32_t character); /* White_Space */
-bool ur_character_is_word(uint32_t character);  /* letters, marks, numbers: L, M, N */
-bool ur_character_is_digit(uint32_t character); /* Nd */
+bool ur_character_is_space(uint32_t character);        /* White_Space */
+bool ur_character_is_word(uint32_t character);         /* letters, marks, numbers: L, M, N */
+bool ur_character_is_alphanumeric(uint32_t character); /* letters and numbers: L, N */
+bool ur_character_is_digit(uint32_t character);        /* Nd */
 /* What goes on with a word between two of its characters: apostrophes, hyphens, joiners. */
 bool ur_character_joins_word(uint32_t character);
 

@@ -1,6 +1,8 @@
 /* lines.c - cuts the bytes of a text file into lines, and names other encodings than UTF-8. */
 #include "text/lines.h"
 #include "unroll/text.h"
+#include "base/alloc.h"
+#include "base/file.h"
 #include "base/status.h"
 
 #include <string.h>
@@ -38,6 +40,14 @@ void ur_lines_start(ur_lines *lines, const char *name, const char *bytes, size_t
     lines->returns = size > 0 && !memchr(bytes, '\n', size) && memchr(bytes, '\r', size);
 }
 
+static ur_status check_zero(const ur_lines *l, const char *bytes, size_t size)
+{
+    return memchr(bytes, 0, size)
+               ? ur_fail(l->err, UR_BAD_FILE, "%s: line %zu: a zero byte: this is not a text file",
+                         l->name, l->line)
+               : UR_OK;
+}
+
 ur_status ur_lines_next(ur_lines *l, ur_line *line)
 {
     const char *start = l->bytes;
@@ -56,10 +66,7 @@ ur_status ur_lines_next(ur_lines *l, ur_line *line)
                        "%s: line 1: this file is %s, and UTF-8 is expected; "
                        "iconv -f %s -t UTF-8 makes it",
                        l->name, l->encoding, l->encoding);
-    if (memchr(start, 0, length))
-        return ur_fail(l->err, UR_BAD_FILE, "%s: line %zu: a zero byte: this is not a text file",
-                       l->name, l->line);
-    return UR_OK;
+    return check_zero(l, start, length);
 }
 
 /* What a line that is not UTF-8 is in, if each of its bytes above 0x7F stands for a character of its
@@ -95,4 +102,168 @@ ur_status ur_lines_check(const ur_lines *l, const char *bytes, size_t size)
                    "UTF-8 makes it",
                    l->name, l->line, byte,
                    strcmp(encoding, "ISO-8859-1") == 0 ? "Latin-1" : "Windows-1252", encoding);
+}
+
+/* ---- in pieces ----------------------------------------------------------------------------- */
+
+static ur_status read_at(const ur_line_reader *r, uint64_t at, char *to, size_t size)
+{
+    if (!r->bytes)
+        return ur_file_read(r->fd, r->lines.name, at, to, size, r->lines.err);
+    if (size)
+        memcpy(to, r->bytes + at, size);
+    return UR_OK;
+}
+
+static size_t next_piece(const ur_line_reader *r, uint64_t at)
+{
+    const uint64_t left = r->size - at;
+    return left < UR_TEXT_PIECE ? (size_t)left : UR_TEXT_PIECE;
+}
+
+/* Reads a piece behind what is still to be handed on, which moves to the buffer's begin. */
+static ur_status fill(ur_line_reader *r)
+{
+    const size_t more = next_piece(r, r->at);
+    if (r->begin > 0)
+        memmove(r->buffer, r->buffer + r->begin, r->end - r->begin);
+    r->end -= r->begin;
+    r->begin = 0;
+    if (more == 0) /* of an empty text there may be no buffer */
+        return UR_OK;
+    if (!ur_reserve(r->a, &r->buffer, &r->capacity, r->end, r->end + more, 1))
+        return ur_no_memory(r->lines.err, r->end + more);
+    const ur_status status = read_at(r, r->at, r->buffer + r->end, more);
+    if (status != UR_OK)
+        return status;
+    r->end += more;
+    r->at += more;
+    return UR_OK;
+}
+
+/* Whether no LF is in the rest of the text, but a CR there or in its first piece. */
+static ur_status find_returns(ur_line_reader *r)
+{
+    if (r->at == r->size || memchr(r->buffer, '\n', r->end))
+        return UR_OK;
+    char *piece = ur_alloc(r->a, UR_TEXT_PIECE, 1);
+    ur_status status = piece ? UR_OK : ur_no_memory(r->lines.err, UR_TEXT_PIECE);
+    bool feed = false;
+    for (uint64_t at = r->at; status == UR_OK && !feed && at < r->size;) {
+        const size_t size = next_piece(r, at);
+        status = read_at(r, at, piece, size);
+        if (status != UR_OK)
+            break;
+        feed = memchr(piece, '\n', size);
+        r->lines.returns = r->lines.returns || memchr(piece, '\r', size);
+        at += size;
+    }
+    r->lines.returns = r->lines.returns && !feed;
+    ur_free(r->a, piece);
+    return status;
+}
+
+ur_status ur_line_reader_begin(ur_line_reader *r)
+{
+    const ur_lines old = r->lines;
+    r->at = 0;
+    r->begin = r->end = 0;
+    r->inside = false;
+    const ur_status status = fill(r);
+    if (status != UR_OK)
+        return status;
+    ur_lines_start(&r->lines, old.name, r->buffer, r->end, old.err);
+    r->begin = r->end - r->lines.size; /* behind a byte order mark */
+    return find_returns(r);
+}
+
+ur_status ur_line_reader_open(ur_line_reader *r, const ur_allocator *a, const char *path,
+                              ur_line_parts parts, ur_err *err)
+{
+    *r = (ur_line_reader){.a = a, .lines = {.name = path, .err = err}, .fd = -1, .parts = parts};
+    const ur_status status = ur_file_open(path, &r->fd, &r->size, err);
+    if (status == UR_OK && r->size > UR_TEXT_FILE_LIMIT)
+        return ur_fail(err, UR_BAD_FILE, "%s has %llu bytes, %zu are allowed", path,
+                       (unsigned long long)r->size, UR_TEXT_FILE_LIMIT);
+    return status;
+}
+
+void ur_line_reader_over(ur_line_reader *r, const ur_allocator *a, const char *name,
+                         const char *bytes, size_t size, ur_line_parts parts, ur_err *err)
+{
+    *r = (ur_line_reader){.a = a,
+                          .lines = {.name = name, .err = err},
+                          .fd = -1,
+                          .bytes = bytes,
+                          .size = size,
+                          .parts = parts};
+}
+
+void ur_line_reader_close(ur_line_reader *r)
+{
+    ur_file_close(r->fd);
+    ur_free(r->a, r->buffer);
+    *r = (ur_line_reader){.fd = -1};
+}
+
+bool ur_line_reader_is_empty(const ur_line_reader *r)
+{
+    return r->at == r->size && r->begin == r->end;
+}
+
+/* Where the bytes in the buffer, which are all of one line, can be cut; 0: nowhere. */
+static size_t last_cut(const ur_line_reader *r)
+{
+    size_t at = r->end - r->begin;
+    while (r->parts != UR_LINE_WHOLE && --at > 0) {
+        const unsigned char c = (unsigned char)r->buffer[r->begin + at];
+        if (c == ' ' || (r->parts == UR_LINE_ASCII && c >= ' ' && c < 0x7F))
+            return at;
+    }
+    return 0;
+}
+
+/* The first `size` bytes as a part of a line. */
+static ur_status hand_on_part(ur_line_reader *r, size_t size, ur_line *line)
+{
+    *line = (ur_line){r->buffer + r->begin, size, false};
+    r->begin += size;
+    r->lines.line += !r->inside;
+    r->inside = true;
+    return check_zero(&r->lines, line->bytes, size);
+}
+
+/* The first line, whose end is in the buffer, or the text's. */
+static ur_status hand_on_line(ur_line_reader *r, ur_line *line)
+{
+    r->lines.bytes = r->buffer + r->begin;
+    r->lines.size = r->end - r->begin;
+    r->lines.line -= r->inside;
+    r->inside = false;
+    const ur_status status = ur_lines_next(&r->lines, line);
+    r->begin = r->end - r->lines.size;
+    return status;
+}
+
+ur_status ur_line_reader_next(ur_line_reader *r, ur_line *line, bool *more)
+{
+    const char end_mark = r->lines.returns ? '\r' : '\n';
+    size_t seen = 0, cut; /* bytes in which no line ends */
+    *more = true;
+    for (;;) {
+        const size_t unread = r->end - r->begin;
+        if (r->lines.encoding ||
+            (unread > seen && memchr(r->buffer + r->begin + seen, end_mark, unread - seen)))
+            return hand_on_line(r, line);
+        if (r->at == r->size) {
+            *more = unread > 0;
+            return unread ? hand_on_line(r, line) : UR_OK;
+        }
+        if (unread >= UR_TEXT_PIECE && (cut = last_cut(r)))
+            return hand_on_part(r, cut, line);
+        seen = unread;
+        const ur_status status = fill(r);
+        if (status != UR_OK)
+            return status;
+    }
 }

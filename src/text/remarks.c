@@ -2,23 +2,23 @@
 #include "text/remarks.h"
 
 #include <stdarg.h>
-#include <stdio.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/status.h"
 
 ur_status ur_remark(ur_remarks *r, ur_err *err, const char *format, ...)
 {
-    char text[500];
+    ur_err said;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    ur_say(&said, UR_OK, format, arguments);
     va_end(arguments);
     if (!ur_reserve(r->a, &r->text, &r->capacity, r->count, r->count + 1, sizeof *r->text))
         return ur_no_memory(err, (r->count + 1) * sizeof *r->text);
-    r->text[r->count] = ur_strdup(r->a, text);
+    r->text[r->count] = ur_strdup(r->a, said.text);
     if (!r->text[r->count])
-        return ur_no_memory(err, sizeof text);
+        return ur_no_memory(err, strlen(said.text) + 1);
     r->count++;
     return UR_OK;
 }

@@ -114,7 +114,8 @@ static bool goes_on(const ur_subwords *s, int32_t id)
 size_t ur_subwords_decode(const ur_subwords *s, const int32_t *ids, size_t count, char *text,
                           size_t capacity)
 {
-    const ur_tokenizer_kind *kind = ur_tokenizer_of(s->options->tokenizer);
+    const ur_tokenizer_kind *own = ur_tokenizer_of(s->options->tokenizer);
+    const ur_tokenizer_kind *kind = own ? own : ur_tokenizer_of(UR_WORDS);
     size_t total = 0, written = 0;
     bool room = capacity > 0;
     for (size_t i = 0; i < count; i++) {

@@ -307,6 +307,12 @@ static size_t escape(const char *token, size_t bytes, char *out)
     return n;
 }
 
+static ur_status too_large(ur_err *err)
+{
+    return ur_fail(err, UR_UNSUPPORTED, "a vocabulary of more than %zu bytes, which is not read",
+                   FILE_LIMIT);
+}
+
 ur_status ur_vocabulary_print(const ur_vocabulary *v, char **out, size_t *size, ur_err *err)
 {
     const ur_allocator *a = v->a;
@@ -319,7 +325,7 @@ ur_status ur_vocabulary_print(const ur_vocabulary *v, char **out, size_t *size, 
         const char *token = ur_vocabulary_token(v, id, &bytes);
         if (bytes > FILE_LIMIT || used > FILE_LIMIT) {
             ur_free(a, text);
-            return ur_fail(err, UR_UNSUPPORTED, "the vocabulary is too large to be saved");
+            return too_large(err);
         }
         if (!ur_reserve(a, &text, &capacity, used, used + LONGEST_ESCAPE * bytes + 2, 1)) {
             ur_free(a, text);
@@ -333,6 +339,10 @@ ur_status ur_vocabulary_print(const ur_vocabulary *v, char **out, size_t *size, 
         }
         text[used++] = '\n';
         text[used] = '\0';
+    }
+    if (used > FILE_LIMIT) {
+        ur_free(a, text);
+        return too_large(err);
     }
     *out = text;
     *size = used;

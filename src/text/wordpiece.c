@@ -8,7 +8,7 @@
  * The vocabulary is a trie over bytes whose edges lie in one hash table. The pieces inside a word are below
  * the node of ##. A word is at most 100 characters long, so looking for its pieces takes time in
  * proportion to its length. */
-#include "unroll/wordpiece.h"
+#include "text/wordpiece.h"
 
 #include <string.h>
 #include <utf8proc.h>
@@ -304,7 +304,45 @@ const char *ur_wordpiece_token(const ur_wordpiece *w, int32_t id)
 
 int32_t ur_wordpiece_special(const ur_wordpiece *w, ur_special special)
 {
-    return w->special[special];
+    return (unsigned)special < UR_SPECIALS ? w->special[special] : -1;
+}
+
+bool ur_wordpiece_rules(const ur_wordpiece *w, ur_wordpiece_options *out)
+{
+    size_t specials = 0;
+    *out = (ur_wordpiece_options){
+        .lower = w->lower, .strip_accents = w->strip_accents, .ideographs = w->ideographs};
+    for (int i = 0; i < UR_SPECIALS; i++) {
+        out->special[i] = ur_wordpiece_token(w, w->special[i]);
+        bool again = w->special[i] < 0; /* one token may have two parts */
+        for (int k = 0; k < i; k++)
+            again = again || w->special[k] == w->special[i];
+        specials += !again;
+    }
+    return w->n_found > specials;
+}
+
+ur_status ur_wordpiece_print(const ur_wordpiece *w, char **bytes, size_t *size, ur_err *err)
+{
+    size_t at = 0;
+    *size = 0;
+    for (size_t i = 0; i < w->count; i++)
+        *size += strlen(w->token[i]) + 1;
+    *bytes = NULL;
+    if (*size > MOST_BYTES)
+        return ur_fail(err, UR_UNSUPPORTED, "a vocabulary of %zu bytes, at most %d are read", *size,
+                       MOST_BYTES);
+    *bytes = ur_alloc(&w->allocator, *size + 1, 1);
+    if (!*bytes)
+        return ur_no_memory(err, *size + 1);
+    for (size_t i = 0; i < w->count; i++) {
+        const size_t length = strlen(w->token[i]);
+        memcpy(*bytes + at, w->token[i], length);
+        (*bytes)[at + length] = '\n';
+        at += length + 1;
+    }
+    (*bytes)[at] = '\0';
+    return UR_OK;
 }
 
 /* ---- one text: characters ---------------------------------------------------------------------- */
@@ -317,13 +355,22 @@ typedef struct glyph {
     size_t begin, end;
 } glyph;
 
+/* Who wants to know the words instead of their pieces. */
+typedef struct listener {
+    ur_status (*tell)(void *user, const char *word, size_t bytes, ur_err *err);
+    void *user;
+    ur_err *err;
+    ur_status status;
+} listener;
+
 typedef struct scan {
     const ur_wordpiece *w;
     ur_pieces *out;
-    size_t count;  /* glyphs in out->work */
-    size_t marks;  /* where the last ones that are no starters begin */
-    bool disorder; /* they are not in the order of their classes */
-    bool failed;   /* memory ran out */
+    listener *words; /* NULL: nobody */
+    size_t count;    /* glyphs in out->work */
+    size_t marks;    /* where the last ones that are no starters begin */
+    bool disorder;   /* they are not in the order of their classes */
+    bool failed;     /* memory ran out */
 } scan;
 
 static glyph *glyphs(const scan *s)
@@ -475,10 +522,25 @@ static bool add_pieces(scan *s, const glyph *word, size_t n)
     return true;
 }
 
+static void tell_word(listener *l, const glyph *word, size_t n)
+{
+    char bytes[4 * LONGEST_WORD];
+    size_t size = 0;
+    if (n > LONGEST_WORD || l->status != UR_OK)
+        return;
+    for (size_t i = 0; i < n; i++)
+        size += ur_utf8_encode(word[i].character, bytes + size);
+    l->status = l->tell(l->user, bytes, size, l->err);
+}
+
 static void add_word(scan *s, size_t begin, size_t end)
 {
     const glyph *word = glyphs(s) + begin;
     const size_t before = s->out->count, n = end - begin;
+    if (s->words) {
+        tell_word(s->words, word, n);
+        return;
+    }
     if (n <= LONGEST_WORD && add_pieces(s, word, n))
         return;
     s->out->count = before;
@@ -525,11 +587,11 @@ static void end_part(scan *s)
     s->count = s->marks = 0;
 }
 
-/* Appends the pieces of a text. */
+/* Appends the pieces of a text, or tells its words. */
 static ur_status add_text(const ur_wordpiece *w, const char *text, size_t bytes, ur_pieces *out,
-                          ur_err *err)
+                          listener *words, ur_err *err)
 {
-    scan s = {.w = w, .out = out};
+    scan s = {.w = w, .out = out, .words = words};
     for (size_t at = 0, taken; at < bytes && !s.failed; at += taken) {
         uint32_t character;
         const int32_t special = special_at(w, text + at, bytes - at, &taken);
@@ -626,17 +688,32 @@ ur_status ur_wordpiece_encode(const ur_wordpiece *w, const char *text, size_t by
     if (!out->allocator)
         out->allocator = &w->allocator;
     out->count = out->cut = 0;
+    if ((unsigned)cutting > UR_CUT_ONLY_SECOND)
+        return ur_fail(err, UR_INVALID, "WordPiece: there is no way %d to cut texts", (int)cutting);
     ur_status status = check_room(most, pair != NULL, cutting, err);
     if (status == UR_OK)
-        status = add_text(w, text, bytes, out, err);
+        status = add_text(w, text, bytes, out, NULL, err);
     const size_t first = out->count;
     if (status == UR_OK && pair)
-        status = add_text(w, pair, pair_bytes, out, err);
+        status = add_text(w, pair, pair_bytes, out, NULL, err);
     if (status == UR_OK)
         status = frame(w, pair != NULL, out->count - first, most, cutting, out, err);
     if (status != UR_OK)
         out->count = 0;
     return status;
+}
+
+ur_status ur_wordpiece_words(const ur_wordpiece *w, const char *text, size_t bytes, ur_pieces *work,
+                             ur_status (*tell)(void *user, const char *word, size_t bytes,
+                                               ur_err *err),
+                             void *user, ur_err *err)
+{
+    listener words = {.tell = tell, .user = user, .err = err};
+    if (!work->allocator)
+        work->allocator = &w->allocator;
+    work->count = work->cut = 0;
+    const ur_status status = add_text(w, text, bytes, work, &words, err);
+    return status == UR_OK ? words.status : status;
 }
 
 void ur_pieces_free(ur_pieces *p)

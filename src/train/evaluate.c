@@ -56,12 +56,10 @@ static void add(void *arg, const void *result)
 }
 
 ur_status ur_evaluate_with(const ur_model *model, const void *data, ur_measure *out,
-                           ur_confusion **confusion, ur_err *err)
+                           ur_confusion *confusion, ur_err *err)
 {
     UR_FPMODE_HERE;
     *out = (ur_measure){0};
-    if (confusion)
-        *confusion = NULL;
     if (model->kind->evaluate)
         return model->kind->evaluate(model, data, out, confusion, err);
     evaluation e = {model, data, out};

@@ -22,20 +22,37 @@ static void step_epoch(const ur_train_options *o, ur_schedule_state *s, uint64_t
         s->lr *= o->lr_factor;
 }
 
-/* done: of all epochs, 0 to 1; step: of all training, from 1. */
-static double cosine_lr(const ur_train_options *o, double done, uint64_t step)
+/* Where a step stands. */
+typedef struct place {
+    uint64_t step;         /* of all training, from 1 */
+    double done;           /* of all epochs, or of `steps`, 0 to 1 */
+    uint64_t taken, total; /* steps: before this one, and all of them */
+} place;
+
+static double cosine_lr(const ur_train_options *o, const place *at)
 {
-    (void)step;
+    const double done = at->done;
     const double part = done < 1.0 ? 0.5 * (1.0 + ur_cos_pi(done)) : 0.0; /* 1 to 0 */
     return o->lr_min + (o->lr - o->lr_min) * part;
 }
 
 /* From the end of the warm-up on, which makes the rates before it. */
-static double inverse_sqrt_lr(const ur_train_options *o, double done, uint64_t step)
+static double inverse_sqrt_lr(const ur_train_options *o, const place *at)
 {
-    (void)done;
     const uint64_t warm = o->warmup_steps;
-    return step > warm ? o->lr * sqrt((double)warm / (double)step) : o->lr;
+    return at->step > warm ? o->lr * sqrt((double)warm / (double)at->step) : o->lr;
+}
+
+/* Up from 0, and down to 0 behind the last step. */
+static double linear_lr(const ur_train_options *o, const place *at)
+{
+    const uint64_t warm = o->warmup_steps;
+    if (at->taken < warm)
+        return o->lr * ((double)at->taken / (double)warm);
+    if (at->taken >= at->total)
+        return 0.0;
+    return o->lr *
+           ((double)(at->total - at->taken) / (double)(at->total > warm ? at->total - warm : 1));
 }
 
 static void plateau_validated(const ur_train_options *o, ur_schedule_state *s, double loss)
@@ -95,20 +112,22 @@ static const struct schedule {
     const char *name;
     const char *const *options;
     check *const *checks;
-    /* The rate by the part of the epochs that is done and the step's number, instead of the state's. */
-    double (*lr)(const ur_train_options *options, double done, uint64_t step);
+    /* The rate by where the step stands, instead of the state's. */
+    double (*lr)(const ur_train_options *options, const place *at);
     void (*epoch)(const ur_train_options *options, ur_schedule_state *state, uint64_t epoch);
     void (*validated)(const ur_train_options *options, ur_schedule_state *state, double loss);
+    bool warms; /* it makes the warm-up itself */
 } schedules[] = {
-    {"constant", (const char *const[]){NULL}, (check *const[]){NULL}, NULL, NULL, NULL},
+    {"constant", (const char *const[]){NULL}, (check *const[]){NULL}, NULL, NULL, NULL, false},
     {"step", (const char *const[]){"lr_epochs", "lr_factor", NULL},
-     (check *const[]){check_epochs, check_factor, NULL}, NULL, step_epoch, NULL},
+     (check *const[]){check_epochs, check_factor, NULL}, NULL, step_epoch, NULL, false},
     {"cosine", (const char *const[]){"lr_min", NULL}, (check *const[]){check_least, NULL},
-     cosine_lr, NULL, NULL},
+     cosine_lr, NULL, NULL, false},
     {"plateau", (const char *const[]){"lr_factor", "lr_patience", "lr_min", NULL},
-     (check *const[]){check_factor, check_least, NULL}, NULL, NULL, plateau_validated},
+     (check *const[]){check_factor, check_least, NULL}, NULL, NULL, plateau_validated, false},
     {"inverse_sqrt", (const char *const[]){NULL}, (check *const[]){check_warmup, NULL},
-     inverse_sqrt_lr, NULL, NULL},
+     inverse_sqrt_lr, NULL, NULL, false},
+    {"linear", (const char *const[]){NULL}, (check *const[]){NULL}, linear_lr, NULL, NULL, true},
 };
 enum { SCHEDULES = sizeof schedules / sizeof *schedules };
 
@@ -148,12 +167,22 @@ double ur_schedule_lr(const ur_train_options *o, const ur_schedule_state *s, uin
                       uint64_t epoch, uint64_t batch, size_t batches)
 {
     UR_FPMODE_HERE;
+    const size_t each = o->accumulate ? o->accumulate : 1;
+    const uint64_t steps = (batches + each - 1) / each; /* of an epoch */
     double lr = s->lr;
     if (schedules[o->schedule].lr) {
-        const double done = (double)epoch + (double)batch / (double)batches;
-        lr = schedules[o->schedule].lr(o, done / (double)o->epochs, step + 1);
+        place at = {.step = step + 1,
+                    .done = ((double)epoch + (double)batch / (double)batches) / (double)o->epochs,
+                    .taken = epoch * steps + batch / each,
+                    .total = o->epochs * steps};
+        if (o->steps) {
+            at.done = (double)step / (double)o->steps;
+            at.taken = step;
+            at.total = o->steps;
+        }
+        lr = schedules[o->schedule].lr(o, &at);
     }
-    if (step + 1 < o->warmup_steps)
+    if (step + 1 < o->warmup_steps && !schedules[o->schedule].warms)
         lr *= (double)(step + 1) / (double)o->warmup_steps;
     return lr;
 }

@@ -85,14 +85,19 @@ ur_status ur_fold_new(ur_context *context, size_t size, size_t most, ur_fold **o
     return UR_OK;
 }
 
+void ur_fold_rest(ur_fold *f)
+{
+    ur_fold_start(f, 1);
+    while (f->spares)
+        f->context->device.release(f->context->device.user, f->spare[--f->spares]);
+}
+
 void ur_fold_free(ur_fold *f)
 {
     if (!f)
         return;
     const ur_allocator *a = &f->context->allocator;
-    ur_fold_start(f, 1);
-    for (size_t i = 0; i < f->spares; i++)
-        f->context->device.release(f->context->device.user, f->spare[i]);
+    ur_fold_rest(f);
     pthread_mutex_destroy(&f->lock);
     ur_free(a, f->waiting);
     ur_free(a, f->spare);

@@ -36,6 +36,8 @@ typedef struct ur_fold ur_fold;
 
 /* For vectors of `size` floats and at most `most` shards, a power of two. */
 ur_status ur_fold_new(ur_context *context, size_t size, size_t most, ur_fold **out, ur_err *err);
+/* Gives back the vectors that no shard uses. */
+void ur_fold_rest(ur_fold *fold);
 void ur_fold_free(ur_fold *fold);
 void ur_fold_start(ur_fold *fold, size_t shards);
 

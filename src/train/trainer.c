@@ -40,6 +40,7 @@ static ur_status check_counts(const ur_train_options *o, ur_err *err)
         const char *name;
         size_t count;
     } all[] = {{"epochs", o->epochs == UR_EPOCHS_AUTO ? 1 : o->epochs},
+               {"steps", o->steps},
                {"max_steps", o->max_steps},
                {"lr_epochs", o->lr_epochs},
                {"lr_patience", o->lr_patience},
@@ -106,6 +107,12 @@ static size_t positions_of(const ur_trainer *t, size_t example)
     return m->kind->positions ? m->kind->positions(m, t->data, example) : 1;
 }
 
+/* What batches of tokens count of it. */
+static size_t weight_of(const ur_trainer *t, size_t example)
+{
+    return t->model->kind->weighs_steps ? length_of(t, example) : positions_of(t, example);
+}
+
 /* Batches of tokens: about how many there are, before the first epoch cuts them, and the most examples
  * that one can have. */
 static void count_batches(ur_trainer *t)
@@ -113,7 +120,7 @@ static void count_batches(ur_trainer *t)
     const size_t tokens = t->options.batch_tokens;
     size_t positions = 0;
     for (size_t i = 0; i < t->examples; i++)
-        positions += positions_of(t, i);
+        positions += weight_of(t, i);
     t->batches = positions / tokens + 1;
     t->most = tokens < t->examples ? tokens : t->examples;
 }
@@ -132,6 +139,8 @@ static bool take_memory(ur_trainer *t)
     }
     ok = ok && (t->sorted = ur_alloc(a, 2 * t->most, sizeof *t->sorted));
     ok = ok && (t->shard_loss = ur_alloc(a, shards, sizeof *t->shard_loss));
+    t->most_shards = shards;
+    ok = ok && (t->shard_noted = ur_alloc_zero(a, UR_MOST_NOTED * shards, sizeof *t->shard_noted));
     ok = ok && ur_runner_new(t->context, &t->runner, NULL) == UR_OK;
     if (t->options.accumulate > 1) {
         const ur_allocator *device = &t->context->device;
@@ -139,6 +148,20 @@ static bool take_memory(ur_trainer *t)
         ok = ok && t->gathered;
     }
     return ok && ur_fold_new(t->context, size, shards, &t->fold, NULL) == UR_OK;
+}
+
+void ur_trainer_rest(ur_trainer *t)
+{
+    ur_runner_rest(t->runner);
+    ur_fold_rest(t->fold);
+}
+
+void ur_trainer_set_steps(ur_trainer *t, size_t steps)
+{
+    const size_t accumulate = t->options.accumulate;
+    t->options.steps = steps;
+    if (steps)
+        t->options.epochs = (steps - 1) / ((t->batches + accumulate - 1) / accumulate) + 1;
 }
 
 ur_status ur_trainer_new(ur_context *context, ur_model *model, void *data,
@@ -177,6 +200,7 @@ ur_status ur_trainer_new(ur_context *context, ur_model *model, void *data,
     if (t->options.epochs == UR_EPOCHS_AUTO)
         t->options.epochs = choose_epochs(model->kind, (t->batches + t->options.accumulate - 1) /
                                                            t->options.accumulate);
+    ur_trainer_set_steps(t, options->steps);
     t->progress.schedule = ur_schedule_start(options);
     if (!take_memory(t)) {
         ur_trainer_free(t);
@@ -200,6 +224,7 @@ void ur_trainer_free(ur_trainer *t)
     ur_free(a, t->spare);
     ur_free(a, t->sorted);
     ur_free(a, t->shard_loss);
+    ur_free(a, t->shard_noted);
     ur_free(a, t);
 }
 
@@ -208,11 +233,17 @@ const ur_train_options *ur_trainer_options(const ur_trainer *t)
     return &t->options;
 }
 
+bool ur_trainer_complete(const ur_trainer *t)
+{
+    const ur_train_options *o = &t->options;
+    return o->steps ? t->progress.step >= o->steps : t->progress.epoch >= o->epochs;
+}
+
 bool ur_trainer_finished(const ur_trainer *t)
 {
-    return t->progress.epoch >= t->options.epochs ||
-           (t->options.max_steps && t->progress.step >= t->options.max_steps) ||
-           ur_schedule_ended(&t->options, &t->progress.schedule);
+    const ur_train_options *o = &t->options;
+    return ur_trainer_complete(t) || (o->max_steps && t->progress.step >= o->max_steps) ||
+           ur_schedule_ended(o, &t->progress.schedule);
 }
 
 bool ur_trainer_validated(ur_trainer *t, double loss)
@@ -224,7 +255,7 @@ bool ur_trainer_validated(ur_trainer *t, double loss)
 
 static size_t falling_positions(const void *trainer, size_t example)
 {
-    return positions_of(trainer, example);
+    return weight_of(trainer, example);
 }
 
 /* Where batches of tokens begin in `order`; returns how many there are. */
@@ -232,7 +263,7 @@ static size_t cut_batches(const ur_trainer *t, size_t *begin)
 {
     size_t n = 0, tokens = 0;
     for (size_t i = 0; i < t->examples; i++) {
-        const size_t more = positions_of(t, t->order[i]);
+        const size_t more = weight_of(t, t->order[i]);
         const bool full =
             i > 0 && (tokens + more > t->options.batch_tokens || i - begin[n - 1] == t->most);
         if (i == 0 || full) {
@@ -321,6 +352,10 @@ static void run_shard(void *arg, ur_tape *tape, size_t s)
     const float *value = ur_backward(tape, loss) == UR_OK ? ur_read(tape, loss) : NULL;
     if (value)
         t->shard_loss[s] = (double)value[0];
+    for (size_t i = 0; value && i < UR_MOST_NOTED; i++) {
+        const float *noted = tape->noted[i] ? ur_read(tape, tape->noted[i]) : NULL;
+        t->shard_noted[i * t->most_shards + s] = noted ? (double)noted[0] : 0.0;
+    }
     ur_fold_give(t->fold, s, gradient);
 }
 
@@ -365,14 +400,16 @@ static batch_job batch_of(ur_trainer *t, size_t index, double normaliser)
     return job;
 }
 
-/* Forward and backward of a batch; the loss in *loss, the gradient in the fold. */
-static ur_status run_batch(ur_trainer *t, batch_job job, double *loss, ur_err *err)
+/* Forward and backward of a batch; the loss in *loss, the gradient in the fold; adds what is noted. */
+static ur_status run_batch(ur_trainer *t, batch_job job, double *loss, double *noted, ur_err *err)
 {
     ur_fold_start(t->fold, job.shards);
     const ur_status status =
         ur_runner_run(t->runner, t->model->params, UR_TRAIN, job.shards, run_shard, &job, err);
     if (status == UR_OK)
         *loss = tree_sum(job.shards, t->shard_loss);
+    for (size_t i = 0; status == UR_OK && i < UR_MOST_NOTED; i++)
+        noted[i] += tree_sum(job.shards, t->shard_noted + i * t->most_shards);
     return status;
 }
 
@@ -411,12 +448,15 @@ static ur_status follow(ur_trainer *t, const float *gradient, ur_step *report, u
 typedef struct step_job {
     size_t first, batches, examples, positions;
     double normaliser;
+    double noted[UR_MOST_NOTED];
 } step_job;
 
 static step_job next_step(const ur_trainer *t)
 {
     const size_t first = t->progress.batch, left = t->batches - first;
-    step_job s = {first, left < t->options.accumulate ? left : t->options.accumulate, 0, 0, 1.0};
+    step_job s = {.first = first,
+                  .batches = left < t->options.accumulate ? left : t->options.accumulate,
+                  .normaliser = 1.0};
     for (size_t i = 0; i < s.batches; i++) {
         const ur_range all = examples_of(t, first + i);
         s.examples += all.end - all.begin;
@@ -429,7 +469,7 @@ static step_job next_step(const ur_trainer *t)
 }
 
 /* The gradient of all of a step's batches, added in their order; their loss in *loss. */
-static ur_status run_step(ur_trainer *t, const step_job *step, double *loss, const float **gradient,
+static ur_status run_step(ur_trainer *t, step_job *step, double *loss, const float **gradient,
                           ur_err *err)
 {
     const ur_context *c = t->context;
@@ -438,7 +478,7 @@ static ur_status run_step(ur_trainer *t, const step_job *step, double *loss, con
     for (size_t i = 0; i < step->batches; i++) {
         double part;
         const ur_status status =
-            run_batch(t, batch_of(t, step->first + i, step->normaliser), &part, err);
+            run_batch(t, batch_of(t, step->first + i, step->normaliser), &part, step->noted, err);
         if (status != UR_OK)
             return status;
         const float *sum = ur_fold_sum(t->fold, on.team);
@@ -471,10 +511,15 @@ static void advance(ur_trainer *t, const step_job *step, ur_step *report)
     report->epoch_loss = p->loss_sum / (double)p->batch;
     report->epoch_nll = p->nll_sum;
     report->epoch_positions = p->positions;
+    for (size_t i = 0; i < UR_MOST_NOTED; i++) {
+        p->noted_sum[i] += step->noted[i] * (double)step->batches;
+        report->epoch_noted[i] = p->noted_sum[i] / (double)p->batch;
+    }
     if (report->epoch_ended) {
         p->epoch++;
         p->batch = p->positions = 0;
         p->loss_sum = p->nll_sum = 0.0;
+        memset(p->noted_sum, 0, sizeof p->noted_sum);
         ur_schedule_epoch(&t->options, &p->schedule, p->epoch);
     }
 }
@@ -486,7 +531,7 @@ ur_status ur_trainer_step(ur_trainer *t, ur_step *report, ur_err *err)
     if (status != UR_OK)
         return status;
     UR_FPMODE_HERE;
-    const step_job step = next_step(t);
+    step_job step = next_step(t);
     const float *gradient = NULL;
     status = run_step(t, &step, &report->loss, &gradient, err);
     if (status == UR_OK)

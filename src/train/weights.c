@@ -1,7 +1,8 @@
 /* weights.c - loading parameters from safetensors files, strictly or in part.
  *
  * First every tensor of the file finds its parameter, then everything that does not fit is collected,
- * and only a file without a fault is read, into fresh memory, so that a failure changes nothing. */
+ * and only a file without a fault is read, into fresh memory, so that a failure changes nothing, or for
+ * inference into packed copies. */
 #include "train/weights.h"
 
 #include <fnmatch.h>
@@ -10,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/status.h"
+#include "base/threads.h"
 #include "tape/params.h"
 
 /* Collects what is wrong: the sentence as far as it has room, and all of it to whoever listens. */
@@ -24,8 +26,10 @@ static void complain(complaints *c, const char *what, const char *name, const ch
 {
     char one[800];
     if (c->tell) {
-        snprintf(one, sizeof one, "%s %s%s", what, name, detail);
-        c->tell(c->user, one);
+        char shown[sizeof one];
+        const int n = snprintf(one, sizeof one, "%s %s%s", what, name, detail);
+        ur_printable(one, (size_t)n < sizeof one ? (size_t)n : sizeof one - 1, shown, sizeof shown);
+        c->tell(c->user, shown);
     }
     const int n =
         snprintf(one, sizeof one, "%s%s %.96s%s", c->count ? "; " : "", what, name, detail);
@@ -261,10 +265,92 @@ static ur_status read_all(const reading *r, float *out, ur_err *err)
     return status;
 }
 
+/* ---- reading into packed copies ------------------------------------------------------------ */
+
+/* Of a thread: room for the largest weight without values, and the first entry that it failed at. */
+typedef struct loader {
+    float *room;
+    size_t failed; /* NONE */
+    ur_err error;
+} loader;
+
+typedef struct filling {
+    const reading *r;
+    ur_params *out;
+    loader *by; /* (threads) */
+} filling;
+
+/* Where in the file the values of a root stand, under one of its names; NONE: it may be missing. */
+static size_t tensor_of(const reading *r, size_t root)
+{
+    for (size_t i = root; i < ur_params_count(r->params); i++)
+        if (root_of(r->params, i) == root && r->tensor[i] != NONE)
+            return r->tensor[i];
+    return NONE;
+}
+
+static void fill_one(void *arg, size_t i, int worker)
+{
+    const filling *f = arg;
+    loader *me = &f->by[worker];
+    const ur_param *p = ur_params_entry(f->out, i);
+    if (p->alias_of >= 0 || me->failed != NONE)
+        return;
+    float *here = ur_params_fill_here(f->out, (int)i), *values = here ? here : me->room;
+    const size_t tensor = tensor_of(f->r, i);
+    if (tensor == NONE)
+        memset(values, 0, p->count * sizeof *values);
+    else if (ur_st_read_floats(f->r->st, tensor, values, &me->error) != UR_OK)
+        me->failed = i;
+    if (me->failed == NONE)
+        ur_params_fill(f->out, (int)i, values);
+}
+
+static size_t largest_without_values(ur_params *params)
+{
+    size_t largest = 0;
+    for (size_t i = 0; i < ur_params_count(params); i++) {
+        const size_t n = ur_params_entry(params, i)->count;
+        if (!ur_params_fill_here(params, (int)i) && n > largest)
+            largest = n;
+    }
+    return largest;
+}
+
+/* Seals them, and fills all. */
+static ur_status fill_packed(const reading *r, ur_params *out, ur_err *err)
+{
+    const ur_context *context = ur_params_context(out);
+    const ur_allocator *a = &context->allocator;
+    const size_t threads = (size_t)ur_pool_threads(context->pool);
+    filling f = {r, out, ur_alloc_zero(a, threads, sizeof *f.by)};
+    ur_status status =
+        f.by ? ur_params_seal_packed(out, err) : ur_no_memory(err, threads * sizeof *f.by);
+    const size_t room = status == UR_OK ? largest_without_values(out) : 0;
+    for (size_t i = 0; i < threads && status == UR_OK; i++) {
+        f.by[i].failed = NONE;
+        f.by[i].room = ur_alloc(a, room, sizeof(float));
+        if (!f.by[i].room)
+            status = ur_no_memory(err, room * sizeof(float));
+    }
+    if (status == UR_OK)
+        ur_pool_for(context->pool, ur_params_count(out), fill_one, &f);
+    const loader *first = NULL;
+    for (size_t i = 0; i < threads && status == UR_OK; i++)
+        if (f.by[i].failed != NONE && (!first || f.by[i].failed < first->failed))
+            first = &f.by[i];
+    if (first)
+        status = ur_fail(err, first->error.status, "%s", first->error.text);
+    for (size_t i = 0; f.by && i < threads; i++)
+        ur_free(a, f.by[i].room);
+    ur_free(a, f.by);
+    return status;
+}
+
 /* Checks the file; reads it where `out`, the parameters to fill, is not NULL. Those that are not sealed yet get
  * their memory in between, once the shapes fit. */
 static ur_status load(const ur_params *params, ur_params *out, ur_st *st, const char *path,
-                      const ur_load_options *options, complaints *c, ur_err *err)
+                      const ur_load_options *options, bool packed, complaints *c, ur_err *err)
 {
     static const ur_load_options strict = {0};
     const ur_allocator *a = &ur_params_context(params)->allocator;
@@ -280,6 +366,10 @@ static ur_status load(const ur_params *params, ur_params *out, ur_st *st, const 
     find_all(&r, NULL);
     ur_status status = check_file(&r, path, err);
     float *fresh = NULL;
+    if (status == UR_OK && packed) {
+        status = fill_packed(&r, out, err);
+        out = NULL;
+    }
     if (status == UR_OK && out && !ur_params_sealed(out))
         status = ur_params_seal(out, err);
     if (status == UR_OK && out && !(fresh = ur_alloc(a, size, sizeof *fresh)))
@@ -302,7 +392,7 @@ ur_status ur_weights_read(ur_params *params, ur_st *st, const char *path, const 
     const ur_prefix under = {prefix, ""};
     complaints c = {.used = 0};
     return load(params, params, st, path, &(ur_load_options){.prefixes = &under, .n_prefixes = 1},
-                &c, err);
+                false, &c, err);
 }
 
 ur_status ur_weights_check(const ur_params *params, ur_st *st, const char *path, const char *prefix,
@@ -310,21 +400,34 @@ ur_status ur_weights_check(const ur_params *params, ur_st *st, const char *path,
 {
     const ur_prefix under = {prefix, ""};
     complaints c = {.tell = tell, .user = user};
-    return load(params, NULL, st, path, &(ur_load_options){.prefixes = &under, .n_prefixes = 1}, &c,
-                err);
+    return load(params, NULL, st, path, &(ur_load_options){.prefixes = &under, .n_prefixes = 1},
+                false, &c, err);
 }
 
-ur_status ur_weights_load(ur_params *params, const char *path, const ur_load_options *options,
-                          ur_err *err)
+static ur_status open_and_load(ur_params *params, const char *path, const ur_load_options *options,
+                               bool packed, ur_err *err)
 {
     complaints c = {.used = 0};
     ur_st *st;
     ur_status status = ur_st_open(&ur_params_context(params)->allocator, path, &st, err);
     if (status != UR_OK)
         return status;
-    status = load(params, params, st, path, options, &c, err);
+    status = load(params, params, st, path, options, packed, &c, err);
     ur_st_close(st);
     return status;
+}
+
+ur_status ur_weights_load(ur_params *params, const char *path, const ur_load_options *options,
+                          ur_err *err)
+{
+    return open_and_load(params, path, options, false, err);
+}
+
+ur_status ur_weights_load_packed(ur_params *params, const char *path,
+                                 const ur_load_options *options, ur_err *err)
+{
+    const bool host = ur_params_context(params)->backend->host_memory;
+    return open_and_load(params, path, options, host, err);
 }
 
 /* A program seals its parameters itself. */
@@ -362,7 +465,7 @@ ur_status ur_params_load_memory(ur_params *params, const char *name, const void 
             ur_st_open_bytes(&ur_params_context(params)->allocator, name, bytes, size, &st, err);
     if (status != UR_OK)
         return status;
-    status = load(params, params, st, name, options, &c, err);
+    status = load(params, params, st, name, options, false, &c, err);
     ur_st_close(st);
     return status;
 }

@@ -6,11 +6,12 @@
 
 #include "base/alloc.h"
 #include "base/status.h"
+#include "io/safetensors.h"
 #include "tape/params.h"
 
 ur_status ur_weights_write(const ur_allocator *a, const ur_params *params, const float *values,
                            const char *path, const ur_st_tensor *more, size_t n_more,
-                           const ur_st_pair *metadata, size_t n_metadata, ur_err *err)
+                           const ur_st_pair *metadata, size_t n_metadata, size_t spare, ur_err *err)
 {
     const float *from = values ? values : ur_params_data(params);
     const size_t count = ur_params_count(params);
@@ -25,7 +26,8 @@ ur_status ur_weights_write(const ur_allocator *a, const ur_params *params, const
     }
     if (n_more)
         memcpy(tensors + n, more, n_more * sizeof *more);
-    const ur_status status = ur_st_write(a, path, tensors, n + n_more, metadata, n_metadata, err);
+    const ur_status status =
+        ur_st_write_sparing(a, path, tensors, n + n_more, metadata, n_metadata, spare, err);
     ur_free(a, tensors);
     return status;
 }
@@ -131,6 +133,12 @@ ur_status ur_params_save_as(const ur_params *params, const char *path, const cha
     const size_t count = ur_params_count(params);
     if (!small && dtype != UR_ST_F32)
         return ur_fail(err, UR_INVALID, "%s: weights can be saved as F32, F16 or BF16", path);
+    if (!ur_params_data(params))
+        return ur_fail(
+            err, UR_INVALID,
+            "%s: these parameters have no values that could be saved: they are not sealed, "
+            "or were read for inference alone",
+            path);
     char *names = prefixed_names(a, params, prefix);
     ur_st_tensor *tensors = ur_alloc(a, count + 1, sizeof *tensors);
     uint16_t *halves = small ? ur_alloc(a, ur_params_size(params) + 1, sizeof *halves) : NULL;

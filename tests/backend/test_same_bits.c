@@ -1,5 +1,7 @@
 /* test_same_bits.c - every instruction set with 1, 2 and 3 threads against plain C with one, byte
  * for byte: outputs and gradients of all operations with arithmetic, over shapes with tails. */
+#include "backend/context.h"
+#include "base/pool.h"
 #include "support/contexts.h"
 #include "unroll/nn.h"
 
@@ -141,8 +143,63 @@ static void same_bits(void **state)
     contexts_free(&all);
 }
 
+/* The worker is left out of two operations and takes part in two: from four beginnings each operation has had
+ * it and has not, and so has the one before and the one after. */
+static void members_come_and_go(void **state)
+{
+    (void)state;
+    ur_context *alone = context_of(NULL, 1, NULL), *two = context_of(NULL, 2, NULL);
+    ur_team_take_turns(ur_pool_team(two->pool));
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        kept reference = compute(alone, &shapes[i], UR_STEP_MAJOR);
+        for (uint32_t turn = 0; turn < 4; turn++) {
+            two->pool->turn = turn;
+            kept other = compute(two, &shapes[i], UR_STEP_MAJOR);
+            same_kept(&reference, &other, "members come and go");
+            kept_free(&other);
+        }
+        kept_free(&reference);
+    }
+    ur_context_free(alone);
+    ur_context_free(two);
+}
+
+/* A product of a model that no cache holds, whose panels the members take as they come. */
+static void large_product(void **state)
+{
+    enum { ROWS = 16, IN = 2048, OUT = 2101 };
+    float *want = NULL;
+    (void)state;
+    for (int threads = 1; threads <= 3; threads++) {
+        ur_context *context = context_of(NULL, threads, NULL);
+        ur_params *params;
+        assert_int_equal(ur_params_new(context, &params, NULL), UR_OK);
+        const ur_linear_layer layer = ur_linear_add(params, "large", IN, OUT, true);
+        assert_int_equal(ur_params_seal(params, NULL), UR_OK);
+        ur_linear_init(&layer, params, 3);
+        ur_tape *t = tape_of(context);
+        float *x = made_up_floats(4, (size_t)ROWS * IN, 1.0f);
+        ur_tape_start(t, UR_INFER, params, NULL, 0, 0);
+        const ur_tensor *y =
+            ur_linear(t, &layer, ur_copy_floats(t, 2, (size_t[]){ROWS, IN}, x, false));
+        tape_fine(t);
+        if (!want) {
+            want = malloc((size_t)ROWS * OUT * sizeof *want);
+            memcpy(want, ur_floats(y), (size_t)ROWS * OUT * sizeof *want);
+        }
+        same_floats("y", "large", want, ur_floats(y), (size_t)ROWS * OUT);
+        free(x);
+        ur_tape_free(t);
+        ur_params_free(params);
+        ur_context_free(context);
+    }
+    free(want);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(same_bits)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(same_bits),
+                                       cmocka_unit_test(members_come_and_go),
+                                       cmocka_unit_test(large_product)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

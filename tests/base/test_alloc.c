@@ -5,7 +5,9 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <cmocka.h>
 
 static void test_overflow(void **state)
@@ -43,6 +45,56 @@ static void test_zero_and_strdup(void **state)
     ur_free(&f.hooks, memory);
     ur_free(&f.hooks, copy);
     assert_int_equal(f.outstanding, 0);
+}
+
+/* Large blocks are found again, whatever small ones were taken meanwhile: what the process holds stays near the
+ * most that it used at a time. */
+static void test_large_blocks(void **state)
+{
+    (void)state;
+    const ur_allocator *a = ur_default_allocator();
+    enum { ROUNDS = 40, BLOCKS = 4, SMALL = 400, MIB = 1 << 20 };
+    static const size_t mib[BLOCKS] = {9, 4, 15, 2};
+    static void *small[ROUNDS * SMALL];
+    struct rusage before, after;
+    for (size_t round = 0, n = 0; round < ROUNDS; round++) {
+        char *block[BLOCKS];
+        for (size_t i = 0; i < BLOCKS; i++) {
+            const size_t bytes = mib[i] * MIB - 1000 * i;
+            block[i] = ur_alloc(a, bytes, 1);
+            assert_non_null(block[i]);
+            memset(block[i], (int)i, bytes);
+            for (size_t k = 0; k < SMALL / BLOCKS; k++, n++) {
+                small[n] = ur_alloc(a, 100 + n % 900, 1);
+                assert_non_null(small[n]);
+            }
+        }
+        for (size_t i = 0; i < BLOCKS; i++) {
+            const size_t last = mib[i] * MIB - 1000 * i - 1;
+            assert_true(block[i][0] == (char)i && block[i][last] == (char)i);
+            ur_free(a, block[i]);
+        }
+        if (round == 1)
+            getrusage(RUSAGE_SELF, &before);
+    }
+    getrusage(RUSAGE_SELF, &after);
+    for (size_t i = 0; i < ROUNDS * SMALL; i++)
+        ur_free(a, small[i]);
+    if (!getenv("UNROLL_SANITIZE") && after.ru_maxrss > before.ru_maxrss + 48 * 1024)
+        fail_msg("%ld KiB after two rounds, %ld after %d", before.ru_maxrss, after.ru_maxrss,
+                 ROUNDS);
+}
+
+/* Whoever gives no hooks gets malloc's own blocks, of any size, and may free them. */
+static void test_no_hooks(void **state)
+{
+    (void)state;
+    for (size_t bytes = 1; bytes <= (size_t)1 << 24; bytes *= 64) {
+        char *block = ur_alloc(NULL, bytes, 1);
+        assert_non_null(block);
+        block[bytes - 1] = 1;
+        free(block);
+    }
 }
 
 static void test_reserve(void **state)
@@ -148,6 +200,8 @@ int main(void)
         cmocka_unit_test(test_nothing_is_something),
         cmocka_unit_test(test_zero_and_strdup),
         cmocka_unit_test(test_reserve),
+        cmocka_unit_test(test_large_blocks),
+        cmocka_unit_test(test_no_hooks),
         cmocka_unit_test(test_sweep_reaches_every_allocation),
         cmocka_unit_test(test_failing_calls),
         cmocka_unit_test(test_status),

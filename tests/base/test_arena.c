@@ -195,6 +195,28 @@ static void test_each_allocation_fails(void **state)
     assert_true(failing_alloc_sweep(rounds, NULL) >= 4);
 }
 
+/* After a rest nothing is held, and what was is asked for at once. */
+static void test_rest(void **state)
+{
+    (void)state;
+    failing_alloc f;
+    ur_arena *arena = new_arena(&f);
+    const size_t alone = f.bytes;
+    ur_arena_rest(arena); /* of nothing */
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 300; i++)
+            assert_non_null(ur_arena_take(arena, 10000, 1));
+        ur_arena_rest(arena);
+        assert_int_equal(f.bytes, alone);
+        assert_int_equal(ur_arena_held(arena), 0);
+    }
+    const size_t calls = f.calls;
+    for (int i = 0; i < 300; i++)
+        assert_non_null(ur_arena_take(arena, 10000, 1));
+    assert_int_equal(f.calls, calls + 1);
+    free_arena(arena, &f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +226,7 @@ int main(void)
         cmocka_unit_test(test_marks),
         cmocka_unit_test(test_rewound_chunks_are_used_again),
         cmocka_unit_test(test_steady_state_allocates_nothing),
+        cmocka_unit_test(test_rest),
         cmocka_unit_test(test_refused_coalescing),
         cmocka_unit_test(test_each_allocation_fails),
     };

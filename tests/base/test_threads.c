@@ -240,7 +240,7 @@ static void test_ranges(void **state)
         for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
             size_t at = 0, shortest = SIZE_MAX, longest = 0;
             for (int i = 0; i < count; i++) {
-                ur_range r = ur_my_range(&(ur_member){i, count, NULL}, sizes[s]);
+                ur_range r = ur_my_range(&(ur_member){.index = i, .count = count}, sizes[s]);
                 assert_true(r.begin == at && r.end >= r.begin);
                 at = r.end;
                 shortest = r.end - r.begin < shortest ? r.end - r.begin : shortest;
@@ -261,7 +261,7 @@ static void test_ranges_of_floats(void **state)
         for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
             size_t at = 0;
             for (int i = 0; i < count; i++) {
-                const ur_range r = ur_my_floats(&(ur_member){i, count, NULL}, sizes[s]);
+                const ur_range r = ur_my_floats(&(ur_member){.index = i, .count = count}, sizes[s]);
                 assert_true(r.begin == at && r.end >= r.begin && r.end <= sizes[s]);
                 assert_true(r.end % 16 == 0 || r.end == sizes[s]);
                 at = r.end;

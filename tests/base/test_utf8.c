@@ -98,6 +98,7 @@ static void test_quote(void **state)
     assert_string_equal(quoted + n - 5, "y...\"");
     assert_string_equal(ur_quote("", 0, quoted), "\"\"");
     char shown[UR_SHOWN];
+    assert_string_equal(ur_shown(shown, "\xD8\x9C\xE2\x81\xA6"), "\xEF\xBF\xBD\xEF\xBF\xBD");
     assert_string_equal(ur_shown(shown, "a \xC3\xA9\n\xFFz"),
                         "a \xC3\xA9\xEF\xBF\xBD\xEF\xBF\xBDz");
     text[sizeof text - 1] = '\0';
@@ -116,14 +117,43 @@ static void test_next(void **state)
         assert_int_equal(ur_utf8_next(&text), expected[i]);
 }
 
+/* What terminals can show stays, all else is escaped, and a cut leaves whole characters. */
+static void test_printable(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes, *shown;
+    } cases[] = {
+        {"", ""},
+        {"plain \xC3\xA9 \xF0\x9F\x98\x80", "plain \xC3\xA9 \xF0\x9F\x98\x80"},
+        {"\t\n\r\x1B[31m\x7F", "\\t\\n\\r\\x1b[31m\\x7f"},
+        {"\xFF\xC3(\xE2\x82", "\\xff\\xc3(\\xe2\\x82"},
+        {"\xC2\x9B\xE2\x80\xAE", "\\u{9b}\\u{202e}"},
+    };
+    char text[64];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const size_t size = strlen(cases[i].bytes), length = strlen(cases[i].shown);
+        assert_int_equal(ur_printable(cases[i].bytes, size, text, sizeof text), length);
+        assert_string_equal(text, cases[i].shown);
+        for (size_t capacity = 0; capacity <= length + 1; capacity++) {
+            size_t at;
+            memset(text, '#', sizeof text);
+            const size_t n = ur_printable(cases[i].bytes, size, text, capacity);
+            assert_true(n < capacity || capacity == 0);
+            assert_true(capacity == 0 || text[n] == '\0');
+            assert_int_equal(text[capacity], '#');
+            assert_true(ur_utf8_count(text, n, &at));
+            assert_true(n < 3 || n == length || memcmp(text + n - 3, "...", 3) == 0);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip_of_every_character),
-        cmocka_unit_test(test_ill_formed),
-        cmocka_unit_test(test_count),
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_quote),
+        cmocka_unit_test(test_printable),  cmocka_unit_test(test_round_trip_of_every_character),
+        cmocka_unit_test(test_ill_formed), cmocka_unit_test(test_count),
+        cmocka_unit_test(test_names),      cmocka_unit_test(test_quote),
         cmocka_unit_test(test_next),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,6 +61,9 @@ expect 2 'one argument too many' embed "$bert" text --in texts
 expect 2 '--npy and --json' embed "$bert" text --npy x.npy --json
 expect 2 '--pool sum' embed "$bert" text --pool sum
 expect 3 'no such folder' embed nowhere text
+printf 'a\tb\nb\ta\n' >two.tsv
+run train seq2seq --data two.tsv --hidden 4 --epochs 1 --out plain --quiet
+expect 1 'plain/config.json: a run of the kind seq2seq; a BERT is expected here' embed plain text
 expect 3 'no prompt passage' embed "$bert" text --prompt passage
 expect 3 'cannot be opened' embed "$bert" --in nowhere
 expect 3 'text 2: the text is not UTF-8: byte 3' embed "$bert" ok "$(printf 'ab\377')"

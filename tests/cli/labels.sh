@@ -25,16 +25,21 @@ grep -q '^epoch 2/2  loss [0-9.]*  validation [0-9.]*  accuracy  *[0-9.]* %  F1 
     fail "train tagger: $(cat err)"
 grep -q '^accuracy  *[0-9.]* %' out || fail "no scores: $(cat out)"
 grep -q '^tokens  *9$' out || fail "no counts: $(cat out)"
-grep -q '^true labels down' out || fail "no matrix: $(cat out)"
+grep -q '^N  *[01]\.' out || fail "no label's scores: $(cat out)"
+grep -q '^true labels down' out && fail "a matrix that nobody asked for: $(cat out)"
 grep -q '"valid_accuracy": [0-9.e-]*, "valid_f1": [0-9.e-]*,' tagger/metrics.jsonl ||
     fail "metrics: $(cat tagger/metrics.jsonl)"
 [ "$(cat tagger/labels.txt)" = "$(printf 'D\nN\nV')" ] || fail "labels: $(cat tagger/labels.txt)"
 
 expect 0 "^N  *[01]\.[0-9]* *[01]\.[0-9]* *[01]\.[0-9]* *3$" eval tagger --data few.txt
 cp out lines
+expect 0 '^true labels down' eval tagger --data few.txt --confusion
+head -n "$(wc -l <lines)" out | cmp - lines || fail "--confusion changes the scores: $(cat out)"
 expect 0 '^{"accuracy":[0-9.]*,"f1":[0-9.]*,"loss":[0-9.]*,"positions":9,"examples":9,"labels":\[{"label":"D","present":4,' \
     eval tagger --data few.txt --json
-grep -q ',"confusion":\[\[[0-9],[0-9],[0-9]\],\[[0-9],[0-9],[0-9]\],\[[0-9],[0-9],[0-9]\]\]}$' out ||
+grep -q '"f1":[0-9.]*}\]}$' out || fail "eval --json: $(cat out)"
+run eval tagger --data few.txt --json --confusion
+grep -q '"f1":[0-9.]*}\],"confusion":\[\[[0-9],[0-9],[0-9]\],\[[0-9],[0-9],[0-9]\],\[[0-9],[0-9],[0-9]\]\]}$' out ||
     fail "eval --json: $(cat out)"
 
 expect 0 "^dog	[DNV]	0\.[0-9][0-9][0-9][0-9]$" predict tagger 'the dog  zebra' ''
@@ -100,12 +105,22 @@ for i in 1 2 3 4 5 6 7 8 9; do
     printf 'a very long label, the %sth\tx\na very long label, the %sth\tx\nother\tx\n' $i $i
 done >many.txt
 run train classifier --data many.txt --out many --quiet --epochs 1 --hidden 4 --lr 0.1
-expect 0 '^other  *1\.0000\|^other  *0\.' eval many --data many.txt
+expect 0 '^other  *1\.0000\|^other  *0\.' eval many --data many.txt --confusion
 grep -q '^most often confused' out || fail "no confusions: $(cat out)"
 grep -q '^true labels down' out && fail "a matrix too wide: $(cat out)"
 sed -n '/^most often/,$p' out | sed 1,2d >pairs
 [ "$(wc -l <pairs)" -eq 9 ] || fail "confusions: $(cat out)"
 [ "$(awk '{ print $NF }' pairs | sort -u)" = 2 ] || fail "confusions: $(cat out)"
+
+# ---- far too many for any: the scores of each, and a sentence where the matrix is asked for
+awk 'BEGIN { for (i = 0; i < 2100; i++) printf "l%d\tx\n", i }' >crowd.txt
+run train classifier --data crowd.txt --out crowd --quiet --epochs 1 --hidden 2 --embed 2
+[ "$code" -eq 0 ] || fail "2,100 labels: $(cat err)"
+expect 0 '^l2099 ' eval crowd --data crowd.txt
+expect 3 '^unroll: confusion matrix: 2100 labels, at most 2000 expected$' \
+    eval crowd --data crowd.txt --confusion
+expect 3 '^unroll: confusion matrix: 2100 labels, at most 2000 expected$' \
+    plot crowd --confusion --data crowd.txt
 
 # ---- bad data
 printf 'the D\ndog X\n' >new.txt
@@ -138,6 +153,8 @@ expect 2 'does not go with --resume' train tagger --out tagger --resume --hidden
 expect 2 '^unroll: --data belongs to --confusion' plot tagger --data few.txt
 expect 2 'two pictures' plot tagger --confusion --attention x
 expect 2 'draws one run, 2 were given' plot tagger classifier --confusion
+train questions --epochs 1
+expect 1 'questions is a seq2seq, which has no labels' eval questions --data builtin:dates --confusion
 expect 1 'tagger is a tagger, which does not write texts; unroll predict tagger TEXT answers' generate tagger
 expect 3 'classifier holds a classifier, which unroll train tagger does not train; that is unroll train classifier' \
     train tagger --out classifier --resume

@@ -7,8 +7,11 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
     printf 'the D\ndog N\nruns V\n\n' >>tags
     printf 'good\ta fine film\nbad\ta film to forget\n' >>texts
     echo 'the quick brown fox jumps over the lazy dog, and runs' >>text
+    echo 'The quick fox runs. The lazy dog sleeps! The fox is gone.' >>paragraphs
 done
 printf 'the dog runs.\tle chien court.\na dog\tun chien\n' >pairs
+printf '{"data":[{"paragraphs":[{"context":"the cat sat","qas":[' >squad.json
+printf '{"id":"a","question":"cat","answers":[{"text":"sat","answer_start":8}]}]}]}]}\n' >>squad.json
 kinds=$("$tool" completions words -- train | cut -d: -f1)
 [ "$(echo "$kinds" | wc -l)" -ge 4 ] || fail "kinds: $kinds"
 
@@ -21,6 +24,8 @@ how_of() {
     tagger) echo '--data tags' ;;
     classifier) echo '--data texts' ;;
     translation) echo '--data pairs --valid pairs' ;;
+    bert) echo '--data paragraphs' ;;
+    qa) echo "--data squad.json --init-from $UNROLL_SOURCE_DIR/tests/golden/bert_tiny" ;;
     esac
 }
 
@@ -46,8 +51,10 @@ for trained in $kinds lm+context; do
     kind=${trained%+*}
     how=$(how_of "$trained")
     [ -n "$how" ] || fail "this test does not know how to train $kind"
+    small='--hidden 8 --max-steps 2 --quiet'
+    [ "$kind" != qa ] || small='--max-steps 2 --quiet' # its sizes are the published model's
     # shellcheck disable=SC2086
-    run train "$kind" $how --hidden 8 --max-steps 2 --quiet --out plain
+    run train "$kind" $how $small --out plain
     [ $code -eq 0 ] || fail "train $kind: $(cat err)"
     figures plain >plain.figures
     [ -s plain.figures ] || fail "eval: no figures of $trained"
@@ -65,7 +72,7 @@ for trained in $kinds lm+context; do
         tried=$((tried + 1))
         hurry && [ $((tried % 5)) -ne 0 ] && continue
         # shellcheck disable=SC2086
-        run train "$kind" $how --hidden 8 --max-steps 2 --quiet --out one "--$name" "$value"
+        run train "$kind" $how $small --out one "--$name" "$value"
         if [ $code -eq 2 ] &&
             grep -q -e ' belongs to --' -e ' does not go with --' -e ' goes with --.* alone' err; then
             continue

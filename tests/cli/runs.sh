@@ -84,12 +84,14 @@ expect 3 'one side would be empty' train seq2seq --data eight.tsv --valid-split 
 expect 3 'two ways' train seq2seq --data eight.tsv --valid-split 0.5 --valid four --out x
 expect 3 'two ways' train seq2seq --data builtin:dates --size 9 --valid-split 0.5 --out x
 
-# ---- minutes: as many epochs as fit, recorded, and at least one
+# ---- minutes: as many steps as fit, recorded, and at least one
 run train seq2seq --data moved/two.tsv --hidden 4 --minutes 1e-7 --out short --quiet
 [ "$code" -eq 0 ] || fail "--minutes: $(cat err)"
 config short epochs 1
 [ "$(wc -l <short/metrics.jsonl)" -eq 1 ] || fail "--minutes 1e-7 took more than one epoch"
+config short steps 1
 expect 2 'two ways' train seq2seq --data moved/two.tsv --minutes 1 --epochs 3 --out x
+expect 2 'two ways' train seq2seq --data moved/two.tsv --minutes 1 --steps 3 --out x
 
 # ---- the best weights answer, and it is said; --last takes the others
 printf 'aa\tb\nab\tb\nba\tb\nbb\tb\n' >train.tsv

@@ -40,7 +40,10 @@ while read -r name kind epochs verb data input; do
     case $name in '' | '#'*) continue ;; esac
     opened=$((opened + 1))
     folder=runs/$name
-    run eval "$folder" --data "$data"
+    case $kind in
+    tagger | classifier) run eval "$folder" --data "$data" --confusion ;;
+    *) run eval "$folder" --data "$data" ;;
+    esac
     [ $code -eq 0 ] || fail "$name.eval: exit code $code: $(head -c 300 err)"
     measured_as_then "$name.eval"
     if [ "$verb" = predict ]; then

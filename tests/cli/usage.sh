@@ -125,8 +125,8 @@ expect 2 '--lr-min belongs to --schedule cosine or plateau' \
     train seq2seq --data builtin:dates --out o --lr-min 0 --schedule step
 expect 2 'least learning rate 0.1, it must be from 0 to 0.01' \
     train seq2seq --data builtin:dates --out o --lr 0.01 --lr-min 0.1 --schedule cosine
-expect 2 '--schedule linear: expected constant or step or cosine or plateau' \
-    train seq2seq --schedule linear
+expect 2 '--schedule polynomial: expected constant or step or cosine or plateau' \
+    train seq2seq --schedule polynomial
 expect 2 '--lr-factor 1: expected a number above 0 and below 1' train seq2seq --lr-factor 1
 expect 2 '--size is for built-in data; f.txt has' train seq2seq --data f.txt --out o --size 3
 expect 2 '--valid-size is for built-in data, not for f.txt' \

@@ -3,6 +3,7 @@
 #include "data/corpus.h"
 #include "support/failing_alloc.h"
 #include "support/faulty_syscalls.h"
+#include "support/slow.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -270,6 +271,138 @@ static void test_files(void **state)
     forget(&l);
 }
 
+/* ---- pieces --------------------------------------------------------------------------------- */
+
+enum { LONG_TEXT = 5 << 18 }; /* more than a piece */
+
+/* A text of words of 1 to 7 letters, every `line`-th space a line feed (0: none is). */
+static char *long_text(size_t size, size_t line)
+{
+    char *text = malloc(size + 1);
+    assert_non_null(text);
+    for (size_t i = 0, ends_seen = 0, left = 1; i < size; i++) {
+        const bool ends = left-- == 0;
+        if (ends)
+            left = 1 + ++ends_seen % 7;
+        text[i] = (char)(!ends                           ? 'a' + (int)(i * i % 5)
+                         : line && ends_seen % line == 0 ? '\n'
+                                                         : ' ');
+    }
+    text[size] = 0;
+    return text;
+}
+
+/* In a file and in memory, as one line and as many: a line that is cut where a piece ends has the tokens
+ * that it would have as a whole. */
+static void test_pieces(void **state)
+{
+    (void)state;
+    static const ur_text_options all[] = {
+        {.tokenizer = UR_WORDS, .line_ends = true},
+        {.tokenizer = UR_WORDS_PUNCTUATION},
+        {.tokenizer = UR_WORDS_JOINED, .unicode = UR_UNICODE_NFC},
+        {.tokenizer = UR_CHARACTERS},
+        {.tokenizer = UR_CHARACTERS, .letters_only = true, .lower = true},
+    };
+    const size_t size = LONG_TEXT;
+    char *line = long_text(size, 0), *text = long_text(size, 9);
+    put_file("line.txt", line);
+    put_file("text.txt", text);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        learned one, many, file;
+        ur_err err;
+        assert_int_equal(
+            ur_corpus_learn(NULL, "line.txt", &all[i], NULL, 0, &one.corpus, &one.vocabulary, &err),
+            UR_OK);
+        many = learn(text, &all[i], NULL, 0);
+        assert_int_equal(ur_corpus_learn(NULL, "text.txt", &all[i], NULL, 0, &file.corpus,
+                                         &file.vocabulary, &err),
+                         UR_OK);
+        const ur_ids a = ur_corpus_ids(one.corpus), b = ur_corpus_ids(many.corpus);
+        assert_true(ur_corpus_fingerprint(file.corpus) == ur_corpus_fingerprint(many.corpus));
+        size_t at = 0;
+        for (size_t k = 0; k < b.length; k++) { /* but for the ends of lines the same */
+            const char *token = ur_vocabulary_token(many.vocabulary, b.ids[k], NULL);
+            if (strcmp(token, "<eos>") == 0)
+                continue;
+            assert_true(at < a.length);
+            const char *same = ur_vocabulary_token(one.vocabulary, a.ids[at++], NULL);
+            if (all[i].letters_only && *same == ' ' && *token != ' ') /* none where a line ends */
+                same = ur_vocabulary_token(one.vocabulary, a.ids[at++], NULL);
+            if (strcmp(token, same) != 0 && !(*token == '\n' && *same == ' '))
+                fail_msg("tokenizer %zu, token %zu: %s in lines, %s in one", i, k, token, same);
+        }
+        assert_int_equal(at + all[i].line_ends, a.length);
+        forget(&one);
+        forget(&many);
+        forget(&file);
+    }
+    free(line);
+    free(text);
+}
+
+/* Lone CRs that begin behind the first piece end lines, if no LF comes later. */
+static void test_late_ends(void **state)
+{
+    (void)state;
+    char *text = long_text(LONG_TEXT / 2, 0);
+    learned l;
+    ur_err err;
+    memcpy(text + LONG_TEXT / 2 - 20, "aa\rbb\rcc", 8);
+    put_file("late.txt", text);
+    assert_int_equal(
+        ur_corpus_learn(NULL, "late.txt", &lines, NULL, 0, &l.corpus, &l.vocabulary, &err), UR_OK);
+    assert_int_equal(ur_ids_count(ur_corpus_ids(l.corpus), 1), 3);
+    forget(&l);
+    text[LONG_TEXT / 2 - 3] = '\n';
+    put_file("late.txt", text);
+    assert_int_equal(
+        ur_corpus_learn(NULL, "late.txt", &lines, NULL, 0, &l.corpus, &l.vocabulary, &err), UR_OK);
+    assert_int_equal(ur_ids_count(ur_corpus_ids(l.corpus), 1), 2);
+    forget(&l);
+    memcpy(text + LONG_TEXT / 2 - 20, "\xFF", 1);
+    put_file("late.txt", text);
+    assert_int_equal(
+        ur_corpus_learn(NULL, "late.txt", &lines, NULL, 0, &l.corpus, &l.vocabulary, &err),
+        UR_BAD_FILE);
+    assert_non_null(strstr(err.text, "late.txt: line 1: byte 0xff"));
+    free(text);
+}
+
+/* The most memory while a text of that many bytes is read, less 4 bytes for each of its tokens. */
+static size_t beside_the_ids(const ur_text_options *o, size_t size, bool in_lines)
+{
+    failing_alloc f;
+    learned l;
+    ur_err err;
+    char *text = long_text(size, in_lines ? 9 : 0);
+    put_file("text.txt", text);
+    free(text);
+    failing_alloc_init(&f, 0, false);
+    const ur_vocabulary_options choice = {.max_size = 50};
+    if (ur_corpus_learn(&f.hooks, "text.txt", o, &choice, 0, &l.corpus, &l.vocabulary, &err) !=
+        UR_OK)
+        fail_msg("%s", err.text);
+    const size_t ids = 4 * ur_corpus_ids(l.corpus).length;
+    assert_true(f.bytes >= ids && f.bytes < ids + (64 << 10));
+    forget(&l);
+    assert_int_equal(f.bytes, 0);
+    return f.most - ids;
+}
+
+/* What there is beside 4 bytes for a token does not grow with the text: of three times as much it is less than
+ * the text. */
+static void test_memory(void **state)
+{
+    (void)state;
+    enum { MOST = 7 << 19 };
+    for (size_t size = LONG_TEXT; size <= 3 * LONG_TEXT; size += 2 * LONG_TEXT)
+        for (int in_lines = 0; in_lines < 2; in_lines++) {
+            assert_true(beside_the_ids(&words, size, in_lines) < MOST);
+            assert_true(beside_the_ids(&characters, size, in_lines) < MOST);
+        }
+}
+
 /* ---- known books -------------------------------------------------------------------------- */
 
 static learned learn_book(const char *name, const ur_text_options *o,
@@ -364,6 +497,9 @@ int main(void)
         cmocka_unit_test(test_malformed),
         cmocka_unit_test(test_parts),
         cmocka_unit_test_setup_teardown(test_files, test_folder_enter, test_folder_leave),
+        cmocka_unit_test_setup_teardown(test_pieces, test_folder_enter, test_folder_leave),
+        cmocka_unit_test_setup_teardown(test_late_ends, test_folder_enter, test_folder_leave),
+        cmocka_unit_test_setup_teardown(test_memory, test_folder_enter, test_folder_leave),
         cmocka_unit_test(test_time_machine),
         cmocka_unit_test(test_wikitext),
         cmocka_unit_test(test_failing_allocations),

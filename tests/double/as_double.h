@@ -51,7 +51,6 @@
 #endif
 
 #include <Random123/philox.h>
-#include <jansson.h>
 #include <utf8proc.h>
 #ifdef UR_DOUBLE_TEST /* a test, not the library: cmocka takes names like `fail` */
 #include <cmocka.h>

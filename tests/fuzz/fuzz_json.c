@@ -1,12 +1,13 @@
 /* fuzz_json.c - any bytes are either refused with a sentence or a document that can be walked and
  * asked for anything; what is copied from it with the writer parses again. */
+#include "frame.h"
+
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "io/json.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+const fuzz_setup fuzz_frame = {.memory = 1 << 20, .per_byte = 512, .failing = true};
 
 /* Asks a value for everything it could be, and copies it if it is one of those. */
 static void walk(const ur_json_value *value, ur_json_writer *copy, int depth)
@@ -19,8 +20,9 @@ static void walk(const ur_json_value *value, ur_json_writer *copy, int depth)
     int choice;
     size_t length;
     ur_err err = {0};
-    if (ur_json_only(value, keys, 4, &err) == UR_BAD_FILE && err.text[0] == '\0')
-        abort();
+    const ur_status only = ur_json_only(value, keys, 4, &err);
+    if (only != UR_OK)
+        fuzz_refused(only, &err, FUZZ_MAY(UR_BAD_FILE));
     ur_json_choice(value, keys, 4, &choice, &err);
     if (ur_json_int(value, INT64_MIN, INT64_MAX, &whole, &err) == UR_OK) {
         ur_json_put_int(copy, NULL, whole);
@@ -50,29 +52,39 @@ static void walk(const ur_json_value *value, ur_json_writer *copy, int depth)
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* The copy's text parses again. */
+static void check_copy(const ur_allocator *a, const ur_json_writer *copy)
 {
-    ur_json *doc = NULL, *again = NULL;
+    ur_json *again = NULL;
+    ur_err err = {0};
+    size_t length = 0;
+    const char *text = ur_json_text(copy, &length, &err);
+    if (!text) {
+        fuzz_refused(err.status, &err, 0);
+        return;
+    }
+    if (fuzz_well(ur_json_parse(a, "copy", text, length, &again, &err), &err))
+        ur_json_free(again);
+}
+
+void fuzz_one(const ur_allocator *a, const uint8_t *data, size_t size)
+{
+    ur_json *doc = NULL;
     ur_json_writer *copy = NULL;
     ur_err err = {0};
-    ur_status status = ur_json_parse(NULL, "input", (const char *)data, size, &doc, &err);
+    ur_status status = ur_json_parse(a, "input", (const char *)data, size, &doc, &err);
     if (status != UR_OK) {
-        if (status != UR_BAD_FILE || err.text[0] == '\0' || doc != NULL)
-            abort();
-        return 0;
+        fuzz_refused(status, &err, FUZZ_MAY(UR_BAD_FILE));
+        FUZZ_CHECK(doc == NULL);
+        return;
     }
-    if (ur_json_writer_new(NULL, (int)(size % 3), &copy, NULL) != UR_OK)
-        abort();
-    ur_json_value root = ur_json_root(doc);
-    ur_json_open_list(copy, NULL);
-    walk(&root, copy, 0);
-    ur_json_close_list(copy);
-    size_t length = 0;
-    const char *text = ur_json_text(copy, &length, NULL);
-    if (text == NULL || ur_json_parse(NULL, "copy", text, length, &again, &err) != UR_OK)
-        abort();
-    ur_json_free(again);
-    ur_json_writer_free(copy);
+    if (fuzz_well(ur_json_writer_new(a, (int)(size % 3), &copy, &err), &err)) {
+        ur_json_value root = ur_json_root(doc);
+        ur_json_open_list(copy, NULL);
+        walk(&root, copy, 0);
+        ur_json_close_list(copy);
+        check_copy(a, copy);
+        ur_json_writer_free(copy);
+    }
     ur_json_free(doc);
-    return 0;
 }

@@ -1,22 +1,30 @@
 /* fuzz_plot.c - bytes as the values of charts and maps: each picture is drawn, or refused with a
- * sentence. The pictures' folder does not exist, so that all is done but the file. */
-#include <stdlib.h>
+ * sentence. */
+#include "frame.h"
+
 #include <string.h>
 
 #include "unroll/io.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+const fuzz_setup fuzz_frame = {.memory = 8 << 20, .per_byte = 512, .failing = true, .folder = true};
 
-#define PATH "no/such/folder/picture.svg"
+#define PATH "picture.svg"
 
 static void check(ur_status status, const ur_err *err)
 {
-    if ((status != UR_IO && status != UR_INVALID) || err->text[0] == '\0')
-        abort();
+    if (status != UR_OK) {
+        fuzz_refused(status, err, FUZZ_MAY(UR_INVALID));
+        return;
+    }
+    size_t size, characters;
+    char *picture = (char *)fuzz_get(PATH, &size);
+    FUZZ_CHECK(size > 4 && memcmp(picture, "<svg", 4) == 0);
+    FUZZ_CHECK(ur_utf8_count(picture, size, &characters));
+    free(picture);
 }
 
 /* Curves y over x; in the second panel x over y, and a range that is asked for. */
-static void chart(const double *values, size_t n, unsigned kind)
+static void chart(const ur_allocator *a, const double *values, size_t n, unsigned kind)
 {
     ur_err err = {0};
     const ur_plot_series series[] = {{"first", n / 2, values, values + n / 2},
@@ -26,12 +34,12 @@ static void chart(const double *values, size_t n, unsigned kind)
         {"x", series, 2, values[0], values[n - 1], (kind & 4) != 0, (kind & 8) != 0}};
     const ur_plot_chart one = {.title = "any", .x_label = "x", .panels = panels, .n_panels = 1};
     const ur_plot_chart both = {.title = "any", .x_label = "x", .panels = panels, .n_panels = 2};
-    check(ur_plot_lines(NULL, &one, PATH, &err), &err);
-    err.text[0] = '\0';
-    check(ur_plot_lines(NULL, &both, PATH, &err), &err);
+    check(ur_plot_lines(a, &one, PATH, &err), &err);
+    check(ur_plot_lines(a, &both, PATH, &err), &err);
 }
 
-static void maps(const uint8_t *data, size_t bytes, const double *range, unsigned kind)
+static void maps(const ur_allocator *a, const uint8_t *data, size_t bytes, const double *range,
+                 unsigned kind)
 {
     static const char *const names[8] = {"a",    " ",          "<", "\xC3\xA9",
                                          "\x01", "long label", "",  "\xFF"};
@@ -47,26 +55,23 @@ static void maps(const uint8_t *data, size_t bytes, const double *range, unsigne
                        .column_labels = names,
                        .values = values,
                        .counts = kind & 1 ? counts : NULL};
-    check(ur_plot_heat_map(NULL, &map, PATH, &err), &err);
+    check(ur_plot_heat_map(a, &map, PATH, &err), &err);
     map.least = range[0];
     map.most = range[1];
-    err.text[0] = '\0';
-    check(ur_plot_heat_map(NULL, &map, PATH, &err), &err);
+    check(ur_plot_heat_map(a, &map, PATH, &err), &err);
     const ur_confusion_map confusion = {.labels = rows, .names = names, .counts = counts};
-    err.text[0] = '\0';
-    check(ur_plot_confusion(NULL, &confusion, PATH, &err), &err);
+    check(ur_plot_confusion(a, &confusion, PATH, &err), &err);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+void fuzz_one(const ur_allocator *a, const uint8_t *data, size_t size)
 {
     enum { MOST = 64 };
     double values[MOST];
     if (size < 1 + 2 * sizeof *values)
-        return 0;
+        return;
     size_t n = (size - 1) / sizeof *values;
     n = n < MOST ? n : MOST;
     memcpy(values, data + 1, n * sizeof *values);
-    chart(values, n, data[0]);
-    maps(data + 1, size - 1, values, data[0]);
-    return 0;
+    chart(a, values, n, data[0]);
+    maps(a, data + 1, size - 1, values, data[0]);
 }

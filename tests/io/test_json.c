@@ -124,16 +124,35 @@ static void not_json(void **state)
     (void)state;
     static const struct {
         const char *text, *says;
-    } cases[] = {{"", "config.json:1: not valid JSON"},
-                 {"{\n\"a\": 1,\n\"a\": 2}", "config.json:3: not valid JSON: duplicate object key"},
-                 {"{\"a\": 1}\n\nx", "config.json:3: not valid JSON: end of file expected"},
-                 {"{\"a\": 1} {}", "config.json:1: not valid JSON"},
-                 {"{\"a\": 1", "config.json:1: not valid JSON"},
-                 {"{\"a\": nan}", "config.json:1: not valid JSON"},
-                 {"{\"a\": 1e999}", "config.json:1: not valid JSON"},
-                 {"{\"a\": 99999999999999999999}", "config.json:1: not valid JSON"},
-                 {"{\"a\": \"\xC0\x80\"}", "config.json:1: not valid JSON"},
-                 {"{'a': 1}", "config.json:1: not valid JSON"}};
+    } cases[] = {
+        {"", "config.json:1: not valid JSON"},
+        {"{\n\"a\": 1,\n\"a\": 2}", "config.json:3: not valid JSON: duplicate object key \"a\""},
+        {"{\"a\": 1}\n\nx", "config.json:3: not valid JSON: end of file expected"},
+        {"{\"a\": 1} {}", "config.json:1: not valid JSON"},
+        {"{\"a\": 1", "config.json:1: not valid JSON"},
+        {"{\"a\": nan}", "config.json:1: not valid JSON"},
+        {"{\"a\": 1e999}", "config.json:1: not valid JSON"},
+        {"{\"a\": 01}", "config.json:1: not valid JSON: invalid number"},
+        {"{\"a\": -}", "config.json:1: not valid JSON: invalid number"},
+        {"{\"a\": 1.}", "config.json:1: not valid JSON: invalid number"},
+        {"{\"a\": 1e}", "config.json:1: not valid JSON: invalid number"},
+        {"{\"a\": .5}", "config.json:1: not valid JSON"},
+        {"{\"a\": 1,}", "config.json:1: not valid JSON: a key in double quotes"},
+        {"{\"a\" 1}", "config.json:1: not valid JSON: a colon"},
+        {"[1 2]", "config.json:1: not valid JSON: a comma or ]"},
+        {"[1}", "config.json:1: not valid JSON: a comma or ]"},
+        {"{\"a\": tru}", "config.json:1: not valid JSON: invalid value"},
+        {"\"a", "config.json:1: not valid JSON: a string without its end"},
+        {"\"\t\"", "config.json:1: not valid JSON: a control character"},
+        {"\"\\x\"", "config.json:1: not valid JSON: invalid escape"},
+        {"\"\\u12", "config.json:1: not valid JSON: an escape is cut off"},
+        {"\"\\u12g4\"", "config.json:1: not valid JSON: \\u wants"},
+        {"\"\\u0000\"", "config.json:1: not valid JSON: \\u0000"},
+        {"\"\\ud800\"", "config.json:1: not valid JSON: half a surrogate pair"},
+        {"\"\\ud800\\u0041\"", "config.json:1: not valid JSON: half a surrogate pair"},
+        {"\"\\udc00\"", "config.json:1: not valid JSON: half a surrogate pair"},
+        {"{\"a\": \"\xC0\x80\"}", "config.json:1: not valid JSON"},
+        {"{'a': 1}", "config.json:1: not valid JSON"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ur_json *doc = NULL;
         ur_err err = {0};
@@ -148,6 +167,96 @@ static void not_json(void **state)
     ur_json *doc = NULL;
     assert_int_equal(ur_json_load(NULL, "no/such/config.json", &doc, NULL), UR_BAD_FILE);
     assert_null(doc);
+}
+
+/* Every kind of value, at its ends. */
+static void ends_of_values(void **state)
+{
+    (void)state;
+    ur_json *doc =
+        parse(" [9223372036854775807, -9223372036854775808, 9223372036854775808, -0, 1e-400,"
+              " 1000000000000000019884624838656, 0.1e1, \"\\ud83d\\ude00\\/\\b\", [], {}]\t\r\n");
+    const ur_json_value root = ur_json_root(doc);
+    int64_t whole = 1;
+    double real = 1;
+    const char *text = NULL;
+    ur_json_value v[10];
+    for (size_t i = 0; i < 10; i++)
+        v[i] = ur_json_item(&root, i);
+    assert_int_equal(ur_json_int(&v[0], INT64_MIN, INT64_MAX, &whole, NULL), UR_OK);
+    assert_true(whole == INT64_MAX);
+    assert_int_equal(ur_json_int(&v[1], INT64_MIN, INT64_MAX, &whole, NULL), UR_OK);
+    assert_true(whole == INT64_MIN);
+    assert_int_equal(ur_json_int(&v[2], INT64_MIN, INT64_MAX, &whole, NULL), UR_BAD_FILE);
+    assert_int_equal(ur_json_real(&v[2], 0, 1e300, &real, NULL), UR_OK);
+    assert_true(real == 9223372036854775808.0);
+    assert_int_equal(ur_json_int(&v[3], 0, 0, &whole, NULL), UR_OK);
+    assert_int_equal(ur_json_real(&v[4], 0, 0, &real, NULL), UR_OK);
+    assert_int_equal(ur_json_real(&v[5], 1e30, 1e30, &real, NULL), UR_OK);
+    assert_int_equal(ur_json_real(&v[6], 1, 1, &real, NULL), UR_OK);
+    assert_int_equal(ur_json_string(&v[7], &text, NULL), UR_OK);
+    assert_string_equal(text, "\xF0\x9F\x98\x80/\b");
+    assert_true(ur_json_object(&v[8], NULL) == UR_BAD_FILE && ur_json_object(&v[9], NULL) == UR_OK);
+    ur_json_free(doc);
+}
+
+/* A path is any bytes, and JSON is UTF-8. */
+static void paths(void **state)
+{
+    (void)state;
+    static const char path[] = "p\xFF\x80\xC3(\xEF\xBF\xBD\xED\xB2\x80\xC3\xA9\"\\";
+    ur_json_writer *w = NULL;
+    char *back = NULL;
+    const char *text = NULL;
+    size_t size, at;
+    assert_int_equal(ur_json_writer_new(NULL, 0, &w, NULL), UR_OK);
+    ur_json_open_list(w, NULL);
+    ur_json_put_path(w, NULL, path);
+    ur_json_close_list(w);
+    const char *line = ur_json_text(w, &size, NULL);
+    assert_true(ur_utf8_count(line, size, &at));
+    ur_json *doc = parse(line);
+    const ur_json_value root = ur_json_root(doc), item = ur_json_item(&root, 0);
+    assert_int_equal(ur_json_string(&item, &text, NULL), UR_BAD_FILE);
+    assert_int_equal(ur_json_path(NULL, &item, &back, NULL), UR_OK);
+    assert_string_equal(back, path);
+    ur_free(NULL, back);
+    ur_json_free(doc);
+    ur_json_writer_free(w);
+}
+
+/* Keys of a large object are told apart by sorting. */
+static void many_keys(void **state)
+{
+    (void)state;
+    enum { KEYS = 1000, ROOM = KEYS * 16 };
+    char *text = malloc(ROOM);
+    assert_non_null(text);
+    for (int again = -1; again < KEYS; again += 333) {
+        size_t n = (size_t)snprintf(text, ROOM, "{");
+        for (int i = 0; i < KEYS; i++)
+            n += (size_t)snprintf(text + n, ROOM - n, "%s\"%d\":%d", i ? "," : "", i * 7919 % KEYS,
+                                  i);
+        if (again >= 0)
+            n += (size_t)snprintf(text + n, ROOM - n, ",\"%d\":0", again);
+        n += (size_t)snprintf(text + n, ROOM - n, "}");
+        ur_json *doc = NULL;
+        assert_int_equal(ur_json_parse(NULL, "d", text, n, &doc, NULL),
+                         again < 0 ? UR_OK : UR_BAD_FILE);
+        if (doc) {
+            const ur_json_value root = ur_json_root(doc);
+            assert_string_equal(ur_json_key(&root, 1), "919");
+            assert_null(ur_json_key(&root, KEYS));
+            const ur_json_value second = ur_json_member_at(&root, 1);
+            const ur_json_value found = ur_json_member(&root, "919");
+            const ur_json_value behind = ur_json_member_at(&root, KEYS);
+            assert_ptr_equal(second.node, found.node);
+            assert_string_equal(second.name, "919");
+            assert_true(ur_json_is_missing(&behind));
+        }
+        ur_json_free(doc);
+    }
+    free(text);
 }
 
 /* Nested so deeply that a careless parser would run out of stack. */
@@ -326,6 +435,9 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(values),
                                        cmocka_unit_test(sentences),
                                        cmocka_unit_test(not_json),
+                                       cmocka_unit_test(ends_of_values),
+                                       cmocka_unit_test(paths),
+                                       cmocka_unit_test(many_keys),
                                        cmocka_unit_test(deep),
                                        cmocka_unit_test(lines),
                                        cmocka_unit_test(layout),

@@ -258,6 +258,83 @@ static void part_of_the_panels(void **state)
     }
 }
 
+/* ---- rows anywhere --------------------------------------------------------------------------- */
+
+static void scattered(void **state)
+{
+    (void)state;
+    const isas all = isas_here();
+    uint64_t seed = 5;
+    for (int round = 0; round < ROUNDS; round++) {
+        const size_t rows = 1 + next_below(&seed, 11), most = UR_CHAIN < 90 ? UR_CHAIN : 90;
+        const size_t keys = 1 + next_below(&seed, most), vector = (size_t)4 << round % 3;
+        const bool narrow = round % 4 == 0 && vector <= most; /* of one vector somewhere */
+        const size_t width = narrow ? vector : 1 + next_below(&seed, most);
+        const size_t a_row = width + next_below(&seed, 3);
+        const size_t p_row = (keys + 15) / 16 * 16 + next_below(&seed, 3);
+        guarded a = guarded_random(rows * a_row, 1.0f, &seed);
+        guarded p = guarded_random(rows * p_row, 1.0f, &seed);
+        guarded b = guarded_random(2 * keys * width, 1.0f, &seed);
+        guarded scores = guarded_copy(&p), contexts = guarded_copy(&a);
+        size_t at[90 + 16];
+        for (size_t j = 0; j < keys + 16; j++)
+            at[j] = next_below(&seed, 2 * keys) * width;
+        for (size_t r = 0; r < rows; r++) {
+            for (size_t i = 0; i < width; i++)
+                contexts.at[r * a_row + i] = 0.0f;
+            for (size_t j = 0; j < keys; j++) {
+                float chain = 0.0f;
+                for (size_t i = 0; i < width; i++) {
+                    float *context = contexts.at + r * a_row + i;
+                    *context = fmaf(p.at[r * p_row + j], b.at[at[j] + i], *context);
+                    chain = fmaf(a.at[r * a_row + i], b.at[at[j] + i], chain);
+                }
+                scores.at[r * p_row + j] = chain;
+            }
+        }
+        for (int k = 0; k < all.count; k++) {
+            guarded x = guarded_copy(&p), y = guarded_copy(&a);
+            const ur_scattered s = {rows, keys, width, a.at,  a_row, 1,
+                                    b.at, at,   x.at,  p_row, false};
+            ur_scattered c = {rows, keys, width, p.at, p_row, 1, b.at, at, y.at, a_row, false};
+            all.at[k]->scattered_scores(&s);
+            all.at[k]->scattered_contexts(&c);
+            for (size_t r = 0; r < rows; r++)
+                same_bytes("scattered_scores", all.at[k]->name, scores.at + r * p_row,
+                           x.at + r * p_row, keys);
+            same_bytes("scattered_contexts", all.at[k]->name, contexts.at, y.at, y.n);
+            for (size_t r = 0; r < rows; r++) { /* some keys, and on from there */
+                const size_t first = keys * 2 / 3;
+                float turned[3 * 90] = {0.0f};
+                for (size_t j = 0; j < keys; j++)
+                    turned[3 * j] = p.at[r * p_row + j];
+                c = (ur_scattered){.rows = 1,
+                                   .keys = first,
+                                   .width = width,
+                                   .a = turned,
+                                   .a_k = 3,
+                                   .b = b.at,
+                                   .at = at,
+                                   .y = y.at + r * a_row};
+                all.at[k]->scattered_contexts(&c);
+                c.keys = keys - first;
+                c.a += 3 * first;
+                c.at = at + first;
+                c.add = true;
+                all.at[k]->scattered_contexts(&c);
+            }
+            same_bytes("in two parts", all.at[k]->name, contexts.at, y.at, y.n);
+            guarded_free(&x);
+            guarded_free(&y);
+        }
+        guarded_free(&a);
+        guarded_free(&p);
+        guarded_free(&b);
+        guarded_free(&scores);
+        guarded_free(&contexts);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +343,7 @@ int main(void)
         cmocka_unit_test(weights_back),
         cmocka_unit_test(additive_scores),
         cmocka_unit_test(part_of_the_panels),
+        cmocka_unit_test(scattered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -119,6 +119,7 @@ static void random_products(void **state)
                                   .a = a.at,
                                   .a_row = a_row,
                                   .a_k = a_k,
+                                  .far = round % 2,
                                   .columns = s.columns,
                                   .c = got.at,
                                   .c_row = c_row,

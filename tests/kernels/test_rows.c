@@ -100,6 +100,35 @@ static void elementwise_kernels(void **state)
     }
 }
 
+static void rows_put(void **state)
+{
+    (void)state;
+    const isas all = isas_here();
+    uint64_t seed = 7;
+    for (int round = 0; round < ROUNDS; round++) {
+        const size_t rows = next_below(&seed, 5), width = next_below(&seed, 40);
+        const size_t x_row = width + next_below(&seed, 9), y_row = width + next_below(&seed, 9);
+        const bool add_to = round % 2;
+        const float s = next_float(&seed, 2.0f);
+        guarded x = guarded_random(rows * x_row, 3.0f, &seed);
+        guarded y = guarded_random(rows * y_row, 3.0f, &seed), want = guarded_copy(&y);
+        for (size_t r = 0; r < rows; r++)
+            for (size_t i = 0; i < width; i++) {
+                float *to = want.at + r * y_row + i, from = x.at[r * x_row + i];
+                *to = add_to ? fmaf(s, from, *to) : s * from;
+            }
+        for (int k = 0; k < all.count; k++) {
+            guarded got = guarded_copy(&y);
+            all.at[k]->put_rows(rows, width, s, x.at, x_row, got.at, y_row, add_to);
+            same_bytes("put_rows", all.at[k]->name, want.at, got.at, got.n);
+            guarded_free(&got);
+        }
+        guarded_free(&x);
+        guarded_free(&y);
+        guarded_free(&want);
+    }
+}
+
 static void reductions(void **state)
 {
     (void)state;
@@ -113,9 +142,13 @@ static void reductions(void **state)
             const float got[] = {all.at[k]->sum(n, a.at), all.at[k]->dot(n, a.at, b.at),
                                  all.at[k]->max(n, a.at)};
             same_bytes("sum, dot, max", all.at[k]->name, want, got, 3);
+            assert_true(all.at[k]->all_finite(n, a.at));
             if (n) {
                 guarded c = guarded_copy(&a);
+                c.at[next_below(&seed, n)] = round % 2 ? INFINITY : -INFINITY;
+                assert_false(all.at[k]->all_finite(n, c.at));
                 c.at[n / 2] = NAN;
+                assert_false(all.at[k]->all_finite(n, c.at));
                 assert_true(isnan(all.at[k]->max(n, c.at)) && isnan(all.at[k]->sum(n, c.at)));
                 guarded_free(&c);
             }
@@ -332,6 +365,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(elementwise_kernels),
+        cmocka_unit_test(rows_put),
         cmocka_unit_test(reductions),
         cmocka_unit_test(long_sums),
         cmocka_unit_test(argmax),

@@ -25,7 +25,7 @@ static void by_hand(void **state)
 {
     (void)state;
     size_t counts[] = {5, 1, 0, 0, 2, 3, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0};
-    const ur_confusion c = {4, counts};
+    const ur_confusion c = {4, counts, NULL, NULL, NULL};
     const ur_label_score a = ur_confusion_score(&c, 0), b = ur_confusion_score(&c, 1);
     const ur_label_score said = ur_confusion_score(&c, 2), none = ur_confusion_score(&c, 3);
     assert_true(a.present == 6 && a.predicted == 7 && a.right == 5);
@@ -60,21 +60,41 @@ static void nothing(void **state)
     (void)state;
     ur_confusion *c;
     ur_err err;
-    assert_int_equal(ur_confusion_new(NULL, 3, &c, &err), UR_OK);
+    assert_int_equal(ur_confusion_new(NULL, 3, true, &c, &err), UR_OK);
     for (size_t i = 0; i < 9; i++)
         assert_int_equal(c->counts[i], 0);
     assert_true(ur_confusion_accuracy(c) == 0 && ur_confusion_f1(c) == 0);
     ur_confusion_free(NULL, c);
     ur_confusion_free(NULL, NULL);
-    assert_int_equal(ur_confusion_new(NULL, UR_MOST_LABELS + 1, &c, &err), UR_INVALID);
+    assert_int_equal(ur_confusion_new(NULL, UR_MOST_CONFUSED + 1, true, &c, &err), UR_INVALID);
     assert_null(c);
+    assert_string_equal(err.text, "confusion matrix: 2001 labels, at most 2000 expected");
+    assert_int_equal(ur_confusion_new(NULL, UR_MOST_LABELS + 1, false, &c, &err), UR_INVALID);
+    assert_null(c);
+}
+
+/* Without a matrix memory grows with the labels; with one there are not many. */
+static void memory(void **state)
+{
+    (void)state;
+    failing_alloc f;
+    ur_confusion *c;
+    failing_alloc_init(&f, 0, false);
+    assert_int_equal(ur_confusion_new(&f.hooks, UR_MOST_LABELS, false, &c, NULL), UR_OK);
+    assert_null(c->counts);
+    assert_true(f.bytes < 4 * UR_MOST_LABELS * sizeof(size_t));
+    ur_confusion_free(&f.hooks, c);
+    assert_int_equal(ur_confusion_new(&f.hooks, UR_MOST_CONFUSED, true, &c, NULL), UR_OK);
+    assert_true(f.bytes < (UR_MOST_CONFUSED + 4) * UR_MOST_CONFUSED * sizeof(size_t));
+    ur_confusion_free(&f.hooks, c);
+    assert_int_equal(f.bytes, 0);
 }
 
 static ur_status make(const ur_allocator *a, ur_err *err, void *arg)
 {
     (void)arg;
     ur_confusion *c;
-    const ur_status status = ur_confusion_new(a, 5, &c, err);
+    const ur_status status = ur_confusion_new(a, 5, true, &c, err);
     ur_confusion_free(a, c);
     return status;
 }
@@ -82,7 +102,7 @@ static ur_status make(const ur_allocator *a, ur_err *err, void *arg)
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
-    assert_int_equal(failing_alloc_sweep(make, NULL), 4);
+    assert_int_equal(failing_alloc_sweep(make, NULL), 10);
 }
 
 int main(void)
@@ -91,6 +111,7 @@ int main(void)
         cmocka_unit_test(by_hand),
         cmocka_unit_test(harmonic),
         cmocka_unit_test(nothing),
+        cmocka_unit_test(memory),
         cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

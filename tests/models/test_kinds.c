@@ -15,7 +15,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-enum { KINDS = 6 };
+enum { KINDS = 10 };
 
 static void *defaults_of(const ur_kind *kind)
 {
@@ -54,7 +54,7 @@ static size_t size_of(const ur_field *f)
 /* The options of a kind's fields, its shorthands, and those of training beside them. */
 static void no_two_options(const ur_kind *kind)
 {
-    char flags[160][64];
+    char flags[192][64];
     size_t n = 0;
     const ur_field *const tables[] = {kind->fields, ur_run_settings_fields()};
     for (size_t k = 0; k < 2; k++)
@@ -112,7 +112,9 @@ static void tables(void **state)
         for (const char *const *name = kind->hides; name && *name; name++)
             assert_non_null(ur_field_find(ur_run_settings_fields(), *name));
         if (kind->chosen_by)
-            assert_non_null(ur_field_find_flag(kind->fields, kind->chosen_by));
+            assert_true(
+                ur_field_find_flag(kind->fields, kind->chosen_by) ||
+                (kind->published && ur_field_find_flag(ur_run_settings_fields(), kind->chosen_by)));
     }
     assert_int_equal(n, KINDS);
     assert_null(ur_kind_find(NULL, "transformer"));
@@ -256,11 +258,16 @@ static void defaults_pass(void **state)
 static ur_model *small_model(ur_context *context, const ur_kind *kind)
 {
     static const ur_setting sizes[] = {
-        {"vocabulary_size", "5"}, {"hidden_size", "4"}, {"embed_size", "3"}, {NULL, NULL}};
+        {"vocabulary_size", "5"}, {"vocab_size", "5"}, {"hidden_size", "4"}, {"embed_size", "3"}};
     void *config = defaults_of(kind);
     ur_model *model = NULL;
     ur_err err;
-    ur_status status = ur_fields_apply(kind->fields, config, sizes, &err);
+    ur_status status = UR_OK;
+    for (size_t i = 0; status == UR_OK && i < sizeof sizes / sizeof *sizes; i++) {
+        const ur_field *f = ur_field_find(kind->fields, sizes[i].name);
+        if (f)
+            status = ur_field_set(f, config, sizes[i].value, &err);
+    }
     const ur_field *labels = ur_field_find(kind->fields, "labels");
     if (status == UR_OK && labels)
         status = ur_field_set(labels, config, "3", &err);

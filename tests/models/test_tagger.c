@@ -2,6 +2,7 @@
  * directions, drop-out, and evaluation against its definition. Parameters and what is refused:
  * test_tagger_build.c. */
 #include "models/made_tagger.h"
+#include "support/failing_alloc.h"
 #include "unroll/train.h"
 
 #include <math.h>
@@ -180,7 +181,8 @@ static void evaluation(void **state)
             ur_model *model = model_of(all.at[c], per_sequence, &config);
             ur_measure sum;
             ur_confusion *confusion;
-            assert_int_equal(ur_evaluate_with(model, data, &sum, &confusion, NULL), UR_OK);
+            assert_int_equal(ur_confusion_new(NULL, LABELS, true, &confusion, NULL), UR_OK);
+            assert_int_equal(ur_evaluate_with(model, data, &sum, confusion, NULL), UR_OK);
             if (c == 0)
                 first = sum;
             assert_memory_equal(&first.loss, &sum.loss, sizeof sum.loss);
@@ -202,6 +204,11 @@ static void evaluation(void **state)
             assert_int_equal(right, sum.sum[UR_TAGGER_ACCURACY]);
             assert_int_equal(confusion->labels, LABELS);
             assert_memory_equal(confusion->counts, counts, sizeof counts);
+            const ur_confusion matrix = {LABELS, counts, NULL, NULL,
+                                         NULL}; /* the same by its sums */
+            assert_true(fabs(ur_confusion_f1(&matrix) - ur_confusion_f1(confusion)) < 1e-15);
+            assert_true(fabs(ur_confusion_accuracy(&matrix) - ur_confusion_accuracy(confusion)) <
+                        1e-15);
             assert_true(fabs(ur_confusion_f1(confusion) - sum.sum[UR_TAGGER_F1]) < 1e-15);
             assert_true(right > 0 && right < n && sum.sum[UR_TAGGER_F1] > 0 &&
                         sum.sum[UR_TAGGER_F1] < 1);
@@ -209,12 +216,41 @@ static void evaluation(void **state)
             assert_int_equal(model->kind->evaluate(model, data, &class_sum, NULL, NULL), UR_OK);
             assert_memory_equal(&class_sum.loss, &sum.loss, sizeof sum.loss);
             assert_int_equal(model->kind->examples(model, data), TEXTS);
-            ur_confusion_free(ur_context_allocator(all.at[c]), confusion);
+            ur_confusion_free(NULL, confusion);
             ur_model_free(model);
         }
         ur_labelled_free(data);
     }
     contexts_free(&all);
+}
+
+/* Four times as many texts take the memory of some of them. */
+static void memory_of_many_texts(void **state)
+{
+    (void)state;
+    enum { STEPS = 400, SOME = 24, MANY = 4 * SOME }; /* more than two shards */
+    static int32_t ids[STEPS], label[MANY * STEPS];
+    static ur_ids texts[MANY];
+    const ur_tagger_config config = config_of(0);
+    size_t most[2];
+    for (size_t i = 0; i < STEPS; i++)
+        ids[i] = (int32_t)(i % TOKENS);
+    for (size_t i = 0; i < MANY; i++)
+        texts[i] = (ur_ids){ids, STEPS};
+    for (int many = 0; many < 2; many++) {
+        failing_alloc f;
+        failing_alloc_init(&f, 0, false);
+        ur_context *context = context_of(NULL, 1, &f.hooks);
+        ur_model *model = model_of(context, false, &config);
+        assert_int_equal(
+            ur_tagger_apply(context, model, many ? MANY : SOME, texts, label, NULL, NULL), UR_OK);
+        ur_model_free(model);
+        ur_context_free(context);
+        assert_int_equal(f.bytes, 0);
+        most[many] = f.most;
+    }
+    if (most[1] > most[0] + most[0] / 4)
+        fail_msg("%zu bytes for %d texts, %zu for %d", most[0], SOME, most[1], MANY);
 }
 
 int main(void)
@@ -225,6 +261,7 @@ int main(void)
         cmocka_unit_test(directions),
         cmocka_unit_test(drop_out),
         cmocka_unit_test(evaluation),
+        cmocka_unit_test(memory_of_many_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

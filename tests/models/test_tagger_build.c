@@ -112,7 +112,8 @@ static void bad_data(void **state)
     const ur_ids text = {ids, 3};
     int32_t label[3];
     ur_measure sum;
-    ur_confusion *confusion;
+    size_t counts[LABELS * LABELS] = {0};
+    ur_confusion confusion = {LABELS, counts, NULL, NULL, NULL};
     ur_err err;
     assert_int_equal(ur_tagger_apply(context, tagger, 1, &text, label, NULL, &err), UR_INVALID);
     assert_non_null(strstr(err.text, "12"));
@@ -120,11 +121,15 @@ static void bad_data(void **state)
         labelled_of(NULL, UR_TAGGED, TOKENS + 1, LABELS + 1, 1, length, ids, labels);
     assert_int_equal(ur_evaluate_with(tagger, data, &sum, &confusion, &err), UR_INVALID);
     assert_non_null(strstr(err.text, "label 4 of the data is not in [0, 4)"));
-    assert_null(confusion);
+    for (size_t i = 0; i < LABELS * LABELS; i++)
+        assert_int_equal(counts[i], 0);
     ur_labelled_free(data);
     data = labelled_of(NULL, UR_CLASSIFIED, TOKENS, LABELS, 1, length, ids, labels);
     assert_int_equal(ur_evaluate_with(tagger, data, &sum, NULL, &err), UR_INVALID);
     assert_non_null(strstr(err.text, "has 1 labels, 2 expected"));
+    confusion.labels = LABELS - 1;
+    assert_int_equal(ur_evaluate_with(tagger, data, &sum, &confusion, &err), UR_INVALID);
+    assert_non_null(strstr(err.text, "a confusion matrix of 3 labels, 4 expected"));
     ur_labelled_free(data);
     ur_model_free(tagger);
     ur_context_free(context);
@@ -149,7 +154,9 @@ static ur_status use(const ur_allocator *a, ur_err *err, void *arg)
     if (status == UR_OK) {
         status = model_new(context, per_sequence, &config, &m, err);
         if (status == UR_OK)
-            status = ur_evaluate_with(m, data, &sum, &confusion, err);
+            status = ur_confusion_new(a, LABELS, true, &confusion, err);
+        if (status == UR_OK)
+            status = ur_evaluate_with(m, data, &sum, confusion, err);
         ur_confusion_free(a, confusion);
         ur_model_free(m);
         ur_context_free(context);

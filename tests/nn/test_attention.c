@@ -1,6 +1,8 @@
 /* test_attention.c - dot-product attention against its two halves, byte for byte; sequences without
  * keys; what the weights are. */
 #include "support/contexts.h"
+#include "support/failing_alloc.h"
+#include "support/slow.h"
 #include "unroll/nn.h"
 
 #include <math.h>
@@ -264,6 +266,51 @@ static void layers_that_do_not_fit(void **state)
     ur_params_free(params);
 }
 
+/* The most memory of a forward and backward over one sequence of so many steps. */
+static size_t memory_of(size_t steps, ur_mode mode, bool causal, const char *score)
+{
+    enum { NARROW = 4 };
+    failing_alloc a;
+    failing_alloc_init(&a, 0, false);
+    ur_context *context = context_of(NULL, 2, &a.hooks);
+    ur_tape *t = tape_of(context);
+    float *x = made_up_floats(4, steps * NARROW, 1.0f), w[NARROW] = {1.0f, 0.5f, -0.5f, 0.25f};
+    ur_tape_start(t, mode, NULL, NULL, 0, 0);
+    const ur_layout *layout = ur_new_layout(t, UR_SEQUENCE_MAJOR, 1, &steps, NULL);
+    ur_seq *q = ur_seq_floats(t, layout, NARROW, x, true);
+    const bool additive = strcmp(score, "additive") == 0;
+    const ur_attention_options o = {
+        .score = score,
+        .causal = causal,
+        .dropout = mode == UR_TRAIN ? 0.1f : 0.0f,
+        .w = additive ? ur_copy_floats(t, 1, (size_t[]){NARROW}, w, true) : NULL};
+    const ur_seq *y = ur_attention(t, q, q, q, &o);
+    tape_fine(t);
+    if (mode == UR_TRAIN)
+        assert_int_equal(ur_backward(t, ur_sum(t, y->values)), UR_OK);
+    free(x);
+    ur_tape_free(t);
+    ur_context_free(context);
+    assert_int_equal(a.bytes, 0);
+    return a.most;
+}
+
+/* Of twice the steps twice the memory, or what an arena's chunks make of it; keys times queries would be
+ * four times that. */
+static void memory_grows_with_the_steps(void **state)
+{
+    (void)state;
+    const size_t steps = hurry() ? 500 : 1000;
+    for (int i = 0; i < 4; i++) {
+        const char *score = i & 1 ? "additive" : "dot";
+        const ur_mode mode = i & 2 ? UR_TRAIN : UR_INFER;
+        const size_t one = memory_of(steps, mode, i == 2, score);
+        const size_t two = memory_of(2 * steps, mode, i == 2, score);
+        if (two > 3 * one)
+            fail_msg("%s: %zu bytes of %zu steps, %zu of twice as many", score, one, steps, two);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +321,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(shapes_that_do_not_fit, setup, teardown),
         cmocka_unit_test_setup_teardown(options_that_do_not_fit, setup, teardown),
         cmocka_unit_test_setup_teardown(layers_that_do_not_fit, setup, teardown),
+        cmocka_unit_test(memory_grows_with_the_steps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

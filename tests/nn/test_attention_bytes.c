@@ -77,6 +77,7 @@ typedef struct task {
 
 static const task tasks[] = {
     {"ragged", 4, {3, 0, 17, 1}, {5, 4, 0, 23}, 12, 18, {.heads = 3}, false, 0},
+    {"no keys last", 4, {3, 1, 2, 17}, {5, 4, 23, 0}, 12, 18, {.heads = 3}, false, 0},
     {"masked", 3, {9, 50, 3}, {9, 50, 70}, 14, 6, {.heads = 2, .dropout = 0.2f}, true, 0},
     {"causal", 2, {130, 7}, {130, 7}, 10, 34, {.heads = 2, .causal = UR_CAUSAL}, false, 0},
     {"last", 3, {4, 40, 9}, {70, 41, 3}, 8, 8, {.heads = 1, .causal = UR_CAUSAL_LAST}, true, 0},

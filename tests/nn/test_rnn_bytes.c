@@ -1,6 +1,8 @@
 /* test_rnn_bytes.c - recurrent layers of every cell against what they must equal, byte for byte:
  * plain C with one thread, sequences one by one, single steps, inference, the other order of rows,
  * embedded ids. */
+#include "backend/context.h"
+#include "base/pool.h"
 #include "support/contexts.h"
 #include "unroll/nn.h"
 
@@ -246,6 +248,46 @@ static void same_on_every_machine(void **state)
     contexts_free(&all);
 }
 
+/* How many team operations a forward and backward over a layer are. */
+static uint32_t operations(ur_context *context, const shape *here, int cell)
+{
+    subject s = subject_new(context, here, cell);
+    const uint32_t before = context->pool->operation;
+    pass p = run(&s, UR_STEP_MAJOR, 0, s.batch, 0);
+    const uint32_t after = context->pool->operation;
+    pass_free(&p);
+    subject_free(&s);
+    return after - before;
+}
+
+/* A layer over many steps is many of them, so that each can have other members; the bits are those of one
+ * thread. */
+static void many_operations(void **state)
+{
+    (void)state;
+    const shape here = {.batch = 2, .input = 40, .hidden = 48, .layers = 1, .longest = 2500};
+    const shape little = {.batch = 2, .input = 40, .hidden = 48, .layers = 1, .longest = 6};
+    ur_context *alone = context_of(NULL, 1, NULL), *two = context_of(NULL, 2, NULL),
+               *turns = context_of(NULL, 2, NULL);
+    ur_team_insist(ur_pool_team(two->pool));
+    ur_team_take_turns(ur_pool_team(turns->pool));
+    for (int cell = 2; cell <= 4; cell++) { /* gru, lstm, with a projection */
+        const int how = cell == 3 ? IDS : 0;
+        subject first = subject_new(alone, &here, cell), s = subject_new(turns, &here, cell);
+        pass reference = run(&first, UR_STEP_MAJOR, 0, first.batch, how);
+        pass p = run(&s, UR_STEP_MAJOR, 0, s.batch, how);
+        same_pass(&reference, &p, "members come and go");
+        pass_free(&p);
+        pass_free(&reference);
+        subject_free(&s);
+        subject_free(&first);
+        assert_true(operations(two, &here, cell) >= operations(two, &little, cell) + 3);
+    }
+    ur_context_free(alone);
+    ur_context_free(two);
+    ur_context_free(turns);
+}
+
 static const shape ragged[] = {
     {.batch = 6, .input = 7, .hidden = 19, .layers = 1, .longest = 9},
     {.batch = 6,
@@ -384,6 +426,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_on_every_machine),
+        cmocka_unit_test(many_operations),
         cmocka_unit_test(one_by_one),
         cmocka_unit_test(other_order_and_inference),
         cmocka_unit_test(embedded_ids),

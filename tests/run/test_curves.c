@@ -22,12 +22,12 @@ static void make_run(const char *folder, const char *kind, const char *first, co
 }
 
 /* The picture of some runs has all of `has` and nothing of `lacks`, each up to a NULL. */
-static void check_picture(size_t count, const char *const *folders, const char *const *has,
-                          const char *const *lacks)
+static void check_picture_over(ur_curves_over over, size_t count, const char *const *folders,
+                               const char *const *has, const char *const *lacks)
 {
     ur_err err;
     size_t size;
-    if (ur_run_plot_curves(context, count, folders, "picture.svg", &err) != UR_OK)
+    if (ur_run_plot_curves(context, count, folders, over, "picture.svg", &err) != UR_OK)
         fail_msg("%s", err.text);
     char *svg = file_of(".", "picture.svg", &size);
     for (; *has; has++)
@@ -37,6 +37,12 @@ static void check_picture(size_t count, const char *const *folders, const char *
         if (strstr(svg, *lacks))
             fail_msg("%s in the picture of %s", *lacks, folders[0]);
     free(svg);
+}
+
+static void check_picture(size_t count, const char *const *folders, const char *const *has,
+                          const char *const *lacks)
+{
+    check_picture_over(UR_OVER_EPOCHS, count, folders, has, lacks);
 }
 
 static void make_all(void)
@@ -146,14 +152,60 @@ static void corners(void **state)
     check_picture(1, LIST("f"), LIST(">1.0<", ">0.0<"), LIST(">1.2<"));
 }
 
+/* Curves run along what is asked for: with the same figures, of two runs the slower one's end lies to the
+ * right over minutes; over steps both end at 10. */
+static void over(void **state)
+{
+    (void)state;
+    ur_err err;
+    make_run("quick", "seq2seq", ",\"valid_loss\":3,\"train_seconds\":120,\"seconds\":4000",
+             ",\"valid_loss\":2,\"train_seconds\":240,\"seconds\":8000");
+    make_run("slow", "seq2seq", ",\"valid_loss\":3,\"train_seconds\":240,\"seconds\":250",
+             ",\"valid_loss\":2,\"train_seconds\":480,\"seconds\":490");
+    check_picture_over(UR_OVER_EPOCHS, 2, LIST("quick", "slow"), LIST(">epoch<", ">2<"),
+                       LIST(">8<"));
+    check_picture_over(UR_OVER_STEPS, 2, LIST("quick", "slow"), LIST(">step<", ">10<"),
+                       LIST(">epoch<"));
+    check_picture_over(UR_OVER_MINUTES, 2, LIST("quick", "slow"),
+                       LIST(">minutes of training<", ">8<"), LIST(">epoch<", ">10<"));
+    assert_int_equal(
+        ur_run_plot_curves(context, 1, LIST("quick"), (ur_curves_over)3, "picture.svg", &err),
+        UR_INVALID);
+}
+
+/* An epoch that ended without a validation leaves no gap between those before and after it. */
+static void unmeasured(void **state)
+{
+    (void)state;
+    static const char first[] = "{\"epoch\":1,\"step\":5,\"valid_loss\":3}\n",
+                      none[] = "{\"epoch\":2,\"step\":10,\"valid_loss\":null}\n",
+                      last[] = "{\"epoch\":3,\"step\":15,\"valid_loss\":2}\n";
+    char text[256];
+    size_t size, other_size;
+    make_run("some", "seq2seq", "", "");
+    snprintf(text, sizeof text, "%s%s", first, last);
+    put_file("some/metrics.jsonl", text);
+    check_picture(1, LIST("some"), LIST(LOSS, ">3<"), LIST("nan"));
+    char *whole = file_of(".", "picture.svg", &size);
+    snprintf(text, sizeof text, "%s%s%s", first, none, last);
+    put_file("some/metrics.jsonl", text);
+    check_picture(1, LIST("some"), LIST(LOSS), LIST("nan"));
+    char *with = file_of(".", "picture.svg", &other_size);
+    assert_int_equal(other_size, size);
+    assert_memory_equal(with, whole, size);
+    free(with);
+    free(whole);
+}
+
 /* Figures of another kind than numbers are refused, of any size drawn; a run without evaluations is drawn empty. */
 static void odd_metrics(void **state)
 {
     (void)state;
     ur_err err;
     make_run("words", "seq2seq", ",\"train_loss\":\"low\"", "");
-    assert_int_equal(ur_run_plot_curves(context, 1, LIST("words"), "picture.svg", &err),
-                     UR_BAD_FILE);
+    assert_int_equal(
+        ur_run_plot_curves(context, 1, LIST("words"), UR_OVER_EPOCHS, "picture.svg", &err),
+        UR_BAD_FILE);
     assert_non_null(strstr(err.text, "train_loss"));
     make_run("tiny", "tagger", ",\"train_loss\":1e-70,\"valid_accuracy\":1e-40,\"valid_f1\":3e-41",
              ",\"train_loss\":5e-324,\"valid_accuracy\":0,\"valid_f1\":1.3e-40");
@@ -165,11 +217,14 @@ static void odd_metrics(void **state)
     put_file("none/metrics.jsonl", "");
     check_picture(1, LIST("none"), LIST(LOSS, ">epoch<"), LIST("validation"));
     make_run("odd", "oracle", "", "");
-    assert_int_equal(ur_run_plot_curves(context, 1, LIST("odd"), "picture.svg", &err), UR_BAD_FILE);
+    assert_int_equal(
+        ur_run_plot_curves(context, 1, LIST("odd"), UR_OVER_EPOCHS, "picture.svg", &err),
+        UR_BAD_FILE);
     assert_non_null(strstr(err.text, "odd/config.json"));
     assert_non_null(strstr(err.text, "oracle"));
-    assert_int_equal(ur_run_plot_curves(context, 1, LIST("nowhere"), "picture.svg", &err),
-                     UR_BAD_FILE);
+    assert_int_equal(
+        ur_run_plot_curves(context, 1, LIST("nowhere"), UR_OVER_EPOCHS, "picture.svg", &err),
+        UR_BAD_FILE);
     assert_non_null(strstr(err.text, "nowhere"));
 }
 
@@ -192,6 +247,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(several_runs, enter, leave),
         cmocka_unit_test_setup_teardown(legend, enter, leave),
         cmocka_unit_test_setup_teardown(corners, enter, leave),
+        cmocka_unit_test_setup_teardown(over, enter, leave),
+        cmocka_unit_test_setup_teardown(unmeasured, enter, leave),
         cmocka_unit_test_setup_teardown(odd_metrics, enter, leave),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

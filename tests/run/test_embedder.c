@@ -92,7 +92,7 @@ static void test_golden(void **state)
 static void test_bits(void **state)
 {
     (void)state;
-    enum { MANY = 100 };
+    enum { MANY = 600, SOME = 100 }; /* by all threads together, and by each for itself */
     const char *many[MANY];
     float want[TEXTS][2 * WIDTH];
     contexts all = contexts_new();
@@ -107,10 +107,13 @@ static void test_bits(void **state)
             same_floats("alone", all.name[k], want[i], x, 2 * WIDTH);
             free(x);
         }
-        float *x = apply(e, MANY, many, NULL);
-        for (size_t i = 0; i < MANY; i++)
-            same_floats("batch", all.name[k], want[i * 5 % TEXTS], x + i * 2 * WIDTH, 2 * WIDTH);
-        free(x);
+        for (size_t n = SOME; n <= MANY; n += MANY - SOME) {
+            float *x = apply(e, n, many, NULL);
+            for (size_t i = 0; i < n; i++)
+                same_floats("batch", all.name[k], want[i * 5 % TEXTS], x + i * 2 * WIDTH,
+                            2 * WIDTH);
+            free(x);
+        }
         assert_int_equal(ur_embedder_apply(e, 0, NULL, NULL, NULL, NULL, NULL), UR_OK);
         ur_embedder_free(e);
     }
@@ -271,6 +274,24 @@ static void test_other_forms(void **state)
 }
 
 /* Without modules: the mean, not normalised, which is said. */
+/* Nothing is read of the file once the folder is open: it may be replaced, shortened or gone. */
+static void test_file_gone(void **state)
+{
+    (void)state;
+    ur_context *context = context_of(NULL, 2, NULL);
+    make_copy();
+    ur_embedder *e = opened(context, copy, NULL);
+    float *x = apply(e, TEXTS, texts, NULL);
+    assert_int_equal(truncate(in_copy("model.safetensors"), 10), 0);
+    float *y = apply(e, TEXTS, texts, NULL);
+    assert_memory_equal(x, y, TEXTS * 2 * WIDTH * sizeof *x);
+    free(x);
+    free(y);
+    ur_embedder_free(e);
+    remove_copy();
+    ur_context_free(context);
+}
+
 static void test_no_modules(void **state)
 {
     (void)state;
@@ -484,7 +505,7 @@ int main(void)
         cmocka_unit_test(test_bad_text),   cmocka_unit_test(test_other_forms),
         cmocka_unit_test(test_no_modules), cmocka_unit_test(test_without_prompt),
         cmocka_unit_test(test_refused),    cmocka_unit_test(test_misfits),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_memory),     cmocka_unit_test(test_file_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

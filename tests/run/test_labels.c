@@ -101,8 +101,9 @@ static void instruction_sets_and_threads(void **state)
             ur_prediction out[4];
             ur_measure sum;
             ur_confusion *confusion;
-            if (ur_run_predict(run, 4, texts, NULL, out, NULL, &err) != UR_OK ||
-                ur_run_evaluate(run, &source, &sum, &confusion, &err) != UR_OK)
+            if (ur_confusion_new(NULL, 3, true, &confusion, &err) != UR_OK ||
+                ur_run_predict(run, 4, texts, NULL, out, NULL, &err) != UR_OK ||
+                ur_run_evaluate(run, &source, &sum, confusion, &err) != UR_OK)
                 fail_msg("%s", err.text);
             float got[64];
             size_t n = 0;
@@ -118,7 +119,7 @@ static void instruction_sets_and_threads(void **state)
             same_floats("probability", all.name[i], first, got, n);
             assert_memory_equal(&sum.loss, &first_sum.loss, sizeof sum.loss);
             assert_memory_equal(sum.sum, first_sum.sum, sizeof sum.sum);
-            ur_confusion_free(ur_context_allocator(all.at[i]), confusion);
+            ur_confusion_free(NULL, confusion);
             ur_run_free(run);
         }
         contexts_free(&all);
@@ -240,14 +241,20 @@ static void confusion_of_a_file(void **state)
     ur_measure sum;
     ur_confusion *confusion;
     ur_err err;
-    assert_int_equal(ur_run_evaluate(run, &source, &sum, &confusion, &err), UR_OK);
+    assert_int_equal(ur_confusion_new(NULL, 3, true, &confusion, &err), UR_OK);
+    assert_int_equal(ur_run_evaluate(run, &source, &sum, confusion, &err), UR_OK);
     assert_memory_equal(confusion->counts, counts, sizeof counts);
     assert_true(fabs(sum.loss - loss) < 1e-5 && sum.examples == 3);
     assert_int_equal(ur_run_plot_confusion(run, confusion, "picture.svg", &err), UR_OK);
     assert_true(is_file(".", "picture.svg"));
     confusion->labels = 2;
     assert_int_equal(ur_run_plot_confusion(run, confusion, "never.svg", &err), UR_INVALID);
-    ur_confusion_free(ur_context_allocator(context), confusion);
+    ur_confusion_free(NULL, confusion);
+    assert_int_equal(ur_confusion_new(NULL, 3, false, &confusion, &err), UR_OK);
+    assert_int_equal(ur_run_evaluate(run, &source, &sum, confusion, &err), UR_OK);
+    assert_true(ur_confusion_f1(confusion) == ur_measure_figure(ur_run_kind(run), &sum, "f1"));
+    assert_int_equal(ur_run_plot_confusion(run, confusion, "never.svg", &err), UR_INVALID);
+    ur_confusion_free(NULL, confusion);
     ur_measure other;
     assert_int_equal(ur_run_evaluate(run, &source, &other, NULL, &err), UR_OK);
     assert_memory_equal(&other, &sum, sizeof sum);

@@ -469,7 +469,8 @@ static void opened_elsewhere(void **state)
     says(ur_run_resume_with(other, "run", 0, 0, &train_points, NULL, &run, &err), UR_BAD_FILE, &err,
          "regression");
     says(ur_metrics_load(other, "run", &m, &n, NULL, &err), UR_BAD_FILE, &err, "regression");
-    says(ur_run_plot_curves(other, 1, &folder, "never.svg", &err), UR_BAD_FILE, &err, "regression");
+    says(ur_run_plot_curves(other, 1, &folder, UR_OVER_EPOCHS, "never.svg", &err), UR_BAD_FILE,
+         &err, "regression");
     says(ur_run_create_with(other, "new", &settings, "regression", &config, &train_points, NULL,
                             &run, &err),
          UR_INVALID, &err, "regression");
@@ -641,7 +642,7 @@ static void curves(void **state)
     size_t size;
     train_whole(context, "run", "regression");
     train_whole(context, "loss", "loss alone");
-    if (ur_run_plot_curves(context, 2, folders, "picture.svg", &err) != UR_OK)
+    if (ur_run_plot_curves(context, 2, folders, UR_OVER_EPOCHS, "picture.svg", &err) != UR_OK)
         fail_msg("%s", err.text);
     char *svg = file_of(".", "picture.svg", &size);
     for (size_t i = 0; i < sizeof has / sizeof *has; i++)
@@ -686,7 +687,7 @@ static ur_status whole_life(const ur_allocator *a, ur_err *err, void *arg)
     if (status == UR_OK)
         status = ur_run_open(context, "run", &run, err);
     if (status == UR_OK)
-        status = ur_run_plot_curves(context, 1, &folder, "picture.svg", err);
+        status = ur_run_plot_curves(context, 1, &folder, UR_OVER_EPOCHS, "picture.svg", err);
     ur_run_free(run);
     ur_context_free(context);
     return status;

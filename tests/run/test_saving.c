@@ -1,9 +1,11 @@
 /* test_saving.c - when a run saves, which weights are the best, and what a crash between two saves
  * leaves. Time is the test's own: every epoch takes as long as the test says. */
 #include "run/runs.h"
+#include "support/slow.h"
 
 #include <math.h>
 #include <unroll/io.h>
+#include <unroll/language.h>
 
 static ur_context *context;
 
@@ -19,9 +21,11 @@ static int leave(void **state)
     return test_folder_leave(state);
 }
 
-/* A training that is watched: its epochs take `seconds` of its clock. */
+/* A training that is watched: its epochs take `seconds` of its clock, each step `step_seconds` after it was
+ * measured, and every look at the clock `tick`. */
 typedef struct watched {
-    double now, seconds;
+    double now, seconds, step_seconds, tick;
+    size_t steps, stop_after; /* 0: do not stop */
     char saved[400];  /* steps of the newest checkpoint as each epoch ended, before it was saved */
     size_t copy_at;   /* the epoch after which the folder is copied to "crashed"; 0: none */
     size_t validated; /* epochs */
@@ -29,7 +33,8 @@ typedef struct watched {
 
 static double clock_of(void *user)
 {
-    return ((watched *)user)->now;
+    watched *w = user;
+    return w->now += w->tick;
 }
 
 static void epoch_ended(void *user, const ur_metrics *m)
@@ -50,13 +55,34 @@ static void epoch_ended(void *user, const ur_metrics *m)
         assert_int_equal(system("cp -r run crashed"), 0);
 }
 
+static void step_ended(void *user, const ur_step *step, double speed, double left)
+{
+    watched *w = user;
+    (void)step;
+    (void)speed;
+    (void)left;
+    w->now += w->step_seconds;
+    w->steps++;
+}
+
+static bool stops(void *user)
+{
+    const watched *w = user;
+    return w->stop_after && w->steps >= w->stop_after;
+}
+
 static void train_watched(watched *w, const ur_run_settings *settings)
 {
     const ur_seq2seq_config config = tiny_config();
-    const ur_run_hooks hooks = {.user = w, .on_evaluation = epoch_ended, .clock = clock_of};
+    const ur_run_hooks hooks = {.user = w,
+                                .on_step = step_ended,
+                                .on_evaluation = epoch_ended,
+                                .should_stop = stops,
+                                .clock = clock_of};
     ur_err err;
     ur_run *run = run_created(context, "run", settings, &config);
-    if (ur_run_train(run, &hooks, &err) != UR_OK)
+    const ur_status status = ur_run_train(run, &hooks, &err);
+    if (status != (w->stop_after ? UR_INTERRUPTED : UR_OK))
         fail_msg("%s", err.text);
     ur_run_free(run);
 }
@@ -71,6 +97,51 @@ static void by_time(void **state)
     train_watched(&w, &s);
     assert_string_equal(w.saved, " 0 4 4 4 16 16 16 28");
     assert_true(is_file("run", "checkpoints/32.safetensors")); /* the end */
+}
+
+/* A long epoch is saved every minute, unless the settings say when: 35, 70 and 105 seconds are steps 1 to 3. */
+static void within_an_epoch(void **state)
+{
+    (void)state;
+    ur_run_settings s = tiny_settings();
+    watched w = {.step_seconds = 35.0};
+    s.train.epochs = 1;
+    train_watched(&w, &s);
+    assert_string_equal(w.saved, " 2");
+    assert_int_equal(system("rm -r run"), 0);
+    w = (watched){.step_seconds = 35.0};
+    s.save_every = 1;
+    train_watched(&w, &s);
+    assert_string_equal(w.saved, " 0");
+}
+
+static void trains_six_steps(ur_run *run)
+{
+    assert_int_equal(ur_run_settings_of(run)->train.steps, 6);
+    assert_int_equal(ur_run_settings_of(run)->train.epochs, 2);
+    ur_run_free(run);
+    assert_true(is_file("run", "checkpoints/6.safetensors"));
+    assert_false(is_file("run", "checkpoints/8.safetensors"));
+}
+
+/* A step takes 10 seconds: after a tenth of a minute it is fixed that a minute has six steps. A resumed
+ * training ends there, too. */
+static void by_minutes(void **state)
+{
+    (void)state;
+    ur_run_settings s = tiny_settings();
+    watched w = {.tick = 10.0};
+    s.minutes = 1.0;
+    train_watched(&w, &s);
+    trains_six_steps(run_opened(context, "run"));
+    assert_int_equal(system("rm -r run"), 0);
+    w = (watched){.tick = 10.0, .stop_after = 2};
+    train_watched(&w, &s);
+    assert_true(is_file("run", "checkpoints/2.safetensors"));
+    assert_false(is_file("run", "checkpoints/3.safetensors"));
+    ur_run *run = run_resumed(context, "run", 0, UR_NO_LIMIT);
+    run_trained(run);
+    trains_six_steps(run);
 }
 
 static void by_epochs(void **state)
@@ -379,11 +450,51 @@ static void leftovers(void **state)
     assert_true(is_file("run", "checkpoints/0.safetensors"));
 }
 
+/* A vocabulary that files of weights cannot hold is refused before the training, not after it. */
+static void a_vocabulary_larger_than_a_file(void **state)
+{
+    (void)state;
+    enum { LONG = 4000, WORDS = 4200 }; /* a byte of these words takes six of the file */
+    if (hurry())
+        return;
+    FILE *f = fopen("text", "w");
+    char word[LONG + 1];
+    assert_non_null(f);
+    memset(word, 1, LONG);
+    word[LONG] = 0;
+    for (int i = 0; i < WORDS; i++)
+        fprintf(f, "%s%d\n", word, i);
+    assert_int_equal(fclose(f), 0);
+    ur_language_model_config c = ur_language_model_defaults();
+    c.embed_size = c.hidden_size = 1;
+    c.text.options = ur_text_defaults(UR_WORDS, false);
+    c.text.min_freq = 1;
+    ur_run_settings s = ur_run_defaults(ur_kind_find(context, "language_model"));
+    s.data = "text";
+    ur_run *run;
+    ur_err err;
+    assert_int_equal(ur_run_create(context, "run", &s, "language_model", &c, &run, &err),
+                     UR_UNSUPPORTED);
+    assert_non_null(strstr(err.text, "names and metadata (vocabularies are there)"));
+    assert_null(run);
+    if (!slow_tests())
+        return;
+    c.text.max_size = WORDS - 100; /* somewhat less than a hundred million bytes */
+    assert_int_equal(ur_run_create(context, "run", &s, "language_model", &c, &run, &err), UR_OK);
+    ur_run_free(run);
+    run = run_resumed(context, "run", 0, 1);
+    run_trained(run);
+    ur_run_free(run);
+    ur_run_free(run_opened(context, "run"));
+}
+
 int main(void)
 {
 #define IN_A_FOLDER(test) cmocka_unit_test_setup_teardown(test, enter, leave)
     const struct CMUnitTest tests[] = {
         IN_A_FOLDER(by_time),
+        IN_A_FOLDER(within_an_epoch),
+        IN_A_FOLDER(by_minutes),
         IN_A_FOLDER(by_epochs),
         IN_A_FOLDER(validated_now_and_then),
         IN_A_FOLDER(a_crash),
@@ -396,6 +507,7 @@ int main(void)
         IN_A_FOLDER(one_training_at_a_time),
         IN_A_FOLDER(newer_weights_stay),
         IN_A_FOLDER(leftovers),
+        IN_A_FOLDER(a_vocabulary_larger_than_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -93,6 +93,21 @@ static void a_beginning(void **state)
     }
 }
 
+/* Options that do not go together are refused whatever the text is, also one that nothing is searched for. */
+static void options_of_nothing(void **state)
+{
+    (void)state;
+    ur_run *run = made(UR_TRANSLATOR_RNN);
+    const ur_search_options o = {.beam = 2, .temperature = 1.5f};
+    const char *const texts[] = {"", "a b"};
+    ur_prediction p[2];
+    ur_err err;
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(ur_run_predict(run, 1, texts + i, &o, p, NULL, &err), UR_INVALID);
+    assert_int_equal(ur_run_predict(run, 2, texts, &o, p, NULL, &err), UR_INVALID);
+    ur_run_free(run);
+}
+
 /* Texts of as many tokens as bytes: each is read to its end, whatever stands beside it. */
 static void neighbours(void **state)
 {
@@ -161,10 +176,8 @@ int main(void)
 {
 #define IN_A_FOLDER(test) cmocka_unit_test_setup_teardown(test, enter, leave)
     const struct CMUnitTest tests[] = {
-        IN_A_FOLDER(never_unknown),
-        IN_A_FOLDER(a_beginning),
-        IN_A_FOLDER(neighbours),
-        IN_A_FOLDER(memory),
+        IN_A_FOLDER(never_unknown), IN_A_FOLDER(a_beginning), IN_A_FOLDER(options_of_nothing),
+        IN_A_FOLDER(neighbours),    IN_A_FOLDER(memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,7 +35,10 @@ static void *allocate(void *user, size_t bytes)
     block->of.bytes = bytes;
     block->of.magic = alive;
     atomic_fetch_add(&f->outstanding, 1);
-    atomic_fetch_add(&f->bytes, bytes);
+    const size_t now = atomic_fetch_add(&f->bytes, bytes) + bytes;
+    for (size_t most_yet = f->most; now > most_yet;)
+        if (atomic_compare_exchange_weak(&f->most, &most_yet, now))
+            break;
     memset(block + 1, 0xa5, bytes); /* what is not initialised shall not look like zero */
     return block + 1;
 }

@@ -25,6 +25,7 @@ typedef struct failing_alloc {
     atomic_size_t failures;    /* calls that failed */
     atomic_size_t outstanding; /* blocks not yet released */
     atomic_size_t bytes;       /* bytes in them */
+    atomic_size_t most;        /* the most that these were */
     atomic_size_t bad_frees;   /* releases of what was never handed out, or twice */
 } failing_alloc;
 

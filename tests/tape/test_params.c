@@ -388,6 +388,95 @@ static void guards(void **state)
     ur_context_free(other);
 }
 
+/* ---- copies alone ------------------------------------------------------------------------- */
+
+/* A table of rows whose second name is a product's weight, and another product. */
+typedef struct tied_net {
+    ur_params *params;
+    ur_embedding_layer table;
+    ur_linear_layer out, fc;
+} tied_net;
+
+static tied_net tied_new(ur_context *context)
+{
+    tied_net n;
+    assert_int_equal(ur_params_new(context, &n.params, NULL), UR_OK);
+    n.table = ur_embedding_add(n.params, "table", OUT, IN);
+    n.out = ur_linear_add_tied(n.params, "out", &n.table, true);
+    n.fc = ur_linear_add(n.params, "fc", IN, IN, true);
+    return n;
+}
+
+/* (1, OUT): the logits of row 3 of the table. */
+static ur_tensor *tied_pass(const tied_net *n, ur_tape *t)
+{
+    const ur_layout *layout = ur_new_layout(t, UR_SEQUENCE_MAJOR, 1, (size_t[]){1}, NULL);
+    const ur_seq *row = ur_embedding(t, &n->table, ur_seq_ints(t, layout, (int32_t[]){3}));
+    return ur_linear(t, &n->out, ur_linear(t, &n->fc, ur_values(row)));
+}
+
+static void fill_tied(tied_net *n, bool packed)
+{
+    for (size_t i = 0; i < ur_params_count(n->params); i++) {
+        const ur_param *p = ur_params_entry(n->params, i);
+        if (p->alias_of >= 0)
+            continue;
+        float *values = made_up_floats(i, p->count, 1.0f);
+        float *to =
+            packed ? ur_params_fill_here(n->params, (int)i) : ur_param_values(n->params, (int)i);
+        if (to)
+            memcpy(to, values, p->count * sizeof *to);
+        if (packed)
+            ur_params_fill(n->params, (int)i, values);
+        free(values);
+    }
+}
+
+static void copies_alone(void **state)
+{
+    (void)state;
+    contexts all = contexts_new();
+    for (int c = 0; c < all.count; c++) {
+        tied_net whole = tied_new(all.at[c]), packed = tied_new(all.at[c]);
+        ur_tape *t = tape_of(all.at[c]);
+        ur_err err;
+        assert_int_equal(ur_params_seal(whole.params, NULL), UR_OK);
+        assert_int_equal(ur_params_seal_packed(packed.params, NULL), UR_OK);
+        fill_tied(&whole, false);
+        fill_tied(&packed, true);
+        float want[OUT];
+        ur_tape_start(t, UR_INFER, whole.params, NULL, 0, 0);
+        const ur_tensor *y = tied_pass(&whole, t);
+        tape_fine(t);
+        memcpy(want, ur_floats(y), sizeof want);
+        ur_tape_start(t, UR_INFER, packed.params, NULL, 0, 0);
+        y = tied_pass(&packed, t);
+        tape_fine(t);
+        same_floats("logits", all.name[c], want, ur_floats(y), OUT);
+
+        /* what is read plainly has values, under both its names; a product's weight has none */
+        assert_null(ur_params_data(packed.params));
+        assert_null(ur_param_data(packed.params, packed.fc.weight));
+        assert_null(ur_param_values(packed.params, packed.fc.bias));
+        assert_null(ur_params_values(packed.params));
+        const int tied = ur_params_find(packed.params, "out.weight");
+        assert_non_null(ur_param_data(packed.params, packed.fc.bias));
+        assert_ptr_equal(ur_param_data(packed.params, tied),
+                         ur_param_data(packed.params, packed.table.weight));
+        assert_null(ur_param_data(packed.params, 99));
+        assert_null(ur_parameter(t, packed.fc.weight));
+        tape_failed(t, UR_INVALID, "fc.weight: it was read for products alone");
+        ur_tape_start(t, UR_TRAIN, packed.params, want, 0, 0);
+        tape_failed(t, UR_INVALID, "read for inference alone");
+        assert_int_equal(ur_params_seal_packed(packed.params, &err), UR_INVALID);
+        assert_non_null(strstr(err.text, "sealed already"));
+        ur_tape_free(t);
+        ur_params_free(whole.params);
+        ur_params_free(packed.params);
+    }
+    contexts_free(&all);
+}
+
 static ur_status build(const ur_allocator *a, ur_err *err, void *arg)
 {
     (void)arg;
@@ -432,6 +521,7 @@ int main(void)
         cmocka_unit_test(tapes_start_together),
         cmocka_unit_test(groups),
         cmocka_unit_test(guards),
+        cmocka_unit_test(copies_alone),
         cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

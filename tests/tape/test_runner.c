@@ -114,7 +114,11 @@ static void items_longest_first(void **state)
     for (int i = 0; i < all.count; i++) {
         ur_params *params = some_params(all.at[i]);
         listing l = {.bad = ITEMS};
-        ur_items_job job = {ITEMS, length_of, list, sizeof(part), take};
+        ur_items_job job = {.count = ITEMS,
+                            .length = length_of,
+                            .run = list,
+                            .result_size = sizeof(part),
+                            .add = take};
         for (size_t k = 0; k < ITEMS; k++) /* two of 5,000, four of 1,500, the rest short */
             l.length[k] = k % 50 == 7 ? 5000 : k % 25 == 3 ? 1500 : k % 3;
         assert_int_equal(ur_run_items(all.at[i], params, &job, &l, NULL), UR_OK);
@@ -132,6 +136,16 @@ static void items_longest_first(void **state)
                 assert_true(l.rows[s] == UR_SHARD_ROWS ||
                             steps + l.length[l.seen[at + l.rows[s]]] > UR_SHARD_STEPS);
         }
+        job.products = true; /* the team's, on tapes that are kept: the same */
+        assert_int_equal(ur_runner_new(all.at[i], &job.runner, NULL), UR_OK);
+        for (int again = 0; again < 2; again++) {
+            listing m = l;
+            m.n = m.shards = 0;
+            assert_int_equal(ur_run_items(all.at[i], params, &job, &m, NULL), UR_OK);
+            assert_memory_equal(m.seen, l.seen, sizeof m.seen);
+        }
+        ur_runner_free(job.runner);
+        job.runner = NULL;
         job.length = NULL; /* in their own order */
         l.n = l.shards = 0;
         assert_int_equal(ur_run_items(all.at[i], params, &job, &l, NULL), UR_OK);
@@ -156,7 +170,8 @@ static ur_status sweep(const ur_allocator *a, ur_err *err, void *arg)
     ur_context *context;
     ur_params *params = NULL;
     listing l = {.bad = ITEMS};
-    const ur_items_job job = {ITEMS, length_of, list, sizeof(part), take};
+    const ur_items_job job = {
+        .count = ITEMS, .length = length_of, .run = list, .result_size = sizeof(part), .add = take};
     (void)arg;
     ur_status status = ur_context_new(&(ur_options){a, 2, NULL}, &context, err);
     if (status != UR_OK)

@@ -94,7 +94,7 @@ static ur_tensor *carrier_loss(ur_tape *tape, const ur_model *model, const void 
 
 /* A loss that falls, stays and rises as the weights wander. */
 static ur_status carrier_evaluate(const ur_model *model, const void *data, ur_measure *out,
-                                  ur_confusion **confusion, ur_err *err)
+                                  ur_confusion *confusion, ur_err *err)
 {
     (void)data;
     (void)confusion;

@@ -74,8 +74,8 @@ static void lists(void **state)
     assert_string_equal(ur_schedule_name(UR_LR_STEP), "step");
     assert_string_equal(ur_schedule_name(UR_LR_COSINE), "cosine");
     assert_string_equal(ur_schedule_name(UR_LR_PLATEAU), "plateau");
-    assert_null(ur_schedule_name(UR_LR_INVERSE_SQRT + 1));
-    assert_null(ur_schedule_options(UR_LR_INVERSE_SQRT + 1));
+    assert_null(ur_schedule_name(UR_LR_LINEAR + 1));
+    assert_null(ur_schedule_options(UR_LR_LINEAR + 1));
     assert_null(ur_schedule_options(UR_LR_CONSTANT)[0]);
     assert_true(among(ur_schedule_options(UR_LR_PLATEAU), "lr_patience"));
 }
@@ -211,7 +211,7 @@ static void refused(void **state)
         assert_int_equal(ur_optimizer_new(p, &options, &o, &err), UR_INVALID);
         assert_non_null(strstr(err.text, "unknown optimiser"));
         options.optimizer = UR_ADAM;
-        options.schedule = none[i] < 0 ? -1 : UR_LR_INVERSE_SQRT + 1;
+        options.schedule = none[i] < 0 ? -1 : UR_LR_LINEAR + 1;
         assert_int_equal(ur_train_check(&options, &err), UR_INVALID);
         assert_non_null(strstr(err.text, "unknown learning-rate schedule"));
         options.schedule = UR_LR_CONSTANT;

@@ -104,11 +104,36 @@ static void edges(void **state)
     o.schedule = UR_LR_COSINE;
     o.lr_min = 0.1;
     assert_true(rate(&o, 0, 0, 0) == 0.5 && rate(&o, 30, 6, 0) == 0.1 + 0.4 * 0.5);
+    o.steps = 12; /* in place of epochs */
+    assert_true(rate(&o, 6, 1, 1) == 0.1 + 0.4 * 0.5 && rate(&o, 12, 2, 2) == 0.1);
+    o.steps = 0;
+    o.max_steps = 30;
+    assert_true(rate(&o, 30, 6, 0) == 0.1 + 0.4 * 0.5);
+    o.max_steps = 0;
     /* behind the last epoch it stays: a run may have had more than it is now asked for */
     assert_true(rate(&o, 60, EPOCHS, 0) == 0.1 && rate(&o, 70, EPOCHS + 2, 0) == 0.1);
     for (uint64_t i = 1; i < EPOCHS * BATCHES; i++)
         assert_true(rate(&o, i, i / BATCHES, i % BATCHES) <
                     rate(&o, i, (i - 1) / BATCHES, (i - 1) % BATCHES));
+}
+
+/* transformers' get_linear_schedule_with_warmup(optimizer, 12, 60): its rates at these steps. */
+static void linear(void **state)
+{
+    (void)state;
+    ur_train_options o = base();
+    o.schedule = UR_LR_LINEAR;
+    assert_true(rate(&o, 0, 0, 0) == 0.5 && rate(&o, 30, 6, 0) == 0.25);
+    assert_true(rate(&o, 60, EPOCHS, 0) == 0.0 && rate(&o, 80, EPOCHS + 4, 0) == 0.0);
+    o.warmup_steps = 12;
+    assert_true(rate(&o, 0, 0, 0) == 0.0 && rate(&o, 3, 0, 3) == 0.125);
+    assert_true(rate(&o, 11, 2, 1) == 0.5 * (11.0 / 12.0) && rate(&o, 12, 2, 2) == 0.5);
+    assert_true(rate(&o, 36, 7, 1) == 0.25 && rate(&o, 59, 11, 4) == 0.5 * (1.0 / 48.0));
+    o.accumulate = 2; /* 3 steps an epoch, 36 in all */
+    assert_true(rate(&o, 12, 4, 0) == 0.5 && rate(&o, 24, 8, 0) == 0.25);
+    assert_true(rate(&o, 26, 8, 4) == 0.5 * (10.0 / 24.0));
+    o.warmup_steps = 100; /* longer than the training */
+    assert_true(rate(&o, 20, 6, 4) == 0.1 && rate(&o, 36, EPOCHS, 0) == 0.18);
 }
 
 /* Nothing to do with plateaus: a tie is no progress, and progress however small is. */
@@ -146,7 +171,7 @@ static void out_of_range(void **state)
         bad[n].change;                                                                             \
         says[n++] = sentence;                                                                      \
     } while (0)
-    BAD(UR_LR_STEP, schedule = 5, "schedule 5");
+    BAD(UR_LR_STEP, schedule = 6, "schedule 6");
     BAD(UR_LR_INVERSE_SQRT, warmup_steps = 0, "needs a warm-up");
     BAD(UR_LR_STEP, lr_epochs = 0, "every 0 epochs");
     BAD(UR_LR_STEP, lr_factor = 0.0, "factor 0");
@@ -169,10 +194,8 @@ static void out_of_range(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(as_pytorch),
-        cmocka_unit_test(edges),
-        cmocka_unit_test(early_stopping),
-        cmocka_unit_test(out_of_range),
+        cmocka_unit_test(as_pytorch),     cmocka_unit_test(edges),        cmocka_unit_test(linear),
+        cmocka_unit_test(early_stopping), cmocka_unit_test(out_of_range),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,9 @@ import os
 import attention
 import language_model
 import bert
+import bert_heads
+import bert_pretraining
+import bert_qa
 import language_transformer
 import cells
 import embedder
@@ -32,6 +35,9 @@ def main():
     cells.main()
     transformer.main()
     bert.main()
+    bert_heads.main()
+    bert_pretraining.main()
+    bert_qa.main()
     embedder.main()
     translator.main()
     translation.main()

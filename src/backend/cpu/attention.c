@@ -12,7 +12,13 @@
 
 #include <string.h>
 
-enum { LINE = 16, UNIT_BITS = 24 /* see dropout.c */, FEW_QUERIES = 2 };
+enum {
+    LINE = 16,
+    UNIT_BITS = 24 /* see dropout.c */,
+    FEW_QUERIES = 4,
+    SMALL_QUERIES = 16,
+    SMALL_WIDTH = 16
+};
 
 static size_t larger(size_t a, size_t b)
 {
@@ -104,12 +110,64 @@ void ur_times_keys(const ur_attention_work *s, const float *a, size_t a_row, siz
 
 static void dot_scores(ur_attention_work *s)
 {
-    ur_times_keys(s, s->q.at, s->q.row, s->job->op->width, s->k_by_rows, s->x);
+    const ur_attention_pass *op = s->job->op;
+    if (s->few)
+        ur_few_scores(s, s->q, op->width, op->k + s->head * op->width, s->k_at, s->x);
+    else
+        ur_times_keys(s, s->q.at, s->q.row, op->width, s->k_by_rows, s->x);
+}
+
+void ur_few_scores(const ur_attention_work *s, ur_head_rows a, size_t width, const float *b,
+                   const size_t *at, float *y)
+{
+    kernels_of(s)->scattered_scores(&(ur_scattered){.rows = s->rows,
+                                                    .keys = s->keys,
+                                                    .width = width,
+                                                    .a = a.at,
+                                                    .a_row = a.row,
+                                                    .a_k = 1,
+                                                    .b = b,
+                                                    .at = at,
+                                                    .y = y,
+                                                    .y_row = s->row});
+}
+
+void ur_few_turned(const ur_attention_work *s, const float *strip, ur_head_rows b, size_t width,
+                   const ur_chains *to, bool fresh)
+{
+    size_t at[UR_STRIP_QUERIES];
+    for (size_t r = 0; r < s->rows; r++)
+        at[r] = r * b.row;
+    kernels_of(s)->scattered_contexts(&(ur_scattered){.rows = s->keys,
+                                                      .keys = s->rows,
+                                                      .width = width,
+                                                      .a = strip,
+                                                      .a_row = 1,
+                                                      .a_k = s->row,
+                                                      .b = b.at,
+                                                      .at = at,
+                                                      .y = to->chain,
+                                                      .y_row = to->row,
+                                                      .add = !fresh});
 }
 
 static void dot_dq(ur_attention_work *s)
 {
     const size_t width = s->job->op->width;
+    if (s->few) {
+        kernels_of(s)->scattered_contexts(
+            &(ur_scattered){.rows = s->rows,
+                            .keys = s->keys,
+                            .width = width,
+                            .a = s->dx,
+                            .a_row = s->row,
+                            .a_k = 1,
+                            .b = s->job->op->k + s->head * width,
+                            .at = s->k_at,
+                            .y = s->out,
+                            .y_row = ur_whole_vectors(kernels_of(s), width)});
+        return;
+    }
     ur_strip_times(kernels_of(s),
                    &(ur_strip_product){.m = s->rows,
                                        .k = s->keys,
@@ -125,6 +183,10 @@ static void dot_dq(ur_attention_work *s)
 static void dot_dk(ur_attention_work *s, bool fresh)
 {
     const size_t width = s->job->op->width;
+    if (s->few) {
+        ur_few_turned(s, s->dx, s->q, width, &s->dk, fresh);
+        return;
+    }
     kernels_of(s)->pack_cols((ur_columns){1, width}, s->rows, s->q.at, s->q.row, NULL,
                              s->block_by_cols, 0, s->rows);
     ur_strip_times(kernels_of(s), &(ur_strip_product){.m = s->keys,
@@ -202,10 +264,30 @@ const ur_cpu_score *ur_cpu_score_of(const ur_score *score)
     return NULL;
 }
 
-/* Whether packing the values would be most of the work. */
-static bool few_queries(const ur_attention_pass *op, size_t b)
+/* Whether packing keys [begin, end) and their values would be most of the work: a step of decoding, or small
+ * heads of short sequences. */
+static bool few_queries(const ur_attention_work *s, size_t b, size_t begin, size_t end)
 {
-    return op->q_rows->length[b] <= FEW_QUERIES;
+    const ur_attention_pass *op = s->job->op;
+    const size_t queries = op->q_rows->length[b], keys = op->k_rows->length[b];
+    const bool small = queries <= SMALL_QUERIES && keys <= SMALL_QUERIES && keys <= UR_CHAIN &&
+                       op->width <= SMALL_WIDTH && op->value_width <= SMALL_WIDTH;
+    if (op->width > UR_CHAIN || op->value_width > UR_CHAIN || begin > 0 || end < keys)
+        return false;
+    return small || (queries <= FEW_QUERIES && !s->job->back);
+}
+
+/* Where the rows of sequence b lie in x, which has `row` floats a row; at has room for LINE more. */
+static void find_rows(const ur_attention_pass *op, size_t b, size_t row, size_t *at)
+{
+    const size_t keys = op->k_rows->length[b], first = keys ? ur_row(op->k_rows, b, 0) : 0;
+    const bool together = op->k_rows->order == UR_SEQUENCE_MAJOR;
+    for (size_t j = 0; j < keys; j++) {
+        const size_t r = together ? first + j : ur_row(op->k_rows, b, j);
+        at[j] = (op->k_from ? op->k_from[r] : r) * row;
+    }
+    for (size_t i = 0; i < LINE; i++) /* what a last vector reads beside it */
+        at[keys + i] = keys ? at[keys - 1] : 0;
 }
 
 /* ---- a strip ------------------------------------------------------------------------------- */
@@ -216,18 +298,24 @@ void ur_strip_keys(ur_attention_work *s, size_t b, size_t head, size_t begin, si
     const ur_attention_back *back = s->job->back;
     const ur_kernels *kernels = kernels_of(s);
     const size_t count = end - begin;
+    const bool same = s->ready && s->few && s->b == b; /* its rows were found for another head */
     s->ready = true;
+    s->few = few_queries(s, b, begin, end);
     s->b = b;
     s->head = head;
     s->key_begin = begin;
     s->keys_ready = count;
     s->row = (count + LINE - 1) / LINE * LINE + LINE; /* rows in different sets of a cache */
-    if (op->k) {
+    if (s->few && !same && op->k)
+        find_rows(op, b, op->k_row, s->k_at);
+    if (s->few && !same && op->v)
+        find_rows(op, b, op->v_row, s->v_at);
+    if (op->k && !(s->few && s->job->score == &cpu_dot)) {
         s->k = ur_head_rows_of(op->k_rows, op->k_from, b, begin, count, op->width,
                                op->k + head * op->width, op->k_row, s->k_rows);
         s->job->score->keys(s);
     }
-    if (!op->v || (back && !back->dcontext) || (!back && few_queries(op, b)))
+    if (!op->v || (back && !back->dcontext) || s->few)
         return;
     const ur_head_rows v = ur_head_rows_of(op->k_rows, op->k_from, b, begin, count, op->value_width,
                                            op->v + head * op->value_width, op->v_row, s->v_rows);
@@ -285,10 +373,9 @@ size_t ur_weights_at(const ur_attention_work *s)
 void ur_strip_weights(ur_attention_work *s)
 {
     const ur_attention_pass *op = s->job->op;
-    if (!op->k) {
-        const float *p = op->p + ur_weights_at(s);
-        for (size_t r = 0; r < s->rows; r++)
-            memcpy(s->x + r * s->row, p + r * op->k_rows->length[s->b], s->keys * sizeof *p);
+    if (!op->k || (s->job->back && op->keeps_p)) {
+        kernels_of(s)->put_rows(s->rows, s->keys, 1.0f, op->p + ur_weights_at(s),
+                                op->k_rows->length[s->b], s->x, s->row, false);
         return;
     }
     const size_t saved = op->heads * op->q_rows->rows, at = ur_query_at(s);
@@ -333,33 +420,39 @@ static void give_weights(const ur_attention_work *s)
     const ur_attention_pass *op = s->job->op;
     const size_t keys = op->k_rows->length[s->b];
     float *p = op->p + ur_weights_at(s);
-    for (size_t r = 0; r < s->rows; r++) {
-        memcpy(p + r * keys, s->x + r * s->row, s->keys * sizeof *p);
+    kernels_of(s)->put_rows(s->rows, s->keys, 1.0f, s->x, s->row, p, keys, false);
+    for (size_t r = 0; s->keys < keys && r < s->rows; r++)
         memset(p + r * keys + s->keys, 0, (keys - s->keys) * sizeof *p);
-    }
 }
 
-/* The chain of one query's context, a key at a time, straight from the values' rows: the same bits. */
-static void context_of_one(ur_attention_work *s, const float *p, float *context)
+/* Few contexts, in chains of UR_CHAIN keys, to their rows. */
+static void few_contexts(ur_attention_work *s, float *context)
 {
     const ur_attention_pass *op = s->job->op;
     const ur_kernels *kernels = kernels_of(s);
-    const size_t width = op->value_width;
-    float *chain = context;
-    memset(context, 0, width * sizeof *context);
-    for (size_t j = 0; j < s->keys; j++) {
-        if (j > 0 && j % UR_CHAIN == 0) {
-            if (chain != context)
-                kernels->add(width, chain, context);
-            chain = s->out;
-            memset(chain, 0, width * sizeof *chain);
-        }
-        const size_t row = ur_row(op->k_rows, s->b, j);
-        const float *v = op->v + (op->k_from ? op->k_from[row] : row) * op->v_row;
-        kernels->axpy(width, p[j], v + s->head * width, chain);
+    const size_t width = op->value_width, begin = ur_row(op->q_rows, s->b, s->begin);
+    const bool together = op->q_rows->order == UR_SEQUENCE_MAJOR && s->keys <= UR_CHAIN;
+    for (size_t r = 0, rows = together ? s->rows : 1; r < s->rows; r += rows) {
+        const size_t row = together ? begin : ur_row(op->q_rows, s->b, s->begin + r);
+        float *y = context + row * op->context_row;
+        size_t j = 0;
+        do { /* once without keys, too */
+            const size_t left = s->keys - j;
+            kernels->scattered_contexts(&(ur_scattered){.rows = rows,
+                                                        .keys = smaller(left, UR_CHAIN),
+                                                        .width = width,
+                                                        .a = s->x + r * s->row + j,
+                                                        .a_row = s->row,
+                                                        .a_k = 1,
+                                                        .b = op->v + s->head * width,
+                                                        .at = s->v_at + j,
+                                                        .y = j ? s->out : y,
+                                                        .y_row = op->context_row});
+            if (j)
+                kernels->add(width, s->out, y);
+            j += UR_CHAIN;
+        } while (j < s->keys);
     }
-    if (chain != context)
-        kernels->add(width, chain, context);
 }
 
 static void contexts(ur_attention_work *s)
@@ -367,10 +460,8 @@ static void contexts(ur_attention_work *s)
     const ur_attention_pass *op = s->job->op;
     const size_t width = op->value_width, whole = ur_whole_vectors(kernels_of(s), width);
     float *context = op->context + s->head * width;
-    if (few_queries(op, s->b)) {
-        for (size_t r = 0; r < s->rows; r++)
-            context_of_one(s, s->x + r * s->row,
-                           context + ur_row(op->q_rows, s->b, s->begin + r) * op->context_row);
+    if (s->few) {
+        few_contexts(s, context);
         return;
     }
     const bool direct = op->q_rows->order == UR_SEQUENCE_MAJOR && whole == width;
@@ -429,7 +520,8 @@ typedef struct share {
 
 static bool is_mine(share *s, double cost)
 {
-    const int owner = s->count > 1 ? (int)(s->before * s->count / s->total) : 0;
+    const bool shared = s->count > 1 && s->before < s->total; /* what costs nothing may come last */
+    const int owner = shared ? (int)(s->before * s->count / s->total) : 0;
     s->before += cost;
     return owner == s->index;
 }
@@ -437,13 +529,18 @@ static bool is_mine(share *s, double cost)
 /* Of one query or key, in units of a query and a key together. */
 enum { ROW_COST = 16 };
 
-static share share_of(const ur_attention_job *job, const ur_member *me)
+static double cost_of(size_t shared, size_t others)
 {
-    const ur_attention_pass *op = job->op;
+    return (double)shared * (double)(others + ROW_COST);
+}
+
+/* Of blocks of the rows `shared`, each with all rows of the other side. */
+static share share_of(const ur_attention_job *job, const ur_member *me, const ur_layout *shared,
+                      const ur_layout *others)
+{
     share s = {.index = me->index, .count = me->count};
-    for (size_t b = 0; b < op->q_rows->batch; b++)
-        s.total += (double)op->heads * ((double)op->q_rows->length[b] + ROW_COST) *
-                   ((double)op->k_rows->length[b] + ROW_COST);
+    for (size_t b = 0; b < shared->batch; b++)
+        s.total += (double)job->op->heads * cost_of(shared->length[b], others->length[b]);
     return s;
 }
 
@@ -451,14 +548,14 @@ void ur_query_blocks(const ur_attention_job *job, const ur_member *me, ur_strip_
 {
     const ur_attention_pass *op = job->op;
     ur_attention_work *s = &job->of[me->index];
-    share mine = share_of(job, me);
+    share mine = share_of(job, me, op->q_rows, op->k_rows);
     s->ready = false;
     for (size_t b = 0; b < op->q_rows->batch; b++) {
         const size_t queries = op->q_rows->length[b], keys = op->k_rows->length[b];
         for (size_t head = 0; head < op->heads; head++)
             for (size_t t = 0, end; t < queries; t = end) {
                 end = ur_strip_end(t, queries);
-                if (is_mine(&mine, (double)(end - t) * (double)(keys + ROW_COST)))
+                if (is_mine(&mine, cost_of(end - t, keys)))
                     work(s, b, head, t, end);
             }
     }
@@ -469,14 +566,14 @@ void ur_key_blocks(const ur_attention_job *job, const ur_member *me, bool whole,
 {
     const ur_attention_pass *op = job->op;
     ur_attention_work *s = &job->of[me->index];
-    share mine = share_of(job, me);
+    share mine = share_of(job, me, op->k_rows, op->q_rows);
     for (size_t b = 0; b < op->q_rows->batch; b++) {
         const size_t queries = op->q_rows->length[b], keys = op->k_rows->length[b];
         for (size_t head = 0; head < op->heads; head++) {
             size_t k = 0, end;
             do { /* once without keys, too: its queries have gradients */
                 end = whole ? keys : smaller(k + UR_STRIP_KEYS, keys);
-                if (is_mine(&mine, (double)(end - k) * (double)(queries + ROW_COST)))
+                if (is_mine(&mine, cost_of(end - k, queries)))
                     work(s, b, head, k, end);
                 k = end;
             } while (k < keys);
@@ -502,6 +599,13 @@ static float *take(taking *t, bool wanted, size_t rows, size_t width)
     return x;
 }
 
+static size_t *take_places(taking *t, size_t count)
+{
+    size_t *at = t->ok ? ur_arena_take(t->e->memory, count, sizeof *at) : NULL;
+    t->ok = at != NULL;
+    return at;
+}
+
 static void take_work(const ur_attention_job *job, taking *t, ur_attention_work *s)
 {
     const ur_attention_pass *op = job->op;
@@ -519,6 +623,8 @@ static void take_work(const ur_attention_job *job, taking *t, ur_attention_work 
     s->spare = take(t, back && op->dropout > 0.0f, queries, row);
     s->q_rows = take(t, op->k, queries, width);
     s->d_rows = take(t, contexts_back, queries, value_width);
+    s->k_at = take_places(t, keys + LINE);
+    s->v_at = take_places(t, keys + LINE);
     s->k_rows = take(t, op->k, keys, width);
     s->v_rows = take(t, op->v, keys, value_width);
     s->k_by_rows = take(t, op->k && job->score == &cpu_dot, whole_keys, op->width);

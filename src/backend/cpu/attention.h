@@ -54,6 +54,9 @@ typedef struct ur_attention_work {
     float *x, *dx,
         *spare; /* strips: scores, then weights; their gradients; weights after drop-out */
     float *q_rows, *d_rows; /* gathered rows of a block: (queries, D), (queries, E) */
+    bool few;               /* nothing is packed for what few queries need ... */
+    size_t *k_at,
+        *v_at; /* (keys, and some) ... and rows lie so many floats from the head's first one */
     float *k_rows, *v_rows; /* gathered rows of a head: (keys, D), (keys, E) */
     float *k_by_rows, *k_by_cols, *v_by_rows, *v_by_cols; /* packed */
     float *block_by_cols;  /* a block's rows packed: of q, of the context's gradient */
@@ -74,6 +77,13 @@ typedef struct ur_cpu_score {
 } ur_cpu_score;
 
 const ur_cpu_score *ur_cpu_score_of(const ur_score *score);
+
+/* Few queries: y (rows, keys), a strip, = a (rows, width) times row j at b + at[j]; and what a strip turned, (keys,
+ * rows), times the block's rows b (rows, width) adds to a sum over queries, which it begins where `fresh`. */
+void ur_few_scores(const ur_attention_work *s, ur_head_rows a, size_t width, const float *b,
+                   const size_t *at, float *y);
+void ur_few_turned(const ur_attention_work *s, const float *strip, ur_head_rows b, size_t width,
+                   const ur_chains *to, bool fresh);
 
 /* n in whole vectors. */
 size_t ur_whole_vectors(const ur_kernels *kernels, size_t n);

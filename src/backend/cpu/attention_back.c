@@ -3,11 +3,11 @@
  *   dV += drop-out(P)^T dC,   dP = drop-out(dC V^T),   dS = P (dP - sum over the keys of P dP)
  *   dQ += scale dS K,   dK += scale dS^T Q      (additive: w and tanh's slope in between)
  *
- * The weights are computed again, from each row's maximum and sum, which forward saved. dK and dV
+ * The weights are those that forward kept, or computed again, from each row's maximum and sum. dK and dV
  * are sums over queries, in chains of UR_CHAIN. With at least two heads of sequences for each
  * thread a worker takes whole ones and goes through their queries once. With fewer, the team first shares
  * the blocks of queries (dQ, and each row's sum of P dP), meets, and then shares the blocks of keys (dK
- * and dV), computing the weights once more. The chains are the same. */
+ * and dV), with the weights once more. The chains are the same. */
 #include "backend/cpu/attention.h"
 
 #include <string.h>
@@ -17,14 +17,20 @@ static const ur_kernels *kernels_of(const ur_attention_work *s)
     return s->job->e->kernels;
 }
 
-/* y(row, :) += or = scale x(r, :). */
-static void put_row(const ur_kernels *kernels, size_t width, float scale, const float *x, float *y,
-                    bool blank)
+/* Some rows of x, `row` floats apart. */
+typedef struct some_rows {
+    size_t count, width, row;
+    const float *x;
+} some_rows;
+
+/* The rows of y that are those of sequence b from step t on += or = scale x(r, :). */
+static void put_rows(const ur_kernels *kernels, const ur_layout *layout, size_t b, size_t t,
+                     some_rows from, float scale, float *y, size_t y_row, bool blank)
 {
-    if (blank)
-        kernels->scale(width, scale, x, y);
-    else
-        kernels->axpy(width, scale, x, y);
+    const size_t together = layout->order == UR_SEQUENCE_MAJOR ? from.count : 1;
+    for (size_t r = 0; r < from.count; r += together)
+        kernels->put_rows(together, from.width, scale, from.x + r * from.row, from.row,
+                          y + ur_row(layout, b, t + r) * y_row, y_row, !blank);
 }
 
 /* ---- a strip's gradients ------------------------------------------------------------------- */
@@ -39,7 +45,10 @@ static ur_head_rows weights_back(ur_attention_work *s)
         const size_t width = op->value_width;
         dc = ur_head_rows_of(op->q_rows, NULL, s->b, s->begin, s->rows, width,
                              back->dcontext + s->head * width, op->context_row, s->d_rows);
-        ur_times_keys(s, dc.at, dc.row, width, s->v_by_rows, s->dx);
+        if (s->few)
+            ur_few_scores(s, dc, width, op->v + s->head * width, s->v_at, s->dx);
+        else
+            ur_times_keys(s, dc.at, dc.row, width, s->v_by_rows, s->dx);
         if (op->dropout > 0.0f)
             ur_strip_dropout(s, s->dx, s->dx);
     } else {
@@ -77,6 +86,10 @@ static void values_back(ur_attention_work *s, ur_head_rows dc, bool fresh)
     if (op->dropout > 0.0f) {
         ur_strip_dropout(s, s->x, s->spare);
         p = s->spare;
+    }
+    if (s->few) {
+        ur_few_turned(s, p, dc, op->value_width, &s->dv, fresh);
+        return;
     }
     kernels->pack_cols((ur_columns){1, op->value_width}, s->rows, dc.at, dc.row, NULL,
                        s->block_by_cols, 0, s->rows);
@@ -116,16 +129,13 @@ static void put_queries(ur_attention_work *s)
     const ur_attention_back *back = s->job->back;
     const ur_kernels *kernels = kernels_of(s);
     const size_t width = op->width, row = ur_whole_vectors(kernels, width);
-    for (size_t r = 0; r < s->rows; r++) {
-        const size_t t = s->begin + r;
-        if (back->dq)
-            put_row(kernels, width, op->scale, s->out + r * row,
-                    back->dq + ur_row(op->q_rows, s->b, t) * op->q_row + s->head * width,
-                    back->dq_blank);
-        if (s->job->dw_rows)
-            memcpy(s->job->dw_rows + ((s->job->q_begin[s->b] + t) * op->heads + s->head) * width,
-                   s->dw + r * row, width * sizeof *s->dw);
-    }
+    if (back->dq)
+        put_rows(kernels, op->q_rows, s->b, s->begin, (some_rows){s->rows, width, row, s->out},
+                 op->scale, back->dq + s->head * width, op->q_row, back->dq_blank);
+    for (size_t r = 0; s->job->dw_rows && r < s->rows; r++)
+        memcpy(s->job->dw_rows +
+                   ((s->job->q_begin[s->b] + s->begin + r) * op->heads + s->head) * width,
+               s->dw + r * row, width * sizeof *s->dw);
 }
 
 /* ---- chains over the queries --------------------------------------------------------------- */
@@ -155,12 +165,9 @@ static void end_chain(const ur_attention_work *s, ur_chains *c, size_t end)
 static void put_sums(const ur_attention_work *s, const ur_chains *c, size_t width, float scale,
                      float *out, size_t out_row, bool blank)
 {
-    const ur_attention_pass *op = s->job->op;
-    const float *sum = c->sum ? c->sum : c->chain;
-    for (size_t j = 0; j < s->keys_ready; j++)
-        put_row(kernels_of(s), width, scale, sum + j * c->row,
-                out + ur_row(op->k_rows, s->b, s->key_begin + j) * out_row + s->head * width,
-                blank);
+    const some_rows sums = {s->keys_ready, width, c->row, c->sum ? c->sum : c->chain};
+    put_rows(kernels_of(s), s->job->op->k_rows, s->b, s->key_begin, sums, scale,
+             out + s->head * width, out_row, blank);
 }
 
 /* Keys [begin, end) of a head: dK and dV, and where these are all keys, so that the blocks' rows are

@@ -1,7 +1,10 @@
 /* cpu.c - how a team shares products and loops. */
 #include "backend/cpu/cpu.h"
 
+#include <stdatomic.h>
 #include <string.h>
+
+#include "base/tiny.h"
 
 void ur_product_part(const ur_kernels *kernels, const ur_member *me, const ur_product *product)
 {
@@ -17,25 +20,53 @@ void ur_product_part(const ur_kernels *kernels, const ur_member *me, const ur_pr
     part.m = mine.end - mine.begin;
     part.a += mine.begin * product->a_row;
     part.c += mine.begin * product->c_row;
-    part.side += product->side ? mine.begin * product->c_row : 0;
-    part.slope += product->slope ? mine.begin * product->c_row : 0;
+    if (part.side) /* nothing is added to NULL, not even 0 */
+        part.side += mine.begin * product->c_row;
+    if (part.slope)
+        part.slope += mine.begin * product->c_row;
     kernels->product(&part, 0, panels);
 }
 
 typedef struct product_job {
     const ur_kernels *kernels;
     const ur_product *product;
+    size_t
+        each; /* panels that a member takes at a time; 0: all have their share from the beginning */
+    atomic_size_t taken;
 } product_job;
 
 static void product_member(void *arg, const ur_member *me)
 {
-    const product_job *job = arg;
-    ur_product_part(job->kernels, me, job->product);
+    product_job *job = arg;
+    const size_t panels = job->kernels->panels(job->product->columns);
+    if (!job->each) {
+        ur_product_part(job->kernels, me, job->product);
+        return;
+    }
+    for (size_t begin; (begin = atomic_fetch_add(&job->taken, job->each)) < panels;) {
+        const size_t left = panels - begin;
+        job->kernels->product(job->product, begin, begin + (left < job->each ? left : job->each));
+    }
+}
+
+/* Panels at a time. Weights that are in no member's cache are taken as they come, so that nobody waits for one whose
+ * core was wanted elsewhere; others each member keeps near. */
+static size_t panels_at_a_time(const ur_executor *e, const ur_product *p)
+{
+    enum {
+        LEAST = UR_SIZE(1 << 20, 100),
+        PIECES = 6
+    }; /* multiply-adds worth an item; items of each */
+    const size_t count = ur_team_size(e->team), panels = e->kernels->panels(p->columns);
+    if (!p->far || count == 1 || p->m * p->k * p->columns.units < 2 * PIECES * count * LEAST)
+        return 0;
+    const size_t each = panels / (PIECES * count);
+    return each ? each : 1;
 }
 
 void ur_cpu_product(const ur_executor *e, const ur_product *product)
 {
-    product_job job = {e->kernels, product};
+    product_job job = {e->kernels, product, panels_at_a_time(e, product), 0};
     ur_team_run(e->team, product_member, &job);
 }
 

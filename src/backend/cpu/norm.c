@@ -33,13 +33,19 @@ static void forward_rows(void *arg, size_t begin, size_t end)
         const float *s = p->x + r * n;
         if (p->f) {
             float *sum = p->sum + r * n;
+            const float *f = p->f + r * n;
             if (drops(p)) {
-                ur_cpu_drop_row(k, at, n, p->p, p->key, p->f + r * n, sum);
+                ur_cpu_drop_row(k, at, n, p->p, p->key, f, sum);
                 ur_row_walk_on(&at);
-            } else {
-                memcpy(sum, p->f + r * n, n * sizeof *sum);
+                f = sum;
             }
-            k->add(n, s, sum);
+            if (sum == s) {
+                k->add(n, f, sum);
+            } else {
+                if (sum != f)
+                    memcpy(sum, f, n * sizeof *sum);
+                k->add(n, s, sum);
+            }
             s = sum;
         }
         if (p->y)

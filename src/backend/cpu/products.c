@@ -34,6 +34,7 @@ void ur_cpu_linear(const ur_executor *e, const ur_linear_pass *l)
 {
     ur_product p =
         product_of(l->rows, l->in, l->x, l->w, (ur_columns){1, l->out}, l->y, UR_START_BIAS);
+    p.far = l->w_far;
     p.bias = l->bias;
     p.epilogue = forward_epilogue[l->act];
     p.slope = l->slope;
@@ -44,7 +45,7 @@ void ur_cpu_linear(const ur_executor *e, const ur_linear_pass *l)
 typedef struct linear_job {
     const ur_kernels *kernels;
     const ur_linear_pass *pass;
-    float *x_packed;
+    float *packed; /* NULL: x is packed as it lies */
 } linear_job;
 
 static void linear_back_member(void *arg, const ur_member *me)
@@ -54,15 +55,17 @@ static void linear_back_member(void *arg, const ur_member *me)
     const ur_kernels *k = job->kernels;
     const ur_columns columns = {1, l->in};
     if (l->dw) {
-        const ur_range mine = ur_my_range(me, l->rows);
-        k->pack_cols(columns, l->rows, l->x, l->in, NULL, job->x_packed, mine.begin, mine.end);
-        ur_barrier(me);
+        if (job->packed) {
+            const ur_range mine = ur_my_range(me, l->rows);
+            k->pack_cols(columns, l->rows, l->x, l->in, NULL, job->packed, mine.begin, mine.end);
+            ur_barrier(me);
+        }
         const ur_cpu_outer outer = {.rows = l->rows,
                                     .n_out = l->out,
                                     .n_in = l->in,
                                     .dy = l->dy,
                                     .dy_row = y_row(l),
-                                    .x_packed = job->x_packed,
+                                    .x_packed = job->packed ? job->packed : l->x,
                                     .dw = l->dw,
                                     .blank = l->dw_blank};
         ur_outer_part(k, me, &outer);
@@ -92,14 +95,22 @@ static float *packed_of(const ur_executor *e, size_t columns, size_t k)
                          sizeof(float));
 }
 
+/* Whether rows of so many columns are one panel of whole vectors. */
+static bool packed_as_it_lies(const ur_kernels *kernels, size_t columns)
+{
+    return columns % kernels->lanes == 0 && kernels->panels((ur_columns){1, columns}) == 1;
+}
+
 bool ur_cpu_linear_back(const ur_executor *e, const ur_linear_pass *l)
 {
     const ur_mark mark = ur_arena_mark(e->memory);
-    linear_job job = {e->kernels, l, packed_of(e, l->in, l->dw ? l->rows : 0)};
-    if (job.x_packed)
+    const bool packs = l->dw && !packed_as_it_lies(e->kernels, l->in);
+    linear_job job = {e->kernels, l, packs ? packed_of(e, l->in, l->rows) : NULL};
+    const bool ok = job.packed || !packs;
+    if (ok)
         ur_team_run(e->team, linear_back_member, &job);
     ur_arena_rewind(e->memory, mark);
-    return job.x_packed != NULL;
+    return ok;
 }
 
 bool ur_cpu_matmul(const ur_executor *e, const ur_matmul_pass *m)

@@ -15,8 +15,22 @@
 
 #include "base/tiny.h"
 
-/* Input products run in chunks of steps, so that scratch does not grow with the length. */
-enum { CHUNK_FLOATS = UR_SIZE(64 * 1024, 64) };
+/* Input products run in chunks of steps, so that scratch does not grow with the length: of so many gates that they
+ * stay near, or, where every chunk fetches weights anew that are larger than a core's share of the last cache, of so
+ * many rows that this takes little time. */
+enum {
+    CHUNK_FLOATS = UR_SIZE(64 * 1024, 64),
+    FAR_WEIGHTS = UR_SIZE(2048 * 1024, 256),
+    FAR_ROWS = UR_SIZE(128, 3)
+};
+/* Multiply-adds of a part (see ur_recurrent_part_rows): under a millisecond. */
+enum { PART = UR_SIZE(1 << 23, 500) };
+
+size_t ur_recurrent_part_rows(const ur_recurrent_plan *plan, size_t k)
+{
+    const size_t row = plan->cell->gates * plan->hidden * k;
+    return PART / (row ? row : 1) + 1;
+}
 
 size_t ur_recurrent_gates_row(const ur_recurrent_plan *plan)
 {
@@ -87,6 +101,8 @@ typedef struct forward_job {
     const ur_recurrent_plan *plan;
     const ur_recurrent_run *run;
     ur_recurrent_saved saved;
+    size_t begin, end; /* the steps of this part */
+    size_t chunk;      /* the first step of the chunk that `begin` is in */
     size_t gates_row;
     float *bias;     /* (GH) where the input's chain starts */
     const float *h0; /* (B, R) by place; of one sequence the caller's own */
@@ -106,14 +122,33 @@ static ur_columns gate_columns(const ur_recurrent_plan *plan)
     return (ur_columns){plan->cell->gates, plan->hidden};
 }
 
-static size_t chunk_end(const forward_job *job, size_t begin)
+static size_t near_rows(const forward_job *job)
+{
+    return CHUNK_FLOATS / job->gates_row;
+}
+
+/* Rows of a chunk, unless a step has more. */
+static size_t chunk_rows(const forward_job *job)
+{
+    const ur_recurrent_plan *plan = job->plan;
+    const size_t near = near_rows(job);
+    const bool far = plan->cell->gates * plan->hidden * plan->input > FAR_WEIGHTS;
+    return far && near < FAR_ROWS ? FAR_ROWS : near;
+}
+
+/* The end of as many steps from `begin` on as have at most `limit` rows, of one at least. */
+static size_t end_within(const forward_job *job, size_t begin, size_t limit)
 {
     const ur_layout *r = job->run->rows;
-    const size_t limit = CHUNK_FLOATS / job->gates_row;
     size_t end = begin + 1;
     while (end < r->steps && r->offset[end + 1] - r->offset[begin] <= limit)
         end++;
     return end;
+}
+
+static size_t chunk_end(const forward_job *job, size_t begin)
+{
+    return end_within(job, begin, chunk_rows(job));
 }
 
 /* bias + W_ih x of `rows` inputs, this member's panels. */
@@ -359,17 +394,19 @@ static void forward_member(void *arg, const ur_member *me)
     const ur_range mine = ur_my_range(me, job->kernels->panels(gate_columns(plan)));
     const bool looked_up = run->ids && !job->cell->split;
 
-    if (run->column)
+    if (run->column && job->begin == 0)
         one_hot_table(job, mine);
-    else if (run->ids)
+    else if (run->ids && job->begin == 0)
         input_product(job, mine, run->table_rows, run->x, job->table);
-    for (size_t t0 = 0, t1; t0 < r->steps; t0 = t1) {
-        t1 = chunk_end(job, t0);
-        const size_t first = r->offset[t0], rows = r->offset[t1] - first;
+    for (size_t t0 = job->begin, c0 = job->chunk, t1; t0 < job->end; t0 = c0 = t1) {
+        const size_t c1 = chunk_end(job, c0);
+        t1 = c1 < job->end ? c1 : job->end;
+        const size_t first = r->offset[c0], rows = r->offset[c1] - first;
         float *chunk = job->saved.gates ? job->saved.gates + first * job->gates_row : job->gates;
-        if (!run->ids)
+        const bool fresh = t0 == c0; /* else the part before has begun it */
+        if (fresh && !run->ids)
             input_product(job, mine, rows, run->x + first * plan->input, chunk);
-        else if (!looked_up)
+        else if (fresh && !looked_up)
             ur_gather_panels(job->kernels, gate_columns(plan), mine, rows, run->ids + first,
                              job->table, chunk, job->gates_row);
         for (size_t t = t0; t < t1; t++) {
@@ -385,6 +422,24 @@ static void forward_member(void *arg, const ur_member *me)
                 project(job, me, t, &s);
             ur_barrier(me);
         }
+    }
+}
+
+/* All steps, part by part; a part may end within a chunk. */
+static void run_steps(const ur_executor *e, forward_job *job)
+{
+    const ur_layout *r = job->run->rows;
+    job->chunk = 0;
+    const size_t k = job->plan->input + ur_recurrent_width(job->plan);
+    const size_t rows = ur_recurrent_part_rows(job->plan, k);
+    for (job->begin = 0; job->begin < r->steps; job->begin = job->end) {
+        job->end = job->begin;
+        do
+            job->end = end_within(job, job->end, near_rows(job));
+        while (job->end < r->steps && r->offset[job->end] - r->offset[job->begin] < rows);
+        ur_team_run(e->team, forward_member, job);
+        for (size_t end; job->chunk < r->steps && (end = chunk_end(job, job->chunk)) <= job->end;)
+            job->chunk = end;
     }
 }
 
@@ -422,7 +477,7 @@ static bool take_scratch(const ur_executor *e, forward_job *job)
     if (plan->cell->has_c)
         ok = ok && (job->c_state = by_place(s, r, plan->hidden, run->c0));
     if (!job->saved.gates) {
-        const size_t limit = CHUNK_FLOATS / job->gates_row;
+        const size_t limit = chunk_rows(job);
         const size_t chunk = r->rows < limit ? r->rows : first > limit ? first : limit;
         ok = ok && (job->gates = ur_arena_take(s, chunk * job->gates_row, sizeof(float)));
     }
@@ -464,7 +519,7 @@ bool ur_cpu_recurrent(const ur_executor *e, const ur_recurrent_pass *pass)
             e->kernels->add(gates, plan->b_ih, job.bias);
         if (plan->b_hh && !job.cell->split)
             e->kernels->add(gates, plan->b_hh, job.bias);
-        ur_team_run(e->team, forward_member, &job);
+        run_steps(e, &job);
         last_states(&job);
     }
     ur_arena_rewind(e->memory, mark);

@@ -76,6 +76,11 @@ size_t ur_recurrent_lay_out(const ur_recurrent_pass *pass, ur_recurrent_saved *s
 /* Floats in a row of gates: not a power of two, which would crowd a few cache sets. */
 size_t ur_recurrent_gates_row(const ur_recurrent_plan *plan);
 
+/* All steps of a layer are a sequence of team operations, parts: a member whose core another process has
+ * can hold up its own part, and is left out of the next ones. Rows of a part, whose recurrent products
+ * have `k` terms; long against the 1 us that an operation takes to begin. */
+size_t ur_recurrent_part_rows(const ur_recurrent_plan *plan, size_t k);
+
 /* Whether the cell writes h elsewhere than to y. */
 static inline bool ur_recurrent_has_m(const ur_recurrent_plan *plan)
 {

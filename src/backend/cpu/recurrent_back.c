@@ -14,6 +14,7 @@ typedef struct back_job {
     const ur_recurrent_plan *plan;
     const ur_recurrent_run *run;
     ur_recurrent_saved saved;
+    size_t begin, end; /* the steps of this part */
     size_t gates_row;
     const ur_recurrent_back *op;
     float *c0;                      /* (B, H) by place */
@@ -205,7 +206,7 @@ static void gates_back(const back_job *job, const ur_member *me, size_t t, const
         mask_back(job, me, s->rows, direct);
 }
 
-/* The steps in reverse: gradients of all gates, dh and dc of the initial state. */
+/* A part's steps in reverse: gradients of all gates, dh and dc of the initial state. */
 static void steps_back(const back_job *job, const ur_member *me)
 {
     const ur_recurrent_back *op = job->op;
@@ -214,7 +215,7 @@ static void steps_back(const back_job *job, const ur_member *me)
     const ur_layout *r = run->rows;
     const size_t hidden = plan->hidden, width = ur_recurrent_width(plan);
 
-    for (size_t t = r->steps; t-- > 0;) {
+    for (size_t t = job->end; t-- > job->begin;) {
         const size_t row = r->offset[t], alive = ur_alive(r, t);
         if (plan->proj)
             project_back(job, me, t);
@@ -457,7 +458,21 @@ static void back_member(void *arg, const ur_member *me)
 {
     const back_job *job = arg;
     steps_back(job, me);
-    weights_back(job, me);
+    if (job->begin == 0)
+        weights_back(job, me);
+}
+
+/* All steps in reverse, part by part; the last one has the weights, too. */
+static void run_steps(const ur_executor *e, back_job *job)
+{
+    const ur_layout *r = job->run->rows;
+    const size_t rows = ur_recurrent_part_rows(job->plan, ur_recurrent_width(job->plan));
+    for (job->end = r->steps; job->end > 0; job->end = job->begin) {
+        job->begin = job->end - 1;
+        while (job->begin > 0 && r->offset[job->end] - r->offset[job->begin] < rows)
+            job->begin--;
+        ur_team_run(e->team, back_member, job);
+    }
 }
 
 /* ---- scratch and states ------------------------------------------------------------------- */
@@ -591,7 +606,7 @@ bool ur_cpu_recurrent_back(const ur_executor *e, const ur_recurrent_back *op)
         by_place(r, width, op->dh_n, job.dh);
         by_place(r, plan->hidden, run->c0, job.c0);
         by_place(r, plan->hidden, op->dc_n, job.dc);
-        ur_team_run(e->team, back_member, &job);
+        run_steps(e, &job);
         add_by_index(e, r, width, job.dh, op->dh0);
         add_by_index(e, r, plan->hidden, job.dc, op->dc0);
     }
