@@ -27,7 +27,8 @@ enum { KEPT_CHECKPOINTS = 2 }; /* unless the settings say otherwise */
 #define CARRIED_NAME UR_CHECKPOINT_PREFIX "carried"
 #define NOTED_NAME UR_CHECKPOINT_PREFIX "noted" /* sums of the epoch under way, as in the state */
 
-/* The words of the state. Version 1 ended before EPOCH_NLL. */
+/* The words of the state. Version 1 ended before EPOCH_NLL; BASE_LR, the learning rate of the settings
+ * when the checkpoint was made, is zero in what the first releases wrote. */
 enum {
     VERSION,
     STEP,
@@ -38,7 +39,7 @@ enum {
     TRAIN_SECONDS,
     EXAMPLES,
     FINGERPRINT,
-    ZERO,
+    BASE_LR,
     EPOCH_NLL,
     EPOCH_POSITIONS,
     LR,
@@ -355,6 +356,7 @@ ur_status ur_run_save_checkpoint(ur_run *run, ur_err *err)
                                          [TRAIN_SECONDS] = bits_of(run->train_seconds),
                                          [EXAMPLES] = examples(run),
                                          [FINGERPRINT] = fingerprint(run),
+                                         [BASE_LR] = bits_of(t->options.lr),
                                          [EPOCH_NLL] = bits_of(p->nll_sum),
                                          [EPOCH_POSITIONS] = p->positions,
                                          [LR] = bits_of(p->schedule.lr),
@@ -451,8 +453,9 @@ static ur_status read_state(ur_run *run, ur_st *st, const char *path, ur_err *er
                                              .unbeaten = s[UNBEATEN]}};
     if (s[VERSION] == 1) /* there were no schedules */
         t->progress.schedule = ur_schedule_start(&t->options);
-    if (run->lr_anew > 0.0)
-        t->progress.schedule.lr = run->lr_anew;
+    /* Changed by this resume or by one that ended before it had a checkpoint. */
+    if (run->lr_anew || (s[BASE_LR] && double_of(s[BASE_LR]) != t->options.lr))
+        t->progress.schedule.lr = t->options.lr;
     const double lr = t->progress.schedule.lr;
     if (!(lr >= 0.0 && lr <= t->options.lr))
         return ur_fail(err, UR_BAD_FILE, "%s: the learning rate is %g, 0 to %g expected", path, lr,

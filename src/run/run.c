@@ -690,7 +690,8 @@ static ur_status change(ur_run *run, const ur_resume_options *o, char *said, siz
     if (o->lr > 0.0) {
         used +=
             (size_t)snprintf(said + used, room - used, "  lr %g instead of %g", o->lr, s->train.lr);
-        s->train.lr = run->lr_anew = o->lr;
+        s->train.lr = o->lr;
+        run->lr_anew = true;
     }
     if (o->data)
         snprintf(said + used, room - used, "  the data is now %.400s", o->data);

@@ -24,7 +24,7 @@ struct ur_run {
     bool best_noted;     /* they are not on the disk yet */
     double valid;        /* what the best weights are chosen by, as it was measured last ... */
     uint64_t valid_step; /* ... after this step; 0: never */
-    double lr_anew;      /* what the learning rate goes on from; 0: as the checkpoint has it */
+    bool lr_anew;        /* the learning rate goes on from the settings', not the checkpoint's */
     const char *weights; /* UR_BEST_FILE or UR_LAST_FILE, of an opened folder */
     uint64_t epoch;      /* that they are of; 0: unknown */
     bool published;      /* it is a folder of transformers', no run's */

@@ -255,6 +255,35 @@ static void best_and_last(void **state)
     ur_metrics_free(context, m);
 }
 
+/* Another learning rate holds from the checkpoint on, also when the resume that was given it ended
+ * before it had a checkpoint of its own. */
+static void another_rate(void **state)
+{
+    (void)state;
+    static const double rates[] = {1e-4, 0.02}; /* below and above the run's */
+    ur_run_settings s = tiny_settings();
+    watched w = {.seconds = 1.0};
+    s.train.epochs = 2;
+    train_watched(&w, &s);
+    for (size_t i = 0; i < 2; i++) {
+        const ur_resume_options o = {.epochs = 4, .lr = rates[i]};
+        ur_run *run;
+        ur_err err;
+        assert_int_equal(system("rm -rf once twice && cp -r run once && cp -r run twice"), 0);
+        if (ur_run_resume_as(context, "once", &o, &run, &err) != UR_OK)
+            fail_msg("%s", err.text);
+        run_trained(run);
+        ur_run_free(run);
+        assert_int_equal(ur_run_resume_as(context, "twice", &o, &run, &err), UR_OK);
+        ur_run_free(run);
+        run = run_resumed(context, "twice", 0, 0);
+        run_trained(run);
+        ur_run_free(run);
+        same_metrics(context, "once", "twice");
+        same_files("once", "twice", "model.safetensors");
+    }
+}
+
 /* With early stopping both files are the best model's. */
 static void early_stopping(void **state)
 {
@@ -499,6 +528,7 @@ int main(void)
         IN_A_FOLDER(validated_now_and_then),
         IN_A_FOLDER(a_crash),
         IN_A_FOLDER(best_and_last),
+        IN_A_FOLDER(another_rate),
         IN_A_FOLDER(early_stopping),
         IN_A_FOLDER(weights_that_are_not_finite),
         IN_A_FOLDER(a_damaged_checkpoint),
