@@ -12,7 +12,7 @@ static bool make_data(bench_training *w, size_t vocabulary, size_t batch, size_t
 {
     enum { BATCHES = 8 };
     const size_t count = BATCHES * batch + context;
-    int32_t *ids = bench_text(count, vocabulary);
+    int32_t *ids = bench_tokens(count, vocabulary);
     ur_next_words *data;
     const ur_status status =
         ur_next_words_new(w->context, w->model, (ur_ids){ids, count}, true, &data, err);

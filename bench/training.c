@@ -15,7 +15,7 @@ ur_step bench_step(ur_trainer *trainer, const char *name)
     return step;
 }
 
-int32_t *bench_text(size_t count, size_t vocabulary)
+int32_t *bench_tokens(size_t count, size_t vocabulary)
 {
     int32_t *ids = bench_memory(count, sizeof *ids);
     for (size_t i = 0; i < count; i++)

@@ -11,7 +11,7 @@ static bool make_data(bench_training *w, size_t vocabulary, size_t batch, size_t
 {
     enum { BATCHES = 8 };
     const size_t count = BATCHES * batch * steps + 1;
-    int32_t *ids = bench_text(count, vocabulary);
+    int32_t *ids = bench_tokens(count, vocabulary);
     ur_language_data *data;
     const ur_status status =
         ur_language_data_new(w->context, w->model, (ur_ids){ids, count}, batch, &data, err);

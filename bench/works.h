@@ -13,7 +13,7 @@ extern const bench_kind bench_layer, bench_language_model, bench_stream, bench_p
 ur_step bench_step(ur_trainer *trainer, const char *name);
 
 /* Tokens of a text that nobody wrote: fresh memory. */
-int32_t *bench_text(size_t count, size_t vocabulary);
+int32_t *bench_tokens(size_t count, size_t vocabulary);
 
 /* A training that does not end: Adam with 1e-4, gradients clipped to norm 1. */
 ur_train_options bench_training_options(void);
