@@ -17,7 +17,8 @@ typedef struct worker {
     _Atomic bool left_out; /* of team operations; changed by the owner between operations */
     int member;            /* its number in an operation of all that are not left out */
     uint64_t until, pause; /* of the last time that it was left out: the end by the clock, ns */
-    uint64_t waited;       /* ns that the leader waited for it in this operation */
+    uint64_t waited;       /* ns that the leader waited in this operation while it had no core */
+    uint64_t had; /* processor time, ns, when the leader's present wait became a long one */
 } worker;
 
 struct ur_team {

@@ -21,8 +21,9 @@
  *
  * Where other processes use the cores, too, a member may lose its core in the middle of an operation
  * and all the others wait until it runs again. Who arrives last at a barrier leaves its number there. When the
- * leader has waited for a worker so long that the operation would have been over sooner without it, the
- * following ones leave that worker out, for PAUSE times as long as it was waited for, and twice as long as the
+ * leader has waited for a worker that had no core (its processor time says so: a member with the larger part
+ * is no reason) for so long that the operation would have been over sooner without it, the following ones
+ * leave that worker out, for PAUSE times as long as it was waited for, and twice as long as the
  * last time where that is not long ago: that bounds the cost of waiting, whatever else the machine has to
  * do. A worker that is left out is no sleeper that an announcement wakes; the owner wakes it when it is
  * wanted again. */
@@ -103,24 +104,30 @@ static void sleep_until_reached(ur_pool *p, const _Atomic uint64_t *counter, uin
     pthread_mutex_unlock(&p->mutex);
 }
 
-/* Waits until *counter >= target; what those that raised it wrote before is visible after. Returns
- * the nanoseconds that it took where these were more than a waiting thread stays awake, otherwise 0. */
-static uint64_t wait_for(ur_pool *p, const _Atomic uint64_t *counter, uint64_t target)
+/* Spins until *counter >= target; false: that has taken AWAKE_NS, since *began, and was not reached. */
+static bool reached_awake(const ur_pool *p, const _Atomic uint64_t *counter, uint64_t target,
+                          uint64_t *began)
 {
-    uint64_t began = 0;
-    bool slept = false;
+    *began = 0;
     for (unsigned rounds = 0; atomic_load_explicit(counter, memory_order_acquire) < target;) {
         wait_a_little(p, &rounds);
         if (rounds % SPINS_BETWEEN_CLOCKS)
             continue;
         const uint64_t now = now_ns();
-        if (!began)
-            began = now;
-        slept = now - began > AWAKE_NS;
-        if (slept)
-            sleep_until_reached(p, counter, target);
+        if (!*began)
+            *began = now;
+        if (now - *began > AWAKE_NS)
+            return false;
     }
-    return slept ? now_ns() - began : 0;
+    return true;
+}
+
+/* Waits until *counter >= target; what those that raised it wrote before is visible after. */
+static void wait_for(ur_pool *p, const _Atomic uint64_t *counter, uint64_t target)
+{
+    uint64_t began;
+    if (!reached_awake(p, counter, target, &began))
+        sleep_until_reached(p, counter, target);
 }
 
 /* Whether this process is a child that inherited the pool: its workers are not there, and a lock may stand as
@@ -303,15 +310,39 @@ static int close_gate(ur_pool *p)
     return joined_in(atomic_fetch_or_explicit(&p->gate, CLOSED, memory_order_acq_rel));
 }
 
-/* The leader waits; what it takes is put down to the worker that comes last. */
+/* The processor time that a worker has had, ns; 0 where the system does not say. */
+static uint64_t processor_ns(const worker *w)
+{
+    struct timespec t = {0};
+#if defined(_POSIX_THREAD_CPUTIME) && _POSIX_THREAD_CPUTIME >= 0
+    clockid_t clock;
+    if (pthread_getcpuclockid(w->thread, &clock) || clock_gettime(clock, &t))
+        return 0;
+#else
+    (void)w;
+#endif
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* The leader waits. Of a long wait, the time in which the worker that comes last had no core is put down to
+ * that worker: one that only had more to do was not late. */
 static void lead_wait(ur_pool *p, const _Atomic uint64_t *counter, uint64_t target)
 {
-    const uint64_t waited = wait_for(p, counter, target);
-    const int last = waited ? atomic_load_explicit(&p->last, memory_order_relaxed) : 0;
+    uint64_t began;
+    if (reached_awake(p, counter, target, &began))
+        return;
+    for (int i = 1; i < p->threads; i++)
+        p->workers[i - 1].had = processor_ns(&p->workers[i - 1]);
+    sleep_until_reached(p, counter, target);
+    const int last = atomic_load_explicit(&p->last, memory_order_relaxed);
     if (last == 0)
         return;
+    worker *w = &p->workers[last - 1];
+    const uint64_t ran = processor_ns(w) - w->had, took = now_ns() - began;
+    if (ran + 2 * AWAKE_NS >= took) /* what it had while the leader was awake is not known */
+        return;
     p->late = true;
-    p->workers[last - 1].waited += waited;
+    w->waited += took - ran;
 }
 
 /* Waits until those that joined are through. */

@@ -366,7 +366,7 @@ bool ur_params_sealed(const ur_params *p)
 
 /* ---- bringing packed copies up to date ---------------------------------------------------- */
 
-/* Those of `rows` rows of `width` floats from `offset` on that begin within this part of the vector. */
+/* Those of `rows` rows of `width` floats from `offset` on that begin within this part. */
 static ur_range rows_within(ur_range within, size_t offset, size_t width, size_t rows)
 {
     const size_t begin = within.begin > offset ? (within.begin - offset + width - 1) / width : 0;
@@ -377,21 +377,25 @@ static ur_range rows_within(ur_range within, size_t offset, size_t width, size_t
 typedef struct packing {
     const ur_params *params;
     bool wanted[UR_PACK_GROUPS];
+    size_t floats; /* to read for all copies that are wanted */
 } packing;
 
-/* Packs what lies in this member's part of the vector. */
+/* Packs this member's part of all that is to be read, which is in the order of the vector: where most of that
+ * is packed, the member reads what it stepped. */
 static void pack_member(void *arg, const ur_member *me)
 {
     const packing *job = arg;
     const ur_params *p = job->params;
-    const ur_range within = ur_my_floats(me, p->size);
+    const ur_range within = ur_my_floats(me, job->floats);
+    size_t before = 0;
     for (size_t i = 0; i < p->packs->count; i++) {
         const pack *q = &p->packs->at[i];
         if (!job->wanted[group_of(q)])
             continue;
         const ur_pack of = description(p, q);
         const size_t offset = p->entries[q->index].offset + q->begin * of.columns;
-        const ur_range mine = rows_within(within, offset, of.columns, q->rows);
+        const ur_range mine = rows_within(within, before, of.columns, q->rows);
+        before += q->rows * of.columns;
         p->context->backend->pack(p->context, &of, p->device + offset, q->data, mine.begin,
                                   mine.end);
     }
@@ -430,6 +434,9 @@ static ur_status pack_groups(const ur_params *p, size_t groups, ur_team *team, u
                 return status;
         }
     }
+    for (size_t i = 0; i < all->count; i++)
+        if (job.wanted[group_of(&all->at[i])])
+            job.floats += all->at[i].rows * description(p, &all->at[i]).columns;
     if (p->device != p->values) {
         const ur_executor on = {p->context->backend, p->context->kernels, NULL, NULL};
         on.backend->copy_in(&on, p->device, p->values, p->size * sizeof *p->values);

@@ -128,19 +128,67 @@ static void test_left_out(void **state)
     ur_pool_free(pool); /* while somebody is left out */
 }
 
-/* Worker 2 arrives when both others have waited so long that they sleep. */
+/* A worker stops in the middle of its part. */
+typedef struct stop {
+    ur_pool *pool;
+    pthread_mutex_t lock;
+    pthread_cond_t over;
+    bool is_over;
+    bool without_core; /* it sleeps until a helper ends the stop, else it computes */
+} stop;
+
+/* The others have waited so long that they sleep, and some more. */
+static void outlast_the_others(const stop *p)
+{
+    while (atomic_load(&p->pool->waiters) < 2)
+        sched_yield();
+    for (int k = 0; k < 10; k++)
+        stay_away();
+}
+
+static void *end_the_stop(void *arg)
+{
+    stop *p = arg;
+    outlast_the_others(p);
+    pthread_mutex_lock(&p->lock);
+    p->is_over = true;
+    pthread_cond_signal(&p->over);
+    pthread_mutex_unlock(&p->lock);
+    return NULL;
+}
+
+/* Worker 2 arrives last. */
 static void come_last(void *arg, const ur_member *me)
 {
-    attendance *a = arg;
+    stop *p = arg;
     if (me->index == 0)
-        a->pool->insist = false; /* from now on it may be left out */
-    if (me->worker == 2) {
-        while (atomic_load(&a->pool->waiters) < 2)
-            sched_yield();
-        for (int k = 0; k < 10; k++)
-            stay_away();
+        p->pool->insist = false; /* from now on it may be left out */
+    if (me->worker == 2 && !p->without_core)
+        outlast_the_others(p);
+    if (me->worker == 2 && p->without_core) {
+        pthread_mutex_lock(&p->lock);
+        while (!p->is_over)
+            pthread_cond_wait(&p->over, &p->lock);
+        pthread_mutex_unlock(&p->lock);
     }
-    attend(arg, me);
+    ur_barrier(me);
+}
+
+static void run_with_a_stop(ur_pool *pool, bool without_core)
+{
+    pthread_t helper;
+    stop p = {.pool = pool, .without_core = without_core};
+    pthread_mutex_init(&p.lock, NULL);
+    pthread_cond_init(&p.over, NULL);
+    if (without_core)
+        assert_int_equal(pthread_create(&helper, NULL, end_the_stop, &p), 0);
+    ur_team_leave_out(ur_pool_team(pool), 1, 0);
+    ur_team_insist(ur_pool_team(pool));
+    ur_team_run(ur_pool_team(pool), come_last, &p);
+    if (without_core)
+        pthread_join(helper, NULL);
+    pthread_cond_destroy(&p.over);
+    pthread_mutex_destroy(&p.lock);
 }
 
 static void test_who_is_late_is_left_out(void **state)
@@ -149,13 +197,8 @@ static void test_who_is_late_is_left_out(void **state)
     ur_pool *pool = new_pool(3);
     ur_team *team = ur_pool_team(pool);
     const worker *last = &pool->workers[1];
-    for (int round = 0; round < 1000 && !atomic_load(&last->left_out); round++) {
-        attendance a = {.pool = pool};
-        ur_team_leave_out(team, 1, 0);
-        ur_team_insist(team);
-        ur_team_run(team, come_last, &a);
-        assert_int_equal(a.count, 3);
-    }
+    for (int round = 0; round < 1000 && !atomic_load(&last->left_out); round++)
+        run_with_a_stop(pool, true);
     assert_true(atomic_load(&last->left_out));
     assert_true(last->until > 1 && last->waited == 0);
     ur_team_insist(team);
@@ -164,6 +207,22 @@ static void test_who_is_late_is_left_out(void **state)
     attended_by(pool, 3);
     ur_team_leave_out(team, 2, 0);
     attended_by(pool, 7);
+    ur_pool_free(pool);
+}
+
+/* It stays five times in a row, sooner or later: others may want the core that it computes on. */
+static void test_who_has_more_to_do_is_not_late(void **state)
+{
+    (void)state;
+    enum { IN_A_ROW = 5 };
+    ur_pool *pool = new_pool(3);
+    int stayed = 0;
+    for (int round = 0; round < 1000 && stayed < IN_A_ROW; round++) {
+        ur_team_leave_out(ur_pool_team(pool), 2, 0);
+        run_with_a_stop(pool, false);
+        stayed = atomic_load(&pool->workers[1].left_out) ? 0 : stayed + 1;
+    }
+    assert_int_equal(stayed, IN_A_ROW);
     ur_pool_free(pool);
 }
 
@@ -230,6 +289,7 @@ int main(void)
         cmocka_unit_test(test_what_waiting_costs),
         cmocka_unit_test(test_left_out),
         cmocka_unit_test(test_who_is_late_is_left_out),
+        cmocka_unit_test(test_who_has_more_to_do_is_not_late),
         cmocka_unit_test(test_turns),
         cmocka_unit_test(test_a_team_that_insists),
         cmocka_unit_test(test_a_delayed_call_to_wake),
