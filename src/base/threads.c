@@ -574,6 +574,12 @@ size_t ur_team_size(const ur_team *team)
     return team ? (size_t)team->pool->threads : 1;
 }
 
+ur_team *ur_team_for(ur_team *team, size_t work)
+{
+    enum { LITTLE = 1 << 14 }; /* two cores of a Xeon and of an EPYC do as much alone as together */
+    return team && work <= LITTLE && !team->pool->insist ? NULL : team;
+}
+
 /* ---- making and releasing ----------------------------------------------------------------- */
 
 int ur_pool_threads(const ur_pool *pool)

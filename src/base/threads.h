@@ -50,6 +50,11 @@ ur_team *ur_pool_team(ur_pool *pool);
 /* The most members an operation of this team can have (1 for NULL). */
 size_t ur_team_size(const ur_team *team);
 
+/* The team, for an operation that meets at a barrier each time its members have done `work` multiply-adds; NULL,
+ * the caller alone, where that is so little that the barrier takes longer than others would save. A team that
+ * insists shares everything. */
+ur_team *ur_team_for(ur_team *team, size_t work);
+
 /* For tests: operations of this team wait for all members, however long, from now on. */
 void ur_team_insist(ur_team *team);
 /* For tests: so, too, but every operation leaves out others, in a fixed order, now and then none or all. */

@@ -226,6 +226,21 @@ static void test_who_has_more_to_do_is_not_late(void **state)
     ur_pool_free(pool);
 }
 
+/* What is too little to share is the caller's alone, but for a team that insists. */
+static void test_little_is_not_shared(void **state)
+{
+    (void)state;
+    ur_pool *pool = new_pool(2);
+    ur_team *team = ur_pool_team(pool);
+    assert_null(ur_team_for(team, 0));
+    assert_null(ur_team_for(team, 1 << 14));
+    assert_ptr_equal(ur_team_for(team, (1 << 14) + 1), team);
+    assert_null(ur_team_for(NULL, SIZE_MAX));
+    ur_team_insist(team);
+    assert_ptr_equal(ur_team_for(team, 0), team);
+    ur_pool_free(pool);
+}
+
 /* Every set of workers, in turn. */
 static void test_turns(void **state)
 {
@@ -290,6 +305,7 @@ int main(void)
         cmocka_unit_test(test_left_out),
         cmocka_unit_test(test_who_is_late_is_left_out),
         cmocka_unit_test(test_who_has_more_to_do_is_not_late),
+        cmocka_unit_test(test_little_is_not_shared),
         cmocka_unit_test(test_turns),
         cmocka_unit_test(test_a_team_that_insists),
         cmocka_unit_test(test_a_delayed_call_to_wake),

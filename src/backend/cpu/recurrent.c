@@ -32,6 +32,13 @@ size_t ur_recurrent_part_rows(const ur_recurrent_plan *plan, size_t k)
     return PART / (row ? row : 1) + 1;
 }
 
+ur_team *ur_recurrent_team(const ur_executor *e, const ur_recurrent_plan *plan,
+                           const ur_layout *rows)
+{
+    const size_t row = plan->cell->gates * plan->hidden * ur_recurrent_width(plan);
+    return ur_team_for(e->team, rows->steps ? row * (rows->rows / rows->steps) : 0);
+}
+
 size_t ur_recurrent_gates_row(const ur_recurrent_plan *plan)
 {
     return plan->cell->gates * plan->hidden + 16;
@@ -432,12 +439,13 @@ static void run_steps(const ur_executor *e, forward_job *job)
     job->chunk = 0;
     const size_t k = job->plan->input + ur_recurrent_width(job->plan);
     const size_t rows = ur_recurrent_part_rows(job->plan, k);
+    ur_team *team = ur_recurrent_team(e, job->plan, r);
     for (job->begin = 0; job->begin < r->steps; job->begin = job->end) {
         job->end = job->begin;
         do
             job->end = end_within(job, job->end, near_rows(job));
         while (job->end < r->steps && r->offset[job->end] - r->offset[job->begin] < rows);
-        ur_team_run(e->team, forward_member, job);
+        ur_team_run(team, forward_member, job);
         for (size_t end; job->chunk < r->steps && (end = chunk_end(job, job->chunk)) <= job->end;)
             job->chunk = end;
     }

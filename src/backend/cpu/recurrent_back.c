@@ -454,25 +454,37 @@ static void weights_back(const back_job *job, const ur_member *me)
     own_weights_back(job, me);
 }
 
-static void back_member(void *arg, const ur_member *me)
+static void steps_member(void *arg, const ur_member *me)
 {
-    const back_job *job = arg;
-    steps_back(job, me);
-    if (job->begin == 0)
-        weights_back(job, me);
+    steps_back(arg, me);
 }
 
-/* All steps in reverse, part by part; the last one has the weights, too. */
+static void weights_member(void *arg, const ur_member *me)
+{
+    weights_back(arg, me);
+}
+
+static void last_member(void *arg, const ur_member *me)
+{
+    steps_back(arg, me);
+    weights_back(arg, me);
+}
+
+/* All steps in reverse, part by part. The team does the weights, in the operation of the last part if that is
+ * the team's, too. */
 static void run_steps(const ur_executor *e, back_job *job)
 {
     const ur_layout *r = job->run->rows;
     const size_t rows = ur_recurrent_part_rows(job->plan, ur_recurrent_width(job->plan));
+    ur_team *team = ur_recurrent_team(e, job->plan, r);
     for (job->end = r->steps; job->end > 0; job->end = job->begin) {
         job->begin = job->end - 1;
         while (job->begin > 0 && r->offset[job->end] - r->offset[job->begin] < rows)
             job->begin--;
-        ur_team_run(e->team, back_member, job);
+        ur_team_run(team, job->begin == 0 && team ? last_member : steps_member, job);
     }
+    if (!team && r->steps > 0)
+        ur_team_run(e->team, weights_member, job);
 }
 
 /* ---- scratch and states ------------------------------------------------------------------- */
