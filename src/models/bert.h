@@ -38,5 +38,9 @@ void ur_bert_pieces(const void *config, ur_wordpiece_options *out);
 ur_status ur_bert_predict(const ur_assets *assets, size_t count, const char *const *texts,
                           const ur_search_options *options, ur_prediction *out, size_t *bad,
                           ur_err *err);
+/* Where the pieces of one sequence (ids; segments NULL: all are of the first) look, as a prediction's only map.
+ * False where memory ran out or the tape failed. */
+bool ur_bert_map(ur_tape *tape, const ur_assets *assets, const ur_seq *ids, const ur_seq *segments,
+                 ur_prediction *out);
 
 #endif

@@ -327,7 +327,49 @@ static size_t unknown_of(const ur_questions *q, const ur_question *asked)
     return n;
 }
 
-static ur_status answer(const ur_assets *assets, const ur_questions *q, size_t n_best,
+/* The window of question i that the best part was found in, the first of those that share it. */
+static size_t best_window(const asking *a, size_t i)
+{
+    const ur_question *asked = &a->q->question[i];
+    size_t best = asked->window;
+    for (size_t k = asked->window; k < asked->window + asked->windows; k++)
+        if (a->parts[k] &&
+            (!a->parts[best] || better(&a->part[k * a->most], &a->part[best * a->most])))
+            best = k;
+    return best;
+}
+
+typedef struct looking {
+    const asking *asked;
+    const ur_assets *assets;
+    ur_prediction *out;
+} looking;
+
+static void map_shard(void *arg, ur_tape *t, size_t count, const size_t *which, void *result)
+{
+    const looking *l = arg;
+    const asking *a = l->asked;
+    (void)result;
+    for (size_t i = 0; i < count && ur_tape_ok(t); i++) {
+        ur_seq *ids, *segments;
+        if (a->q->question[which[i]].windows == 0)
+            continue;
+        const size_t window = best_window(a, which[i]);
+        if (!ur_asked_batch(t, a->q, 1, &window, NULL, &ids, &segments) ||
+            !ur_bert_map(t, l->assets, ids, segments, &l->out[which[i]]))
+            ur_tape_fail(t, UR_NO_MEMORY, "out of memory: a map of attention");
+    }
+}
+
+static ur_status draw_maps(const asking *a, const ur_assets *assets, ur_prediction *out,
+                           ur_err *err)
+{
+    looking l = {a, assets, out};
+    const ur_items_job job = {.count = a->q->count, .run = map_shard};
+    return ur_run_items(a->model->context, a->model->params, &job, &l, err);
+}
+
+static ur_status answer(const ur_assets *assets, const ur_questions *q, size_t n_best, bool maps,
                         ur_prediction *out, ur_err *err)
 {
     asking a = {.model = assets->model, .q = q, .most = n_best > BEST ? n_best : BEST};
@@ -338,6 +380,8 @@ static ur_status answer(const ur_assets *assets, const ur_questions *q, size_t n
         if (!out[i].left_out && !fill(&a, i, n_best, &out[i]))
             status = ur_no_memory(err, a.most * sizeof(ur_alternative));
     }
+    if (status == UR_OK && maps && q->count)
+        status = draw_maps(&a, assets, out, err);
     free_asking(&a);
     return status;
 }
@@ -356,7 +400,7 @@ ur_status ur_bert_qa_predict(const ur_assets *assets, size_t count, const char *
     for (size_t i = 0; i < count && status == UR_OK; i++)
         status = ur_prediction_new(assets->context, texts[i], &out[i], err);
     if (status == UR_OK)
-        status = answer(assets, q, n_best, out, err);
+        status = answer(assets, q, n_best, options && options->maps, out, err);
     for (size_t i = 0; i < count && status != UR_OK; i++)
         ur_prediction_free(assets->context, &out[i]);
     ur_questions_free(q);

@@ -373,9 +373,14 @@ static bool label_some(ur_tape *t, const ur_assets *assets, const ur_search_opti
                        size_t count, const size_t *which, const ur_ids *ids, const int32_t *first,
                        ur_prediction *out)
 {
-    (void)options; /* nothing is searched for */
     (void)first;
-    return ur_labels_predict(labeller_of(assets->model), t, assets, count, which, ids, out);
+    bool ok = ur_labels_predict(labeller_of(assets->model), t, assets, count, which, ids, out);
+    for (size_t i = 0; ok && options && options->maps && i < count; i++) {
+        batch b;
+        ok = load(t, assets->model, 1, &which[i], ids, NULL, &b) &&
+             ur_bert_map(t, assets, b.ids, b.segments, &out[which[i]]);
+    }
+    return ok;
 }
 
 static ur_status predict(const ur_assets *assets, size_t count, const char *const *texts,

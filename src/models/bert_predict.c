@@ -106,22 +106,30 @@ static bool tell_words(ur_tape *t, const ur_assets *assets, ur_ids ids, const fl
     return out->tokens && out->inputs && fill_text(assets, told, ids.length, out);
 }
 
-/* Where each piece looked. */
-static bool fill_map(ur_tape *t, const ur_assets *assets, ur_ids ids, ur_prediction *out)
+bool ur_bert_map(ur_tape *t, const ur_assets *assets, const ur_seq *ids, const ur_seq *segments,
+                 ur_prediction *out)
 {
-    const size_t layers = ((const ur_bert_config *)assets->config)->layers;
-    const ur_map_side side = {.count = ids.length, .labels = out->inputs};
-    const ur_layout *layout = ur_new_layout(t, UR_SEQUENCE_MAJOR, 1, &ids.length, NULL);
+    if (!ids)
+        return false;
+    const size_t layers = ((const ur_bert *)assets->model)->config->layers;
+    const size_t count = ids->layout->rows;
+    const ur_map_side side = {.count = count,
+                              .labels = tokens_of(assets, ur_ints(ids->values), count, out)};
     ur_weights **weights = ur_take(t, layers, sizeof(ur_weights *));
     ur_attention_map *map = ur_prediction_take(out, 1, sizeof *map);
     const ur_transformer_call call = {.weights = weights};
-    if (!map || !weights ||
-        !ur_bert_encode(t, assets->model, ur_seq_ints(t, layout, ids.ids), NULL, &call))
+    if (!map || !weights || !side.labels || !ur_bert_encode(t, assets->model, ids, segments, &call))
         return false;
     *map = ur_prediction_map(out, "encoder", layers, weights, side, side);
     out->maps = map;
     out->n_maps = 1;
     return map->weights != NULL;
+}
+
+static bool fill_map(ur_tape *t, const ur_assets *assets, ur_ids ids, ur_prediction *out)
+{
+    const ur_layout *layout = ur_new_layout(t, UR_SEQUENCE_MAJOR, 1, &ids.length, NULL);
+    return ur_bert_map(t, assets, ur_seq_ints(t, layout, ids.ids), NULL, out);
 }
 
 /* ---- many -------------------------------------------------------------------------------------- */

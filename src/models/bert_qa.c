@@ -76,20 +76,28 @@ static ur_status build(ur_model *model, ur_err *err)
 
 /* ---- windows on a tape -------------------------------------------------------------------- */
 
-ur_seq *ur_asked_spans(ur_tape *t, const ur_model *model, const ur_questions *q, size_t count,
-                       const size_t *which, const uint64_t *id)
+bool ur_asked_batch(ur_tape *t, const ur_questions *q, size_t count, const size_t *which,
+                    const uint64_t *id, ur_seq **x, ur_seq **s)
 {
     size_t rows = 0, *lengths = ur_take(t, count, sizeof *lengths);
     for (size_t i = 0; lengths && i < count; i++)
         rows += lengths[i] = ur_asked_length(q, &q->window[which[i]]);
     int32_t *ids = ur_take(t, rows, sizeof *ids), *segments = ur_take(t, rows, sizeof *segments);
     if (!lengths || !ids || !segments)
-        return NULL;
+        return false;
     for (size_t i = 0, at = 0; i < count; at += lengths[i++])
         ur_asked_input(q, &q->window[which[i]], ids + at, segments + at);
     const ur_layout *layout = ur_new_layout(t, UR_SEQUENCE_MAJOR, count, lengths, id);
-    const ur_seq *x = ur_seq_ints(t, layout, ids), *s = ur_seq_ints(t, layout, segments);
-    if (!x || !s)
+    *x = ur_seq_ints(t, layout, ids);
+    *s = ur_seq_ints(t, layout, segments);
+    return *x && *s;
+}
+
+ur_seq *ur_asked_spans(ur_tape *t, const ur_model *model, const ur_questions *q, size_t count,
+                       const size_t *which, const uint64_t *id)
+{
+    ur_seq *x, *s;
+    if (!ur_asked_batch(t, q, count, which, id, &x, &s))
         return NULL;
     return ur_bert_spans(t, model, ur_bert_encode(t, model, x, s, NULL));
 }

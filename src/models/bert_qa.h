@@ -7,6 +7,9 @@
 
 enum { UR_QA_EXACT, UR_QA_F1 }; /* its figures */
 
+/* Some windows on a tape, one after the other; id as of ur_new_layout. False when the tape failed. */
+bool ur_asked_batch(ur_tape *tape, const ur_questions *questions, size_t count, const size_t *which,
+                    const uint64_t *id, ur_seq **ids, ur_seq **segments);
 /* What the head says to some windows (rows, 2), one after the other; id as of ur_new_layout. */
 ur_seq *ur_asked_spans(ur_tape *tape, const ur_model *model, const ur_questions *questions,
                        size_t count, const size_t *which, const uint64_t *id);

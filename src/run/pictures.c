@@ -333,7 +333,8 @@ static ur_status find_map(const ur_prediction *p, const char *which, ur_attentio
     const size_t n = p->n_maps ? p->n_maps : 1;
     if (!p->attention && !p->n_maps && p->count > 0)
         return ur_fail(err, UR_UNSUPPORTED, "this model has no attention to draw");
-    if (p->count == 0 || p->n_inputs == 0 || (!p->n_maps && !p->attention))
+    if (p->n_maps ? maps[0].rows == 0 || maps[0].columns == 0
+                  : p->count == 0 || p->n_inputs == 0 || !p->attention)
         return ur_fail(err, UR_INVALID, "nothing to draw: the text or its answer is empty");
     for (size_t i = 0; i < n; i++)
         if (!which || strcmp(maps[i].name, which) == 0) {

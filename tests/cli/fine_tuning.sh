@@ -134,6 +134,16 @@ run train tagger --data tags.txt --init-from "$bert" --out tags1 $few --threads 
 run train tagger --data tags.txt --init-from "$bert" --out tags2 $few --threads 2 --valid-split 0.3
 same tags1/$weights tags2/$weights
 
+# ---- where their layers look
+"$tool" plot words --attention 'the cat sat' --layer 1 --head 1 --out words.svg >/dev/null || fail "plot a tagger"
+grep -q '>cat<' words.svg || fail "words.svg has no cat"
+"$tool" plot pairs --attention "$(printf 'the cat\tthe mat')" --all-heads --out pairs.svg >/dev/null || fail "plot pairs"
+for word in cat mat '\[SEP\]'; do
+    grep -q ">$word<" pairs.svg || fail "pairs.svg has no $word"
+done
+expect 3 'no tab between' plot pairs --attention 'the cat' --out none.svg
+expect 3 'there is no layer 9' plot texts --attention 'the cat' --layer 9 --out none.svg
+
 # ---- published folders with a head are asked as they are
 mkdir folder
 cp texts/$weights texts/vocab.txt folder

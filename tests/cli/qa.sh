@@ -131,6 +131,13 @@ printf 'a\tthe cat\nb\tthe mat\n' >texts.txt
 run train classifier --data texts.txt --init-from folder --out labels --epochs 1
 grep -q 'classifier.\* start anew' err || fail "another head: $(cat err)"
 
+# ---- where its layers look: the window that the answer is from
+"$tool" plot run --attention "$(printf 'sat on ?\tthe cat sat on the world .')" --all-heads --out heads.svg >/dev/null ||
+    fail "plot"
+for word in world '\[CLS\]' '\?'; do
+    grep -q ">$word<" heads.svg || fail "heads.svg has no $word"
+done
+
 # ---- what is refused, and said
 expect 3 'init_from has to name' train qa --data all.json --out no
 expect 3 'no tab between a question and its text' predict run --last 'the cat'
