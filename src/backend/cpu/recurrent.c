@@ -35,7 +35,9 @@ size_t ur_recurrent_part_rows(const ur_recurrent_plan *plan, size_t k)
 ur_team *ur_recurrent_team(const ur_executor *e, const ur_recurrent_plan *plan,
                            const ur_layout *rows)
 {
-    const size_t row = plan->cell->gates * plan->hidden * ur_recurrent_width(plan);
+    enum { AT_ONCE = 8 }; /* so many times as fast goes the product of many steps' inputs */
+    const size_t terms = ur_recurrent_width(plan) + plan->input / AT_ONCE;
+    const size_t row = plan->cell->gates * plan->hidden * terms;
     return ur_team_for(e->team, rows->steps ? row * (rows->rows / rows->steps) : 0);
 }
 
