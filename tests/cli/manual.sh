@@ -15,6 +15,18 @@ for option in hidden min-freq context beam out threads; do
     grep -q "^| \`--$option " options.md || fail "options.md: no --$option"
 done
 
+# every verb has its part of the manual page, with all of its options
+for verb in $("$tool" completions words | cut -d: -f1); do
+    [ "$verb" = help ] && continue
+    heading=$(echo "$verb" | tr '[:lower:]' '[:upper:]')
+    grep -q -x "# $heading" unroll.1.scd || fail "unroll.1.scd: nothing about $verb"
+    sed -n "/^# $heading\$/,/^# /p" unroll.1.scd >part
+    [ "$verb" = train ] && continue
+    for option in $("$tool" help --list "$verb" | sed -n 's/^option\t\(--[a-z0-9-]*\).*/\1/p'); do
+        grep -q "^\*$option\*" part || fail "unroll.1.scd: no $option in the part of $verb"
+    done
+done
+
 # the page that is installed is the one that its source makes
 if [ -e unroll.1 ]; then
     for page in unroll.1 "$docs/unroll.1"; do
