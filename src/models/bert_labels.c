@@ -293,12 +293,8 @@ static ur_status prepare(ur_assets *assets, ur_err *err)
 static ur_status fits(const ur_assets *assets, ur_err *err)
 {
     const ur_bert_labels_config *c = assets->config;
-    const size_t labels = ur_vocabulary_size(assets->labels);
     const ur_status status = ur_bert_fits(assets, err);
-    if (status == UR_OK && c->labels != labels)
-        return ur_fail(err, UR_INVALID, "\"labels\" is %zu, but there are %zu labels", c->labels,
-                       labels);
-    return status;
+    return status == UR_OK ? ur_labels_fit(assets, c->labels, err) : status;
 }
 
 /* ---- evaluation and answers ----------------------------------------------------------------- */

@@ -318,16 +318,21 @@ static ur_status prepare(ur_assets *assets, ur_err *err)
     return ur_labels_prepare(assets, open_file, begin, err);
 }
 
+ur_status ur_labels_fit(const ur_assets *assets, size_t labels, ur_err *err)
+{
+    const size_t there = ur_vocabulary_size(assets->labels);
+    return labels == there ? UR_OK
+                           : ur_fail(err, UR_INVALID, "\"labels\" is %zu, but there are %zu labels",
+                                     labels, there);
+}
+
 static ur_status fits(const ur_assets *assets, ur_err *err)
 {
     const ur_tagger_config *c = assets->config;
-    const ur_status status = ur_assets_check_vocabulary(assets, c->vocabulary, err);
-    if (status != UR_OK)
-        return status;
-    if (c->labels != ur_vocabulary_size(assets->labels))
-        return ur_fail(err, UR_INVALID, "\"labels\" is %zu, but there are %zu labels", c->labels,
-                       ur_vocabulary_size(assets->labels));
-    return ur_text_check(&c->text, assets->vocabulary, err);
+    ur_status status = ur_assets_check_vocabulary(assets, c->vocabulary, err);
+    if (status == UR_OK)
+        status = ur_labels_fit(assets, c->labels, err);
+    return status == UR_OK ? ur_text_check(&c->text, assets->vocabulary, err) : status;
 }
 
 /* ---- the kinds ---------------------------------------------------------------------------- */

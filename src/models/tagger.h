@@ -56,6 +56,9 @@ ur_status ur_labels_prepare(ur_assets *assets,
                                               ur_err *err),
                             ur_status (*begin)(ur_assets *assets, ur_err *err), ur_err *err);
 
+/* Part of ur_kind.fits: as many labels as the configuration says; UR_INVALID. */
+ur_status ur_labels_fit(const ur_assets *assets, size_t labels, ur_err *err);
+
 /* The next word of what is left of a sentence; false when there is none. What separates words in a tagger's
  * files does so here, and nothing else: a token may have other white space in it. */
 bool ur_next_word(const char **left, const char **word, size_t *size);

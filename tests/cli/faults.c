@@ -138,25 +138,19 @@ static mode_t mode_of(int flags, va_list arguments)
     return flags & (O_CREAT | O_TMPFILE) ? va_arg(arguments, mode_t) : 0;
 }
 
-int open(const char *path, int flags, ...)
-{
-    va_list arguments;
-    NEXT(open);
-    va_start(arguments, flags);
-    const mode_t mode = mode_of(flags, arguments);
-    va_end(arguments);
-    return fails("open", true) ? -1 : next(path, flags, mode);
-}
+#define OPEN(name)                                                                                 \
+    int name(const char *path, int flags, ...)                                                     \
+    {                                                                                              \
+        va_list arguments;                                                                         \
+        NEXT(name);                                                                                \
+        va_start(arguments, flags);                                                                \
+        const mode_t mode = mode_of(flags, arguments);                                             \
+        va_end(arguments);                                                                         \
+        return fails("open", true) ? -1 : next(path, flags, mode);                                 \
+    }
 
-int open64(const char *path, int flags, ...)
-{
-    va_list arguments;
-    NEXT(open64);
-    va_start(arguments, flags);
-    const mode_t mode = mode_of(flags, arguments);
-    va_end(arguments);
-    return fails("open", true) ? -1 : next(path, flags, mode);
-}
+OPEN(open)
+OPEN(open64)
 
 #define CALL(type, name, interruptible, parameters, arguments)                                     \
     type name parameters                                                                           \
