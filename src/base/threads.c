@@ -576,7 +576,7 @@ size_t ur_team_size(const ur_team *team)
 
 ur_team *ur_team_for(ur_team *team, size_t work)
 {
-    enum { LITTLE = 20000 }; /* two cores of a Xeon and of an EPYC do as much alone as together */
+    enum { LITTLE = 1 << 14 }; /* two cores of a Xeon and of an EPYC do as much alone as together */
     return team && work <= LITTLE && !team->pool->insist ? NULL : team;
 }
 

@@ -233,8 +233,8 @@ static void test_little_is_not_shared(void **state)
     ur_pool *pool = new_pool(2);
     ur_team *team = ur_pool_team(pool);
     assert_null(ur_team_for(team, 0));
-    assert_null(ur_team_for(team, 20000));
-    assert_ptr_equal(ur_team_for(team, 20001), team);
+    assert_null(ur_team_for(team, 1 << 14));
+    assert_ptr_equal(ur_team_for(team, (1 << 14) + 1), team);
     assert_null(ur_team_for(NULL, SIZE_MAX));
     ur_team_insist(team);
     assert_ptr_equal(ur_team_for(team, 0), team);

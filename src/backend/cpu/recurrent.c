@@ -33,12 +33,12 @@ size_t ur_recurrent_part_rows(const ur_recurrent_plan *plan, size_t k)
 }
 
 ur_team *ur_recurrent_team(const ur_executor *e, const ur_recurrent_plan *plan,
-                           const ur_layout *rows)
+                           const ur_layout *rows, size_t barriers)
 {
     enum { AT_ONCE = 8 }; /* so many times as fast goes the product of many steps' inputs */
     const size_t terms = ur_recurrent_width(plan) + plan->input / AT_ONCE;
     const size_t row = plan->cell->gates * plan->hidden * terms;
-    return ur_team_for(e->team, rows->steps ? row * (rows->rows / rows->steps) : 0);
+    return ur_team_for(e->team, rows->steps ? row * (rows->rows / rows->steps) / barriers : 0);
 }
 
 size_t ur_recurrent_gates_row(const ur_recurrent_plan *plan)
@@ -441,7 +441,7 @@ static void run_steps(const ur_executor *e, forward_job *job)
     job->chunk = 0;
     const size_t k = job->plan->input + ur_recurrent_width(job->plan);
     const size_t rows = ur_recurrent_part_rows(job->plan, k);
-    ur_team *team = ur_recurrent_team(e, job->plan, r);
+    ur_team *team = ur_recurrent_team(e, job->plan, r, 1);
     for (job->begin = 0; job->begin < r->steps; job->begin = job->end) {
         job->end = job->begin;
         do

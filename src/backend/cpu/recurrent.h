@@ -81,9 +81,9 @@ size_t ur_recurrent_gates_row(const ur_recurrent_plan *plan);
  * have `k` terms; long against the 1 us that an operation takes to begin. */
 size_t ur_recurrent_part_rows(const ur_recurrent_plan *plan, size_t k);
 
-/* Who does the steps: the team, unless they are small. */
+/* Who does the steps, each with so many barriers: the team, unless they are small. */
 ur_team *ur_recurrent_team(const ur_executor *e, const ur_recurrent_plan *plan,
-                           const ur_layout *rows);
+                           const ur_layout *rows, size_t barriers);
 
 /* Whether the cell writes h elsewhere than to y. */
 static inline bool ur_recurrent_has_m(const ur_recurrent_plan *plan)

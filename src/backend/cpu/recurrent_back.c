@@ -476,7 +476,7 @@ static void run_steps(const ur_executor *e, back_job *job)
 {
     const ur_layout *r = job->run->rows;
     const size_t rows = ur_recurrent_part_rows(job->plan, ur_recurrent_width(job->plan));
-    ur_team *team = ur_recurrent_team(e, job->plan, r);
+    ur_team *team = ur_recurrent_team(e, job->plan, r, 2);
     for (job->end = r->steps; job->end > 0; job->end = job->begin) {
         job->begin = job->end - 1;
         while (job->begin > 0 && r->offset[job->end] - r->offset[job->begin] < rows)
