@@ -232,7 +232,8 @@ static ur_scan next_word_stops(ur_scanner *s, ur_token *token)
 enum { JOINER = sizeof UR_JOINER - 1 };
 
 /* A character of punctuation with its marks. A boundary without a space has one mark: on what follows
- * it where that is punctuation, else on what is before it. */
+ * it where that is punctuation, else on what is before it. A mark that stands in the text has none itself, since
+ * nobody could say which of two it is, and is printed with spaces around it. */
 static ur_scan next_word_joined(ur_scanner *s, ur_token *token)
 {
     const char *before = s->at;
@@ -241,7 +242,8 @@ static ur_scan next_word_joined(ur_scanner *s, ur_token *token)
         return scan;
     size_t taken;
     uint32_t c = 0;
-    if (ur_utf8_decode(token->bytes, token->size, &c) != token->size || ur_character_is_word(c))
+    if (ur_utf8_decode(token->bytes, token->size, &c) != token->size || ur_character_is_word(c) ||
+        (token->size == JOINER && memcmp(token->bytes, UR_JOINER, JOINER) == 0))
         return scan;
     char mark[2 * JOINER + 4];
     size_t n = 0;

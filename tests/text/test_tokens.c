@@ -234,6 +234,8 @@ static void test_words_joined(void **state)
                                   {"a--b ?!", "a|" J "-|" J "-" J "|b|?|" J "!|"},
                                   {"x(y) - 3.14%", "x|" J "(" J "|y|" J ")|-|3.14|" J "%|"},
                                   {"don't.<unk>,", "don't|" J ".|@0|" J ",|"},
+                                  {". " J "e", ".|" J "|e|"}, /* a mark in the text */
+                                  {"e" J ", " J J, "e|" J "|" J ",|" J "|" J "|"},
                                   {"", ""}};
     CHECK(o, cases);
 }
